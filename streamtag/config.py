@@ -1,0 +1,250 @@
+"""The service's configuration: a TOML file read into typed, frozen settings, every error with its line.
+
+Paths in a configuration (the bundle's, the history's, a file's to play) are relative to the file's own folder.
+"""
+
+import difflib
+import json
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar, get_args
+
+import msgspec
+from msgspec import Struct
+
+from streamtag.errors import ConfigError
+from streamtag.settings import (
+    Config,
+    EventSettings,
+    HistorySettings,
+    LabelThresholds,
+    ModelSettings,
+    ScoreSettings,
+    ServiceSettings,
+    Stream,
+)
+from streamtag.toml_lines import KeyPath, key_lines
+
+__all__ = [
+    "Config",
+    "EventSettings",
+    "HistorySettings",
+    "LabelThresholds",
+    "ModelSettings",
+    "ScoreSettings",
+    "ServiceSettings",
+    "Stream",
+    "check_labels",
+    "load_config",
+]
+
+_S = TypeVar("_S", bound=Struct)
+_SECTIONS = ("service", "model", "scores", "events", "history", "stream")
+_SECRET = ("source",)
+_FEW = 12
+_SHOWN = 60
+
+
+def load_config(path: str | Path) -> Config:
+    """Read a configuration file.
+
+    Raises:
+        ConfigError: the file cannot be read, is not TOML, or has a key that is unknown, of the wrong type, out of
+            range or at odds with another; the text names file, line and key, and says what the key may be.
+    """
+    path = Path(path)
+    try:
+        text = path.read_bytes().decode("utf-8").replace("\r\n", "\n")
+        document = tomllib.loads(text)
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: not a text in UTF-8 (byte {error.start})") from error
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(_syntax_error(path, str(error))) from error
+    return _Reader(path, text).config(document)
+
+
+def check_labels(config: Config, labels: Iterable[str]) -> None:
+    """Raise ConfigError if `[events.labels]` names a label that the model does not have.
+
+    Args:
+        config: the settings.
+        labels: all names that the model knows.
+    """
+    known = list(labels)
+    for name in config.events.labels:
+        if name not in known:
+            line = config.label_lines.get(name)
+            place = f"{config.path}, line {line}: " if line else ""
+            raise ConfigError(
+                f"{place}[events.labels.{_quoted(name)}]: the model has no such label{_near(name, known)}"
+            )
+
+
+class _Reader:
+    """Turns one parsed document into settings; knows the file, for its errors."""
+
+    def __init__(self, path: Path, text: str) -> None:
+        self._path = path
+        self._folder = path.absolute().parent
+        self._text = text
+
+    def config(self, document: dict[str, Any]) -> Config:
+        for name in document:
+            if name not in _SECTIONS:
+                raise self._error((name,), f"{_quoted(name)}: unknown section{_near(name, _SECTIONS)}")
+        service = self._section(ServiceSettings, document, "service")
+        model = self._section(ModelSettings, document, "model")
+        history = self._section(HistorySettings, document, "history")
+        streams = self._streams(document)
+        if len(streams) > service.max_streams:
+            place = ("stream", service.max_streams)
+            raise self._error(
+                place, f"[[stream]]: {len(streams)} streams, but [service] max_streams = {service.max_streams}"
+            )
+        return Config(
+            service=service,
+            model=msgspec.structs.replace(model, bundle=self._bundle(model.bundle)),
+            scores=self._section(ScoreSettings, document, "scores"),
+            events=self._events(document),
+            history=msgspec.structs.replace(history, path=history.path and self._absolute(history.path)),
+            streams=streams,
+            path=self._path,
+            label_lines=self._label_lines(document),
+        )
+
+    def _section(self, kind: type[_S], document: dict[str, Any], name: str) -> _S:
+        return self._read(kind, document.get(name, {}), (name,), f"[{name}]")
+
+    def _events(self, document: dict[str, Any]) -> EventSettings:
+        table = document.get("events", {})
+        self._check_table(table, ("events",), "[events]")
+        tables = table.get("labels", {})
+        self._check_table(tables, ("events", "labels"), "[events.labels]")
+        defaults = {key: value for key, value in table.items() if key != "labels"}
+        settings = self._read(EventSettings, defaults, ("events",), "[events]")
+        self._check_pair(settings, ("events",), "[events]")
+        defaults = {key: getattr(settings, key) for key in LabelThresholds.__struct_fields__}
+        labels = {}
+        for name, given in tables.items():
+            keys, title = ("events", "labels", name), f"[events.labels.{_quoted(name)}]"
+            labels[name] = self._read(LabelThresholds, given, keys, title, defaults)
+            self._check_pair(labels[name], keys, title)
+        return msgspec.structs.replace(settings, labels=labels)
+
+    def _check_pair(self, thresholds: LabelThresholds, keys: KeyPath, title: str) -> None:
+        if thresholds.off > thresholds.on:
+            text = f"{title} off = {thresholds.off}: must not be above on = {thresholds.on}"
+            raise self._error((*keys, "off"), text)
+
+    def _streams(self, document: dict[str, Any]) -> tuple[Stream, ...]:
+        tables = document.get("stream", [])
+        if not isinstance(tables, list):
+            raise self._error(("stream",), "[stream]: must be written [[stream]], once for each stream")
+        streams: dict[str, Stream] = {}
+        for index, table in enumerate(tables):
+            keys = ("stream", index)
+            stream = self._read(Stream, table, keys, "[[stream]]")
+            if stream.id in streams:
+                raise self._error((*keys, "id"), f"[[stream]] id = {_quoted(stream.id)}: another stream has this id")
+            for key in ("rate", "channels", "format"):
+                if key in table and stream.source != "-":
+                    raise self._error((*keys, key), f'[[stream]] {key}: only for PCM on standard input (source = "-")')
+            streams[stream.id] = msgspec.structs.replace(stream, source=self._source(stream.source))
+        return tuple(streams.values())
+
+    def _read(
+        self, kind: type[_S], table: Any, keys: KeyPath, title: str, given: Mapping[str, Any] | None = None
+    ) -> _S:
+        """Read one table; the keys of `given` are set already, and where the table names them too it decides."""
+        self._check_table(table, keys, title)
+        fields = {field.name: field for field in msgspec.structs.fields(kind)}
+        values = dict(given or {})
+        for key, value in table.items():
+            if key not in fields:
+                raise self._error((*keys, key), f"{title} {key}: unknown key{_near(key, fields)}")
+            try:
+                values[key] = msgspec.convert(value, fields[key].type)
+            except msgspec.ValidationError as error:
+                shown = key if key in _SECRET else f"{key} = {_shown(value)}"
+                raise self._error((*keys, key), f"{title} {shown}: must be {_may_be(fields[key].type)}") from error
+        for key, field in fields.items():
+            if field.required and key not in values:
+                raise self._error(keys, f"{title}: {key} is missing, which must be {_may_be(field.type)}")
+        return kind(**values)
+
+    def _check_table(self, table: Any, keys: KeyPath, title: str) -> None:
+        if not isinstance(table, dict):
+            raise self._error(keys, f"{title} is {_shown(table)}: must be a table")
+
+    def _error(self, keys: KeyPath, text: str) -> ConfigError:
+        """Return the error with the line of the key, or of the innermost table around it that the file names."""
+        lines = key_lines(self._text)
+        named = next((keys[:depth] for depth in range(len(keys), 0, -1) if keys[:depth] in lines), None)
+        place = f", line {lines[named]}" if named else ""
+        return ConfigError(f"{self._path}{place}: {text}")
+
+    def _label_lines(self, document: dict[str, Any]) -> dict[str, int]:
+        names = document.get("events", {}).get("labels", {})
+        lines = key_lines(self._text) if names else {}
+        return {name: lines["events", "labels", name] for name in names}
+
+    def _absolute(self, path: str) -> str:
+        return str(self._folder / Path(path).expanduser())
+
+    def _bundle(self, bundle: str) -> str:
+        """Return a packaged bundle's name as it is, a path from the file's folder."""
+        is_path = "/" in bundle or bundle.endswith(".streamtag") or (self._folder / bundle / "manifest.json").is_file()
+        packaged = (Path(__file__).parent / "bundles" / bundle).is_dir()
+        return self._absolute(bundle) if is_path and not packaged else bundle
+
+    def _source(self, source: str) -> str:
+        """Return the source with a path to a file or a session description made absolute."""
+        scheme, colon, rest = source.partition(":")
+        if source == "-" or rest.startswith("//"):
+            return source
+        if colon and scheme in ("file", "sdp"):
+            return f"{scheme}:{self._absolute(rest)}"
+        if re.match(r"[A-Za-z][A-Za-z0-9+.-]*:", source):
+            return source
+        return self._absolute(source)
+
+
+def _syntax_error(path: Path, message: str) -> str:
+    found = re.fullmatch(r"(.*) \(at line (\d+), column (\d+)\)", message, re.DOTALL)
+    if found is None:
+        return f"{path}: not TOML: {message}"
+    return f"{path}, line {found[2]}, column {found[3]}: not TOML: {found[1]}"
+
+
+def _may_be(kind: Any) -> str:
+    """Return the description in a field's type, which may be optional."""
+    for part in (kind, *get_args(kind)):
+        for meta in getattr(part, "__metadata__", ()):
+            return str(meta.description)
+    raise TypeError(f"{kind} does not say what it may be")
+
+
+def _near(name: str, known: Iterable[str]) -> str:
+    names = list(known)
+    near = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
+    if near:
+        return f"; did you mean {_quoted(near[0])}?"
+    return f"; known are {', '.join(names)}" if len(names) <= _FEW else ""
+
+
+def _quoted(text: str | bool) -> str:
+    return json.dumps(text, ensure_ascii=False)
+
+
+def _shown(value: Any) -> str:
+    """Return a value as it would stand in the file, on one line and short."""
+    if isinstance(value, dict):
+        return "a table"
+    if isinstance(value, list):
+        return "a list"
+    text = _quoted(value) if isinstance(value, bool | str) else str(value)
+    return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"

@@ -1,0 +1,131 @@
+"""What a configuration may say: one frozen struct a section, each field with its range and default."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+__all__ = [
+    "Config",
+    "EventSettings",
+    "HistorySettings",
+    "LabelThresholds",
+    "ModelSettings",
+    "ScoreSettings",
+    "ServiceSettings",
+    "Stream",
+]
+
+
+def _whole(low: int, high: int) -> Meta:
+    return Meta(ge=low, le=high, description=f"a whole number from {low} to {high}")
+
+
+def _number(low: float, high: float) -> Meta:
+    return Meta(ge=low, le=high, description=f"a number from {low} to {high}")
+
+
+_DAY = 86400
+_Flag = Annotated[bool, Meta(description="true or false")]
+_Text = Annotated[str, Meta(min_length=1, description="a text that is not empty")]
+_Level = Annotated[float, _number(0, 1)]
+_Seconds = Annotated[float, _number(0, _DAY)]
+_Address = Annotated[
+    str,
+    Meta(pattern=r"\A(tcp|ipc|inproc)://.", description='a ZeroMQ address such as "tcp://127.0.0.1:5556"'),
+]
+_StreamId = Annotated[
+    str,
+    Meta(pattern=r"\A[A-Za-z0-9_.-]{1,64}\Z", description="1 to 64 letters, digits, dots, hyphens or underscores"),
+]
+_RuntimeName = Annotated[
+    Literal["auto", "onnxruntime", "openvino", "tensorrt", "torch"],
+    Meta(description='"auto", "onnxruntime", "openvino", "tensorrt" or "torch"'),
+]
+_SampleFormat = Annotated[
+    Literal["s16le", "s24le", "s32le", "f32le"],
+    Meta(description='"s16le", "s24le", "s32le" or "f32le"'),
+]
+
+
+class ServiceSettings(Struct, frozen=True, kw_only=True):
+    """`[service]`: the sockets. Without `input` no PCM is taken from other programs."""
+
+    endpoint: _Address = "tcp://127.0.0.1:5556"
+    input: _Address | None = None
+    max_streams: Annotated[int, _whole(1, 1_000_000)] = 10_000
+
+
+class ModelSettings(Struct, frozen=True, kw_only=True):
+    """`[model]`: the bundle (a packaged name, or a path), and how it is run."""
+
+    bundle: _Text = "default"
+    runtime: _RuntimeName = "auto"
+    max_batch: Annotated[int, _whole(1, 4096)] = 256
+    max_wait_ms: Annotated[float, _number(0, 1000)] = 10.0
+
+
+class ScoreSettings(Struct, frozen=True, kw_only=True):
+    """`[scores]`: `rolling` is the number of patches in the mean."""
+
+    rolling: Annotated[int, _whole(1, 10_000)] = 5
+
+
+class LabelThresholds(Struct, frozen=True, kw_only=True):
+    """When a label's event begins and ends. `[events.labels."…"]` takes from `[events]` what it does not say.
+
+    `on` and `off` are scores; an event ends when the score was below `off` for `hold_seconds`. Events shorter than
+    `min_seconds` are not reported; after an event none begins for `cooldown_seconds`.
+    """
+
+    on: _Level = 0.5
+    off: _Level = 0.3
+    min_seconds: _Seconds = 0.0
+    hold_seconds: _Seconds = 1.0
+    cooldown_seconds: _Seconds = 0.0
+
+
+class EventSettings(LabelThresholds, frozen=True, kw_only=True):
+    """`[events]`: the thresholds of every label that has none of its own in `labels`."""
+
+    labels: Mapping[str, LabelThresholds] = msgspec.field(default_factory=dict)
+
+
+class HistorySettings(Struct, frozen=True, kw_only=True):
+    """`[history]`: without a `path` none is kept. `clips` keeps a short recording around each onset."""
+
+    path: _Text | None = None
+    keep_days: Annotated[float, _number(0.001, 36500)] = 1.0
+    max_megabytes: Annotated[float, _number(1, 10_000_000)] = 500.0
+    clips: _Flag = False
+    clip_seconds: Annotated[float, _number(0.5, 60)] = 4.0
+
+
+class Stream(Struct, frozen=True, kw_only=True):
+    """`[[stream]]`: one source of sound. `rate`, `channels` and `format` describe PCM on standard input (`-`)."""
+
+    id: _StreamId
+    source: _Text
+    realtime: _Flag = False
+    loop: _Flag = False
+    rate: Annotated[int, _whole(8000, 192_000)] | None = None
+    channels: Annotated[int, _whole(1, 8)] | None = None
+    format: _SampleFormat | None = None
+
+    def __repr__(self) -> str:
+        return f"Stream(id={self.id!r})"  # A source may hold a password.
+
+
+class Config(Struct, frozen=True, kw_only=True):
+    """Everything that a configuration says; `path` is the file, None where a program made the settings itself."""
+
+    service: ServiceSettings = ServiceSettings()
+    model: ModelSettings = ModelSettings()
+    scores: ScoreSettings = ScoreSettings()
+    events: EventSettings = msgspec.field(default_factory=EventSettings)
+    history: HistorySettings = HistorySettings()
+    streams: tuple[Stream, ...] = ()
+    path: Path | None = None
+    label_lines: Mapping[str, int] = msgspec.field(default_factory=dict)
