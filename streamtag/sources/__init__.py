@@ -1,0 +1,67 @@
+"""Where sound comes from: `open_source` turns a URI into a stream of blocks.
+
+A new kind of source is one module with a function `open_request`, and one line in the table below.
+"""
+
+from importlib import import_module
+
+from streamtag.errors import SourceError
+from streamtag.sources.source import OnState, Patience, Request, Source, ignore_state
+from streamtag.sources.uri import redact, split
+
+__all__ = ["OnState", "Patience", "Source", "open_source", "redact"]
+
+_MODULES = {
+    "-": "standard_input",
+    "file": "file",
+    "http": "network",
+    "https": "network",
+    "mic": "microphone",
+    "rtsp": "network",
+    "sdp": "network",
+    "udp": "network",
+}
+
+
+def open_source(
+    uri: str,
+    *,
+    on_state: OnState = ignore_state,
+    realtime: bool = False,
+    loop: bool = False,
+    rate: int | None = None,
+    channels: int | None = None,
+    sample_format: str | None = None,
+    patience: Patience | None = None,
+) -> Source:
+    """Open a source of sound.
+
+    Args:
+        uri: `mic:`, `mic:NAME`, `mic:#INDEX`, `file:PATH` or a bare path, `rtsp://`, `http://`, `https://`, `udp://`,
+            `sdp:PATH`, or `-` for PCM on standard input.
+        on_state: told each change of state, from the thread that iterates.
+        realtime: play a file at the pace of the clock.
+        loop: play a file for ever, as one unbroken stream.
+        rate: samples a second of a microphone (default: the device's own) or of standard input.
+        channels: of a microphone (default: 1) or of standard input.
+        sample_format: of standard input: `s16le`, `s24le`, `s32le` or `f32le`.
+        patience: the time-outs of live sources.
+
+    Raises:
+        SourceError: if the URI or an option can never work, such as an unknown scheme or a missing file. What
+            only iterating can show (a file without audio) is raised while iterating.
+    """
+    scheme, place = split(uri)
+    if scheme == "zmq":
+        raise SourceError(
+            "zmq: is pushed by another program to the service's [service] input; nothing is opened for it"
+        )
+    if scheme not in _MODULES:
+        raise SourceError(
+            f"{redact(uri)}: unknown kind of source {scheme!r}; use a path, '-', or "
+            + ", ".join(f"{name}:" for name in _MODULES if name != "-")
+        )
+    patience = patience or Patience()
+    request = Request(uri, place, on_state, realtime, loop, rate, channels, sample_format, patience)
+    source: Source = import_module(f"streamtag.sources.{_MODULES[scheme]}").open_request(request)
+    return source

@@ -1,0 +1,121 @@
+"""Recordings: anything that FFmpeg reads, as fast as possible or at the pace of the clock."""
+
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from streamtag.audio.block import Block
+from streamtag.errors import SourceError
+from streamtag.sources.ffmpeg import AudioReader, Chunk, ReadError
+from streamtag.sources.source import Request, Source
+from streamtag.sources.timeline import Timeline
+
+__all__ = ["FileSource", "open_request"]
+
+_PACED_SECONDS = 0.1
+_FAST_SECONDS = 1.0
+# Formats whose header holds no length: FFmpeg guesses it from the bit rate.
+_GUESSED_LENGTH = frozenset({"aac", "ac3", "eac3", "mp3", "mpeg", "mpegts"})
+
+
+def open_request(request: Request) -> Source:
+    """Open `file:PATH`, `file:///PATH` or a bare path."""
+    request.refuse("a file", "rate", "channels", "sample_format")
+    return FileSource(request)
+
+
+class FileSource:
+    """A recording's blocks.
+
+    Raises:
+        SourceError: at once if there is no such file; while iterating if it holds no audio.
+    """
+
+    def __init__(self, request: Request) -> None:
+        place = request.place.removeprefix("//") if request.place.startswith("///") else request.place
+        self._path = Path(place).expanduser()
+        self.name = request.uri
+        self.rate = 0
+        self.channels = 0
+        self._on_state = request.on_state
+        self._realtime = request.realtime
+        self._loop = request.loop
+        self._closed = threading.Event()
+        try:
+            if not self._path.is_file():
+                problem = "it is not a file" if self._path.exists() else "there is no such file"
+                raise SourceError(f"{self.name}: {problem}")
+            if self._path.stat().st_size == 0:
+                raise SourceError(f"{self.name}: the file is empty")
+        except OSError as error:
+            raise SourceError(f"{self.name}: {error.strerror}") from None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the iteration; may be called from any thread."""
+        self._closed.set()
+
+    def __iter__(self) -> Iterator[Block]:
+        timeline = Timeline()
+        begin: float | None = None
+        for chunk, lost_seconds in self._passes():
+            start = timeline.place(len(chunk.samples), chunk.rate, lost_seconds)
+            if begin is None:
+                begin = time.monotonic()
+                self._on_state("live", "")
+            self.rate, self.channels = chunk.rate, chunk.samples.shape[1]
+            captured = time.time()
+            if self._realtime:
+                ahead = begin + timeline.seconds - time.monotonic()
+                if ahead > 0 and self._closed.wait(ahead):
+                    return
+                # A block that goes out late is as old as it is: its time tells.
+                captured = time.time() + min(0.0, ahead)
+            if self._closed.is_set():
+                return
+            yield Block(chunk.samples, start, chunk.rate, captured)
+
+    def _passes(self) -> Iterator[tuple[Chunk, float]]:
+        while True:
+            yield from self._once()
+            if not self._loop:
+                return
+
+    def _once(self) -> Iterator[tuple[Chunk, float]]:
+        read_seconds = 0.0
+        try:
+            with AudioReader(f"file:{self._path}") as reader:
+                damaged = 0
+                for chunk in reader.chunks(_PACED_SECONDS if self._realtime else _FAST_SECONDS):
+                    # Time stamps of whole recordings jump for reasons of their own (edits); a hole is what is damaged.
+                    lost_seconds = chunk.skipped_seconds if reader.damaged > damaged else 0.0
+                    damaged = reader.damaged
+                    read_seconds += lost_seconds + len(chunk.samples) / chunk.rate
+                    yield chunk, lost_seconds
+                self._tell_damage(reader, read_seconds)
+        except ReadError as error:
+            if not read_seconds:
+                raise SourceError(f"{self.name}: {error}") from None
+            self._on_state("live", f"ended early after {read_seconds:.1f} s: {error}")
+        if not read_seconds:
+            raise SourceError(f"{self.name}: it holds no audio")
+
+    def _tell_damage(self, reader: AudioReader, read_seconds: float) -> None:
+        declared = None if reader.format in _GUESSED_LENGTH else reader.seconds
+        problems = []
+        if declared is not None and read_seconds and read_seconds < declared - max(0.5, 0.01 * declared):
+            problems.append(f"ended early, {read_seconds:.1f} s of {declared:.1f} s")
+        if reader.damaged:
+            problems.append(f"damaged packets skipped: {reader.damaged}")
+        if problems:
+            self._on_state("live", "; ".join(problems))
