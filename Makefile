@@ -1,0 +1,69 @@
+# What a person types: `make demo`, `make test`, `make install`. Each installs what it needs and skips what is there.
+.DEFAULT_GOAL := help
+.PHONY: help demo install test test-packages lint format constraints clean
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMPS := $(VENV)/stamps
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input --constraint constraints.txt
+ARGS ?=
+export PYTHON
+
+help:
+	@echo "make demo     run the demo: a recording tagged live, with the web page   (ARGS=\"--seconds 20 --no-dashboard\")"
+	@echo "make install  set up .venv with everything: dashboard, training, tests"
+	@echo "make test     lint, types, import layers and every test                  (ARGS=\"tests/audio -x\" for some)"
+
+demo: $(STAMPS)/demo
+	@echo "==> streamtag demo $(ARGS)"
+	@exec $(BIN)/streamtag demo $(ARGS)
+
+install: $(STAMPS)/install
+	@echo "==> ready: $(BIN)/streamtag --help"
+
+test: test-packages $(STAMPS)/install
+	@command -v chromium >/dev/null || $(BIN)/python -m playwright install --with-deps chromium
+	@$(MAKE) --no-print-directory lint
+	@echo "==> tests"
+	@$(BIN)/python -m pytest $(ARGS)
+
+test-packages:
+	@scripts/install-packages.sh test
+
+lint: $(STAMPS)/install
+	@echo "==> lint, format, types, import layers"
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: $(STAMPS)/install
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+# The versions in the environment become those that everybody gets.
+constraints: $(STAMPS)/install
+	$(BIN)/python -m pip freeze --exclude-editable | grep -v ' @ ' | sed 's/+cpu$$//' > constraints.txt
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache
+
+$(STAMPS)/venv:
+	@scripts/install-packages.sh run
+	@scripts/make-venv.sh $(VENV)
+	@mkdir -p $(STAMPS) && touch $@
+
+# The demo alone needs no training and no tests: it is up much sooner.
+$(STAMPS)/demo: $(STAMPS)/venv pyproject.toml constraints.txt
+	@echo "==> installing Streamtag and its dashboard (a minute or two the first time)"
+	@$(PIP) --editable ".[dashboard]"
+	@touch $@
+
+# torch by itself first: then its build is the one that pip's configuration names, for example without CUDA.
+$(STAMPS)/install: $(STAMPS)/venv pyproject.toml constraints.txt
+	@echo "==> installing PyTorch (several minutes the first time)"
+	@$(PIP) torch==2.13.0
+	@echo "==> installing Streamtag with its dashboard, training and tests"
+	@$(PIP) --editable ".[dashboard,train,dev]"
+	@touch $@ $(STAMPS)/demo
