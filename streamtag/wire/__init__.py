@@ -1,0 +1,39 @@
+"""The wire: messages out and PCM in over ZeroMQ."""
+
+from streamtag.wire.messages import (
+    KINDS,
+    EventHeader,
+    Message,
+    Outgoing,
+    ScoresHeader,
+    ServiceHeader,
+    StatusHeader,
+    TopLabel,
+    as_json,
+    scores_payload,
+)
+from streamtag.wire.pcm import PcmBlock, PcmEnd, PcmFault, PcmInput
+from streamtag.wire.publisher import Publisher, PublisherStatistics
+from streamtag.wire.pusher import PcmPusher
+from streamtag.wire.subscriber import Subscriber
+
+__all__ = [
+    "KINDS",
+    "EventHeader",
+    "Message",
+    "Outgoing",
+    "PcmBlock",
+    "PcmEnd",
+    "PcmFault",
+    "PcmInput",
+    "PcmPusher",
+    "Publisher",
+    "PublisherStatistics",
+    "ScoresHeader",
+    "ServiceHeader",
+    "StatusHeader",
+    "Subscriber",
+    "TopLabel",
+    "as_json",
+    "scores_payload",
+]

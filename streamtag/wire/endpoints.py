@@ -1,0 +1,81 @@
+"""Binding and connecting, with errors that name the endpoint and the remedy."""
+
+import errno
+import socket as sockets
+from typing import Any
+
+import zmq
+
+from streamtag.errors import WireError
+
+__all__ = ["bind", "connect"]
+
+_FORM = "write tcp://HOST:PORT or ipc://PATH"
+
+
+def bind(socket: "zmq.Socket[Any]", endpoint: str, purpose: str) -> str:
+    """Bind a socket and return the real endpoint, which differs where a wildcard (``tcp://127.0.0.1:*``) was given.
+
+    Args:
+        socket: The socket to bind.
+        endpoint: ``tcp://ADDRESS:PORT`` or ``ipc://PATH``.
+        purpose: What the endpoint is for, to begin the error with, such as "cannot publish on".
+
+    Raises:
+        WireError: The endpoint is in use, malformed, or not of this machine.
+    """
+    _check_transport(endpoint, purpose)
+    if _ipc_listener_answers(endpoint):
+        raise WireError(f"{purpose} {endpoint}: another program listens there; stop it or choose another path")
+    try:
+        socket.bind(endpoint)
+    except zmq.ZMQError as error:
+        raise WireError(f"{purpose} {endpoint}: {_remedy(error)}") from error
+    return socket.getsockopt_string(zmq.LAST_ENDPOINT)
+
+
+def connect(socket: "zmq.Socket[Any]", endpoint: str, purpose: str) -> None:
+    """Connect a socket; a service that is not there yet is waited for in the background.
+
+    Raises:
+        WireError: The endpoint is malformed.
+    """
+    _check_transport(endpoint, purpose)
+    try:
+        socket.connect(endpoint)
+    except zmq.ZMQError as error:
+        raise WireError(f"{purpose} {endpoint}: {_remedy(error)}") from error
+
+
+def _check_transport(endpoint: str, purpose: str) -> None:
+    if not endpoint.startswith(("tcp://", "ipc://")):
+        raise WireError(f"{purpose} {endpoint!r}: {_FORM}")
+
+
+def _ipc_listener_answers(endpoint: str) -> bool:
+    """Tell whether somebody listens at an ipc endpoint, because ZeroMQ would take the path away without a word."""
+    path = endpoint.removeprefix("ipc://")
+    if path in (endpoint, "*", ""):
+        return False
+    with sockets.socket(sockets.AF_UNIX, sockets.SOCK_STREAM) as probe:
+        try:
+            probe.connect("\0" + path[1:] if path.startswith("@") else path)
+        except OSError:
+            return False
+        return True
+
+
+def _remedy(error: zmq.ZMQError) -> str:
+    match error.errno:
+        case errno.EADDRINUSE:
+            return "the port is in use; stop the program that has it, or choose another port"
+        case errno.ENODEV | errno.EADDRNOTAVAIL:
+            return "this machine has no such address; use 127.0.0.1, * for all, or an address of this machine"
+        case errno.EACCES:
+            return "permission denied; choose a port above 1023 or a path in a folder that you may write to"
+        case errno.ENOENT | errno.ENOTDIR:
+            return "the folder of that path does not exist; make it or choose another path"
+        case errno.ENAMETOOLONG:
+            return "the path is too long for a socket; choose one under 100 characters"
+        case _:
+            return f"{_FORM} ({error.strerror})"

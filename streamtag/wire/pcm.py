@@ -1,0 +1,152 @@
+"""PCM in: sound that other programs push over ZeroMQ, decoded and checked."""
+
+import time
+from dataclasses import dataclass
+from typing import Annotated, Any, Final, Literal
+
+import msgspec
+from numpy.typing import NDArray
+
+from streamtag.audio.pcm import decode_pcm
+from streamtag.errors import InputError
+from streamtag.wire.messages import StreamId, is_stream_id
+
+__all__ = ["MAX_PAYLOAD_BYTES", "PcmBlock", "PcmEnd", "PcmFault", "PcmHeader", "PcmInput", "decode_message"]
+
+MAX_PAYLOAD_BYTES: Final = 1 << 20
+_MAX_HEADER_BYTES: Final = 4096
+_MAX_START: Final = 1 << 53  # the largest count that every JSON library keeps exactly
+
+
+class PcmHeader(msgspec.Struct, kw_only=True, gc=False):
+    """Header of a message with sound; unknown keys are ignored.
+
+    Attributes:
+        v: Version of the wire format.
+        stream: Name of the stream, which its first message makes.
+        rate: Samples a second.
+        channels: Number of interleaved channels.
+        format: Sample format of the payload, little-endian.
+        start: Index of the first sample, counted in `rate` from the stream's first sample, or None where the sender
+            does not count: then the block follows the one before it.
+        end: The stream ends here; such a message has no payload.
+    """
+
+    v: Literal[1]
+    stream: StreamId
+    rate: Annotated[int, msgspec.Meta(ge=8000, le=192_000)]
+    channels: Annotated[int, msgspec.Meta(ge=1, le=8)]
+    format: Literal["s16le", "s24le", "s32le", "f32le"]
+    start: Annotated[int, msgspec.Meta(ge=0, le=_MAX_START)] | None = None
+    end: bool = False
+
+
+class _EndHeader(msgspec.Struct, kw_only=True, gc=False):
+    """Header that ends a stream and need not name a format."""
+
+    v: Literal[1]
+    stream: StreamId
+    end: Literal[True]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PcmBlock:
+    """Sound of one message.
+
+    Attributes:
+        stream: Name of the stream.
+        samples: int16, int32 or float32 [n, channels], integers at the full scale of their type.
+        rate: Samples a second.
+        start: Index of the first sample, counted in `rate` from the stream's first sample, or None: follows the last.
+        time: Unix seconds at which the message came in.
+    """
+
+    stream: str
+    samples: NDArray[Any]
+    rate: int
+    start: int | None
+    time: float
+
+
+@dataclass(frozen=True, slots=True)
+class PcmEnd:
+    """The sender says that the stream is over."""
+
+    stream: str
+
+
+@dataclass(frozen=True, slots=True)
+class PcmFault:
+    """A message that cannot be used, and why; `stream` is None where its name could not be read."""
+
+    stream: str | None
+    reason: str
+
+
+PcmInput = PcmBlock | PcmEnd | PcmFault
+
+# deeply nested JSON ends in a RecursionError
+_NOT_A_HEADER: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+_decode_header = msgspec.json.Decoder(PcmHeader).decode
+_decode_end = msgspec.json.Decoder(_EndHeader).decode
+
+
+def decode_message(frames: list[bytes]) -> PcmInput:
+    """Read the frames of a message; whatever they hold, the answer is a block, an end or a fault."""
+    if len(frames) != 2:
+        return PcmFault(_readable_stream(frames[0]), f"a message has 2 frames, header and PCM, not {len(frames)}")
+    header_frame, payload = frames
+    if len(header_frame) > _MAX_HEADER_BYTES:
+        return PcmFault(None, f"a header of {len(header_frame)} bytes; at most {_MAX_HEADER_BYTES}")
+    try:
+        header = _decode_header(header_frame)
+    except _NOT_A_HEADER as error:
+        return _without_format(header_frame, payload, str(error))
+    if header.end:
+        return _end(header.stream, payload)
+    if not payload:
+        return PcmFault(header.stream, 'the PCM frame is empty; only {"end": true} has none')
+    if len(payload) > MAX_PAYLOAD_BYTES:
+        return PcmFault(header.stream, f"{len(payload)} bytes of PCM in one message; at most {MAX_PAYLOAD_BYTES}")
+    try:
+        samples = decode_pcm(payload, header.format, header.channels)
+    except InputError as error:
+        return PcmFault(header.stream, str(error))
+    return PcmBlock(header.stream, samples, header.rate, header.start, time.time())
+
+
+def encode_header(stream: str, rate: int, channels: int, sample_format: str, start: int | None) -> bytes:
+    """Build the header frame of a message with sound."""
+    fields = {"v": 1, "stream": stream, "rate": rate, "channels": channels, "format": sample_format, "start": start}
+    return msgspec.json.encode(fields)
+
+
+def encode_end(stream: str) -> bytes:
+    """Build the header frame of the message that ends a stream."""
+    return msgspec.json.encode({"v": 1, "stream": stream, "end": True})
+
+
+def _without_format(header_frame: bytes, payload: bytes, reason: str) -> PcmInput:
+    try:
+        header = _decode_end(header_frame)
+    except _NOT_A_HEADER:
+        return PcmFault(_readable_stream(header_frame), f"bad header: {reason[:200]}")
+    return _end(header.stream, payload)
+
+
+def _end(stream: str, payload: bytes) -> PcmInput:
+    if payload:
+        return PcmFault(stream, f"a message that ends a stream has an empty second frame, not {len(payload)} bytes")
+    return PcmEnd(stream)
+
+
+def _readable_stream(header_frame: bytes) -> str | None:
+    """Find the stream's name in a header that is otherwise wrong, so that the fault can be told to its owner."""
+    if len(header_frame) > _MAX_HEADER_BYTES:
+        return None
+    try:
+        fields = msgspec.json.decode(header_frame)
+    except _NOT_A_HEADER:
+        return None
+    stream = fields.get("stream") if isinstance(fields, dict) else None
+    return stream if isinstance(stream, str) and is_stream_id(stream) else None

@@ -1,0 +1,104 @@
+"""Pushing PCM into a service from another program."""
+
+from types import TracebackType
+from typing import Any, Final, Self
+
+import numpy as np
+import zmq
+from numpy.typing import NDArray
+
+from streamtag.errors import InputError, WireError
+from streamtag.wire.endpoints import connect
+from streamtag.wire.messages import check_stream_id
+from streamtag.wire.pcm import MAX_PAYLOAD_BYTES, encode_end, encode_header
+
+__all__ = ["PcmPusher"]
+
+_FORMATS: Final = {"int16": ("s16le", "<i2"), "int32": ("s32le", "<i4"), "float32": ("f32le", "<f4")}
+_QUEUE_MESSAGES: Final = 256
+_LINGER_MS: Final = 1000
+
+
+class PcmPusher:
+    """Sends sound of any number of streams to a service's PCM input.
+
+    Args:
+        endpoint: The service's ``[service] input``, such as ``tcp://127.0.0.1:5557``.
+        timeout_seconds: How long `push` waits for a service that is away or behind before it raises.
+
+    Raises:
+        WireError: The endpoint is malformed.
+    """
+
+    def __init__(self, endpoint: str, timeout_seconds: float = 5.0) -> None:
+        self._endpoint = endpoint
+        self._timeout_seconds = timeout_seconds
+        self._context = zmq.Context()
+        self._socket = self._context.socket(zmq.PUSH)
+        self._socket.set(zmq.SNDHWM, _QUEUE_MESSAGES)
+        self._socket.set(zmq.SNDTIMEO, round(timeout_seconds * 1000))
+        try:
+            connect(self._socket, endpoint, "cannot push to")
+        except WireError:
+            self._context.destroy(linger=0)
+            raise
+
+    def push(self, stream: str, samples: NDArray[Any], rate: int, start: int | None = None) -> None:
+        """Send a block of sound, in several messages where it is longer than 1 MiB.
+
+        Args:
+            stream: Name of the stream; its first block makes it.
+            samples: int16, int32 or float32, [n] or [n, channels]; integers at the full scale of their type.
+            rate: Samples a second, 8000 to 192000.
+            start: Index of the first sample since the stream began, so that losses show; None: follows the last block.
+
+        Raises:
+            InputError: The name, the type, the shape or the rate is not one that a service takes.
+            WireError: No service took it in time.
+        """
+        block = samples.reshape(-1, 1) if samples.ndim == 1 else samples
+        if block.ndim != 2 or not 1 <= block.shape[1] <= 8 or samples.dtype.name not in _FORMATS:
+            raise InputError(
+                f"samples are {samples.dtype.name} {list(samples.shape)}; "
+                "push int16, int32 or float32 of shape [n] or [n, channels] with 1 to 8 channels"
+            )
+        if not 8000 <= rate <= 192_000:
+            raise InputError(f"a rate of {rate} samples a second; push 8000 to 192000")
+        check_stream_id(stream)
+        sample_format, dtype = _FORMATS[samples.dtype.name]
+        channels = block.shape[1]
+        step = MAX_PAYLOAD_BYTES // (channels * block.dtype.itemsize)
+        for first in range(0, len(block), step):
+            header = encode_header(stream, rate, channels, sample_format, None if start is None else start + first)
+            part = np.ascontiguousarray(block[first : first + step], dtype)
+            self._send(header, part.tobytes())
+
+    def end(self, stream: str) -> None:
+        """Tell the service that a stream is over.
+
+        Raises:
+            InputError: The name cannot name a stream.
+            WireError: No service took it in time.
+        """
+        self._send(encode_end(check_stream_id(stream)), b"")
+
+    def close(self) -> None:
+        """Close; what was pushed gets a second to leave."""
+        self._context.destroy(linger=_LINGER_MS)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _send(self, header: bytes, payload: bytes) -> None:
+        try:
+            self._socket.send_multipart([header, payload])
+        except zmq.Again as error:
+            raise WireError(
+                f"no service took PCM at {self._endpoint} for {self._timeout_seconds:g} s; is it running, "
+                "with [service] input set to this endpoint?"
+            ) from error
