@@ -1,0 +1,18 @@
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+# A shared machine may be slow at any moment: tests have a time limit, examples have none.
+settings.register_profile("shared", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("shared")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Leave the caches, settings and histories of the person who runs the tests alone."""
+    home = tmp_path_factory.mktemp("home")
+    with pytest.MonkeyPatch.context() as environment:
+        for name in ("CACHE", "CONFIG", "DATA", "STATE"):
+            environment.setenv(f"XDG_{name}_HOME", str(home / name.lower()))
+        yield
