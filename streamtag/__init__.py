@@ -1,0 +1,45 @@
+"""Streaming real-time audio tagger: sound in, label scores and events out.
+
+The names are loaded when they are first used, so that `import streamtag` costs next to nothing.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from streamtag.audio.frontend import log_mel
+    from streamtag.errors import StreamtagError
+    from streamtag.tagger import Result, Tagger
+    from streamtag.track import Scores
+    from streamtag.wire.messages import Message
+    from streamtag.wire.pusher import PcmPusher
+    from streamtag.wire.subscriber import Subscriber
+
+__all__ = ["Message", "PcmPusher", "Result", "Scores", "StreamtagError", "Subscriber", "Tagger", "log_mel"]
+
+_HOMES = {
+    "Message": "streamtag.wire.messages",
+    "PcmPusher": "streamtag.wire.pusher",
+    "Result": "streamtag.tagger",
+    "Scores": "streamtag.track",
+    "StreamtagError": "streamtag.errors",
+    "Subscriber": "streamtag.wire.subscriber",
+    "Tagger": "streamtag.tagger",
+    "log_mel": "streamtag.audio.frontend",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("streamtag")
+    if name not in _HOMES:
+        raise AttributeError(f"module 'streamtag' has no attribute {name!r}")
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -1,0 +1,21 @@
+"""Resampling, log-mel, cutting into patches and levels: pure, without input or output."""
+
+from streamtag.audio.block import Block, Samples
+from streamtag.audio.frontend import BANDS, FRAMES, PATCH_HOP, PATCH_SAMPLES, SAMPLE_RATE, log_mel, log_mel_windows
+from streamtag.audio.patches import Patch, Patcher
+from streamtag.audio.resample import Resampler
+
+__all__ = [
+    "BANDS",
+    "FRAMES",
+    "PATCH_HOP",
+    "PATCH_SAMPLES",
+    "SAMPLE_RATE",
+    "Block",
+    "Patch",
+    "Patcher",
+    "Resampler",
+    "Samples",
+    "log_mel",
+    "log_mel_windows",
+]

@@ -1,0 +1,155 @@
+"""The front end: 16 kHz mono waveform to log-mel patches of 96 frames by 64 bands.
+
+Parameters as in Hershey et al., "CNN Architectures for Large-Scale Audio Classification" (ICASSP 2017), section 3.1,
+and in the VGGish release of AudioSet: 25 ms periodic Hann window, 10 ms hop, 64 HTK mel bands, natural logarithm.
+"""
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+import scipy.fft
+from numpy.typing import NDArray
+
+from streamtag.errors import InputError
+
+SAMPLE_RATE = 16000
+WINDOW = 400
+HOP = 160
+FFT = 512
+BANDS = 64
+FRAMES = 96
+LOW_HZ = 125.0
+HIGH_HZ = 7500.0
+LOG_OFFSET = 0.01
+PATCH_HOP = FRAMES * HOP
+"""Samples from one patch's start to the next one's: 15 360, which is 960 ms."""
+PATCH_SAMPLES = (FRAMES - 1) * HOP + WINDOW
+"""Samples that a patch's 96 frames cover: 15 600; its last 240 also begin the next patch."""
+
+# Beyond a few patches a call the spectra no longer fit the processor's cache and every stage slows down.
+_CHUNK = 4
+
+
+def parameters() -> dict[str, Any]:
+    """Return every parameter of the front end by name, as a bundle's manifest stores them."""
+    return {
+        "sample_rate": SAMPLE_RATE,
+        "window_samples": WINDOW,
+        "window": "hann_periodic",
+        "hop_samples": HOP,
+        "fft_length": FFT,
+        "spectrum": "magnitude",
+        "mel_bands": BANDS,
+        "mel_scale": "htk",
+        "low_hz": LOW_HZ,
+        "high_hz": HIGH_HZ,
+        "log": "natural",
+        "log_offset": LOG_OFFSET,
+        "frames": FRAMES,
+        "patch_hop_samples": PATCH_HOP,
+    }
+
+
+def hann() -> NDArray[np.float64]:
+    """Return the periodic Hann window, float64 [400]."""
+    return 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(WINDOW) / WINDOW)
+
+
+def mel_weights() -> NDArray[np.float64]:
+    """Return the mel filter bank, float64 [257, 64].
+
+    Triangles are straight lines in mel (HTK: 1127 ln(1 + f / 700)) with peak 1 and no area normalisation; the
+    constant bin has weight 0.
+    """
+
+    def mel(hertz: NDArray[np.float64] | float) -> NDArray[np.float64]:
+        return np.asarray(1127.0 * np.log1p(np.asarray(hertz, np.float64) / 700.0))
+
+    bins = mel(np.linspace(0.0, SAMPLE_RATE / 2, FFT // 2 + 1))[:, None]
+    edges = np.linspace(mel(LOW_HZ), mel(HIGH_HZ), BANDS + 2)
+    low, centre, high = edges[:-2], edges[1:-1], edges[2:]
+    weights = np.maximum(0.0, np.minimum((bins - low) / (centre - low), (high - bins) / (high - centre)))
+    weights[0] = 0.0
+    return weights
+
+
+@cache
+def _tables() -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    return hann().astype(np.float32), mel_weights().astype(np.float32)
+
+
+def log_mel_windows(windows: NDArray[np.float32], out: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
+    """Return one log-mel patch for each window of samples.
+
+    The result for a window does not depend, to the last bit, on which windows stand beside it.
+
+    Args:
+        windows: float32 [n, 15600], mono at 16 kHz, each row contiguous.
+        out: float32 [n, 96, 64] to write into; made when absent.
+
+    Returns:
+        float32 [n, 96, 64], ln(mel magnitude + 0.01).
+    """
+    if out is None:
+        out = np.empty((len(windows), FRAMES, BANDS), np.float32)
+    window, weights = _tables()
+    for first in range(0, len(windows), _CHUNK):
+        chunk = windows[first : first + _CHUNK]
+        row, sample = chunk.strides
+        frames = np.lib.stride_tricks.as_strided(
+            chunk, (len(chunk), FRAMES, WINDOW), (row, HOP * sample, sample), writeable=False
+        )
+        spectrum = np.abs(scipy.fft.rfft(frames * window, FFT))
+        target = out[first : first + _CHUNK]
+        np.matmul(spectrum, weights, out=target)
+        target += np.float32(LOG_OFFSET)
+        np.log(target, out=target)
+    return out
+
+
+def split(samples: int) -> tuple[int, bool]:
+    """Return how many whole patches a recording of `samples` samples holds, and whether its tail makes one more.
+
+    A tail is padded with zeros to a patch when it lasts at least half a patch; a recording shorter than a patch
+    always gives one.
+    """
+    whole = 0 if samples < PATCH_SAMPLES else 1 + (samples - PATCH_SAMPLES) // PATCH_HOP
+    tail = samples - whole * PATCH_HOP
+    return whole, samples > 0 and (whole == 0 or 2 * tail >= PATCH_HOP)
+
+
+def log_mel(waveform: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Cut a recording into non-overlapping 960 ms patches and return their log-mel spectra.
+
+    Frame f covers samples 160 f to 160 f + 399 and patch k is frames 96 k to 96 k + 95. A tail that fills no patch is
+    padded with zeros when it lasts at least half a patch, else left out; a recording shorter than a patch gives one
+    padded patch.
+
+    Args:
+        waveform: float32 [samples], mono at 16 kHz, in [-1, 1].
+
+    Returns:
+        float32 [patches, 96, 64].
+
+    Raises:
+        InputError: the waveform is empty, has more than one dimension, or holds values that are not finite.
+    """
+    waveform = np.ascontiguousarray(waveform, np.float32)
+    if waveform.ndim != 1:
+        raise InputError(f"log_mel takes one channel [samples], not an array of shape {waveform.shape}: take the mean")
+    if not len(waveform):
+        raise InputError("log_mel was given an empty waveform: there is nothing to tag")
+    if not np.isfinite(waveform).all():
+        raise InputError("log_mel was given samples that are not finite: replace NaN and infinity first")
+    whole, padded = split(len(waveform))
+    patches = np.empty((whole + padded, FRAMES, BANDS), np.float32)
+    if whole:
+        windows = np.lib.stride_tricks.sliding_window_view(waveform, PATCH_SAMPLES)[::PATCH_HOP]
+        log_mel_windows(windows[:whole], patches[:whole])
+    if padded:
+        tail = np.zeros((1, PATCH_SAMPLES), np.float32)
+        rest = waveform[whole * PATCH_HOP :]
+        tail[0, : len(rest)] = rest
+        log_mel_windows(tail, patches[whole:])
+    return patches

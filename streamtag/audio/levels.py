@@ -1,0 +1,26 @@
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["SILENCE_DBFS", "levels_dbfs"]
+
+SILENCE_DBFS = -120.0
+"""What stands for the minus infinity of digital silence, and the least level reported."""
+
+
+def levels_dbfs(samples: NDArray[np.float32]) -> tuple[float, float]:
+    """Return the RMS and the peak level in dB relative to full scale, each at least -120.
+
+    A full-scale square wave has an RMS of 0 dBFS (so a full-scale sine has -3.01).
+
+    Args:
+        samples: float32 [samples] in [-1, 1], not empty.
+    """
+    mean_square = float(np.dot(samples, samples)) / len(samples)
+    peak = max(float(samples.max()), -float(samples.min()))
+    return _decibel(math.sqrt(mean_square)), _decibel(peak)
+
+
+def _decibel(amplitude: float) -> float:
+    return max(SILENCE_DBFS, 20 * math.log10(amplitude)) if amplitude > 0 else SILENCE_DBFS

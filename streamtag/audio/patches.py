@@ -1,0 +1,151 @@
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streamtag.audio.block import Block
+from streamtag.audio.frontend import PATCH_HOP, PATCH_SAMPLES, SAMPLE_RATE
+from streamtag.audio.levels import levels_dbfs
+from streamtag.audio.resample import Resampler, to_mono
+
+__all__ = ["Patch", "Patcher"]
+
+_OVERLAP = PATCH_SAMPLES - PATCH_HOP
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Patch:
+    """The samples of one patch, and where it stands in its stream."""
+
+    start: int
+    """Index at 16 kHz of the first sample, the stream's first sample being 0."""
+    window: NDArray[np.float32]
+    """float32 [15600], mono at 16 kHz: the samples that its 96 frames cover."""
+    time: float
+    """Unix seconds at which its last sample was captured."""
+    rms_dbfs: float
+    peak_dbfs: float
+
+
+class Patcher:
+    """Cuts one stream's blocks into patches.
+
+    Audio without a hole is a segment. Each segment is cut as a recording is: patches from its first sample on, and a
+    tail of at least half a patch padded with zeros. A hole, a change of rate or a source that starts counting anew
+    ends a segment, so a patch never spans one.
+
+    Attributes:
+        patches: how many were cut so far.
+        lost_samples: how many samples at 16 kHz were missing between blocks so far.
+        bad_samples: how many samples were not finite, and taken as 0, so far.
+    """
+
+    def __init__(self) -> None:
+        self.patches = 0
+        self.lost_samples = 0
+        self.bad_samples = 0
+        self._resampler: Resampler | None = None
+        self._rate = 0
+        self._origin = 0  # what a block's start must be lowered by, at the source's rate
+        self._expected = 0  # the next block's start, at the source's rate, once lowered
+        self._segment_start = 0  # at 16 kHz
+        self._segment_patches = 0
+        self._interrupted = False
+        self._window = np.empty(PATCH_SAMPLES, np.float32)
+        self._filled = 0
+        self._time = 0.0
+
+    def feed(self, block: Block) -> list[Patch]:
+        """Return the patches that `block` completes, oldest first.
+
+        Raises:
+            InputError: the block's type, shape or rate cannot be used; the stream may go on with another block.
+        """
+        mono = to_mono(block.samples)
+        if not len(mono):
+            return []
+        if block.samples.dtype.kind == "f":
+            self._mend(mono)
+        done: list[Patch] = []
+        if self._resampler is None or block.rate != self._rate:
+            resampler = Resampler(block.rate)
+            done += self._end_segment()
+            self._begin(block, resampler)
+        elif self._interrupted or block.start - self._origin != self._expected:
+            done += self._end_segment()
+            self._begin(block, Resampler(block.rate))
+        assert self._resampler is not None
+        self._expected += len(mono)
+        self._time = block.time
+        done += self._cut(self._resampler.feed(mono))
+        return done
+
+    def interrupt(self) -> list[Patch]:
+        """Return what the loss of the source completes, so that it need not wait for the next block."""
+        if self._interrupted:
+            return []
+        done = self._end_segment()
+        self._interrupted = True
+        return done
+
+    def finish(self) -> list[Patch]:
+        """Return what the end of the stream completes: the last patch of a tail, or a short recording's only one."""
+        return self._end_segment(last=True)
+
+    def _mend(self, mono: NDArray[np.float32]) -> None:
+        # The sum is not finite if one of the samples is not, and costs a third of looking at each.
+        if not np.isfinite(mono.sum()):
+            bad = ~np.isfinite(mono)
+            self.bad_samples += int(np.count_nonzero(bad))
+            mono[bad] = 0.0
+        np.clip(mono, -1.0, 1.0, out=mono)
+
+    def _begin(self, block: Block, resampler: Resampler) -> None:
+        if self._resampler is None:
+            self._origin = block.start
+            expected = 0
+        else:
+            expected = round(self._expected * block.rate / self._rate)
+            if block.start - self._origin < expected:  # the source counts anew: nothing is known to be missing
+                self._origin = block.start - expected
+        start = block.start - self._origin
+        self.lost_samples += round((start - expected) * SAMPLE_RATE / block.rate)
+        self._segment_start = round(start * SAMPLE_RATE / block.rate)
+        self._segment_patches = 0
+        self._interrupted = False
+        self._expected = start
+        self._rate = block.rate
+        self._resampler = resampler
+
+    def _cut(self, samples: NDArray[np.float32]) -> list[Patch]:
+        done = []
+        used = 0
+        while used < len(samples):
+            take = min(PATCH_SAMPLES - self._filled, len(samples) - used)
+            self._window[self._filled : self._filled + take] = samples[used : used + take]
+            self._filled += take
+            used += take
+            if self._filled == PATCH_SAMPLES:
+                done.append(self._complete(self._time - (len(samples) - used) / SAMPLE_RATE))
+        return done
+
+    def _complete(self, time: float) -> Patch:
+        window = self._window
+        self._window = np.empty(PATCH_SAMPLES, np.float32)
+        self._window[:_OVERLAP] = window[PATCH_HOP:]
+        self._filled = _OVERLAP
+        start = self._segment_start + self._segment_patches * PATCH_HOP
+        self.patches += 1
+        self._segment_patches += 1
+        return Patch(start, window, time, *levels_dbfs(window[:PATCH_HOP]))
+
+    def _end_segment(self, *, last: bool = False) -> list[Patch]:
+        if self._resampler is None or self._interrupted:
+            return []
+        done = self._cut(self._resampler.finish())
+        is_short_recording = last and not self.patches and self._filled > 0
+        if 2 * self._filled >= PATCH_HOP or is_short_recording:
+            self._window[self._filled :] = 0.0
+            done.append(self._complete(self._time))
+        self._filled = 0
+        return done

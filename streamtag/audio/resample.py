@@ -1,0 +1,70 @@
+import numpy as np
+import soxr
+from numpy.typing import NDArray
+
+from streamtag.audio.block import Samples
+from streamtag.audio.frontend import SAMPLE_RATE
+from streamtag.errors import InputError
+
+__all__ = ["MAX_RATE", "MIN_RATE", "Resampler", "to_mono"]
+
+MIN_RATE = 8_000
+MAX_RATE = 192_000
+
+
+def to_mono(samples: Samples) -> NDArray[np.float32]:
+    """Return the mean of the channels as float32 [samples] in [-1, 1].
+
+    Args:
+        samples: [samples] or [samples, channels]; int16 and int32 are full scale of their type, floats are taken as
+            they are.
+
+    Raises:
+        InputError: another type, no channel, or more than two dimensions.
+    """
+    if samples.ndim > 2 or (samples.ndim == 2 and not samples.shape[1]):
+        raise InputError(f"a block has the shape [samples] or [samples, channels], not {list(samples.shape)}")
+    if samples.dtype == np.int16:
+        scale = np.float32(1 / 2**15)
+    elif samples.dtype == np.int32:
+        scale = np.float32(1 / 2**31)
+    elif samples.dtype == np.float32:
+        scale = None
+    else:
+        raise InputError(f"samples are int16, int32 or float32, not {samples.dtype}")
+    floats = samples.astype(np.float32)  # a copy: what the caller lent stays as it is
+    if scale is not None:
+        floats *= scale
+    if floats.ndim == 1:
+        return floats
+    return floats[:, 0] if floats.shape[1] == 1 else floats.mean(axis=1)
+
+
+class Resampler:
+    """Streaming conversion of one channel to 16 kHz by soxr, high quality.
+
+    The samples that come out depend only on the samples that went in, to the last bit, not on how they were cut into
+    blocks. They come out late by the filter's length, about 40 ms at 48 kHz; at 16 kHz they pass through.
+    """
+
+    def __init__(self, rate: int) -> None:
+        """Start a conversion from `rate` Hz.
+
+        Raises:
+            InputError: the rate is below 8 kHz or above 192 kHz.
+        """
+        if not MIN_RATE <= rate <= MAX_RATE:
+            raise InputError(f"a sample rate of {rate} Hz cannot be used: it may be {MIN_RATE} to {MAX_RATE}")
+        self._stream = None if rate == SAMPLE_RATE else soxr.ResampleStream(rate, SAMPLE_RATE, 1, "float32", "HQ")
+
+    def feed(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return what is ready at 16 kHz, float32 [m], after `samples`, float32 [n]."""
+        if self._stream is None:
+            return samples
+        return np.asarray(self._stream.resample_chunk(samples), np.float32)
+
+    def finish(self) -> NDArray[np.float32]:
+        """Return what the filter still holds, float32 [m]; nothing may be fed afterwards."""
+        if self._stream is None:
+            return np.empty(0, np.float32)
+        return np.asarray(self._stream.resample_chunk(np.empty(0, np.float32), last=True), np.float32)

@@ -1,0 +1,179 @@
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable
+
+import numpy as np
+
+from streamtag.audio import BANDS, FRAMES, Patch, log_mel_windows
+from streamtag.bundle import Bundle
+from streamtag.engine.load import Load
+from streamtag.engine.messages import event_message, scores_message, status_message
+from streamtag.engine.queue import StreamQueues, Work
+from streamtag.engine.stream import Change, EngineStream
+from streamtag.runtimes import Runtime
+from streamtag.settings import EventSettings
+from streamtag.wire.messages import Outgoing
+
+__all__ = ["Inference"]
+
+# Status and service messages come at least every 5 s: half a second is left for a late look.
+_REPEAT_SECONDS = 4.5
+_TICK_SECONDS = 0.25
+
+logger = logging.getLogger(__name__)
+
+
+class Inference:
+    """The thread that scores patches of all streams in batches, and that alone changes what a stream remembers."""
+
+    def __init__(
+        self,
+        bundle: Bundle,
+        runtime: Runtime,
+        queues: StreamQueues,
+        publish: Callable[[list[Outgoing]], None],
+        service_message: Callable[["Inference"], Outgoing],
+        *,
+        rolling: int,
+        max_batch: int,
+        max_wait: float,
+    ) -> None:
+        """Prepare the thread; `start` starts it.
+
+        Args:
+            bundle: the model.
+            runtime: the model, compiled.
+            queues: where patches come from.
+            publish: where messages go.
+            service_message: makes the message about the whole service.
+            rolling: number of patches in a rolling score, as it is published.
+            max_batch: most patches in a batch.
+            max_wait: seconds that a patch may wait for others while the thread is busy.
+        """
+        self.rolling = rolling
+        self.scored = 0
+        self.load = Load()
+        self.error: BaseException | None = None
+        self.ended = threading.Event()
+        self.streams: dict[str, EngineStream] = {}
+        self._bundle = bundle
+        self._runtime = runtime
+        self._queues = queues
+        self._publish = publish
+        self._service_message = service_message
+        self._max_batch = max_batch
+        self._max_wait = max_wait
+        self._batch = np.empty((max_batch, FRAMES, BANDS), np.float32)
+        self._service_due = 0.0
+        self._stop_at: float | None = None
+        self._thread = threading.Thread(target=self._run, name="streamtag-inference", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def add(self, stream: EngineStream) -> None:
+        """Take up a stream; its status is published at once."""
+        self.streams[stream.id] = stream
+        self._publish_status([stream])
+        self._service_due = 0.0
+
+    def remove(self, stream: EngineStream) -> bool:
+        """Let go of a stream; tell whether it was still the one of its name."""
+        if self.streams.get(stream.id) is not stream:
+            return False
+        del self.streams[stream.id]
+        self._service_due = 0.0
+        return True
+
+    def judge_by(self, events: EventSettings, rolling: int) -> None:
+        """Apply other thresholds, and another number of patches in a rolling score, to all streams."""
+        self.rolling = rolling
+        for stream in self.streams.values():
+            stream.track.set(rolling, events)
+
+    def stop(self, seconds: float) -> None:
+        """Score what is pending for at most `seconds`, end all events, say so, and end the thread."""
+        deadline = time.monotonic() + seconds
+
+        def end() -> None:
+            self._stop_at = deadline
+
+        self._queues.call(end)
+        self._queues.close()
+        if self._thread.is_alive():
+            self._thread.join(seconds + 1.0)
+
+    def _run(self) -> None:
+        try:
+            while self._stop_at is None:
+                self._step(self._max_wait if self.load.busy else 0.0, _TICK_SECONDS)
+            while time.monotonic() < self._stop_at and self._step(0.0, 0.0):
+                pass
+            for stream in self.streams.values():
+                self._apply(stream, Change("ended", "the service stopped"))
+            self._publish([self._service_message(self)])
+        except BaseException as error:
+            self.error = error
+            logger.exception("scoring failed")
+        finally:
+            self.ended.set()
+
+    def _step(self, linger: float, timeout: float) -> bool:
+        work = self._queues.take(self._max_batch, linger, timeout)
+        begin = time.perf_counter()
+        patches = [item for _, item in work if isinstance(item, Patch)]
+        self._work_off(work, patches)
+        self.scored += len(patches)
+        self._repeat()
+        self.load.add(time.perf_counter() - begin, len(patches))
+        return bool(work)
+
+    def _work_off(self, work: list[Work], patches: list[Patch]) -> None:
+        for row, patch in enumerate(patches):
+            log_mel_windows(patch.window[np.newaxis], self._batch[row : row + 1])
+        rows = iter(self._runtime.run(self._batch[: len(patches)]) if patches else ())
+        messages: list[Outgoing] = []
+        for stream, item in work:
+            if isinstance(item, Patch):
+                assert stream is not None
+                scores = stream.track.push(item, next(rows))
+                stream.scored += 1
+                messages.append(scores_message(stream, scores, self._bundle, self.rolling))
+                messages += [event_message(stream, event) for event in scores.events]
+                continue
+            # What was made before a change goes out before it.
+            self._publish(messages)
+            messages = []
+            if isinstance(item, Change):
+                assert stream is not None
+                self._apply(stream, item)
+            else:
+                item()
+        self._publish(messages)
+
+    def _apply(self, stream: EngineStream, change: Change) -> None:
+        if stream.state in ("ended", "failed") and change.state == "ended":
+            return
+        if change.state not in (None, "live"):
+            self._publish([event_message(stream, event) for event in stream.track.events.finish()])
+        if stream.apply(change):
+            reason = f": {stream.reason}" if stream.reason else ""
+            log = logger.warning if stream.state in ("failed", "reconnecting", "stalled") else logger.info
+            log("stream %s is %s%s", stream.id, stream.state, reason)
+            self._publish_status([stream])
+
+    def _repeat(self) -> None:
+        now = time.monotonic()
+        self._publish_status(stream for stream in self.streams.values() if now >= stream.status_due)
+        if now >= self._service_due:
+            self._service_due = now + _REPEAT_SECONDS
+            self._publish([self._service_message(self)])
+
+    def _publish_status(self, streams: Iterable[EngineStream]) -> None:
+        messages = []
+        for stream in streams:
+            stream.status_due = time.monotonic() + _REPEAT_SECONDS
+            messages.append(status_message(stream))
+        self._publish(messages)

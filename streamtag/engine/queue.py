@@ -1,0 +1,120 @@
+import threading
+import time
+from collections import deque
+from collections.abc import Sequence
+
+from streamtag.audio import Patch
+from streamtag.engine.stream import Action, EngineStream, Item
+
+__all__ = ["StreamQueues", "Work"]
+
+Work = tuple[EngineStream | None, Item]
+"""A stream with what is next of it; None for what concerns all streams."""
+
+_ALL_STREAMS = 2048
+_ONE_STREAM = 128
+_LEAST = 2  # so that dropping the oldest never empties a queue
+
+
+class StreamQueues:
+    """The bounded queues between the threads that bring sound and the one that scores it.
+
+    Each stream has its own. A full one drops its oldest patch and counts it, or makes a source that can wait do so.
+    The room is shared out: 128 patches a stream, fewer when there are many streams, never fewer than 2. What is taken
+    goes round the streams, one patch each, so that none can crowd out another.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._filled = threading.Condition(self._lock)
+        self._room = threading.Condition(self._lock)
+        self._turns: deque[EngineStream] = deque()  # those with something pending, next first
+        self._actions: deque[Action] = deque()
+        self._patches = 0
+        self._waiting_since = 0.0
+        self._limit = _ONE_STREAM
+        self._closed = False
+
+    def share_among(self, streams: int) -> None:
+        """Divide the room among so many streams."""
+        with self._lock:
+            self._limit = min(_ONE_STREAM, max(_LEAST, _ALL_STREAMS // max(1, streams)))
+
+    def put(self, stream: EngineStream, items: Sequence[Item], *, wait: bool = False) -> None:
+        """Add to a stream's queue.
+
+        Args:
+            stream: whose.
+            items: what follows, oldest first.
+            wait: when the queue is full wait for room instead of dropping its oldest patch.
+        """
+        with self._lock:
+            for item in items:
+                if isinstance(item, Patch):
+                    while wait and stream.pending_patches >= self._limit and not self._closed:
+                        self._room.wait()
+                    if stream.pending_patches >= self._limit:
+                        self._drop_oldest(stream)
+                    stream.pending_patches += 1
+                    self._patches += 1
+                if not stream.pending:
+                    if not self._turns:
+                        self._waiting_since = time.monotonic()
+                    self._turns.append(stream)
+                stream.pending.append(item)
+                if wait:
+                    self._filled.notify()
+            if items:
+                self._filled.notify()
+
+    def call(self, action: Action) -> None:
+        """Have the taking thread do something before anything else that is pending."""
+        with self._lock:
+            self._actions.append(action)
+            self._filled.notify()
+
+    def take(self, most: int, linger: float, timeout: float) -> list[Work]:
+        """Take what is next: first what was called for, then items of the streams in turn.
+
+        Args:
+            most: how many patches at most.
+            linger: seconds that the oldest patch may have waited for others to join its batch.
+            timeout: seconds to wait for anything at all.
+        """
+        with self._lock:
+            if not (self._turns or self._actions or self._closed):
+                self._filled.wait(timeout)
+            if linger > 0 and not self._actions:
+                deadline = self._waiting_since + linger
+                while 0 < self._patches < most and not self._closed and (left := deadline - time.monotonic()) > 0:
+                    self._filled.wait(left)
+            work: list[Work] = [(None, action) for action in self._actions]
+            self._actions.clear()
+            patches = 0
+            while self._turns and patches < most:
+                stream = self._turns.popleft()
+                item = stream.pending.popleft()
+                if isinstance(item, Patch):
+                    stream.pending_patches -= 1
+                    patches += 1
+                if stream.pending:
+                    self._turns.append(stream)
+                work.append((stream, item))
+            self._patches -= patches
+            self._waiting_since = time.monotonic()
+            self._room.notify_all()
+            return work
+
+    def close(self) -> None:
+        """Let nobody wait any longer, on either side; what is pending can still be taken."""
+        with self._lock:
+            self._closed = True
+            self._filled.notify_all()
+            self._room.notify_all()
+
+    def _drop_oldest(self, stream: EngineStream) -> None:
+        index = next(index for index, item in enumerate(stream.pending) if isinstance(item, Patch))
+        del stream.pending[index]
+        stream.pending_patches -= 1
+        stream.dropped_patches += 1
+        self._patches -= 1

@@ -1,0 +1,92 @@
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from streamtag.audio import Block, Patch, Patcher
+from streamtag.track import Track
+from streamtag.wire.messages import StatusHeader, StreamState
+
+__all__ = ["Action", "Change", "EngineStream", "Item"]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A stream's new state; it stands in the stream's queue between the patches before and after it."""
+
+    state: StreamState | None
+    """None: the state stays and only the reason is new."""
+    reason: str = ""
+
+
+Action = Callable[[], None]
+"""Something that the inference thread does when it comes to it."""
+
+Item = Patch | Change | Action
+
+
+class EngineStream:
+    """One stream of the service.
+
+    The thread that brings its sound owns the patcher, the inference thread the track and the state; `pending` and
+    `dropped_patches` belong to the queue.
+    """
+
+    def __init__(self, id: str, source: str, track: Track) -> None:  # noqa: A002 (the wire calls it so)
+        self.id = id
+        self.source = source
+        self.rate = 0
+        self.channels = 0
+        self.patcher = Patcher()
+        self._bad_samples_told = False
+
+        self.track = track
+        self.state: StreamState = "starting"
+        self.reason = ""
+        self.since = time.time()
+        self.scored = 0
+        self.status_due = 0.0  # monotonic seconds
+
+        self.pending: deque[Item] = deque()
+        self.pending_patches = 0
+        self.dropped_patches = 0
+
+    def feed(self, block: Block) -> list[Item]:
+        """Take in sound and return what it makes, in the order of the stream.
+
+        Raises:
+            InputError: the block cannot be used.
+        """
+        self.rate = block.rate
+        self.channels = 1 if block.samples.ndim == 1 else block.samples.shape[1]
+        items: list[Item] = list(self.patcher.feed(block))
+        if self.patcher.bad_samples and not self._bad_samples_told:
+            self._bad_samples_told = True
+            items.append(Change(None, "samples that are not finite are taken as 0"))
+        return items
+
+    def apply(self, change: Change) -> bool:
+        """Take over a new state; tell whether anything changed."""
+        state = change.state or self.state
+        if (state, change.reason) == (self.state, self.reason):
+            return False
+        if state != self.state:
+            self.since = time.time()
+        self.state, self.reason = state, change.reason
+        return True
+
+    def status(self) -> StatusHeader:
+        """Return the stream's state as it is published."""
+        return StatusHeader(
+            stream=self.id,
+            state=self.state,
+            reason=self.reason,
+            since=self.since,
+            source=self.source,
+            rate=self.rate,
+            channels=self.channels,
+            patches=self.scored,
+            dropped_patches=self.dropped_patches,
+            lost_samples=self.patcher.lost_samples,
+            queue=self.pending_patches,
+        )

@@ -1,0 +1,54 @@
+"""ONNX Runtime on the CPU."""
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from streamtag.bundle import Bundle
+from streamtag.errors import BundleError
+from streamtag.runtimes.choice import faster_file
+
+__all__ = ["OnnxModel", "open_model"]
+
+
+class OnnxModel:
+    """One ONNX file of a bundle in a session of its own."""
+
+    name = "onnxruntime"
+    device = "CPU"
+
+    def __init__(self, bundle: Bundle, file: str, threads: int) -> None:
+        """Load `file`.
+
+        Raises:
+            BundleError: it is missing, damaged, or not a model that ONNX Runtime takes.
+        """
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        # A spinning pool keeps cores busy between batches: live audio leaves them idle most of the time.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        content = bundle.read(file)
+        try:
+            self._session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # its exceptions share no base class of their own
+            raise BundleError(f"bundle {bundle.path}: ONNX Runtime cannot load {file}: {error}") from error
+        self.precision = str(bundle.files[file].get("precision", "float32"))
+
+    def run(self, patches: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Score log-mel patches, float32 [n, 96, 64]; return float32 [n, labels] in [0, 1]."""
+        return self._output("scores", patches)
+
+    def embed(self, patches: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the embeddings of log-mel patches, float32 [n, 96, 64] to [n, d]."""
+        return self._output("embedding", patches)
+
+    def _output(self, name: str, patches: NDArray[np.float32]) -> NDArray[np.float32]:
+        (result,) = self._session.run([name], {"patches": patches[:, np.newaxis]})
+        return np.asarray(result, np.float32)
+
+
+def open_model(bundle: Bundle, threads: int, max_batch: int) -> OnnxModel:
+    """Open the bundle's fastest file that keeps its accuracy; ONNX Runtime takes batches of any size."""
+    return OnnxModel(bundle, faster_file(bundle, threads, OnnxModel), threads)

@@ -1,0 +1,171 @@
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from os import PathLike, fspath
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streamtag.audio import BANDS, FRAMES, Block, Patch, Patcher, Samples, log_mel_windows
+from streamtag.bundle import Bundle
+from streamtag.errors import SourceError
+from streamtag.events import Event
+from streamtag.runtimes import open_runtime
+from streamtag.settings import EventSettings, ScoreSettings
+from streamtag.sources import open_source
+from streamtag.track import Scores, Track
+
+__all__ = ["Result", "Tagger"]
+
+_BATCH = 8  # more patches a call do not go faster on a CPU
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Result:
+    """What a recording scored."""
+
+    labels: list[str]
+    seconds: float
+    """How long the recording lasts."""
+    starts: NDArray[np.float64]
+    """float64 [patches]: seconds at which each patch begins."""
+    patches: NDArray[np.float32]
+    """float32 [patches, labels]: scores in [0, 1]."""
+    events: tuple[Event, ...]
+    """Every event, ended; in the order of their onsets."""
+    notes: tuple[str, ...]
+    """What was wrong with the recording though it could be tagged, such as damaged packets."""
+
+    @property
+    def clip(self) -> NDArray[np.float32]:
+        """float32 [labels]: the mean over all patches, the clip score of Hershey et al. (2017)."""
+        mean: NDArray[np.float32] = self.patches.mean(axis=0)
+        return mean
+
+    def top(self, k: int = 5) -> list[tuple[str, float]]:
+        """Return the `k` labels with the highest clip scores and these scores, highest first."""
+        clip = self.clip
+        return [(self.labels[index], float(clip[index])) for index in np.argsort(-clip, kind="stable")[:k].tolist()]
+
+
+class Tagger:
+    """Tags recordings and streams in this process, without sockets.
+
+    Attributes:
+        bundle: the model.
+        labels: its labels, in the order of the scores.
+    """
+
+    def __init__(
+        self,
+        bundle: str | PathLike[str] = "default",
+        runtime: str = "auto",
+        *,
+        rolling: int = ScoreSettings().rolling,
+        events: EventSettings | None = None,
+    ) -> None:
+        """Open a model.
+
+        Args:
+            bundle: a packaged bundle's name, or the path of a bundle.
+            runtime: "auto", "onnxruntime", "openvino", "tensorrt" or "torch".
+            rolling: number of patches in a rolling score.
+            events: thresholds; as in a configuration without `[events]` when absent.
+
+        Raises:
+            BundleError: there is no such bundle, or it is damaged.
+            RuntimeUnavailableError: the runtime is not there.
+        """
+        self.bundle = Bundle.open(fspath(bundle))
+        self.labels = self.bundle.labels
+        self._runtime = open_runtime(self.bundle, runtime)
+        self._rolling = rolling
+        self._events = events or EventSettings()
+
+    def tag(self, path: str | PathLike[str]) -> Result:
+        """Tag a whole recording, anything that FFmpeg reads.
+
+        Raises:
+            SourceError: there is no such file, or it holds no audio.
+        """
+        notes: list[str] = []
+        seconds = 0.0
+
+        def note(state: str, reason: str) -> None:
+            if reason:
+                notes.append(reason)
+
+        def blocks() -> Iterator[Block]:
+            nonlocal seconds
+            with open_source(f"file:{Path(path)}", on_state=note) as source:
+                for block in source:
+                    seconds = (block.start + len(block.samples)) / block.rate
+                    yield block
+
+        patcher = Patcher()
+        track = self._track()
+        scores = list(self._score(patcher, track, blocks(), _BATCH))
+        if not scores:
+            raise SourceError(f"{path}: it holds no audio")
+        if patcher.bad_samples:
+            notes.append(f"{patcher.bad_samples} samples are not finite and were taken as 0")
+        events = [event for each in scores for event in each.events] + track.events.finish()
+        ended = [_within(event, seconds) for event in events if event.state == "off"]
+        return Result(
+            labels=self.labels,
+            seconds=seconds,
+            starts=np.array([each.start for each in scores]),
+            patches=np.stack([each.patch for each in scores]),
+            events=tuple(sorted(ended, key=lambda event: (event.onset, event.id))),
+            notes=tuple(notes),
+        )
+
+    def stream(self, blocks: Iterable[Samples], rate: int) -> Iterator[Scores]:
+        """Tag sound as it comes: one `Scores` a patch, as soon as its last sample is there.
+
+        When `blocks` ends, a tail of at least half a patch is padded with zeros and scored. Events that are on then
+        have no end in the results.
+
+        Args:
+            blocks: [samples] or [samples, channels] of any length, float32 in [-1, 1], int16 or int32.
+            rate: samples a second, 8000 to 192000.
+
+        Raises:
+            InputError: the rate or a block's type or shape cannot be used.
+        """
+
+        def placed() -> Iterator[Block]:
+            start = 0
+            for samples in blocks:
+                yield Block(samples, start, rate, time.time())
+                start += len(samples)
+
+        return self._score(Patcher(), self._track(), placed(), 1)
+
+    def _track(self) -> Track:
+        return Track(self.labels, self._rolling, self._events)
+
+    def _score(self, patcher: Patcher, track: Track, blocks: Iterable[Block], batch: int) -> Iterator[Scores]:
+        """Score what `blocks` hold, in batches of `batch` patches; the last may be smaller."""
+        waiting: list[Patch] = []
+        for block in blocks:
+            waiting += patcher.feed(block)
+            while len(waiting) >= batch:
+                yield from self._run(track, waiting[:batch])
+                del waiting[:batch]
+        waiting += patcher.finish()
+        for first in range(0, len(waiting), batch):
+            yield from self._run(track, waiting[first : first + batch])
+
+    def _run(self, track: Track, patches: list[Patch]) -> Iterator[Scores]:
+        batch = np.empty((len(patches), FRAMES, BANDS), np.float32)
+        for row, patch in enumerate(patches):
+            log_mel_windows(patch.window[np.newaxis], batch[row : row + 1])
+        for patch, scores in zip(patches, self._runtime.run(batch), strict=True):
+            yield track.push(patch, scores)
+
+
+def _within(event: Event, seconds: float) -> Event:
+    # The last patch may be padded: what it holds ends with the recording.
+    return replace(event, offset=min(event.offset or seconds, seconds))
