@@ -43,6 +43,7 @@ StreamState = Literal["starting", "live", "reconnecting", "stalled", "ended", "f
 _Session = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{8}\Z")]
 _Count = Annotated[int, msgspec.Meta(ge=0)]
 
+_FLOAT32: Final = np.dtype("<f4")
 _stream_id = re.compile(STREAM_ID_PATTERN)
 
 
@@ -146,6 +147,7 @@ class ServiceHeader(_Header, kw_only=True, gc=False):
 
 Header = ScoresHeader | EventHeader | StatusHeader | ServiceHeader
 
+_ALWAYS_THERE: Final = frozenset({"v", "session", "seq", "time"})
 _HEADERS: Final[dict[object, type[Header]]] = {
     "scores": ScoresHeader,
     "event": EventHeader,
@@ -204,7 +206,7 @@ def topic_of(header: Header) -> bytes:
 
 def scores_payload(scores: NDArray[np.float32]) -> bytes:
     """Turn scores [2, n] (row 0 of the patch, row 1 rolling) into a payload: float32 little-endian, C order."""
-    return scores.astype("<f4", order="C", copy=False).tobytes()
+    return scores.astype(_FLOAT32, order="C", copy=False).tobytes()
 
 
 def _plain_number(value: object) -> object:
@@ -228,9 +230,11 @@ def decode(frames: list[bytes]) -> Message:
     topic, header_frame, payload = frames
     try:
         fields = _decode_object(header_frame)
-        header = msgspec.convert(fields, _HEADERS[fields.get("kind")])
+        header = msgspec.convert(fields, _HEADERS[fields["kind"]])
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, KeyError, TypeError) as error:
         raise WireError(f"the header of {topic[:80]!r} is not of wire version {VERSION}: {error}") from error
+    if not fields.keys() >= _ALWAYS_THERE:
+        raise WireError(f"the header of {topic[:80]!r} lacks one of {', '.join(sorted(_ALWAYS_THERE))}")
     if topic != topic_of(header):
         raise WireError(f"the topic {topic[:80]!r} does not belong to its header ({topic_of(header)!r})")
     if not isinstance(header, ScoresHeader):
@@ -239,8 +243,8 @@ def decode(frames: list[bytes]) -> Message:
         raise WireError(
             f"the payload of {topic!r} has {len(payload)} bytes where {header.n} labels take {8 * header.n}"
         )
-    patch, rolling = np.frombuffer(payload, "<f4").reshape(2, header.n)
-    return Message(fields, patch, rolling)
+    scores = np.frombuffer(payload, _FLOAT32)
+    return Message(fields, scores[: header.n], scores[header.n :])
 
 
 def as_json(message: Message) -> dict[str, Any]:

@@ -236,11 +236,9 @@ class Publisher:
     def _take_pcm(self, socket: "zmq.Socket[bytes]") -> None:
         for _ in range(_PCM_CHUNK):  # a portion, so that messages out do not wait for a flood of PCM
             try:
-                frames = [socket.recv(_NOBLOCK)]
+                frames = socket.recv_multipart(_NOBLOCK)
             except zmq.Again:
                 return
-            while socket.get(zmq.RCVMORE):
-                frames.append(socket.recv())
             self._pcm_messages += 1
             pcm = decode_message(frames)
             if isinstance(pcm, PcmFault):
