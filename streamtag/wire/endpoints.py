@@ -2,7 +2,7 @@
 
 import errno
 import socket as sockets
-from typing import Any
+from typing import Any, Final
 
 import zmq
 
@@ -10,7 +10,8 @@ from streamtag.errors import WireError
 
 __all__ = ["bind", "connect"]
 
-_FORM = "write tcp://HOST:PORT or ipc://PATH"
+_FORM: Final = "write tcp://HOST:PORT or ipc://PATH"
+_MAX_PORT: Final = 65_535
 
 
 def bind(socket: "zmq.Socket[Any]", endpoint: str, purpose: str) -> str:
@@ -50,6 +51,9 @@ def connect(socket: "zmq.Socket[Any]", endpoint: str, purpose: str) -> None:
 def _check_transport(endpoint: str, purpose: str) -> None:
     if not endpoint.startswith(("tcp://", "ipc://")):
         raise WireError(f"{purpose} {endpoint!r}: {_FORM}")
+    port = endpoint.rpartition(":")[2]
+    if endpoint.startswith("tcp://") and port != "*" and not (port.isdecimal() and int(port) <= _MAX_PORT):
+        raise WireError(f"{purpose} {endpoint}: {_FORM} with a port from 1 to {_MAX_PORT}")  # ZeroMQ would cut it
 
 
 def _ipc_listener_answers(endpoint: str) -> bool:

@@ -1,0 +1,169 @@
+import signal
+import threading
+from collections.abc import Iterator
+
+import pytest
+import zmq
+
+from streamtag.errors import InputError, WireError
+from streamtag.wire import Outgoing, Publisher, Subscriber
+from streamtag.wire.messages import encode_header, topic_of
+from tests.wire.samples import event, scores, service, status
+
+
+def frames_of(message: Outgoing, seq: int, session: str = "0123abcd") -> list[bytes]:
+    message.header.session, message.header.seq = session, seq
+    return [topic_of(message.header), encode_header(message.header), message.payload]
+
+
+@pytest.fixture
+def server() -> Iterator["zmq.Socket[bytes]"]:
+    """A socket of our own in place of a service, to send what a service would not."""
+    with zmq.Context() as context, context.socket(zmq.XPUB) as socket:
+        socket.linger = 0
+        socket.bind("tcp://127.0.0.1:*")
+        yield socket
+
+
+@pytest.fixture
+def subscriber(server: "zmq.Socket[bytes]") -> Iterator[Subscriber]:
+    with Subscriber(server.last_endpoint.decode(), kinds=["scores"]) as subscriber:
+        assert server.recv() == b"\x01scores/"
+        yield subscriber
+
+
+def test_a_gap_in_the_numbers_is_reported_as_missed(server, subscriber):
+    for seq in (5, 6, 9):
+        server.send_multipart(frames_of(scores(), seq))
+    server.send_multipart(frames_of(scores("yard"), 9))
+    messages = [subscriber.receive(5) for _ in range(4)]
+    assert [(message.header["seq"], message.missed) for message in messages] == [(5, 0), (6, 0), (9, 2), (9, 0)]
+
+
+def test_what_is_not_newer_is_ignored(server, subscriber):
+    for seq in (5, 5, 4, 6):
+        server.send_multipart(frames_of(scores(), seq))
+    assert [subscriber.receive(5).header["seq"] for _ in range(2)] == [5, 6]
+    assert subscriber.skipped == 0
+
+
+def test_a_new_session_counts_anew(server, subscriber):
+    server.send_multipart(frames_of(scores(), 100))
+    server.send_multipart(frames_of(scores(), 3, session="ffffffff"))
+    server.send_multipart(frames_of(scores(), 5, session="ffffffff"))
+    messages = [subscriber.receive(5) for _ in range(3)]
+    assert [(message.header["seq"], message.missed) for message in messages] == [(100, 0), (3, 0), (5, 1)]
+
+
+def test_garbage_and_newer_versions_are_skipped_and_counted(server, subscriber):
+    topic, header, payload = frames_of(scores(), 0)
+    server.send(b"scores/")
+    server.send_multipart([b"scores/\xff", b"\xff", b"\xff"])
+    server.send_multipart([topic, header.replace(b'"v":1', b'"v":2'), payload])
+    server.send_multipart([topic, header, payload[:-4]])
+    server.send_multipart([topic, header, payload])
+    assert subscriber.receive(5).header["seq"] == 0
+    assert subscriber.skipped == 4
+
+
+def test_receive_gives_none_when_the_time_is_over(subscriber):
+    assert subscriber.receive(0) is None
+    assert subscriber.receive(0.01) is None
+
+
+@pytest.mark.parametrize(
+    ("wishes", "topics"),
+    [
+        ({}, {"scores/", "event/", "status/", "service/"}),
+        ({"kinds": ["event"]}, {"event/"}),
+        ({"streams": ["a"]}, {"scores/a/", "event/a/", "status/a/"}),
+        ({"streams": ["a", "b"], "kinds": ["scores", "service"]}, {"scores/a/", "scores/b/", "service/"}),
+    ],
+)
+def test_only_what_is_wished_for_is_subscribed(server, wishes, topics):
+    with Subscriber(server.last_endpoint.decode(), **wishes):
+        assert {server.recv()[1:].decode() for _ in topics} == topics
+
+
+def test_a_stream_whose_name_begins_like_another_is_not_heard(publisher, subscribe):
+    publisher.publish([scores("porch-2"), scores("porch")])
+    assert subscribe(streams=["porch"]).receive(5).header["stream"] == "porch"
+
+
+@pytest.mark.parametrize(
+    ("wishes", "complaint"),
+    [
+        ({"kinds": ["score"]}, "'score' is not a kind of message: use scores, event, status, service"),
+        ({"streams": ["a/b"]}, "cannot name a stream"),
+        ({"streams": "porch"}, r"streams is a list of names, such as \['porch'\]"),
+    ],
+)
+def test_a_wish_that_cannot_be_met_is_refused(wishes, complaint):
+    with pytest.raises(InputError, match=complaint):
+        Subscriber("tcp://127.0.0.1:9", **wishes)
+
+
+@pytest.mark.parametrize("endpoint", ["127.0.0.1:5556", "tcp://127.0.0.1", "tcp://:x", "inproc://a", ""])
+def test_a_malformed_endpoint_is_refused_in_one_line(endpoint):
+    with pytest.raises(WireError, match=r"^cannot subscribe to .*: write tcp://HOST:PORT or ipc://PATH[^\n]*$"):
+        Subscriber(endpoint)
+
+
+def test_a_service_that_comes_later_and_one_that_returns_are_heard(tmp_path):
+    endpoint = f"ipc://{tmp_path}/scores"
+    with Subscriber(endpoint) as subscriber:
+        for _ in range(2):
+            publisher = Publisher(endpoint)
+            publisher.start()
+            publisher.publish([event(), event(number=1)])
+            message = subscriber.receive(10)
+            assert message.header["session"] == publisher.session
+            assert message.missed == 0
+            publisher.stop()
+
+
+def test_close_from_another_thread_ends_the_iteration(subscriber):
+    waiting = threading.Event()
+    ended = threading.Event()
+
+    def read():
+        waiting.set()
+        list(subscriber)
+        ended.set()
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    assert waiting.wait(5)
+    subscriber.close()
+    assert ended.wait(5)
+    reader.join()
+    assert subscriber.receive(1) is None
+
+
+def test_close_from_a_signal_handler_ends_the_iteration(subscriber):
+    before = signal.signal(signal.SIGALRM, lambda *_: subscriber.close())
+    signal.setitimer(signal.ITIMER_REAL, 0.2)
+    assert list(subscriber) == []
+    signal.signal(signal.SIGALRM, before)
+
+
+def test_an_interrupt_leaves_the_subscriber_usable(server, subscriber):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    signal.setitimer(signal.ITIMER_REAL, 0.2)
+    with pytest.raises(KeyboardInterrupt):
+        subscriber.receive()
+    signal.signal(signal.SIGALRM, before)
+    server.send_multipart(frames_of(scores(), 0))
+    assert subscriber.receive(5) is not None
+
+
+def test_all_kinds_arrive_and_only_scores_have_arrays(publisher, subscribe):
+    publisher.publish([scores(), event(), status(), service()])
+    subscriber = subscribe()
+    messages = {message.header["kind"]: message for message in (subscriber.receive(5) for _ in range(4))}
+    assert messages.keys() == {"scores", "event", "status", "service"}
+    assert messages["scores"].rolling.shape == (4,)
+    assert all(message.patch is None for kind, message in messages.items() if kind != "scores")
