@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from streamtag.audio import BANDS, FRAMES, Block, Patch, Patcher, Samples, log_mel_windows
+from streamtag.audio import BANDS, FRAMES, Block, FrontEnd, Patch, Patcher, Samples
 from streamtag.bundle import Bundle
 from streamtag.errors import SourceError
 from streamtag.events import Event
@@ -148,20 +148,21 @@ class Tagger:
 
     def _score(self, patcher: Patcher, track: Track, blocks: Iterable[Block], batch: int) -> Iterator[Scores]:
         """Score what `blocks` hold, in batches of `batch` patches; the last may be smaller."""
+        front_end = FrontEnd()
         waiting: list[Patch] = []
         for block in blocks:
             waiting += patcher.feed(block)
             while len(waiting) >= batch:
-                yield from self._run(track, waiting[:batch])
+                yield from self._run(front_end, track, waiting[:batch])
                 del waiting[:batch]
         waiting += patcher.finish()
         for first in range(0, len(waiting), batch):
-            yield from self._run(track, waiting[first : first + batch])
+            yield from self._run(front_end, track, waiting[first : first + batch])
 
-    def _run(self, track: Track, patches: list[Patch]) -> Iterator[Scores]:
+    def _run(self, front_end: FrontEnd, track: Track, patches: list[Patch]) -> Iterator[Scores]:
         batch = np.empty((len(patches), FRAMES, BANDS), np.float32)
         for row, patch in enumerate(patches):
-            log_mel_windows(patch.window[np.newaxis], batch[row : row + 1])
+            front_end.log_mel(patch.window, batch[row])
         for patch, scores in zip(patches, self._runtime.run(batch), strict=True):
             yield track.push(patch, scores)
 

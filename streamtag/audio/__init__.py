@@ -1,7 +1,16 @@
 """Resampling, log-mel, cutting into patches and levels: pure, without input or output."""
 
 from streamtag.audio.block import Block, Samples
-from streamtag.audio.frontend import BANDS, FRAMES, PATCH_HOP, PATCH_SAMPLES, SAMPLE_RATE, log_mel, log_mel_windows
+from streamtag.audio.frontend import (
+    BANDS,
+    FRAMES,
+    PATCH_HOP,
+    PATCH_SAMPLES,
+    SAMPLE_RATE,
+    FrontEnd,
+    log_mel,
+    log_mel_windows,
+)
 from streamtag.audio.patches import Patch, Patcher
 from streamtag.audio.resample import Resampler
 
@@ -12,6 +21,7 @@ __all__ = [
     "PATCH_SAMPLES",
     "SAMPLE_RATE",
     "Block",
+    "FrontEnd",
     "Patch",
     "Patcher",
     "Resampler",

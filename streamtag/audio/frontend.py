@@ -4,7 +4,6 @@ Parameters as in Hershey et al., "CNN Architectures for Large-Scale Audio Classi
 and in the VGGish release of AudioSet: 25 ms periodic Hann window, 10 ms hop, 64 HTK mel bands, natural logarithm.
 """
 
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -22,13 +21,11 @@ FRAMES = 96
 LOW_HZ = 125.0
 HIGH_HZ = 7500.0
 LOG_OFFSET = 0.01
+_OFFSET = np.float32(LOG_OFFSET)
 PATCH_HOP = FRAMES * HOP
 """Samples from one patch's start to the next one's: 15 360, which is 960 ms."""
 PATCH_SAMPLES = (FRAMES - 1) * HOP + WINDOW
 """Samples that a patch's 96 frames cover: 15 600; its last 240 also begin the next patch."""
-
-# Beyond a few patches a call the spectra no longer fit the processor's cache and every stage slows down.
-_CHUNK = 4
 
 
 def parameters() -> dict[str, Any]:
@@ -74,15 +71,35 @@ def mel_weights() -> NDArray[np.float64]:
     return weights
 
 
-@cache
-def _tables() -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    return hann().astype(np.float32), mel_weights().astype(np.float32)
+class FrontEnd:
+    """Log-mel of one patch after another, in memory of its own that is made once; for use by one thread.
+
+    One patch at a time keeps every stage within the processor's cache.
+    """
+
+    def __init__(self) -> None:
+        self._window = hann().astype(np.float32)
+        self._weights = mel_weights().astype(np.float32)
+        self._padded = np.zeros((FRAMES, FFT), np.float32)
+        self._magnitudes = np.empty((FRAMES, FFT // 2 + 1), np.float32)
+
+    def log_mel(self, window: NDArray[np.float32], out: NDArray[np.float32]) -> None:
+        """Write the log-mel spectrum of one patch into `out`.
+
+        Args:
+            window: float32 [15600], mono at 16 kHz, contiguous.
+            out: float32 [96, 64], ln(mel magnitude + 0.01).
+        """
+        frames: NDArray[np.float32] = np.ndarray((FRAMES, WINDOW), np.float32, window, 0, (4 * HOP, 4))
+        np.multiply(frames, self._window, out=self._padded[:, :WINDOW])
+        np.abs(scipy.fft.rfft(self._padded), out=self._magnitudes)
+        np.matmul(self._magnitudes, self._weights, out=out)
+        np.add(out, _OFFSET, out=out)
+        np.log(out, out=out)
 
 
 def log_mel_windows(windows: NDArray[np.float32], out: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
     """Return one log-mel patch for each window of samples.
-
-    The result for a window does not depend, to the last bit, on which windows stand beside it.
 
     Args:
         windows: float32 [n, 15600], mono at 16 kHz, each row contiguous.
@@ -93,18 +110,9 @@ def log_mel_windows(windows: NDArray[np.float32], out: NDArray[np.float32] | Non
     """
     if out is None:
         out = np.empty((len(windows), FRAMES, BANDS), np.float32)
-    window, weights = _tables()
-    for first in range(0, len(windows), _CHUNK):
-        chunk = windows[first : first + _CHUNK]
-        row, sample = chunk.strides
-        frames = np.lib.stride_tricks.as_strided(
-            chunk, (len(chunk), FRAMES, WINDOW), (row, HOP * sample, sample), writeable=False
-        )
-        spectrum = np.abs(scipy.fft.rfft(frames * window, FFT))
-        target = out[first : first + _CHUNK]
-        np.matmul(spectrum, weights, out=target)
-        target += np.float32(LOG_OFFSET)
-        np.log(target, out=target)
+    front_end = FrontEnd()
+    for window, patch in zip(windows, out, strict=True):
+        front_end.log_mel(window, patch)
     return out
 
 

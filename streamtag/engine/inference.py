@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
-from streamtag.audio import BANDS, FRAMES, Patch, log_mel_windows
+from streamtag.audio import BANDS, FRAMES, FrontEnd, Patch
 from streamtag.bundle import Bundle
 from streamtag.engine.load import Load
 from streamtag.engine.messages import event_message, scores_message, status_message
@@ -64,6 +64,7 @@ class Inference:
         self._service_message = service_message
         self._max_batch = max_batch
         self._max_wait = max_wait
+        self._front_end = FrontEnd()
         self._batch = np.empty((max_batch, FRAMES, BANDS), np.float32)
         self._service_due = 0.0
         self._stop_at: float | None = None
@@ -132,7 +133,7 @@ class Inference:
 
     def _work_off(self, work: list[Work], patches: list[Patch]) -> None:
         for row, patch in enumerate(patches):
-            log_mel_windows(patch.window[np.newaxis], self._batch[row : row + 1])
+            self._front_end.log_mel(patch.window, self._batch[row])
         rows = iter(self._runtime.run(self._batch[: len(patches)]) if patches else ())
         messages: list[Outgoing] = []
         for stream, item in work:
