@@ -1,6 +1,7 @@
 #!/bin/sh
 # Install the Debian or Ubuntu packages that are missing: for the program alone (`run`), or for the tests too (`test`).
 # Without the right to install it prints the one command to type; then `run` goes on and `test` fails.
+# shellcheck disable=SC2086  # Lists of names fall apart into words on purpose.
 set -eu
 
 for_program="libportaudio2"

@@ -1,0 +1,62 @@
+"""Sounds computed from nothing but numbers: 16 kHz, mono, the same on every run."""
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.signal import butter, fftconvolve, sosfilt
+
+RATE = 16000
+Sound = NDArray[np.float64]
+
+
+def clock(seconds: float) -> Sound:
+    """Return the time in seconds of each sample."""
+    return np.arange(round(seconds * RATE)) / RATE
+
+
+def band(sound: Sound, low_hz: float, high_hz: float) -> Sound:
+    """Return what lies between two frequencies, with slopes of 12 dB an octave."""
+    return sosfilt(butter(2, [low_hz, high_hz], "bandpass", fs=RATE, output="sos"), sound)
+
+
+def bright_tone(hertz: Sound, partials: int) -> Sound:
+    """Return a tone of the given pitch at each sample; its partials fall off by 1 / n."""
+    phase = 2 * np.pi * np.cumsum(hertz) / RATE
+    return sum((np.sin(n * phase) / n for n in range(2, partials + 1)), np.sin(phase))
+
+
+def room(sound: Sound, decay_seconds: float, wet: float, seed: int) -> Sound:
+    """Return the sound in a room of decaying noise; `wet` is the reflections' amplitude beside the direct sound's."""
+    t = clock(decay_seconds * 1.5)
+    noise = np.random.default_rng(seed).standard_normal(t.size) * np.exp(-6.9 * t / decay_seconds)
+    return sound + wet * fftconvolve(sound, noise / np.linalg.norm(noise))[: sound.size]
+
+
+def pink_noise(seconds: float, seed: int) -> Sound:
+    """Return noise with equal power in each octave."""
+    spectrum = np.fft.rfft(np.random.default_rng(seed).standard_normal(round(seconds * RATE)))
+    return np.fft.irfft(spectrum / np.sqrt(np.maximum(1, np.arange(spectrum.size))), round(seconds * RATE))
+
+
+def siren(seconds: float) -> Sound:
+    """A wailing siren: one slow swing from 400 to 1000 Hz and back."""
+    hertz = 700 - 300 * np.cos(2 * np.pi * clock(seconds) / 6)
+    return room(band(bright_tone(hertz, 6), 300, 4000), 1.2, 0.3, seed=1)
+
+
+def car_horn(seconds: float) -> Sound:
+    """A car's two-tone horn, pressed for a second every 1.6 s."""
+    t = clock(seconds)
+    tones = bright_tone(np.full(t.size, 405.0), 14) + bright_tone(np.full(t.size, 508.0), 12)
+    pressed = np.convolve(t % 1.6 < 1.0, np.ones(160) / 160, "same")
+    return room(band(tones * pressed, 300, 6500), 0.5, 0.3, seed=2)
+
+
+def rain(seconds: float) -> Sound:
+    """Rain: hiss, and some fifty single drops a second."""
+    rng = np.random.default_rng(3)
+    drops = np.zeros(round(seconds * RATE))
+    count = drops.size // 300
+    drops[rng.integers(0, drops.size, count)] = rng.exponential(1.0, count) * rng.choice([-1, 1], count)
+    drops = band(drops, 3000, 7500)
+    hiss = band(pink_noise(seconds, seed=4), 200, 7500)
+    return drops / drops.std() + 2.5 * hiss / hiss.std()
