@@ -4,7 +4,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import psutil
 import pytest
@@ -81,6 +81,20 @@ def test_a_second_subscriber_of_a_prefix_gets_a_replay_that_the_first_ignores(
     assert receive(second, 1) == receive(first, 1) == [("porch", 1)]
 
 
+def test_a_subscriber_that_leaves_does_not_silence_another_of_the_same_prefix(
+    publisher: Publisher, subscribe: Subscribe
+):
+    publisher.publish([scores()])
+    leaving, staying = subscribe(kinds=["scores"]), subscribe(kinds=["scores"])
+    assert receive(leaving, 1) == receive(staying, 1) == [("porch", 0)]
+    leaving.close()
+    publisher.publish([scores(patch=1)])
+    assert receive(staying, 1) == [("porch", 1)]
+    staying.close()
+    publisher.publish([scores(patch=2)])
+    assert receive(subscribe(kinds=["scores"]), 1) == [("porch", 2)]
+
+
 def test_a_forgotten_stream_is_not_replayed_and_counts_on_when_it_returns(publisher: Publisher, subscribe: Subscribe):
     publisher.publish([scores("gone"), event("gone"), status("gone"), scores("stays")])
     publisher.forget("gone")
@@ -125,28 +139,40 @@ time.sleep(100)
 """
 
 
-def test_a_subscriber_that_stops_reading_neither_blocks_the_publisher_nor_makes_it_grow(publisher: Publisher):
+@pytest.fixture
+def stopped_subscriber(publisher: Publisher) -> Iterator[None]:
+    """A subscriber of everything in another process, which does not run any more."""
     publisher.publish([scores()])
     with subprocess.Popen(
         [sys.executable, "-c", STOPPED_SUBSCRIBER, publisher.endpoint], stdout=subprocess.PIPE
     ) as stuck:
         assert stuck.stdout.readline() == b"subscribed\n"
         stuck.send_signal(signal.SIGSTOP)
-        process = psutil.Process()
+        yield
+        stuck.kill()
 
-        def publish(messages: int) -> int:
-            for _ in range(messages // 500):
-                publisher.publish([scores(labels=250) for _ in range(500)])
-                wait_until_published(publisher)
-            return process.memory_info().rss
 
-        full = publish(20_000)
-        grown = publish(20_000) - full  # 40 MB if these were kept
-        assert grown < 10_000_000
-        assert publisher.statistics().dropped == 0
-        publisher.stop()
-        assert not publisher.statistics().running
-        os.kill(stuck.pid, signal.SIGKILL)
+@pytest.mark.usefixtures("stopped_subscriber")
+def test_a_subscriber_that_stops_reading_neither_blocks_the_publisher_nor_makes_it_grow(publisher: Publisher):
+    process = psutil.Process()
+
+    def publish(messages: int) -> int:
+        for _ in range(messages // 500):
+            publisher.publish([scores(labels=250) for _ in range(500)])
+            wait_until_published(publisher)
+        return process.memory_info().rss
+
+    full = publish(20_000)
+    grown = publish(20_000) - full  # 40 MB if these were kept
+    assert grown < 10_000_000
+    assert publisher.statistics().dropped == 0
+
+
+@pytest.mark.usefixtures("stopped_subscriber")
+def test_the_stop_does_not_wait_for_a_subscriber_that_does_not_read(publisher: Publisher):
+    publisher.publish([scores(labels=5000) for _ in range(500)])
+    publisher.stop()
+    assert not publisher.statistics().running
 
 
 def test_a_port_in_use_is_named_with_the_remedy(publisher: Publisher):
