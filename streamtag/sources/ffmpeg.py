@@ -1,5 +1,6 @@
 """FFmpeg (through PyAV): from a file or a URL to arrays of samples. The one module that imports PyAV."""
 
+import errno
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import TracebackType
@@ -36,6 +37,8 @@ class Chunk:
     rate: int
     skipped_seconds: float
     """How far the presentation time stamps jump ahead just before it."""
+    damaged: bool
+    """Whether packets in that jump could not be decoded."""
 
 
 class AudioReader:
@@ -95,7 +98,7 @@ class AudioReader:
         fifo: AudioFifo | None = None
         key: tuple[int, str, str] | None = None
         expected: float | None = None
-        skipped = 0.0
+        skipped, damaged, seen = 0.0, False, 0
         for frame in self._frames():
             jump = 0.0
             if frame.time is not None:
@@ -104,23 +107,24 @@ class AudioReader:
                     expected = frame.time
             if expected is not None:
                 expected += frame.samples / frame.sample_rate
+            seen_before, seen = seen, self.damaged
             new_key = (frame.sample_rate, frame.format.name, frame.layout.name)
             if jump > _JITTER_SECONDS or new_key != key:
                 if fifo is not None and fifo.samples:
-                    yield _drain(fifo, skipped)
-                    skipped = 0.0
+                    yield _drain(fifo, skipped, damaged)
+                    skipped, damaged = 0.0, False
                 if jump > _JITTER_SECONDS:
-                    skipped = jump
+                    skipped, damaged = jump, seen > seen_before
                 if new_key != key:
                     fifo, key = AudioFifo(), new_key
             assert fifo is not None
             frame.pts = None  # the queue refuses frames whose time stamps do not follow each other exactly
             fifo.write(frame)
             if fifo.samples >= seconds * frame.sample_rate:
-                yield _drain(fifo, skipped)
-                skipped = 0.0
+                yield _drain(fifo, skipped, damaged)
+                skipped, damaged = 0.0, False
         if fifo is not None and fifo.samples:
-            yield _drain(fifo, skipped)
+            yield _drain(fifo, skipped, damaged)
 
     def _frames(self) -> Iterator[AudioFrame]:
         convert: AudioResampler | None = None
@@ -149,12 +153,12 @@ class AudioReader:
                 yield from convert.resample(frame)
 
 
-def _drain(fifo: AudioFifo, skipped_seconds: float) -> Chunk:
+def _drain(fifo: AudioFifo, skipped_seconds: float, damaged: bool) -> Chunk:
     frame = fifo.read()
     assert frame is not None
     data = frame.to_ndarray()
     samples = data.T if frame.format.is_planar else data.reshape(frame.samples, -1)
-    return Chunk(cast(Samples, np.ascontiguousarray(samples)), frame.sample_rate, skipped_seconds)
+    return Chunk(cast(Samples, np.ascontiguousarray(samples)), frame.sample_rate, skipped_seconds, damaged)
 
 
 def _read_error(error: Exception) -> ReadError:
@@ -170,6 +174,8 @@ def _read_error(error: Exception) -> ReadError:
             return ReadError("the server knows no such stream (404)")
         case av.error.EOFError():
             return ReadError("the stream ended")
+        case OSError(errno=errno.EIO):
+            return ReadError("the connection broke off")
         case OSError() if error.strerror:
-            return ReadError(error.strerror.lower() if error.strerror[1:].islower() else error.strerror)
+            return ReadError(error.strerror.lower())
     return ReadError(type(error).__name__)

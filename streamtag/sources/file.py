@@ -95,11 +95,9 @@ class FileSource:
         read_seconds = 0.0
         try:
             with AudioReader(f"file:{self._path}") as reader:
-                damaged = 0
                 for chunk in reader.chunks(_PACED_SECONDS if self._realtime else _FAST_SECONDS):
                     # Time stamps of whole recordings jump for reasons of their own (edits); a hole is what is damaged.
-                    lost_seconds = chunk.skipped_seconds if reader.damaged > damaged else 0.0
-                    damaged = reader.damaged
+                    lost_seconds = chunk.skipped_seconds if chunk.damaged else 0.0
                     read_seconds += lost_seconds + len(chunk.samples) / chunk.rate
                     yield chunk, lost_seconds
                 self._tell_damage(reader, read_seconds)

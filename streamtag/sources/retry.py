@@ -1,0 +1,133 @@
+"""The one state machine of live sources: connect, listen, notice silence, wait, connect again."""
+
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator
+from types import TracebackType
+from typing import Self
+
+from streamtag.audio.block import Block
+from streamtag.errors import StreamtagError
+from streamtag.sources.feed import Feed, Lost, Piece
+from streamtag.sources.source import OnState, Patience
+from streamtag.sources.timeline import Timeline
+
+__all__ = ["LiveSource", "next_delay"]
+
+_GOODBYE_SECONDS = 0.4
+
+
+def next_delay(previous: float, patience: Patience, uniform: Callable[[float, float], float] = random.uniform) -> float:
+    """Seconds to wait before the next try, given the last wait (0: none yet).
+
+    Exponential back-off with "decorrelated jitter": many streams of one server that was away do not all come back
+    in the same instant. Always within `first_delay` and `longest_delay`.
+    """
+    first, longest = patience.first_delay, patience.longest_delay
+    return min(longest, uniform(first, max(first, 3 * max(previous, first))))
+
+
+class LiveSource:
+    """A source that comes back: it ends only when it is closed, or when a recording came to its end.
+
+    Each connection runs in a thread of its own, which may hang in a library for as long as it likes: the source
+    listens to its `Feed` with a time limit, and leaves it behind when nothing comes.
+    """
+
+    def __init__(self, name: str, connect: Callable[[Feed], None], patience: Patience, on_state: OnState) -> None:
+        """Make a source that is not connected yet.
+
+        Args:
+            name: the URI without secrets.
+            connect: opens a connection and puts its audio into the feed until `feed.closed`. Returns when a
+                recording is complete; raises `Lost` when the connection is, `SourceError` if it never can be.
+            patience: the time limits.
+            on_state: told each change.
+        """
+        self.name = name
+        self.rate = 0
+        self.channels = 0
+        self._connect = connect
+        self._patience = patience
+        self._on_state = on_state
+        self._told: tuple[str, str] | None = None
+        self._closed = threading.Event()
+        self._feed: Feed | None = None
+        self._thread: threading.Thread | None = None
+        self._timeline = Timeline()
+        self._heard: float | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+        if self._thread is not None:
+            self._thread.join(_GOODBYE_SECONDS)
+
+    def close(self) -> None:
+        """End the iteration; may be called from any thread."""
+        self._closed.set()
+        if self._feed is not None:
+            self._feed.close()
+
+    def __iter__(self) -> Iterator[Block]:
+        delay = 0.0
+        while not self._closed.is_set():
+            live_since: float | None = None
+            feed = self._start_connection()
+            try:
+                for piece in feed:
+                    if live_since is None:
+                        live_since = time.monotonic()
+                        yield self._first_block(piece)
+                    else:
+                        yield self._block(piece, piece.lost_seconds)
+                return
+            except Lost as lost:
+                self._tell("stalled" if lost.stalled else "reconnecting", str(lost))
+            finally:
+                feed.close()
+            if live_since is not None and time.monotonic() - live_since > delay:
+                delay = 0.0
+            delay = next_delay(delay, self._patience)
+            self._closed.wait(delay)
+
+    def _start_connection(self) -> Feed:
+        self._feed = feed = Feed(self._patience)
+        if self._closed.is_set():
+            feed.close()
+        self._thread = threading.Thread(target=self._run, args=(feed,), name=f"connection to {self.name}", daemon=True)
+        self._thread.start()
+        return feed
+
+    def _run(self, feed: Feed) -> None:
+        try:
+            self._connect(feed)
+            feed.end(None)
+        except (Lost, StreamtagError) as error:
+            feed.end(error)
+        except Exception as error:  # the thread's outermost edge: raised again where the blocks are read
+            feed.end(error)
+
+    def _first_block(self, piece: Piece) -> Block:
+        """A connection's first block: the time without one is lost audio."""
+        away = 0.0
+        if self._heard is not None:
+            away = max(0.0, piece.captured - len(piece.samples) / piece.rate - self._heard)
+        self._tell("live", "" if self._heard is None else f"back after {away:.1f} s")
+        return self._block(piece, piece.lost_seconds + away)
+
+    def _block(self, piece: Piece, lost_seconds: float) -> Block:
+        self._heard = piece.captured
+        self.rate, self.channels = piece.rate, piece.samples.shape[1]
+        start = self._timeline.place(len(piece.samples), piece.rate, lost_seconds)
+        return Block(piece.samples, start, piece.rate, time.time() - (time.monotonic() - piece.captured))
+
+    def _tell(self, state: str, reason: str) -> None:
+        if (state, reason) != self._told:
+            self._told = (state, reason)
+            self._on_state(state, reason)

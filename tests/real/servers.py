@@ -1,0 +1,157 @@
+"""Servers of sound for the tests: real programs on free loopback ports, and rude ones made of sockets."""
+
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+HERE = Path(__file__).parent
+
+
+def wait_until(condition: Callable[[], object], seconds: float, what: str) -> None:
+    """For what other processes do and no event of ours tells."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"{what} did not happen within {seconds} s"
+        time.sleep(0.02)
+
+
+def free_port(kind: int = socket.SOCK_STREAM) -> int:
+    with socket.socket(socket.AF_INET, kind) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def answers(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
+class Program:
+    """A server program that can be killed, frozen and started again with the same command."""
+
+    def __init__(self, *command: str | Path, port: int | None = None, folder: Path | None = None) -> None:
+        self._command = [str(part) for part in command]
+        self._port = port
+        self._folder = folder
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        self._process = subprocess.Popen(
+            self._command,
+            cwd=self._folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        if self._port is not None:
+            port = self._port
+            wait_until(lambda: answers(port), 10, f"{self._command[0]} listening on {port}")
+
+    def kill(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def freeze(self) -> None:
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
+
+
+@contextmanager
+def running(*programs: Program) -> Iterator[None]:
+    try:
+        for program in programs:
+            program.start()
+        yield
+    finally:
+        for program in reversed(programs):
+            program.kill()
+
+
+def program_path(name: str) -> str:
+    path = shutil.which(name)
+    assert path is not None, f"the tests need {name}: make install"
+    return path
+
+
+def encoder(*output: str | Path, frequency: int = 440) -> Program:
+    """FFmpeg sending a tone at real time."""
+    tone = f"sine=frequency={frequency}:sample_rate=48000"
+    return Program(program_path("ffmpeg"), "-v", "quiet", "-re", "-f", "lavfi", "-i", tone, *output)
+
+
+def rtsp_server(port: int, payloader: str) -> Program:
+    return Program("/usr/bin/python3", HERE / "rtsp_server.py", str(port), payloader, port=port)
+
+
+def icecast_server(folder: Path, port: int, burst_bytes: int = 65535) -> Program:
+    for name in ("log", "web", "admin"):
+        (folder / name).mkdir(exist_ok=True)
+    (folder / "log").chmod(0o777)
+    folder.chmod(0o755)
+    (folder / "icecast.xml").write_text(f"""<icecast>
+  <limits><sources>2</sources><source-timeout>5</source-timeout><burst-size>{burst_bytes}</burst-size></limits>
+  <authentication><source-password>source</source-password><admin-password>x</admin-password></authentication>
+  <hostname>localhost</hostname>
+  <listen-socket><port>{port}</port><bind-address>127.0.0.1</bind-address></listen-socket>
+  <paths><logdir>{folder}/log</logdir><webroot>{folder}/web</webroot><adminroot>{folder}/admin</adminroot></paths>
+  <logging><accesslog>access.log</accesslog><errorlog>error.log</errorlog><loglevel>1</loglevel></logging>
+  <security><chroot>0</chroot><changeowner><user>nobody</user><group>nogroup</group></changeowner></security>
+</icecast>""")
+    return Program(program_path("icecast2"), "-c", folder / "icecast.xml", port=port)
+
+
+def file_server(folder: Path, port: int) -> Program:
+    return Program(sys.executable, "-m", "http.server", str(port), "--bind", "127.0.0.1", port=port, folder=folder)
+
+
+class TcpServer:
+    """Treats each connection as it is told to; for all that a decent server never does."""
+
+    def __init__(self, treat: Callable[[socket.socket, int], None]) -> None:
+        self._treat = treat
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+        self.connections = 0
+        self.closing = threading.Event()
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                return
+            number, self.connections = self.connections, self.connections + 1
+            threading.Thread(target=self._serve, args=(connection, number), daemon=True).start()
+
+    def _serve(self, connection: socket.socket, number: int) -> None:
+        with connection:
+            try:
+                self._treat(connection, number)
+            except OSError:
+                return  # the client left
+
+    def __enter__(self) -> "TcpServer":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.closing.set()
+        # A close alone does not wake a thread in accept.
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
