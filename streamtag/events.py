@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from streamtag.settings import EventSettings
 
-__all__ = ["Event", "EventDetector"]
+__all__ = ["Event", "EventDetector", "EventRules"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,41 +40,63 @@ class _Open:
     id: int | None = None  # None until the event is long enough to be reported
 
 
-class EventDetector:
-    """Hysteresis over one stream's patch scores: each label on its own, any number of labels at once."""
+class EventRules:
+    """The thresholds of all labels, shared by all streams that are judged by them."""
 
     def __init__(self, labels: Sequence[str], settings: EventSettings) -> None:
-        self._labels = labels
+        self.labels = labels
+        self.of_label = [settings.labels.get(label, settings) for label in labels]
+        # Scores are float32: thresholds rounded alike let a score equal to one reach it.
+        self._on = np.array([rule.on for rule in self.of_label], np.float32)
+        self.off: list[float] = np.array([rule.off for rule in self.of_label], np.float32).tolist()
+
+    def reached(self, scores: NDArray[np.float32]) -> list[list[int]]:
+        """Return for each row of scores, float32 [n, labels], the labels whose `on` it reaches."""
+        found: list[list[int]] = [[] for _ in range(len(scores))]
+        rows, labels = np.nonzero(scores >= self._on)
+        for row, label in zip(rows.tolist(), labels.tolist(), strict=True):
+            found[row].append(label)
+        return found
+
+
+class EventDetector:
+    """Hysteresis over one stream's patch scores: each label on its own, any number of labels at once.
+
+    Attributes:
+        rules: what it judges by; others may take their place at any time, and events that are on go on.
+    """
+
+    def __init__(self, rules: EventRules) -> None:
+        self.rules = rules
         self._open: dict[int, _Open] = {}
         self._cool_until: dict[int, float] = {}
         self._next_id = 0
-        self.set(settings)
 
-    def set(self, settings: EventSettings) -> None:
-        """Judge by other settings from the next patch on; events that are on go on."""
-        self._rules = [settings.labels.get(label, settings) for label in self._labels]
-        self._on = np.array([rule.on for rule in self._rules], np.float32)
-        self._off = np.array([rule.off for rule in self._rules], np.float32)
-
-    def push(self, scores: NDArray[np.float32], start: float, end: float) -> list[Event]:
+    def push(
+        self, scores: NDArray[np.float32], start: float, end: float, reached: list[int] | None = None
+    ) -> list[Event]:
         """Take in one patch and return what it began and ended.
 
         Args:
             scores: float32 [labels].
             start: stream seconds of the patch's first sample, never before the one of the patch before.
             end: stream seconds after its last.
+            reached: the labels whose `on` the scores reach, where they are known already.
         """
+        if reached is None:
+            reached = self.rules.reached(scores[np.newaxis])[0]
+        if not self._open and not reached:
+            return []
         events = self._expire(start)
-        reached = np.flatnonzero(scores >= self._on)
-        for index in reached.tolist():
+        for index in reached:
             if index not in self._open and start >= self._cool_until.get(index, start):
-                self._open[index] = _Open(start, end, float(scores[index]))
+                self._open[index] = _Open(start, end, 0.0)
         for index, event in self._open.items():
-            score = scores[index]
-            if score >= self._off[index] or score >= self._on[index]:
+            score = float(scores[index])
+            if score >= self.rules.off[index] or index in reached:
                 event.last = end
-                event.peak = max(event.peak, float(score))
-                if event.id is None and event.last - event.onset >= self._rules[index].min_seconds - _ROUNDING:
+                event.peak = max(event.peak, score)
+                if event.id is None and end - event.onset >= self.rules.of_label[index].min_seconds - _ROUNDING:
                     event.id = self._next_id
                     self._next_id += 1
                     events.append(self._event(index, event, "on"))
@@ -85,11 +107,13 @@ class EventDetector:
         return self._close(list(self._open))
 
     def _expire(self, now: float) -> list[Event]:
+        if not self._open:
+            return []
         return self._close(
             [
                 index
                 for index, event in self._open.items()
-                if now > event.last and now - event.last >= self._rules[index].hold_seconds - _ROUNDING
+                if now > event.last and now - event.last >= self.rules.of_label[index].hold_seconds - _ROUNDING
             ]
         )
 
@@ -98,11 +122,11 @@ class EventDetector:
         for index in indices:
             event = self._open.pop(index)
             if event.id is not None:
-                self._cool_until[index] = event.last + self._rules[index].cooldown_seconds
+                self._cool_until[index] = event.last + self.rules.of_label[index].cooldown_seconds
                 events.append(self._event(index, event, "off"))
         return events
 
     def _event(self, index: int, event: _Open, state: Literal["on", "off"]) -> Event:
         assert event.id is not None
         offset = event.last if state == "off" else None
-        return Event(event.id, self._labels[index], index, state, event.onset, offset, event.peak)
+        return Event(event.id, self.rules.labels[index], index, state, event.onset, offset, event.peak)

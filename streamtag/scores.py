@@ -23,10 +23,11 @@ class RollingMean:
         self._rows = np.zeros((size, labels), np.float32)
         self._count = 0
 
-    def push(self, scores: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Take in one patch's scores and return the rolling ones, float32 [labels]."""
+    def push(self, scores: NDArray[np.float32], out: NDArray[np.float32]) -> None:
+        """Take in one patch's scores, float32 [labels], and write the rolling ones into `out`, float32 [labels]."""
         size = len(self._rows)
         self._rows[self._count % size] = scores
         self._count += 1
-        rolling: NDArray[np.float32] = self._rows[: min(self._count, size)].mean(axis=0)
-        return rolling
+        count = min(self._count, size)
+        np.add.reduce(self._rows[:count], axis=0, out=out)
+        np.divide(out, count, out=out)

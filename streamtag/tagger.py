@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from streamtag.audio import BANDS, FRAMES, Block, FrontEnd, Patch, Patcher, Samples
 from streamtag.bundle import Bundle
 from streamtag.errors import SourceError
-from streamtag.events import Event
+from streamtag.events import Event, EventRules
 from streamtag.runtimes import open_runtime
 from streamtag.settings import EventSettings, ScoreSettings
 from streamtag.sources import open_source
@@ -81,7 +81,7 @@ class Tagger:
         self.labels = self.bundle.labels
         self._runtime = open_runtime(self.bundle, runtime)
         self._rolling = rolling
-        self._events = events or EventSettings()
+        self._rules = EventRules(self.labels, events or EventSettings())
 
     def tag(self, path: str | PathLike[str]) -> Result:
         """Tag a whole recording, anything that FFmpeg reads.
@@ -144,7 +144,7 @@ class Tagger:
         return self._score(Patcher(), self._track(), placed(), 1)
 
     def _track(self) -> Track:
-        return Track(self.labels, self._rolling, self._events)
+        return Track(self._rules, self._rolling)
 
     def _score(self, patcher: Patcher, track: Track, blocks: Iterable[Block], batch: int) -> Iterator[Scores]:
         """Score what `blocks` hold, in batches of `batch` patches; the last may be smaller."""
@@ -161,10 +161,12 @@ class Tagger:
 
     def _run(self, front_end: FrontEnd, track: Track, patches: list[Patch]) -> Iterator[Scores]:
         batch = np.empty((len(patches), FRAMES, BANDS), np.float32)
-        for row, patch in enumerate(patches):
-            front_end.log_mel(patch.window, batch[row])
-        for patch, scores in zip(patches, self._runtime.run(batch), strict=True):
-            yield track.push(patch, scores)
+        for patch, log_mel in zip(patches, batch, strict=True):
+            front_end.log_mel(patch.window, log_mel)
+        rows = np.empty((len(patches), 2, len(self.labels)), np.float32)
+        rows[:, 0] = self._runtime.run(batch)
+        for patch, row in zip(patches, rows, strict=True):
+            yield track.push(patch, row)
 
 
 def _within(event: Event, seconds: float) -> Event:

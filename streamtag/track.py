@@ -1,13 +1,11 @@
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from streamtag.audio import PATCH_HOP, SAMPLE_RATE, Patch
-from streamtag.events import Event, EventDetector
+from streamtag.events import Event, EventDetector, EventRules
 from streamtag.scores import RollingMean
-from streamtag.settings import EventSettings
 
 __all__ = ["Scores", "Track"]
 
@@ -24,34 +22,51 @@ class Scores:
     """Unix seconds at which its last sample was captured."""
     rms_dbfs: float
     peak_dbfs: float
-    patch: NDArray[np.float32]
-    """float32 [labels]: this patch's scores, independent probabilities in [0, 1]."""
-    rolling: NDArray[np.float32]
-    """float32 [labels]: the mean of the last patches' scores."""
-    events: tuple[Event, ...]
+    rows: NDArray[np.float32]
+    """float32 [2, labels]: row 0 this patch's scores, row 1 the rolling scores; probabilities in [0, 1]."""
+    events: list[Event]
     """What it began and ended."""
+
+    @property
+    def patch(self) -> NDArray[np.float32]:
+        """float32 [labels]: this patch's scores, independent probabilities in [0, 1]."""
+        patch: NDArray[np.float32] = self.rows[0]
+        return patch
+
+    @property
+    def rolling(self) -> NDArray[np.float32]:
+        """float32 [labels]: the mean of the last patches' scores."""
+        rolling: NDArray[np.float32] = self.rows[1]
+        return rolling
 
 
 class Track:
     """What one stream remembers from patch to patch once they are scored: rolling scores and open events."""
 
-    def __init__(self, labels: Sequence[str], rolling: int, events: EventSettings) -> None:
-        self._labels = len(labels)
-        self._rolling_size = rolling
-        self.rolling = RollingMean(self._labels, rolling)
-        self.events = EventDetector(labels, events)
+    def __init__(self, rules: EventRules, rolling: int) -> None:
+        self.events = EventDetector(rules)
+        self._set_rolling(rolling)
 
-    def set(self, rolling: int, events: EventSettings) -> None:
-        """Go on with other settings; a rolling score of another size begins anew."""
-        self.events.set(events)
+    def set(self, rules: EventRules, rolling: int) -> None:
+        """Go on with other settings; a rolling score over another number of patches begins anew."""
+        self.events.rules = rules
         if rolling != self._rolling_size:
-            self._rolling_size = rolling
-            self.rolling = RollingMean(self._labels, rolling)
+            self._set_rolling(rolling)
 
-    def push(self, patch: Patch, scores: NDArray[np.float32]) -> Scores:
-        """Take in a patch's scores, float32 [labels]."""
+    def push(self, patch: Patch, rows: NDArray[np.float32], reached: list[int] | None = None) -> Scores:
+        """Take in a patch's scores.
+
+        Args:
+            patch: what was scored.
+            rows: float32 [2, labels] with the patch's scores in row 0; row 1 is written, and the result keeps both.
+            reached: the labels whose `on` the scores reach, where they are known already.
+        """
         start = patch.start / SAMPLE_RATE
         end = (patch.start + PATCH_HOP) / SAMPLE_RATE
-        events = tuple(self.events.push(scores, start, end))
-        rolling = self.rolling.push(scores)
-        return Scores(start, end, patch.time, patch.rms_dbfs, patch.peak_dbfs, scores, rolling, events)
+        self._rolling.push(rows[0], rows[1])
+        events = self.events.push(rows[0], start, end, reached)
+        return Scores(start, end, patch.time, patch.rms_dbfs, patch.peak_dbfs, rows, events)
+
+    def _set_rolling(self, size: int) -> None:
+        self._rolling_size = size
+        self._rolling = RollingMean(len(self.events.rules.labels), size)

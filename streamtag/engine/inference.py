@@ -4,15 +4,16 @@ import time
 from collections.abc import Callable, Iterable
 
 import numpy as np
+from numpy.typing import NDArray
 
 from streamtag.audio import BANDS, FRAMES, FrontEnd, Patch
 from streamtag.bundle import Bundle
 from streamtag.engine.load import Load
-from streamtag.engine.messages import event_message, scores_message, status_message
+from streamtag.engine.messages import event_message, scores_messages, status_message
 from streamtag.engine.queue import StreamQueues, Work
 from streamtag.engine.stream import Change, EngineStream
+from streamtag.events import EventRules
 from streamtag.runtimes import Runtime
-from streamtag.settings import EventSettings
 from streamtag.wire.messages import Outgoing
 
 __all__ = ["Inference"]
@@ -35,6 +36,7 @@ class Inference:
         publish: Callable[[list[Outgoing]], None],
         service_message: Callable[["Inference"], Outgoing],
         *,
+        rules: EventRules,
         rolling: int,
         max_batch: int,
         max_wait: float,
@@ -47,10 +49,12 @@ class Inference:
             queues: where patches come from.
             publish: where messages go.
             service_message: makes the message about the whole service.
-            rolling: number of patches in a rolling score, as it is published.
+            rules: thresholds of the events.
+            rolling: number of patches in a rolling score.
             max_batch: most patches in a batch.
             max_wait: seconds that a patch may wait for others while the thread is busy.
         """
+        self.rules = rules
         self.rolling = rolling
         self.scored = 0
         self.load = Load()
@@ -66,6 +70,7 @@ class Inference:
         self._max_wait = max_wait
         self._front_end = FrontEnd()
         self._batch = np.empty((max_batch, FRAMES, BANDS), np.float32)
+        self._no_scores = np.empty((0, len(bundle.labels)), np.float32)
         self._service_due = 0.0
         self._stop_at: float | None = None
         self._thread = threading.Thread(target=self._run, name="streamtag-inference", daemon=True)
@@ -88,11 +93,11 @@ class Inference:
         self._service_due = 0.0
         return True
 
-    def judge_by(self, events: EventSettings, rolling: int) -> None:
+    def judge_by(self, rules: EventRules, rolling: int) -> None:
         """Apply other thresholds, and another number of patches in a rolling score, to all streams."""
-        self.rolling = rolling
+        self.rules, self.rolling = rules, rolling
         for stream in self.streams.values():
-            stream.track.set(rolling, events)
+            stream.track.set(rules, rolling)
 
     def stop(self, seconds: float) -> None:
         """Score what is pending for at most `seconds`, end all events, say so, and end the thread."""
@@ -125,33 +130,52 @@ class Inference:
         work = self._queues.take(self._max_batch, linger, timeout)
         begin = time.perf_counter()
         patches = [item for _, item in work if isinstance(item, Patch)]
-        self._work_off(work, patches)
+        self._work_off(work, self._score(patches))
         self.scored += len(patches)
         self._repeat()
         self.load.add(time.perf_counter() - begin, len(patches))
         return bool(work)
 
-    def _work_off(self, work: list[Work], patches: list[Patch]) -> None:
+    def _score(self, patches: list[Patch]) -> NDArray[np.float32]:
+        if not patches:
+            return self._no_scores
         for row, patch in enumerate(patches):
             self._front_end.log_mel(patch.window, self._batch[row])
-        rows = iter(self._runtime.run(self._batch[: len(patches)]) if patches else ())
-        messages: list[Outgoing] = []
+        return self._runtime.run(self._batch[: len(patches)])
+
+    def _work_off(self, work: list[Work], scores: NDArray[np.float32]) -> None:
+        """Do in order what was taken from the queues; patches between two changes are published together."""
+        streams: list[EngineStream] = []
+        patches: list[Patch] = []
+        done = 0
         for stream, item in work:
             if isinstance(item, Patch):
                 assert stream is not None
-                scores = stream.track.push(item, next(rows))
-                stream.scored += 1
-                messages.append(scores_message(stream, scores, self._bundle, self.rolling))
-                messages += [event_message(stream, event) for event in scores.events]
+                streams.append(stream)
+                patches.append(item)
                 continue
-            # What was made before a change goes out before it.
-            self._publish(messages)
-            messages = []
+            self._publish_patches(streams, patches, scores[done : done + len(patches)])
+            done += len(patches)
+            streams, patches = [], []
             if isinstance(item, Change):
                 assert stream is not None
                 self._apply(stream, item)
             else:
                 item()
+        self._publish_patches(streams, patches, scores[done:])
+
+    def _publish_patches(self, streams: list[EngineStream], patches: list[Patch], scores: NDArray[np.float32]) -> None:
+        if not patches:
+            return
+        rows = np.empty((len(patches), 2, scores.shape[1]), np.float32)
+        rows[:, 0] = scores
+        results = []
+        for stream, patch, row, reached in zip(streams, patches, rows, self.rules.reached(scores), strict=True):
+            results.append(stream.track.push(patch, row, reached))
+            stream.scored += 1
+        messages = scores_messages(streams, results, rows, self._bundle, self.rolling)
+        for stream, result in zip(streams, results, strict=True):
+            messages += [event_message(stream, event) for event in result.events]
         self._publish(messages)
 
     def _apply(self, stream: EngineStream, change: Change) -> None:

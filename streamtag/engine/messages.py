@@ -1,40 +1,61 @@
 """From what the engine knows to what the wire carries."""
 
+from collections.abc import Sequence
+
 import numpy as np
+from numpy.typing import NDArray
 
 from streamtag.bundle import Bundle
 from streamtag.engine.stream import EngineStream
 from streamtag.events import Event
 from streamtag.track import Scores
-from streamtag.wire.messages import EventHeader, Outgoing, ScoresHeader, TopLabel, scores_payload
+from streamtag.wire.messages import EventHeader, Outgoing, ScoresHeader, TopLabel
 
-__all__ = ["event_message", "scores_message", "status_message"]
+__all__ = ["event_message", "scores_messages", "status_message"]
 
 _TOP = 5
 
 
-def scores_message(stream: EngineStream, scores: Scores, bundle: Bundle, rolling: int) -> Outgoing:
-    """Return the message of one patch's scores; `rolling` is the number of patches in the mean."""
-    best = (
-        np.argpartition(scores.rolling, -_TOP)[-_TOP:] if len(scores.rolling) > _TOP else np.arange(scores.rolling.size)
-    )
-    values = scores.rolling[best].tolist()
-    top = sorted(zip(values, best.tolist(), strict=True), reverse=True)
-    header = ScoresHeader(
-        time=scores.time,
-        stream=stream.id,
-        start=scores.start,
-        end=scores.end,
-        model=bundle.name,
-        labels_hash=bundle.labels_hash,
-        n=len(scores.patch),
-        rolling=rolling,
-        rms_dbfs=scores.rms_dbfs,
-        peak_dbfs=scores.peak_dbfs,
-        lost_samples=stream.patcher.lost_samples,
-        top=[TopLabel(bundle.labels[index], score) for score, index in top],
-    )
-    return Outgoing(header, scores_payload(np.stack((scores.patch, scores.rolling))))
+def scores_messages(
+    streams: Sequence[EngineStream], scores: Sequence[Scores], rows: NDArray[np.float32], bundle: Bundle, rolling: int
+) -> list[Outgoing]:
+    """Return the messages of a batch of patches.
+
+    Args:
+        streams: each patch's stream.
+        scores: what each patch scored.
+        rows: float32 [n, 2, labels], the same scores in one array.
+        bundle: the model.
+        rolling: the number of patches in a rolling score.
+    """
+    best = _best(rows[:, 1])
+    values = np.take_along_axis(rows[:, 1], best, axis=1).tolist()
+    names = bundle.labels
+    messages = []
+    for stream, score, indices, tops in zip(streams, scores, best.tolist(), values, strict=True):
+        header = ScoresHeader(
+            time=score.time,
+            stream=stream.id,
+            start=score.start,
+            end=score.end,
+            model=bundle.name,
+            labels_hash=bundle.labels_hash,
+            n=len(names),
+            rolling=rolling,
+            rms_dbfs=score.rms_dbfs,
+            peak_dbfs=score.peak_dbfs,
+            lost_samples=stream.patcher.lost_samples,
+            top=[TopLabel(names[index], value) for index, value in zip(indices, tops, strict=True)],
+        )
+        messages.append(Outgoing(header, score.rows.tobytes()))
+    return messages
+
+
+def _best(rolling: NDArray[np.float32]) -> NDArray[np.intp]:
+    count = min(_TOP, rolling.shape[1])
+    best = np.argpartition(rolling, -count, axis=1)[:, -count:]
+    order = np.argsort(-np.take_along_axis(rolling, best, axis=1), axis=1, kind="stable")
+    return np.take_along_axis(best, order, axis=1)
 
 
 def event_message(stream: EngineStream, event: Event) -> Outgoing:

@@ -11,6 +11,7 @@ from streamtag.engine.queue import StreamQueues
 from streamtag.engine.readers import Reader
 from streamtag.engine.stream import EngineStream
 from streamtag.errors import ConfigError
+from streamtag.events import EventRules
 from streamtag.runtimes import open_runtime
 from streamtag.settings import Config, Stream
 from streamtag.sources import redact
@@ -50,6 +51,7 @@ class Service:
         runtime = open_runtime(self.bundle, config.model.runtime, max_batch=config.model.max_batch)
         self._runtime_name = f"{runtime.name} {runtime.device} {runtime.precision}"
         self._config = config
+        self._rules = EventRules(self.bundle.labels, config.events)
         self._queues = StreamQueues()
         self._publisher = Publisher(config.service.endpoint, config.service.input, self._take_pcm)
         self._inference = Inference(
@@ -58,6 +60,7 @@ class Service:
             self._queues,
             self._publish,
             self._message,
+            rules=self._rules,
             rolling=config.scores.rolling,
             max_batch=config.model.max_batch,
             max_wait=config.model.max_wait_ms / 1000,
@@ -108,7 +111,8 @@ class Service:
         before = {stream.id: stream for stream in self._config.streams}
         after = {stream.id: stream for stream in config.streams}
         self._config = config
-        self._queues.call(lambda: self._inference.judge_by(config.events, config.scores.rolling))
+        rules = self._rules = EventRules(self.bundle.labels, config.events)
+        self._queues.call(lambda: self._inference.judge_by(rules, config.scores.rolling))
         for id_, settings in before.items():
             if after.get(id_) != settings:
                 self._close(id_)
@@ -192,7 +196,7 @@ class Service:
         with self._lock:
             if id_ in self._streams or len(self._streams) >= self._config.service.max_streams:
                 return None
-            track = Track(self.bundle.labels, self._config.scores.rolling, self._config.events)
+            track = Track(self._rules, self._config.scores.rolling)
             stream = self._streams[id_] = EngineStream(id_, source, track)
             self._queues.share_among(len(self._streams))
         self._queues.put(stream, [lambda: self._inference.add(stream)])
