@@ -20,7 +20,7 @@ __all__ = ["Inference"]
 
 # Status and service messages come at least every 5 s: half a second is left for a late look.
 _REPEAT_SECONDS = 4.5
-_TICK_SECONDS = 0.25
+_LOOK_SECONDS = 0.2
 
 logger = logging.getLogger(__name__)
 
@@ -72,6 +72,7 @@ class Inference:
         self._batch = np.empty((max_batch, FRAMES, BANDS), np.float32)
         self._no_scores = np.empty((0, len(bundle.labels)), np.float32)
         self._service_due = 0.0
+        self._look_due = 0.0
         self._stop_at: float | None = None
         self._thread = threading.Thread(target=self._run, name="streamtag-inference", daemon=True)
 
@@ -114,7 +115,7 @@ class Inference:
     def _run(self) -> None:
         try:
             while self._stop_at is None:
-                self._step(self._max_wait if self.load.busy else 0.0, _TICK_SECONDS)
+                self._step(self._max_wait if self.load.busy else 0.0, _LOOK_SECONDS)
             while time.monotonic() < self._stop_at and self._step(0.0, 0.0):
                 pass
             for stream in self.streams.values():
@@ -191,6 +192,9 @@ class Inference:
 
     def _repeat(self) -> None:
         now = time.monotonic()
+        if now < self._look_due:
+            return
+        self._look_due = now + _LOOK_SECONDS
         self._publish_status(stream for stream in self.streams.values() if now >= stream.status_due)
         if now >= self._service_due:
             self._service_due = now + _REPEAT_SECONDS
