@@ -210,3 +210,16 @@ def test_pushing_to_an_absent_service_ends_in_a_clear_error(tmp_path):
 
         with pytest.raises(WireError, match=r"no service took PCM at ipc://.*for 0.05 s"):
             push_until_full()
+
+
+def test_a_giant_frame_ends_its_connection_and_leaves_other_pushers_alone(publisher: Publisher, pcm: SimpleQueue):
+    with zmq.Context() as context, context.socket(zmq.PUSH) as giant, PcmPusher(publisher.input_endpoint) as pusher:
+        giant.linger = 0
+        events = giant.get_monitor_socket(zmq.EVENT_DISCONNECTED)
+        giant.connect(publisher.input_endpoint)
+        giant.send_multipart([header(), bytes(17 << 20)])
+        with events:
+            assert events.poll(10_000)
+        pusher.end("porch")
+        assert pcm.get(timeout=5) == PcmEnd("porch")
+    assert publisher.statistics().pcm_messages == 1
