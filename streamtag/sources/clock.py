@@ -63,6 +63,8 @@ def drop_backlog(pieces: Iterable[Piece], began: float, clock: Callable[[], floa
         held.append(piece)
         if now >= until:
             break
+    else:
+        return
     spare = sum(map(_seconds, held)) - (clock() - began + _SLACK_SECONDS)
     while len(held) > 1 and spare > 0:
         spare -= _seconds(held.popleft())

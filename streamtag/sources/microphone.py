@@ -24,7 +24,7 @@ try:
 except OSError:  # sounddevice found no PortAudio
     raise SourceError("microphones need PortAudio; install it: apt install libportaudio2 libasound2-plugins") from None
 
-__all__ = ["InputDevice", "choose", "list_devices", "lost_seconds", "open_request"]
+__all__ = ["InputDevice", "choose", "list_devices", "lost_seconds", "named", "open_request"]
 
 _BLOCK_SECONDS = 0.02
 # Without a flag of the driver, only this much is a hole: clocks of callbacks jitter.
@@ -100,7 +100,7 @@ class _Library:
             found = [d for d in sounddevice.query_devices() if d["max_input_channels"] > 0]
         except sounddevice.PortAudioError as error:
             raise Lost(f"PortAudio does not start: {_plain(error)}") from None
-        return _named(found, apis, default)
+        return named(found, apis, default)
 
 
 _library = _Library()
@@ -190,7 +190,7 @@ def _listen(place: str, rate: int | None, channels: int, feed: Feed) -> None:
         _library.close(stream)
 
 
-def _named(found: list[dict[str, Any]], apis: list[str], default: int) -> list[InputDevice]:
+def named(found: list[dict[str, Any]], apis: list[str], default: int) -> list[InputDevice]:
     """Devices with the shortest name that tells each from the others."""
     short = [_CARD_NUMBER.sub("", device["name"]) for device in found]
     with_api = [f"{name}, {apis[device['hostapi']]}" for name, device in zip(short, found, strict=True)]

@@ -1,0 +1,170 @@
+import threading
+import time
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streamtag.errors import SourceError
+from streamtag.sources.feed import Feed, Lost, Piece
+from streamtag.sources.retry import LiveSource, next_delay
+from streamtag.sources.source import Patience
+
+FAST = Patience(open_seconds=0.05, read_seconds=0.1, first_delay=0.01, longest_delay=0.03)
+DAY = Patience()
+
+
+def put(feed: Feed, samples: int = 160, rate: int = 16000, lost_seconds: float = 0.0) -> None:
+    feed.put(Piece(np.ones((samples, 2), np.float32), rate, lost_seconds, time.monotonic()))
+
+
+class Script:
+    """Plays one step a connection; the last one stays open."""
+
+    def __init__(self, *steps: Callable[[Feed], None]) -> None:
+        self.steps = list(steps)
+        self.states: list[tuple[str, str]] = []
+
+    def __call__(self, feed: Feed) -> None:
+        self.steps.pop(0)(feed)
+
+    def source(self, patience: Patience = FAST) -> LiveSource:
+        return LiveSource("test", self, patience, lambda state, reason: self.states.append((state, reason)))
+
+
+def broken(feed: Feed) -> None:
+    raise Lost("connection refused")
+
+
+def two_blocks_then_broken(feed: Feed) -> None:
+    put(feed)
+    put(feed)
+    raise Lost("the stream ended")
+
+
+def one_block_then_silence(feed: Feed) -> None:
+    put(feed)
+    feed.closed.wait()
+
+
+def recording(feed: Feed) -> None:
+    put(feed)
+
+
+@given(st.floats(0, 1e4), st.floats(0.01, 10), st.floats(1, 100), st.floats(0, 1))
+def test_every_delay_is_between_the_first_and_the_longest(
+    previous: float, first: float, span: float, where: float
+) -> None:
+    patience = Patience(first_delay=first, longest_delay=first * span)
+    delay = next_delay(previous, patience, lambda low, high: low + where * (high - low))
+    assert patience.first_delay <= delay <= patience.longest_delay
+
+
+@given(st.lists(st.floats(0.5, 1), min_size=20, max_size=20))
+def test_delays_grow_to_the_longest_while_nothing_comes(draws: list[float]) -> None:
+    delay = 0.0
+    for draw in draws:
+        before, delay = delay, next_delay(delay, DAY, lambda low, high, draw=draw: low + draw * (high - low))  # type: ignore[misc]
+        assert delay >= min(before, DAY.longest_delay)
+    assert delay == DAY.longest_delay
+
+
+def test_two_sources_of_one_server_do_not_come_back_in_the_same_instant() -> None:
+    assert len({next_delay(4.0, DAY) for _ in range(10)}) == 10
+
+
+def test_a_connection_that_breaks_is_made_again_and_the_outage_shows_as_a_jump() -> None:
+    script = Script(two_blocks_then_broken, broken, recording)
+    blocks = list(script.source())
+    assert [state for state, _ in script.states] == ["live", "reconnecting", "reconnecting", "live"]
+    assert [reason for _, reason in script.states[:3]] == ["", "the stream ended", "connection refused"]
+    assert [block.start for block in blocks[:2]] == [0, 160]
+    assert blocks[2].start > 320 + 0.01 * 16000
+    away = (blocks[2].time - blocks[1].time) - 160 / 16000
+    assert blocks[2].start - 320 == pytest.approx(away * 16000, abs=160)
+
+
+def test_a_silent_connection_is_told_as_stalled_and_left_behind() -> None:
+    left = threading.Event()
+
+    def hang(feed: Feed) -> None:
+        put(feed)
+        feed.closed.wait()
+        left.set()
+
+    script = Script(hang, recording)
+    assert len(list(script.source())) == 2
+    assert script.states[1] == ("stalled", "no audio for 0.1 s")
+    assert left.wait(5)
+
+
+def test_a_connection_that_hangs_for_ever_does_not_hold_the_next_one_up() -> None:
+    release = threading.Event()
+    script = Script(lambda feed: release.wait() and None, recording)
+    assert len(list(script.source())) == 1
+    release.set()
+
+
+def test_a_new_rate_keeps_the_place_in_time() -> None:
+    def slow(feed: Feed) -> None:
+        put(feed, 8000, 8000)
+        raise Lost("gone")
+
+    script = Script(slow, lambda feed: put(feed, 480, 48000))
+    first, second = script.source()
+    assert (first.start, first.rate) == (0, 8000)
+    assert second.rate == 48000
+    assert second.start >= 48000
+
+
+def test_lost_audio_within_a_connection_shows_as_a_jump() -> None:
+    def lossy(feed: Feed) -> None:
+        put(feed)
+        put(feed, lost_seconds=0.5)
+
+    assert [block.start for block in Script(lossy).source()] == [0, 160 + 8000]
+
+
+def test_a_repeated_failure_is_told_once() -> None:
+    script = Script(broken, broken, broken, recording)
+    list(script.source())
+    assert script.states == [("reconnecting", "connection refused"), ("live", "")]
+
+
+def test_what_can_never_come_right_ends_the_source() -> None:
+    def never(feed: Feed) -> None:
+        raise SourceError("nonsense")
+
+    with pytest.raises(SourceError, match="nonsense"):
+        list(Script(never).source())
+
+
+def test_a_fault_in_a_connection_is_not_swallowed() -> None:
+    def faulty(feed: Feed) -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        list(Script(faulty).source())
+
+
+@pytest.mark.parametrize("step", [one_block_then_silence, lambda feed: time.sleep(3), broken])
+def test_closing_from_another_thread_ends_the_iteration_at_once(step: Callable[[Feed], None]) -> None:
+    script = Script(step)
+    source = script.source(Patience(open_seconds=50, read_seconds=50, first_delay=50, longest_delay=50))
+    reader = threading.Thread(target=lambda: list(source), daemon=True)
+    reader.start()
+    while script.steps:
+        threading.Event().wait(0.01)
+    source.close()
+    reader.join(0.5)
+    assert not reader.is_alive()
+
+
+def test_a_closed_source_does_not_connect() -> None:
+    script = Script(recording)
+    with script.source() as source:
+        source.close()
+        assert list(source) == []
+    assert len(script.steps) == 1
