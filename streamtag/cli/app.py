@@ -1,0 +1,66 @@
+import argparse
+import logging
+import os
+import sys
+from collections.abc import Sequence
+
+from streamtag.cli import models, run, subscribe, tag
+from streamtag.errors import ConfigError, StreamtagError
+
+__all__ = ["build_parser", "main"]
+
+_COMMANDS = (run, tag, subscribe, models)
+_LEVELS = ("debug", "info", "warning", "error")
+_DONE, _FAILED, _WRONG_USE = 0, 1, 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status: 0 done, 1 it failed, 2 wrong usage or configuration.
+
+    Args:
+        arguments: what follows the program's name; the process's own when absent.
+    """
+    options = build_parser().parse_args(arguments)
+    level = options.log_level or getattr(options, "default_log_level", "warning")
+    logging.basicConfig(level=level.upper(), format="%(asctime)s %(levelname)-7s %(message)s", stream=sys.stderr)
+    # A file's name may be anything: what is not text comes out as the bytes that it is.
+    sys.stdout.reconfigure(errors="surrogateescape")  # type: ignore[union-attr]
+    try:
+        status: int | None = options.command(options)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Who read our output has enough: the interpreter must not complain about what is left when it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _DONE
+    except StreamtagError as error:
+        print("streamtag:", " ".join(str(error).split()), file=sys.stderr)
+        return _WRONG_USE if isinstance(error, ConfigError) else _FAILED
+    except KeyboardInterrupt:
+        print("streamtag: interrupted", file=sys.stderr)
+        return _FAILED
+    return status or _DONE
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of all commands; each sets `command`, the function that runs it."""
+    parser = argparse.ArgumentParser(
+        prog="streamtag",
+        description="Streaming real-time audio tagger: sound in, label scores and events out over ZeroMQ.",
+        epilog="streamtag COMMAND --help tells what a command takes.",
+    )
+    parser.add_argument("--config", metavar="FILE", help="settings in TOML; a command's own options go before them")
+    parser.add_argument("--log-level", choices=_LEVELS, help="default: info for run, warning for the others")
+    parser.add_argument("--version", action=_Version, nargs=0, help="print the version")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for module in _COMMANDS:
+        module.add(commands)
+    return parser
+
+
+class _Version(argparse.Action):
+    # Reading the package's metadata costs as much as all the rest: only whoever asks pays.
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        import streamtag
+
+        print("streamtag", streamtag.__version__)
+        parser.exit()

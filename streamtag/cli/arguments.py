@@ -1,0 +1,84 @@
+"""What the commands' arguments may be, and how they meet a configuration file."""
+
+import argparse
+import re
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from streamtag.settings import Config
+
+__all__ = [
+    "Commands",
+    "count",
+    "endpoint",
+    "endpoint_of",
+    "port",
+    "read_config",
+    "seconds",
+    "stream_id",
+]
+
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+"""Where a command adds its parser."""
+
+_ENDPOINT = re.compile(r"(tcp://.+:(\d+|\*)|ipc://.+)\Z")
+_LAST_PORT = 65535
+
+
+def count(text: str) -> int:
+    """Read a whole number from 1."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1")
+    return int(text)
+
+
+def seconds(text: str) -> float:
+    """Read a time in seconds above 0."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds above 0")
+    return value
+
+
+def port(text: str) -> int:
+    """Read a TCP port."""
+    if not text.isdecimal() or not 1 <= int(text) <= _LAST_PORT:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port from 1 to {_LAST_PORT}")
+    return int(text)
+
+
+def endpoint(text: str) -> str:
+    """Read a ZeroMQ endpoint."""
+    if not _ENDPOINT.match(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not an endpoint: write tcp://HOST:PORT or ipc://PATH")
+    return text
+
+
+def stream_id(text: str) -> str:
+    """Read a stream's name."""
+    from streamtag.wire.messages import is_stream_id
+
+    if not is_stream_id(text):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} cannot name a stream: use 1 to 64 letters, digits, dots, hyphens or underscores"
+        )
+    return text
+
+
+def read_config(options: argparse.Namespace) -> "Config":
+    """Return the settings of `--config FILE`, or the defaults.
+
+    Raises:
+        ConfigError: the file cannot be read or used.
+    """
+    from streamtag.config import Config, load_config
+
+    return load_config(options.config) if options.config else Config()
+
+
+def endpoint_of(options: argparse.Namespace, given: str | None) -> str:
+    """Return the endpoint `given` on the command line, or else the settings'."""
+    return given or read_config(options).service.endpoint

@@ -1,0 +1,138 @@
+"""The forms in which `tag` gives its results: each turns one recording's into text."""
+
+import csv
+import io
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from streamtag.tagger import Result
+
+__all__ = ["FORMATS", "Format", "Tagged"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tagged:
+    """One recording with what it scored, or why it could not be tagged."""
+
+    path: Path
+    result: "Result | None"
+    error: str = ""
+    top: int = 5
+    """How many of the best labels to show."""
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """One form of the results."""
+
+    suffix: str
+    """What a file of results ends with."""
+    render: Callable[[Tagged], str]
+    """Gives the text of one recording; every line ends with a newline."""
+    title: str = ""
+    """A line before everything else."""
+    tells_errors: bool = False
+    """Whether the text itself says that a recording failed."""
+    one_recording: bool = False
+    """Whether a text cannot hold more than one recording."""
+
+
+def _jsonl(tagged: Tagged) -> str:
+    return _json_text(_object(tagged))
+
+
+def _json(tagged: Tagged) -> str:
+    fields = _object(tagged)
+    if tagged.result is not None:
+        fields |= {"labels": tagged.result.labels, "scores": tagged.result.patches.tolist()}
+    return _json_text(fields)
+
+
+def _object(tagged: Tagged) -> dict[str, Any]:
+    result = tagged.result
+    if result is None:
+        return {"file": _name(tagged), "error": tagged.error}
+    return {
+        "file": _name(tagged),
+        "seconds": result.seconds,
+        "patches": len(result.patches),
+        "top": [{"label": label, "score": score} for label, score in result.top(tagged.top)],
+        "events": [
+            {"label": event.label, "onset": event.onset, "offset": event.offset, "peak": event.peak}
+            for event in result.events
+        ],
+    }
+
+
+def _json_text(fields: dict[str, Any]) -> str:
+    import msgspec
+
+    return msgspec.json.encode(fields).decode() + "\n"
+
+
+def _name(tagged: Tagged) -> str:
+    """Return the path as text that JSON can hold, whatever bytes it is made of."""
+    return os.fsencode(tagged.path).decode(errors="replace")
+
+
+def _table(tagged: Tagged) -> str:
+    result = tagged.result
+    if result is None:
+        return ""
+    patches = len(result.patches)
+    best = result.top(tagged.top)
+    width = max([len(label) for label, _ in best] + [len(event.label) for event in result.events])
+    lines = [f"{tagged.path}  ({result.seconds:.2f} s, {patches} {'patch' if patches == 1 else 'patches'})"]
+    lines += [f"  {label:<{width}}  {score:.3f}" for label, score in best]
+    lines += [
+        f"  {event.label:<{width}}  {event.onset:.2f} to {event.offset:.2f} s, peak {event.peak:.3f}"
+        for event in result.events
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _csv(tagged: Tagged) -> str:
+    if tagged.result is None:
+        return ""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    for event in tagged.result.events:
+        writer.writerow([tagged.path, f"{event.onset:.3f}", f"{event.offset:.3f}", event.label, f"{event.peak:.4f}"])
+    return text.getvalue()
+
+
+def _audacity(tagged: Tagged) -> str:
+    if tagged.result is None:
+        return ""
+    return "".join(f"{event.onset:.6f}\t{event.offset:.6f}\t{event.label}\n" for event in tagged.result.events)
+
+
+_RAVEN_TITLE = (
+    "Selection\tView\tChannel\tBegin Time (s)\tEnd Time (s)\tLow Freq (Hz)\tHigh Freq (Hz)\tBegin File\tLabel\tScore\n"
+)
+
+
+def _raven(tagged: Tagged) -> str:
+    if tagged.result is None:
+        return ""
+    # A selection is a box: in frequency it is all that the front end hears.
+    return "".join(
+        f"{number}\tSpectrogram 1\t1\t{event.onset:.6f}\t{event.offset:.6f}\t125\t7500"
+        f"\t{tagged.path.name}\t{event.label}\t{event.peak:.4f}\n"
+        for number, event in enumerate(tagged.result.events, start=1)
+    )
+
+
+FORMATS = {
+    "table": Format(".txt", _table),
+    "json": Format(".json", _json, tells_errors=True),
+    "jsonl": Format(".jsonl", _jsonl, tells_errors=True),
+    "csv": Format(".csv", _csv, title="file,onset,offset,label,peak\n"),
+    "audacity": Format(".txt", _audacity, one_recording=True),
+    "raven": Format(".selections.txt", _raven, title=_RAVEN_TITLE, one_recording=True),
+}
+"""By the name that `--format` takes."""

@@ -1,0 +1,34 @@
+"""What reaches standard output and standard error."""
+
+import sys
+from typing import Any
+
+__all__ = ["note", "print_json", "print_json_line", "table"]
+
+
+def print_json_line(value: Any) -> None:
+    """Print one JSON object on one line, at once."""
+    import msgspec
+
+    sys.stdout.write(msgspec.json.encode(value).decode() + "\n")
+    sys.stdout.flush()
+
+
+def print_json(value: Any) -> None:
+    """Print a JSON value over several lines."""
+    import msgspec
+
+    sys.stdout.write(msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n")
+
+
+def note(text: str) -> None:
+    """Tell the user something that is no result."""
+    print("streamtag:", text, file=sys.stderr, flush=True)
+
+
+def table(rows: list[tuple[str, ...]]) -> str:
+    """Lay out rows of text in columns, the first row being the titles."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() + "\n" for row in rows
+    )

@@ -1,0 +1,81 @@
+import argparse
+import logging
+import signal
+from types import FrameType
+from typing import TYPE_CHECKING
+
+from streamtag.cli.arguments import Commands
+from streamtag.cli.stopping import Stop
+from streamtag.errors import ConfigError, StreamtagError
+
+if TYPE_CHECKING:
+    from streamtag.engine import Service
+
+__all__ = ["add"]
+
+_LOOK_SECONDS = 0.25
+
+logger = logging.getLogger(__name__)
+
+
+def add(commands: Commands) -> None:
+    """Add the command."""
+    parser = commands.add_parser(
+        "run",
+        help="the service: all streams of a configuration",
+        description="Tag all streams of a configuration until SIGINT or SIGTERM. SIGHUP reads [events], [scores] "
+        "and the list of streams anew and leaves the streams that did not change alone.",
+    )
+    parser.add_argument("config", metavar="CONFIG.toml", help="the configuration")
+    parser.set_defaults(command=_run, default_log_level="info")
+
+
+def _run(options: argparse.Namespace) -> None:
+    from streamtag.config import load_config
+    from streamtag.engine import Service
+
+    stop = Stop()
+    hangups = _Hangups()
+    service = Service(load_config(options.config))
+    service.start()
+    try:
+        if service.input_endpoint:
+            logger.info("taking PCM on %s", service.input_endpoint)
+        while not stop:
+            stop.wait(_LOOK_SECONDS)
+            if hangups.take():
+                _reload(service, options.config)
+            if service.wait(0):
+                raise StreamtagError("the service ended by itself")
+    except RuntimeError as error:
+        raise StreamtagError(str(error)) from error
+    finally:
+        service.stop()
+    logger.info("stopped")
+
+
+def _reload(service: "Service", path: str) -> None:
+    from streamtag.config import load_config
+
+    try:
+        service.reload(load_config(path))
+    except ConfigError as error:
+        logger.error("the configuration was not reloaded, the old one stays: %s", error)
+    else:
+        logger.info("reloaded %s", path)
+
+
+class _Hangups:
+    """Notices SIGHUP."""
+
+    def __init__(self) -> None:
+        self._pending = False
+        signal.signal(signal.SIGHUP, self._note)
+
+    def take(self) -> bool:
+        """Tell whether a SIGHUP came since the last look."""
+        pending, self._pending = self._pending, False
+        return pending
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        self._pending = True

@@ -1,0 +1,143 @@
+import argparse
+import os
+import sys
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from streamtag.cli.arguments import Commands, count, read_config
+from streamtag.cli.formats import FORMATS, Format, Tagged
+from streamtag.cli.output import note
+from streamtag.cli.recordings import Recording, find
+from streamtag.errors import ConfigError, StreamtagError
+
+if TYPE_CHECKING:
+    from streamtag.tagger import Tagger
+
+__all__ = ["add"]
+
+_RUNTIMES = ("auto", "onnxruntime", "openvino", "tensorrt", "torch")
+_AHEAD = 4  # results that may wait, for each job, until those before them are shown
+
+
+def add(commands: Commands) -> None:
+    """Add the command."""
+    parser = commands.add_parser(
+        "tag",
+        help="tag files and folders",
+        description="Tag recordings, anything that FFmpeg reads; folders are searched for them. With --config the "
+        "file's [model] and [events] hold.",
+    )
+    parser.add_argument("files", metavar="FILE", nargs="+", help="a recording, or a folder of recordings")
+    parser.add_argument("--format", choices=FORMATS, default="table", help="default: table")
+    parser.add_argument("--output", metavar="DIR", type=Path, help="write one file a recording into this folder")
+    parser.add_argument("--jobs", metavar="N", type=count, help="recordings at a time (default: one for each core)")
+    parser.add_argument("--top", metavar="K", type=count, default=5, help="show the K best labels (default: 5)")
+    parser.add_argument("--bundle", metavar="BUNDLE", help="the model: a packaged name, or a path")
+    parser.add_argument("--runtime", choices=_RUNTIMES, help="what runs the model (default: auto)")
+    parser.set_defaults(command=_run)
+
+
+def _run(options: argparse.Namespace) -> int:
+    form = FORMATS[options.format]
+    recordings = list(find(options.files))
+    if form.one_recording and len(recordings) > 1 and options.output is None:
+        raise ConfigError(f"--format {options.format} holds one recording a file: say where with --output DIR")
+    tagger = _open_tagger(options)
+    show = _Shown(form, options.output)
+
+    def tag(recording: Recording) -> Tagged:
+        return _tag(tagger, recording.path, options.top)
+
+    jobs = options.jobs or len(os.sched_getaffinity(0))
+    with _progress(len(recordings)) as step:
+        for recording, tagged in zip(recordings, _in_order(tag, recordings, jobs), strict=True):
+            show.one(recording, tagged)
+            step()
+    return 1 if show.failed else 0
+
+
+def _open_tagger(options: argparse.Namespace) -> "Tagger":
+    from streamtag.config import check_labels
+    from streamtag.tagger import Tagger
+
+    config = read_config(options)
+    tagger = Tagger(
+        options.bundle or config.model.bundle, options.runtime or config.model.runtime, events=config.events
+    )
+    check_labels(config, tagger.labels)
+    return tagger
+
+
+def _tag(tagger: "Tagger", path: Path, top: int) -> Tagged:
+    try:
+        return Tagged(path, tagger.tag(path), top=top)
+    except StreamtagError as error:
+        return Tagged(path, None, error=str(error).removeprefix("file:"), top=top)
+
+
+def _in_order(tag: Callable[[Recording], Tagged], recordings: Sequence[Recording], jobs: int) -> Iterator[Tagged]:
+    """Tag `jobs` recordings at a time and yield the results in the order of the recordings."""
+    executor = ThreadPoolExecutor(jobs, "streamtag-tag")
+    waiting: deque[Future[Tagged]] = deque()
+    try:
+        for recording in recordings:
+            waiting.append(executor.submit(tag, recording))
+            if len(waiting) >= jobs * _AHEAD:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        executor.shutdown(wait=False, cancel_futures=True)
+
+
+class _Shown:
+    """Prints results, or writes each into a file of its own."""
+
+    def __init__(self, form: Format, folder: Path | None) -> None:
+        self.failed = False
+        self._form = form
+        self._folder = folder
+        if folder is None:
+            sys.stdout.write(form.title)
+
+    def one(self, recording: Recording, tagged: Tagged) -> None:
+        """Show one recording's results."""
+        for remark in tagged.result.notes if tagged.result else ():
+            note(f"{tagged.path}: {remark}")
+        if tagged.result is None:
+            self.failed = True
+            if self._folder is not None or not self._form.tells_errors:
+                note(tagged.error)
+        text = self._form.render(tagged)
+        if self._folder is None:
+            sys.stdout.write(text)
+            sys.stdout.flush()
+        elif tagged.result is not None or self._form.tells_errors:
+            _write(self._folder / f"{recording.place}{self._form.suffix}", self._form.title + text)
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8", errors="surrogateescape")
+    except OSError as error:
+        raise StreamtagError(f"{path} cannot be written: {error.strerror}") from error
+
+
+@contextmanager
+def _progress(total: int) -> Iterator[Callable[[], None]]:
+    """Show how far the work is, where a person looks on and there is more than one thing to do."""
+    if total == 1 or not sys.stderr.isatty():
+        yield lambda: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    # Results that go to the same terminal come out above the bar.
+    with Progress(console=Console(stderr=True), transient=True, redirect_stdout=sys.stdout.isatty()) as progress:
+        task = progress.add_task("tagging", total=total)
+        yield lambda: progress.advance(task)
