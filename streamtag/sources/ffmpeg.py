@@ -37,8 +37,6 @@ class Chunk:
     rate: int
     skipped_seconds: float
     """How far the presentation time stamps jump ahead just before it."""
-    damaged: bool
-    """Whether packets in that jump could not be decoded."""
 
 
 class AudioReader:
@@ -96,9 +94,9 @@ class AudioReader:
             ReadError: if reading fails; the end of the file or stream just ends the iteration.
         """
         fifo: AudioFifo | None = None
-        key: tuple[int, str, str] | None = None
+        kind: tuple[int, str, str] | None = None
         expected: float | None = None
-        skipped, damaged, seen = 0.0, False, 0
+        skipped = 0.0
         for frame in self._frames():
             jump = 0.0
             if frame.time is not None:
@@ -107,24 +105,21 @@ class AudioReader:
                     expected = frame.time
             if expected is not None:
                 expected += frame.samples / frame.sample_rate
-            seen_before, seen = seen, self.damaged
-            new_key = (frame.sample_rate, frame.format.name, frame.layout.name)
-            if jump > _JITTER_SECONDS or new_key != key:
+            new_kind = (frame.sample_rate, frame.format.name, frame.layout.name)
+            jump = jump if jump > _JITTER_SECONDS else 0.0
+            if jump or new_kind != kind or fifo is None:
                 if fifo is not None and fifo.samples:
-                    yield _drain(fifo, skipped, damaged)
-                    skipped, damaged = 0.0, False
-                if jump > _JITTER_SECONDS:
-                    skipped, damaged = jump, seen > seen_before
-                if new_key != key:
-                    fifo, key = AudioFifo(), new_key
-            assert fifo is not None
+                    yield _drain(fifo, skipped)
+                    skipped = 0.0
+                skipped += jump
+                fifo, kind = AudioFifo(), new_kind
             frame.pts = None  # the queue refuses frames whose time stamps do not follow each other exactly
             fifo.write(frame)
             if fifo.samples >= seconds * frame.sample_rate:
-                yield _drain(fifo, skipped, damaged)
-                skipped, damaged = 0.0, False
+                yield _drain(fifo, skipped)
+                skipped = 0.0
         if fifo is not None and fifo.samples:
-            yield _drain(fifo, skipped, damaged)
+            yield _drain(fifo, skipped)
 
     def _frames(self) -> Iterator[AudioFrame]:
         convert: AudioResampler | None = None
@@ -153,12 +148,12 @@ class AudioReader:
                 yield from convert.resample(frame)
 
 
-def _drain(fifo: AudioFifo, skipped_seconds: float, damaged: bool) -> Chunk:
+def _drain(fifo: AudioFifo, skipped_seconds: float) -> Chunk:
     frame = fifo.read()
     assert frame is not None
     data = frame.to_ndarray()
     samples = data.T if frame.format.is_planar else data.reshape(frame.samples, -1)
-    return Chunk(cast(Samples, np.ascontiguousarray(samples)), frame.sample_rate, skipped_seconds, damaged)
+    return Chunk(cast(Samples, np.ascontiguousarray(samples)), frame.sample_rate, skipped_seconds)
 
 
 def _read_error(error: Exception) -> ReadError:

@@ -44,6 +44,7 @@ class FileSource:
         self._realtime = request.realtime
         self._loop = request.loop
         self._closed = threading.Event()
+        self._told_damage = False
         try:
             if not self._path.is_file():
                 problem = "it is not a file" if self._path.exists() else "there is no such file"
@@ -92,28 +93,46 @@ class FileSource:
                 return
 
     def _once(self) -> Iterator[tuple[Chunk, float]]:
-        read_seconds = 0.0
+        """One pass over the file: its chunks, each with the seconds that are missing before it."""
+        position = missing = 0.0
+        damaged = 0
+        declared: float | None = None
+        failure = ""
         try:
             with AudioReader(f"file:{self._path}") as reader:
+                if reader.format not in _GUESSED_LENGTH:
+                    declared = reader.seconds
                 for chunk in reader.chunks(_PACED_SECONDS if self._realtime else _FAST_SECONDS):
-                    # Time stamps of whole recordings jump for reasons of their own (edits); a hole is what is damaged.
-                    lost_seconds = chunk.skipped_seconds if chunk.damaged else 0.0
-                    read_seconds += lost_seconds + len(chunk.samples) / chunk.rate
-                    yield chunk, lost_seconds
-                self._tell_damage(reader, read_seconds)
+                    hole = chunk.skipped_seconds
+                    # FFmpeg leaves out what is damaged; a jump beyond the end is a clock that was set anew.
+                    if declared is not None and position + hole > declared:
+                        hole = 0.0
+                    missing += hole
+                    position += hole + len(chunk.samples) / chunk.rate
+                    damaged = reader.damaged
+                    yield chunk, hole
+                damaged = reader.damaged
         except ReadError as error:
-            if not read_seconds:
-                raise SourceError(f"{self.name}: {error}") from None
-            self._on_state("live", f"ended early after {read_seconds:.1f} s: {error}")
-        if not read_seconds:
-            raise SourceError(f"{self.name}: it holds no audio")
-
-    def _tell_damage(self, reader: AudioReader, read_seconds: float) -> None:
-        declared = None if reader.format in _GUESSED_LENGTH else reader.seconds
+            failure = str(error)
+        if not position:
+            raise SourceError(f"{self.name}: {failure or 'it holds no audio'}")
         problems = []
-        if declared is not None and read_seconds and read_seconds < declared - max(0.5, 0.01 * declared):
-            problems.append(f"ended early, {read_seconds:.1f} s of {declared:.1f} s")
-        if reader.damaged:
-            problems.append(f"damaged packets skipped: {reader.damaged}")
-        if problems:
+        if failure:
+            problems.append(f"ended early after {position:.1f} s: {failure}")
+        elif declared is not None and position < declared - max(0.5, 0.01 * declared):
+            problems.append(f"ended early after {position:.1f} s of {declared:.1f} s")
+        elif _is_cut_wav(self._path):
+            problems.append(f"ended early after {position:.1f} s: the file is shorter than its header says")
+        if missing or damaged:
+            problems.append(f"damaged: {missing:.1f} s are missing, {damaged} packets were skipped")
+        if problems and not self._told_damage:
+            self._told_damage = True  # once, and not in each round of a loop
             self._on_state("live", "; ".join(problems))
+
+
+def _is_cut_wav(path: Path) -> bool:
+    """Whether a WAV file is shorter than it says; FFmpeg does not tell. (0 and 2^32 - 1: the writer did not know.)"""
+    with path.open("rb") as file:
+        head = file.read(8)
+    declared = int.from_bytes(head[4:], "little")
+    return head[:4] == b"RIFF" and 0 < declared < 0xFFFFFFFF and path.stat().st_size < declared + 8
