@@ -1,0 +1,125 @@
+"""Streamtag beside what others run for the same task: the same audio, the same core, in turn within one run.
+
+    python -m benchmarks.side_by_side --yamnet yamnet.tflite --output benchmarks/results
+
+Each round gives every contender the same 64 patches (0.96 s each) and counts the CPU seconds of its whole process, so a
+busy neighbour slows nobody's count much and slows all alike. Streamtag's figure is its whole path: a real service in
+a process of its own that takes PCM over ZeroMQ, cuts, resamples, scores, finds events and publishes to a subscriber.
+The others classify waveforms that lie in memory, and publish nothing.
+"""
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks import contenders
+
+PATCHES = 64
+PACKAGES = ("streamtag", "numpy", "scipy", "onnxruntime", "ai-edge-litert", "mediapipe", "librosa", "torch")
+
+
+def main() -> None:
+    """Run the comparison and write `side_by_side.json` and `side_by_side.md`."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--yamnet", type=Path, required=True, help="the published yamnet.tflite")
+    parser.add_argument("--bundle", default="default", help="the bundle to run")
+    parser.add_argument("--rounds", type=int, default=20)
+    parser.add_argument("--core", type=int, default=0, help="the core that every contender is held to")
+    parser.add_argument("--output", type=Path, default=Path("benchmarks/results"))
+    options = parser.parse_args()
+
+    os.sched_setaffinity(0, {options.core})
+    windows = contenders.demo_windows(PATCHES)
+    with contenders.Streamtag(options.bundle, options.core) as service:
+        runs: dict[str, Callable[[NDArray[np.float32]], float]] = {
+            "YAMNet through LiteRT, int8 as published": contenders.yamnet(options.yamnet),
+            "Streamtag, whole path, 64 streams": service.many_streams,
+            "Streamtag, whole path, one stream": service.one_stream,
+        }
+        runs.update(contenders.optional(options.yamnet, service.bundle))
+        seconds: dict[str, list[float]] = {name: [] for name in runs}
+        for number in range(options.rounds + 1):
+            for name, run in runs.items():
+                spent = run(windows) / len(windows)
+                if number:  # the first round warms up
+                    seconds[name].append(spent)
+            print(f"round {number} of {options.rounds}", flush=True)
+    write(options.output, seconds)
+
+
+def write(folder: Path, seconds: dict[str, list[float]]) -> None:
+    """Write the figures as JSON and as a table."""
+    reference = next(iter(seconds))
+    rows = []
+    for name, values in seconds.items():
+        ratios = [base / value for base, value in zip(seconds[reference], values, strict=True)]
+        low, middle, high = (float(np.quantile(ratios, share)) for share in (0.1, 0.5, 0.9))
+        rows.append({"name": name, "ms": 1000 * statistics.median(values), "ratio": middle, "low": low, "high": high})
+    machine = {
+        "date": datetime.now(UTC).date().isoformat(),
+        "processor": processor(),
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+        "versions": {name: found for name in PACKAGES if (found := installed(name))},
+        "rounds": len(seconds[reference]),
+        "patches_a_round": PATCHES,
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "side_by_side.json").write_text(
+        json.dumps({"machine": machine, "rows": rows, "seconds": seconds}, indent=1) + "\n"
+    )
+    lines = [
+        "# Side by side",
+        "",
+        f"{machine['processor']}, one core, Python {machine['python']}, {machine['date']}; "
+        + ", ".join(f"{name} {number}" for name, number in machine["versions"].items())
+        + ".",
+        f"CPU time a 960 ms patch, median of {machine['rounds']} interleaved rounds of {PATCHES} patches; speed as a "
+        "ratio to YAMNet in the same round, median (10 % to 90 % of the rounds).",
+        "",
+        "| what | CPU ms a patch | times YAMNet's speed |",
+        "|---|---|---|",
+        *(
+            f"| {row['name']} | {row['ms']:.3f} | {row['ratio']:.2f} ({row['low']:.2f} to {row['high']:.2f}) |"
+            for row in rows
+        ),
+        "",
+        "Made by `make benchmark`.",
+    ]
+    (folder / "side_by_side.md").write_text("\n".join(lines) + "\n")
+    print("\n".join(lines))
+
+
+def processor() -> str:
+    """Return the processor's name."""
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
+
+
+def installed(name: str) -> str | None:
+    """Return a package's version, None where it is not installed."""
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+
+
+def cpu_seconds(work: Callable[[], object]) -> float:
+    """Return the CPU seconds that this process spends on `work`."""
+    begin = time.process_time()
+    work()
+    return time.process_time() - begin
+
+
+if __name__ == "__main__":
+    main()
