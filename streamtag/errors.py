@@ -3,6 +3,7 @@
 __all__ = [
     "BundleError",
     "ConfigError",
+    "HistoryError",
     "InputError",
     "RuntimeUnavailableError",
     "SourceError",
@@ -37,3 +38,7 @@ class RuntimeUnavailableError(StreamtagError):
 
 class WireError(StreamtagError):
     """A socket cannot be bound or reached, or a message is not what the wire format says."""
+
+
+class HistoryError(StreamtagError):
+    """A history of events is not there or cannot be read."""

@@ -1,0 +1,7 @@
+"""Events of the last days in SQLite, and a short recording around each onset where that is wanted."""
+
+from streamtag.history.export import FORMATS, export
+from streamtag.history.reader import HistoryReader, StoredEvent
+from streamtag.history.recorder import PRIVATE_PREFIX, History
+
+__all__ = ["FORMATS", "PRIVATE_PREFIX", "History", "HistoryReader", "StoredEvent", "export"]

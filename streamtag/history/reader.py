@@ -1,0 +1,113 @@
+"""Reading a history that a service may be writing at the same moment."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from streamtag.errors import HistoryError
+from streamtag.history.layout import clip_path
+
+__all__ = ["HistoryReader", "StoredEvent"]
+
+_COLUMNS = """events.id, stream, label, time, onset, offset, peak, clip_bytes,
+    offset IS NULL AND COALESCE((SELECT running FROM sessions WHERE sessions.session = events.session), 0)"""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEvent:
+    """An event as the history keeps it."""
+
+    id: int
+    stream: str
+    label: str
+    time: float
+    """Unix seconds of the onset."""
+    onset: float
+    """Stream seconds."""
+    offset: float | None
+    """Stream seconds; None while it is on, and where the service was killed before its end."""
+    peak: float
+    has_clip: bool
+    is_on: bool
+
+
+class HistoryReader:
+    """Searches a history's file; opens it anew for each question, so that it may come, go and be replaced."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def search(
+        self,
+        *,
+        text: str = "",
+        stream: str = "",
+        since: float | None = None,
+        until: float | None = None,
+        before: tuple[float, int] | None = None,
+        limit: int = 200,
+    ) -> list[StoredEvent]:
+        """Return events, newest first.
+
+        Args:
+            text: Part of the label's name, in any case.
+            stream: The stream's whole name.
+            since: Unix seconds of the earliest onset.
+            until: Unix seconds of the latest onset.
+            before: Time and id of the event after which the answer goes on.
+            limit: Most events returned.
+
+        Raises:
+            HistoryError: There is no history, or it cannot be read.
+        """
+        wishes: list[tuple[str, object]] = []
+        if text:
+            escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+            wishes.append((r"label LIKE ? ESCAPE '\'", f"%{escaped}%"))
+        if stream:
+            wishes.append(("stream = ?", stream))
+        if since is not None:
+            wishes.append(("time >= ?", since))
+        if until is not None:
+            wishes.append(("time <= ?", until))
+        values = [value for _, value in wishes]
+        conditions = [condition for condition, _ in wishes]
+        if before is not None:
+            conditions.append("(time, events.id) < (?, ?)")
+            values += before
+        where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
+        query = f"SELECT {_COLUMNS} FROM events {where} ORDER BY time DESC, events.id DESC LIMIT ?"  # noqa: S608
+        with self._opened() as base:
+            rows = base.execute(query, (*values, limit)).fetchall()
+        return [
+            StoredEvent(id_, stream_id, label, time, onset, offset, peak, bool(clip_bytes), bool(is_on))
+            for id_, stream_id, label, time, onset, offset, peak, clip_bytes, is_on in rows
+        ]
+
+    def names(self) -> tuple[list[str], list[str]]:
+        """Return the labels and the streams that occur, each in alphabetical order.
+
+        Raises:
+            HistoryError: There is no history, or it cannot be read.
+        """
+        with self._opened() as base:
+            labels = [row[0] for row in base.execute("SELECT DISTINCT label FROM events ORDER BY label")]
+            streams = [row[0] for row in base.execute("SELECT DISTINCT stream FROM events ORDER BY stream")]
+        return labels, streams
+
+    def clip(self, event: int) -> Path | None:
+        """Return the file of an event's clip, None where there is none."""
+        path = clip_path(self._path, event)
+        return path if path.is_file() else None
+
+    @contextmanager
+    def _opened(self) -> Iterator[sqlite3.Connection]:
+        if not self._path.is_file():
+            raise HistoryError(f"{self._path}: there is no history yet")
+        try:
+            with closing(sqlite3.connect(f"{self._path.absolute().as_uri()}?mode=ro", uri=True, timeout=2.0)) as base:
+                yield base
+        except sqlite3.Error as error:
+            raise HistoryError(f"{self._path}: the history cannot be read: {error}") from error
