@@ -11,8 +11,10 @@ from streamtag.bundle import Bundle
 from streamtag.engine.load import Load
 from streamtag.engine.messages import event_message, scores_messages, status_message
 from streamtag.engine.queue import StreamQueues, Work
+from streamtag.engine.remember import remember_break, remember_patch
 from streamtag.engine.stream import Change, EngineStream
 from streamtag.events import EventRules
+from streamtag.history import History
 from streamtag.runtimes import Runtime
 from streamtag.wire.messages import Outgoing
 
@@ -35,6 +37,7 @@ class Inference:
         queues: StreamQueues,
         publish: Callable[[list[Outgoing]], None],
         service_message: Callable[["Inference"], Outgoing],
+        history: History | None,
         *,
         rules: EventRules,
         rolling: int,
@@ -49,6 +52,7 @@ class Inference:
             queues: where patches come from.
             publish: where messages go.
             service_message: makes the message about the whole service.
+            history: what keeps events, if anything does.
             rules: thresholds of the events.
             rolling: number of patches in a rolling score.
             max_batch: most patches in a batch.
@@ -66,6 +70,7 @@ class Inference:
         self._queues = queues
         self._publish = publish
         self._service_message = service_message
+        self._history = history
         self._max_batch = max_batch
         self._max_wait = max_wait
         self._front_end = FrontEnd()
@@ -178,12 +183,18 @@ class Inference:
         for stream, result in zip(streams, results, strict=True):
             messages += [event_message(stream, event) for event in result.events]
         self._publish(messages)
+        if self._history is not None:
+            for stream, patch, result in zip(streams, patches, results, strict=True):
+                remember_patch(self._history, stream.id, patch, result.events)
 
     def _apply(self, stream: EngineStream, change: Change) -> None:
         if stream.state in ("ended", "failed") and change.state == "ended":
             return
         if change.state not in (None, "live"):
-            self._publish([event_message(stream, event) for event in stream.track.events.finish()])
+            events = stream.track.events.finish()
+            self._publish([event_message(stream, event) for event in events])
+            if self._history is not None:
+                remember_break(self._history, stream.id, events)
         if stream.apply(change):
             reason = f": {stream.reason}" if stream.reason else ""
             log = logger.warning if stream.state in ("failed", "reconnecting", "stalled") else logger.info

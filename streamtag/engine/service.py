@@ -2,6 +2,7 @@ import logging
 import threading
 import time
 from importlib.metadata import version
+from pathlib import Path
 
 from streamtag.bundle import Bundle
 from streamtag.config import check_labels
@@ -12,6 +13,7 @@ from streamtag.engine.readers import Reader
 from streamtag.engine.stream import EngineStream
 from streamtag.errors import ConfigError
 from streamtag.events import EventRules
+from streamtag.history import History
 from streamtag.runtimes import open_runtime
 from streamtag.settings import Config, Stream
 from streamtag.sources import redact
@@ -22,6 +24,7 @@ __all__ = ["Service"]
 
 _DRAIN_SECONDS = 0.6
 _SCORE_REST_SECONDS = 0.6
+_WRITE_REST_SECONDS = 0.4
 _LOOK_SECONDS = 0.5
 _PUSHED = "zmq:"
 _VERSION = version("streamtag")
@@ -54,12 +57,15 @@ class Service:
         self._rules = EventRules(self.bundle.labels, config.events)
         self._queues = StreamQueues()
         self._publisher = Publisher(config.service.endpoint, config.service.input, self._take_pcm)
+        kept = config.history
+        self._history = History(Path(kept.path), kept) if kept.path else None
         self._inference = Inference(
             self.bundle,
             runtime,
             self._queues,
             self._publish,
             self._message,
+            self._history,
             rules=self._rules,
             rolling=config.scores.rolling,
             max_batch=config.model.max_batch,
@@ -93,6 +99,8 @@ class Service:
         self._started = time.monotonic()
         logger.info("model %s on %s", self.bundle.name, self._runtime_name)
         logger.info("publishing on %s", self.endpoint)
+        if self._history is not None:
+            self._history.start()
         self._inference.start()
         for settings in self._config.streams:
             self._open(settings)
@@ -146,6 +154,8 @@ class Service:
             reader.join(deadline - time.monotonic())
         self._inference.stop(_SCORE_REST_SECONDS)
         self._publisher.stop()
+        if self._history is not None:
+            self._history.stop(_WRITE_REST_SECONDS)
 
     def _publish(self, messages: list[Outgoing]) -> None:
         if messages:
