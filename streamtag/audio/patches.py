@@ -90,11 +90,15 @@ class Patcher:
 
     def finish(self) -> list[Patch]:
         """Return what the end of the stream completes: the last patch of a tail, or a short recording's only one."""
-        return self._end_segment(last=True)
+        done = self._end_segment(last=True)
+        self._interrupted = True
+        return done
 
     def _mend(self, mono: NDArray[np.float32]) -> None:
         # The sum is not finite if one of the samples is not, and costs a third of looking at each.
-        if not np.isfinite(mono.sum()):
+        with np.errstate(invalid="ignore", over="ignore"):
+            total = mono.sum()
+        if not np.isfinite(total):
             bad = ~np.isfinite(mono)
             self.bad_samples += int(np.count_nonzero(bad))
             mono[bad] = 0.0
@@ -106,6 +110,7 @@ class Patcher:
             expected = 0
         else:
             expected = round(self._expected * block.rate / self._rate)
+            self._origin = round(self._origin * block.rate / self._rate)
             if block.start - self._origin < expected:  # the source counts anew: nothing is known to be missing
                 self._origin = block.start - expected
         start = block.start - self._origin

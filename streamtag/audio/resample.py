@@ -22,7 +22,7 @@ def to_mono(samples: Samples) -> NDArray[np.float32]:
     Raises:
         InputError: another type, no channel, or more than two dimensions.
     """
-    if samples.ndim > 2 or (samples.ndim == 2 and not samples.shape[1]):
+    if samples.ndim not in (1, 2) or (samples.ndim == 2 and not samples.shape[1]):
         raise InputError(f"a block has the shape [samples] or [samples, channels], not {list(samples.shape)}")
     if samples.dtype == np.int16:
         scale = np.float32(1 / 2**15)
@@ -32,12 +32,16 @@ def to_mono(samples: Samples) -> NDArray[np.float32]:
         scale = None
     else:
         raise InputError(f"samples are int16, int32 or float32, not {samples.dtype}")
-    floats = samples.astype(np.float32)  # a copy: what the caller lent stays as it is
+    # A copy: what the caller lent stays as it is; in C order, for the mean's rounding depends on the layout.
+    floats = samples.astype(np.float32, order="C")
     if scale is not None:
         floats *= scale
     if floats.ndim == 1:
         return floats
-    return floats[:, 0] if floats.shape[1] == 1 else floats.mean(axis=1)
+    if floats.shape[1] == 1:
+        return floats[:, 0]
+    with np.errstate(invalid="ignore", over="ignore"):  # what is not finite is the patcher's to mend
+        return np.asarray(floats.mean(axis=1))
 
 
 class Resampler:
