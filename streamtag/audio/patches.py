@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,12 +36,14 @@ class Patcher:
     ends a segment, so a patch never spans one.
 
     Attributes:
+        tap: called with what is cut: index at 16 kHz of the first sample, samples [n], time of the last; None at first.
         patches: how many were cut so far.
         lost_samples: how many samples at 16 kHz were missing between blocks so far.
         bad_samples: how many samples were not finite, and taken as 0, so far.
     """
 
     def __init__(self) -> None:
+        self.tap: Callable[[int, NDArray[np.float32], float], None] | None = None
         self.patches = 0
         self.lost_samples = 0
         self.bad_samples = 0
@@ -123,6 +126,8 @@ class Patcher:
         self._resampler = resampler
 
     def _cut(self, samples: NDArray[np.float32]) -> list[Patch]:
+        if self.tap is not None:
+            self.tap(self._segment_start + self._segment_patches * PATCH_HOP + self._filled, samples, self._time)
         done = []
         used = 0
         while used < len(samples):
