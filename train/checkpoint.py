@@ -1,0 +1,47 @@
+"""Checkpoints: written whole or not at all, and checked for fit when read."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from streamtag.errors import ConfigError
+
+
+def save(path: Path, content: dict[str, Any]) -> None:
+    """Write a checkpoint so that a kill or a full disk leaves the previous one.
+
+    Raises:
+        ConfigError: it cannot be written.
+    """
+    part = path.with_suffix(".part")
+    try:
+        with part.open("wb") as file:
+            torch.save(content, file)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except (OSError, RuntimeError) as error:
+        part.unlink(missing_ok=True)
+        kept = "the previous one is kept" if path.exists() else "none was there before"
+        raise ConfigError(f"checkpoint {path}: cannot be written ({error}); {kept}: free some space") from error
+
+
+def load(path: Path, network: str, labels: tuple[str, ...]) -> dict[str, Any]:
+    """Return a checkpoint.
+
+    Raises:
+        ConfigError: it is missing, damaged, or of another network or other labels.
+    """
+    try:
+        content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, EOFError, ValueError) as error:
+        raise ConfigError(f"checkpoint {path}: cannot be read ({error}): delete it to start again") from error
+    if content["network"] != network:
+        raise ConfigError(
+            f"checkpoint {path} is of network {content['network']!r}, not {network!r}: name another output"
+        )
+    if tuple(content["labels"]) != labels:
+        raise ConfigError(f"checkpoint {path} has other labels than this run: name another output")
+    return content

@@ -1,0 +1,73 @@
+"""The commands of `python -m train`; no logic of their own."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from streamtag.errors import StreamtagError
+from train.settings import Settings, load_settings
+
+
+def _settings(arguments: argparse.Namespace) -> Settings:
+    settings = load_settings(arguments.config)
+    data, fit, teacher = settings.data, settings.fit, settings.teacher
+    if arguments.data:
+        data = msgspec.structs.replace(data, root=arguments.data)
+    if arguments.steps:
+        fit = msgspec.structs.replace(fit, steps=arguments.steps)
+    if arguments.teacher and teacher:
+        teacher = msgspec.structs.replace(teacher, model=arguments.teacher)
+    output = arguments.output or settings.output
+    return msgspec.structs.replace(settings, data=data, fit=fit, teacher=teacher, output=output)
+
+
+def _fit(arguments: argparse.Namespace) -> None:
+    from train.fit import fit
+
+    print(fit(_settings(arguments)))
+
+
+def _export(arguments: argparse.Namespace) -> None:
+    from train.export.export import export
+
+    bundle = export(_settings(arguments), arguments.bundle, arguments.version, tensorrt=not arguments.no_tensorrt)
+    print(bundle.path)
+
+
+def _run_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("config", type=Path, help="the run's TOML file")
+    parser.add_argument("--data", type=Path, metavar="FOLDER", help="instead of [data] root")
+    parser.add_argument("--teacher", type=Path, metavar="FILE", help="instead of [teacher] model")
+    parser.add_argument("--output", type=Path, metavar="FOLDER", help="instead of output")
+    parser.add_argument("--steps", type=int, metavar="N", help="instead of [fit] steps")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m train", description="Train, judge and export audio taggers.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    fit = commands.add_parser("fit", help="train from a TOML file; goes on where an interrupted run stopped")
+    _run_options(fit)
+    fit.set_defaults(run=_fit)
+    export = commands.add_parser("export", help="write a run's averaged weights as a bundle")
+    _run_options(export)
+    export.add_argument("--bundle", type=Path, required=True, metavar="FOLDER", help="where to write it")
+    export.add_argument("--version", default="1", help="the bundle's version")
+    export.add_argument("--no-tensorrt", action="store_true", help="leave the graphs for TensorRT out")
+    export.set_defaults(run=_export)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; return the exit status: 0 done, 1 it failed, 2 wrong usage."""
+    arguments = _parser().parse_args(argv)
+    try:
+        arguments.run(arguments)
+    except StreamtagError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0

@@ -1,0 +1,66 @@
+"""Whole recordings to be judged on: patches, and clip scores as the mean over patches (Hershey et al., section 4)."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streamtag.audio.frontend import log_mel
+from train.data.clips import Clip, load_all
+from train.labels import LabelTable
+from train.metrics import Metrics, measure
+
+Score = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+"""Patches float32 [n, 96, 64] to scores float32 [n, labels]."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ClipSet:
+    """Recordings, cut into patches by the runtime's own rule.
+
+    Attributes:
+        clips: which.
+        sounds: samples of each.
+        patches: float32 [patches, 96, 64] of all, one after the other.
+        owner: int [patches], the clip of each patch.
+        truth: bool [clips, labels].
+        columns: the labels that at least one clip has.
+    """
+
+    clips: tuple[Clip, ...]
+    sounds: tuple[NDArray[np.float32], ...]
+    patches: NDArray[np.float32]
+    owner: NDArray[np.intp]
+    truth: NDArray[np.bool_]
+    columns: NDArray[np.intp]
+    skipped: tuple[str, ...]
+
+    @classmethod
+    def of(cls, clips: Sequence[Clip], labels: LabelTable) -> "ClipSet":
+        """Read the clips and cut them."""
+        kept, sounds, skipped = load_all(clips)
+        parts = [log_mel(sound) for sound in sounds]
+        truth = np.zeros((len(kept), len(labels)), np.bool_)
+        for row, clip in enumerate(kept):
+            truth[row, [labels.index(name) for name in clip.labels]] = True
+        return cls(
+            tuple(kept),
+            tuple(sounds),
+            np.concatenate(parts) if parts else np.empty((0, 96, 64), np.float32),
+            np.repeat(np.arange(len(parts)), [len(part) for part in parts]),
+            truth,
+            np.flatnonzero(truth.any(axis=0)),
+            tuple(skipped),
+        )
+
+    def means(self, scores: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return clip scores [clips, labels] from patch scores [patches, labels]."""
+        sums = np.zeros((len(self.clips), scores.shape[1]), np.float64)
+        np.add.at(sums, self.owner, scores)
+        return (sums / np.bincount(self.owner, minlength=len(self.clips))[:, None]).astype(np.float32)
+
+    def judge(self, score: Score) -> Metrics:
+        """Return the clip-level metrics among the labels that the set has."""
+        clip_scores = self.means(score(self.patches))
+        return measure(clip_scores[:, self.columns], self.truth[:, self.columns])

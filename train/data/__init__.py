@@ -1,0 +1,1 @@
+"""Recordings: read, split by source, mixed to windows, kept as log-mel in a cache."""

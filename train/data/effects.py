@@ -1,0 +1,83 @@
+"""What happens to a sound between its source and a microphone: speed, colour, rooms, noise. Pure functions of a rng."""
+
+import numpy as np
+import scipy.fft
+import scipy.signal
+from numpy.typing import NDArray
+
+from streamtag.audio.frontend import SAMPLE_RATE
+
+Sound = NDArray[np.float32]
+
+
+def change_speed(sound: Sound, samples: int) -> Sound:
+    """Return the sound stretched to `samples` samples, pitch and all, by straight lines between samples."""
+    places = np.linspace(0.0, len(sound) - 1.0, samples)
+    return np.interp(places, np.arange(len(sound)), sound).astype(np.float32)
+
+
+def colour(sound: Sound, rng: np.random.Generator) -> Sound:
+    """Return the sound through a random channel: a bent frequency response and, sometimes, a narrow band.
+
+    The response runs in straight lines (decibel over log frequency) through six points within 9 dB; one time in three
+    it is cut off above 1.5 to 7 kHz, one time in three below 60 to 500 Hz, at 24 dB an octave.
+    """
+    spectrum = scipy.fft.rfft(sound)
+    hertz = np.maximum(scipy.fft.rfftfreq(len(sound), 1 / SAMPLE_RATE), 20.0)
+    octaves = np.log2(hertz)
+    points = np.log2(np.geomspace(60.0, 8000.0, 6))
+    gain_db = np.interp(octaves, points, rng.uniform(-9.0, 9.0, 6))
+    if rng.random() < 1 / 3:
+        gain_db -= 24.0 * np.maximum(0.0, octaves - np.log2(rng.uniform(1500.0, 7000.0)))
+    if rng.random() < 1 / 3:
+        gain_db -= 24.0 * np.maximum(0.0, np.log2(rng.uniform(60.0, 500.0)) - octaves)
+    return scipy.fft.irfft(spectrum * (10.0 ** (gain_db / 20)).astype(np.float32), len(sound)).astype(np.float32)
+
+
+def made_room(rng: np.random.Generator) -> Sound:
+    """Return an impulse response of decaying noise behind a direct sound, 0.1 to 0.8 s to fall by 60 dB."""
+    seconds = rng.uniform(0.1, 0.8)
+    time = np.arange(int(seconds * SAMPLE_RATE)) / SAMPLE_RATE
+    tail = rng.standard_normal(len(time)) * 10.0 ** (-3.0 * time / seconds)
+    tail *= rng.uniform(0.1, 1.0) / np.sqrt(np.sum(tail**2))
+    tail[0] += 1.0
+    return tail.astype(np.float32)
+
+
+def place_in_room(sound: Sound, room: Sound) -> Sound:
+    """Return the sound as heard through an impulse response, in time with the original and of the same length."""
+    peak = int(np.argmax(np.abs(room)))
+    heard = scipy.signal.fftconvolve(sound, room)[peak : peak + len(sound)]
+    return np.asarray(heard, np.float32)
+
+
+def noise(samples: int, rng: np.random.Generator) -> Sound:
+    """Return noise of rms 1 whose power falls by 0 to 7 dB an octave (white to brown)."""
+    white = scipy.fft.rfft(rng.standard_normal(samples, dtype=np.float32))
+    slope = rng.uniform(0.0, 1.15)
+    white *= np.maximum(np.arange(len(white)), 40.0).astype(np.float32) ** -slope
+    white[0] = 0
+    sound = scipy.fft.irfft(white, samples)
+    return (sound / np.sqrt(np.mean(sound**2))).astype(np.float32)
+
+
+def fade(sound: Sound, samples: int) -> Sound:
+    """Return the sound with straight ramps of `samples` samples at both ends."""
+    samples = min(samples, len(sound) // 2)
+    if samples:
+        ramp = np.arange(1, samples + 1, dtype=np.float32) / (samples + 1)
+        sound = sound.copy()
+        sound[:samples] *= ramp
+        sound[len(sound) - samples :] *= ramp[::-1]
+    return sound
+
+
+def decibel(ratio: float) -> float:
+    """Return an amplitude ratio in decibel, -200 for none."""
+    return 20.0 * float(np.log10(max(ratio, 1e-10)))
+
+
+def loudest(sound: Sound, block: int = 1600) -> float:
+    """Return the rms of the loudest 100 ms: how loud a sound is while it sounds."""
+    whole = sound[: len(sound) // block * block].reshape(-1, block) if len(sound) >= block else sound[None]
+    return float(np.sqrt(np.mean(whole**2, axis=1).max()))

@@ -1,0 +1,65 @@
+"""The scores' scale: a factor and an offset on the logits, so that 0.5 means about even odds."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.nn import functional
+
+Logits = NDArray[np.float32]
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """Factor and offset of the logits, and the mean gap between score and frequency before and after."""
+
+    scale: float
+    bias: float
+    error_before: float
+    error_after: float
+
+
+def calibration_error(scores: NDArray[np.floating], truth: Mask, counts: Mask, bins: int = 10) -> float:
+    """Return the mean gap between a score and how often it is right, over ten equal bins from 0.05 up.
+
+    Most scores of a tagger are near 0 and right; they would hide the others and are left out. Bins weigh by content.
+    """
+    used = counts & (scores >= 0.05)
+    place = np.minimum((scores[used] * bins).astype(np.intp), bins - 1)
+    right = truth[used]
+    gaps = [
+        abs(float(scores[used][place == index].mean() - right[place == index].mean())) * float((place == index).sum())
+        for index in range(bins)
+        if (place == index).any()
+    ]
+    return sum(gaps) / max(1, int(used.sum()))
+
+
+def calibrate(logits: Logits, truth: Mask, counts: Mask) -> Calibration:
+    """Return the factor and offset that fit windows of held-back recordings best, by cross-entropy.
+
+    Args:
+        logits: float32 [n, labels] before the sigmoid.
+        truth: bool [n, labels].
+        counts: bool [n, labels], where the truth is known.
+    """
+    inputs = torch.from_numpy(logits[counts])
+    target = torch.from_numpy(truth[counts].astype(np.float32))
+    raw = torch.zeros(2, requires_grad=True)
+    optimiser = torch.optim.LBFGS([raw], max_iter=50, line_search_fn="strong_wolfe")
+
+    def loss() -> torch.Tensor:
+        optimiser.zero_grad()
+        value = functional.binary_cross_entropy_with_logits(inputs * raw[0].exp() + raw[1], target)
+        value.backward()
+        return value
+
+    optimiser.step(loss)
+    scale, bias = float(raw[0].exp()), float(raw[1])
+
+    def error(values: Logits) -> float:
+        return calibration_error(1 / (1 + np.exp(-values)), truth, counts)
+
+    return Calibration(scale, bias, error(logits), error(logits * scale + bias))

@@ -1,0 +1,67 @@
+"""The model card: what the model is, what it learnt from, how good it is and where it ends."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Any
+
+from train.data.clips import Clip
+
+
+def credits_of(clips: Iterable[Clip]) -> list[dict[str, Any]]:
+    """Return one row for each set, credit and licence: how many clips came from there."""
+    counts: dict[tuple[str, str, str], int] = defaultdict(int)
+    for clip in clips:
+        counts[clip.dataset, clip.credit or clip.source, clip.licence] += 1
+    return [
+        {"set": dataset, "credit": credit, "licence": licence, "clips": number}
+        for (dataset, credit, licence), number in sorted(counts.items())
+    ]
+
+
+def _table(rows: list[dict[str, Any]]) -> list[str]:
+    head = list(rows[0])
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    lines += [
+        "| " + " | ".join(str(row[key]).replace("|", "\\|").replace("\n", " ") for key in head) + " |" for row in rows
+    ]
+    return lines
+
+
+def write_card(manifest: dict[str, Any], credit: list[dict[str, Any]], limits: Iterable[str]) -> str:
+    """Return the card in Markdown."""
+    network, data = manifest["network"], manifest["data"]
+    metrics = [{"judged on": name, **values} for name, values in manifest["metrics"].items() if "top_1" in values]
+    lines = [
+        f"# {manifest['name']} {manifest['version']}",
+        "",
+        f"An audio tagger: {manifest['labels']['count']} labels for every 960 ms of sound, independent scores.",
+        "",
+        f"Network `{network['name']}`: {network['weights'] / 1e6:.2f} M weights, "
+        f"{network['multiplies'] / 1e6:.1f} M multiplies a patch. Made {manifest['created']}.",
+        "",
+        "## How it was made",
+        "",
+        *data["method"],
+        "",
+        "## How good it is",
+        "",
+        "Clip scores are the mean over a clip's patches; among the labels that the set has.",
+        "",
+        *_table(metrics),
+        "",
+        "Further figures are in `manifest.json`.",
+        "",
+        "## Limits",
+        "",
+        *[f"- {limit}" for limit in limits],
+        "",
+        "## Data and licences",
+        "",
+        f'{data["clips"]} recordings. ESC-50: K. J. Piczak, "ESC: Dataset for Environmental Sound Classification", '
+        "Proceedings of the 23rd ACM Conference on Multimedia, 2015; only its CC0 and CC BY clips were used. "
+        "Label names and MIDs: AudioSet (Gemmeke et al., ICASSP 2017; CC BY 4.0).",
+        "",
+        *_table(credit),
+        "",
+    ]
+    return "\n".join(lines)

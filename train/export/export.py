@@ -1,0 +1,269 @@
+"""`python -m train export`: a run's averaged weights as a bundle."""
+
+import csv
+import io
+import json
+import shutil
+import tempfile
+from dataclasses import asdict
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from streamtag.audio.frontend import PATCH_SAMPLES, log_mel_windows, parameters
+from streamtag.bundle import FORMAT, Bundle
+from train import checkpoint
+from train.clipset import ClipSet
+from train.data.bank import make_bank
+from train.data.clips import load_all
+from train.data.render import render
+from train.data.sets import Collection, collect
+from train.export import graphs
+from train.export.alarms import onsets_a_minute, raised_thresholds
+from train.export.calibrate import calibrate
+from train.export.card import credits_of, write_card
+from train.export.modules import FromWaveform, HalfBody, Scores
+from train.fit import test_sets
+from train.labels import LabelTable, unsure_with
+from train.loop import LAST
+from train.metrics import Metrics, measure
+from train.networks import make_network
+from train.networks.counts import multiplies, weights
+from train.prepare import say
+from train.settings import Settings
+
+ON, OFF = 0.5, 0.3
+_CALIBRATION_WINDOWS = 6000
+_QUANTISE_WINDOWS = 600
+
+
+def load_network(settings: Settings, labels: LabelTable) -> tuple[nn.Module, int]:
+    """Return the averaged network of a run and the step that it stands at."""
+    content = checkpoint.load(settings.output / LAST, settings.fit.network, labels.names)
+    network = make_network(settings.fit.network, len(labels))
+    network.load_state_dict(content["average"])
+    return network.eval(), int(content["step"])
+
+
+def made_windows(
+    collection: Collection, settings: Settings, windows: int
+) -> tuple[NDArray[np.float32], NDArray[np.bool_], NDArray[np.bool_]]:
+    """Return patches, truth and known labels of windows made from the calibration recordings, which nothing learnt."""
+    clips, sounds, _ = load_all(collection.split.calibration)
+    _, rooms, _ = load_all(collection.rooms)
+    bank = make_bank(clips, sounds, rooms, collection.labels, settings.render.label_power)
+    rng = np.random.default_rng([settings.render.seed, 1_000_000])
+    made = [render(bank, settings.render, rng) for _ in range(windows)]
+    patches = log_mel_windows(np.stack([window.samples for window in made]))
+    return patches, np.stack([window.positive for window in made]), ~np.stack([window.unsure for window in made])
+
+
+@torch.no_grad()
+def logits_of(network: nn.Module, patches: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return logits float32 [n, labels] of patches float32 [n, 96, 64]."""
+    parts = [
+        network(torch.from_numpy(patches[at : at + 256])[:, None])[0].numpy() for at in range(0, len(patches), 256)
+    ]
+    return np.concatenate(parts)
+
+
+def _streams(
+    clips: ClipSet, scores: NDArray[np.float32], labels: LabelTable
+) -> tuple[list[NDArray[np.float32]], list[NDArray[np.bool_]]]:
+    """Return each clip's patch scores, and which labels are certainly not in it."""
+    index = {name: place for place, name in enumerate(labels.names)}
+    streams, absences = [], []
+    for row, clip in enumerate(clips.clips):
+        absent = ~clips.truth[row]
+        for name in clip.labels:
+            absent[[index[other] for other in unsure_with(name) if other in index]] = False
+        streams.append(scores[clips.owner == row])
+        absences.append(absent)
+    return streams, absences
+
+
+def export(settings: Settings, target: Path, version: str, *, tensorrt: bool = True) -> Bundle:
+    """Write a run's bundle to the folder `target`, next to whatever else is there, and return it.
+
+    Raises:
+        ConfigError: the run has no weights, or they are of another network.
+    """
+    collection = collect(settings.data)
+    labels = collection.labels
+    network, step = load_network(settings, labels)
+    patches, truth, counts = made_windows(collection, settings, _CALIBRATION_WINDOWS)
+    calibration = calibrate(logits_of(network, patches), truth, counts)
+    say(f"calibration: x {calibration.scale:.3f} {calibration.bias:+.3f}, "
+        f"error {calibration.error_before:.3f} -> {calibration.error_after:.3f}")  # fmt: skip
+    scores = Scores(network, calibration.scale, calibration.bias)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        precisions = _graphs(scores, patches, folder, tensorrt=tensorrt)
+        parity, made = _parity(scores, folder, patches, truth & counts)
+        tests = test_sets(collection)
+        metrics, thresholds = _judge(folder / "model.int8.onnx", tests, labels)
+        metrics["made_windows"] = made.as_dict()
+        metrics["calibration"] = {key: round(value, 4) for key, value in asdict(calibration).items()}
+        manifest: dict[str, Any] = {
+            "format": FORMAT,
+            "name": settings.name,
+            "version": version,
+            "created": datetime.now(UTC).strftime("%Y-%m-%d"),
+            "frontend": parameters(),
+            "labels": {"count": len(labels), "sha256": labels.sha256},
+            "network": {"name": settings.fit.network, "weights": weights(network), "multiplies": multiplies(network)},
+            "thresholds": thresholds,
+            "metrics": metrics,
+            "parity": parity,
+            "data": _data(collection, settings, step),
+        }
+        _labels_csv(labels, folder / "labels.csv")
+        card = write_card(manifest, credits_of(collection.split.train), _limits(manifest))
+        (folder / "card.md").write_text(card, encoding="utf-8")
+        manifest["files"] = {file: _entry(folder / file, precision) for file, precision in precisions.items()}
+        manifest["files"]["labels.csv"] = _entry(folder / "labels.csv", "")
+        manifest["files"]["card.md"] = _entry(folder / "card.md", "")
+        (folder / "manifest.json").write_text(
+            json.dumps(manifest, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
+        )
+        target.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(target / "tensorrt", ignore_errors=True)
+        shutil.copytree(folder, target, dirs_exist_ok=True)
+    return Bundle.open(target)
+
+
+def _graphs(scores: Scores, patches: NDArray[np.float32], folder: Path, *, tensorrt: bool) -> dict[str, str]:
+    """Write all graphs; return each file's precision."""
+    chosen = np.random.default_rng(0).choice(len(patches), min(_QUANTISE_WINDOWS, len(patches)), replace=False)
+    sample = patches[chosen][:, None]
+    patch, window = torch.zeros(2, 1, *patches.shape[1:]), torch.zeros(2, PATCH_SAMPLES)
+    graphs.write_graph(scores, patch, "patches", folder / "model.onnx")
+    graphs.quantise(folder / "model.onnx", folder / "model.int8.onnx", "patches", sample, symmetric=False)
+    graphs.write_graph(FromWaveform(scores), window, "waveform", folder / "waveform.onnx")
+    precisions = {"model.onnx": "float32", "model.int8.onnx": "int8", "waveform.onnx": "float32"}
+    if tensorrt:
+        from train.export.tensorrt import write_tensorrt  # its graphs are many and not every export wants them
+
+        precisions |= write_tensorrt(scores, HalfBody(scores), sample, folder)
+    return precisions
+
+
+def _parity(
+    scores: Scores, folder: Path, patches: NDArray[np.float32], truth: NDArray[np.bool_]
+) -> tuple[dict[str, float], Metrics]:
+    """Return how far the graphs are from torch on real patches, and the int8 graph's metrics there."""
+    with torch.no_grad():
+        parts = [scores(torch.from_numpy(patches[at : at + 256])[:, None])[0] for at in range(0, len(patches), 256)]
+    expected = torch.cat(parts).numpy()
+    whole = graphs.run_graph(folder / "model.onnx", patches[:, None])
+    eighth = graphs.run_graph(folder / "model.int8.onnx", patches[:, None])
+    columns = truth.any(axis=0)
+    float_map = measure(expected[:, columns], truth[:, columns]).map
+    int8 = measure(eighth[:, columns], truth[:, columns])
+    parity = {
+        "patches": len(patches),
+        "float32_max_difference": float(np.abs(whole - expected).max()),
+        "float32_map": round(float_map, 4),
+        "int8_map": round(int8.map, 4),
+        "int8_map_points_lost": round(100 * (float_map - int8.map), 3),
+        "int8_mean_difference": float(np.abs(eighth - expected).mean()),
+    }
+    say(f"parity: {parity}")
+    return parity, int8
+
+
+def _judge(
+    graph: Path, tests: dict[str, ClipSet], labels: LabelTable
+) -> tuple[dict[str, dict[str, float]], dict[str, Any]]:
+    """Return metrics by set of clips as the int8 graph has them, and the events' thresholds."""
+    metrics: dict[str, dict[str, float]] = {}
+    thresholds: dict[str, Any] = {"on": ON, "off": OFF, "labels": {}}
+    rate: list[tuple[list[NDArray[np.float32]], list[NDArray[np.bool_]]]] = []
+    for name, clips in tests.items():
+        scores = graphs.run_graph(graph, clips.patches[:, None])
+        metrics[name] = measure(clips.means(scores)[:, clips.columns], clips.truth[:, clips.columns]).as_dict()
+        say(f"{name}: {metrics[name]}")
+        rate.append(_streams(clips, scores, labels))
+        if name == "calibration":
+            raised = raised_thresholds(*rate[-1], on=ON, off=OFF, most=1.0)
+            thresholds["labels"] = {
+                labels.names[index]: {"on": value, "off": round(value * OFF / ON, 2)} for index, value in raised.items()
+            }
+    on = np.full(len(labels), ON, np.float32)
+    for name, pair in thresholds["labels"].items():
+        on[labels.index(name)] = pair["on"]
+    streams = [stream for part, _ in rate for stream in part]
+    absences = [absent for _, part in rate for absent in part]
+    if streams:
+        alarms = onsets_a_minute(streams, absences, on, OFF)
+        worst = int(np.nanargmax(alarms))
+        metrics["false_alarms"] = {
+            "minutes": round(sum(len(stream) for stream in streams) * 0.96 / 60, 1),
+            "worst_onsets_a_minute": round(float(alarms[worst]), 3),
+            "mean_onsets_a_minute": round(float(np.nanmean(alarms)), 4),
+            "labels_over_1": int(np.nansum(alarms > 1)),
+        }
+        say(f"false alarms: {metrics['false_alarms']}, most by {labels.names[worst]}; raised: {thresholds['labels']}")
+    return metrics, thresholds
+
+
+def _data(collection: Collection, settings: Settings, step: int) -> dict[str, Any]:
+    parts = collection.split
+    method = [
+        f"Trained for {step} steps of {settings.fit.batch} windows of 960 ms, each mixed from one to three recordings "
+        "with changes of speed, level, colour, room and noise.",
+    ]
+    if settings.teacher:
+        method[0] += (
+            " Targets are the recordings' own labels and the scores of a teacher: the published YAMNet's embedding "
+            "with a head trained on the same windows. The network also learns to predict that embedding."
+            " None of YAMNet's weights are in this model."
+        )
+    return {
+        "clips": len(parts.train),
+        "calibration_clips": len(parts.calibration),
+        "test_fold": settings.data.test_fold,
+        "held_back": sorted({clip.source for clip in parts.others}),
+        "seed": settings.fit.seed,
+        "windows": settings.render.windows,
+        "steps": step,
+        "method": method,
+        "settings": {
+            "render": msgspec.to_builtins(settings.render),
+            "fit": msgspec.to_builtins(settings.fit),
+        },
+    }
+
+
+def _limits(manifest: dict[str, Any]) -> list[str]:
+    return [
+        "Labels with few recordings (some have one) are weak; see the table of sources.",
+        "A score is calibrated over made mixtures of the training sets' kind; elsewhere 0.5 may mean other odds.",
+        "Speech and Music are told apart from other sounds, not who speaks or what is played.",
+        "Sung words, sounds under water and sounds far below the rest of a scene are hardly covered.",
+        "Not made for alarms on which life depends.",
+    ]
+
+
+def _labels_csv(labels: LabelTable, path: Path) -> None:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["index", "name", "mid"])
+    writer.writerows(zip(range(len(labels)), labels.names, labels.mids, strict=True))
+    path.write_text(text.getvalue(), encoding="utf-8")
+
+
+def _entry(path: Path, precision: str) -> dict[str, Any]:
+    content = path.read_bytes()
+    entry: dict[str, Any] = {"sha256": sha256(content).hexdigest(), "bytes": len(content)}
+    if precision:
+        inputs, outputs = graphs.ends(path)
+        entry |= {"precision": precision, "inputs": inputs, "outputs": outputs}
+    return entry

@@ -1,0 +1,98 @@
+"""ONNX files: from torch, and quantised."""
+
+import logging
+import tempfile
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import torch
+from numpy.typing import NDArray
+from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static
+from onnxruntime.quantization.shape_inference import quant_pre_process
+from torch import nn
+
+OPSET = 17
+OUTPUTS = ("scores", "embedding")
+
+
+def write_graph(module: nn.Module, example: torch.Tensor, name: str, path: Path) -> None:
+    """Export a module of one input `name` (its first size free) and the outputs `scores` and `embedding`."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            module.eval(),
+            (example,),
+            str(path),
+            input_names=[name],
+            output_names=list(OUTPUTS),
+            dynamic_axes={tensor: {0: "N"} for tensor in (name, *OUTPUTS)},
+            opset_version=OPSET,
+            dynamo=False,
+        )
+
+
+class _Calibration(CalibrationDataReader):  # type: ignore[misc]
+    def __init__(self, name: str, inputs: NDArray[np.float32], batch: int = 32) -> None:
+        self._parts: Iterator[dict[str, NDArray[np.float32]]] = iter(
+            [{name: inputs[first : first + batch]} for first in range(0, len(inputs), batch)]
+        )
+
+    def get_next(self) -> dict[str, NDArray[np.float32]] | None:
+        """Return the next inputs, None at the end: ONNX Runtime's interface."""
+        return next(self._parts, None)
+
+
+def quantise(source: Path, target: Path, name: str, inputs: NDArray[np.float32], *, symmetric: bool) -> None:
+    """Write an int8 graph by static min-max calibration, per-channel weights, as quantise-dequantise pairs.
+
+    Args:
+        source: the float32 graph.
+        target: where to write.
+        name: of its input.
+        inputs: about 600 real inputs.
+        symmetric: signed activations around 0 and a float32 bias, the only kind that TensorRT takes; else unsigned
+            activations with a zero point, the fast kind on CPUs with VNNI.
+    """
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        logging.getLogger().setLevel(max(logging.getLogger().level, logging.ERROR))
+        prepared = Path(folder) / "prepared.onnx"
+        quant_pre_process(str(source), str(prepared))
+        quantize_static(
+            str(prepared),
+            str(target),
+            _Calibration(name, inputs),
+            quant_format=QuantFormat.QDQ,
+            activation_type=QuantType.QInt8 if symmetric else QuantType.QUInt8,
+            weight_type=QuantType.QInt8,
+            per_channel=True,
+            calibrate_method=CalibrationMethod.MinMax,
+            extra_options={"ActivationSymmetric": True, "WeightSymmetric": True, "QuantizeBias": False}
+            if symmetric
+            else {},
+        )
+
+
+def run_graph(path: Path, inputs: NDArray[np.generic], batch: int = 64) -> NDArray[np.float32]:
+    """Return a graph's scores for all inputs, through ONNX Runtime on the CPU."""
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    name = session.get_inputs()[0].name
+    parts = [
+        session.run(["scores"], {name: inputs[first : first + batch]})[0] for first in range(0, len(inputs), batch)
+    ]
+    return np.concatenate(parts)
+
+
+def ends(path: Path) -> tuple[dict[str, list[int | str]], dict[str, list[int | str]]]:
+    """Return a graph's inputs and outputs: name to shape, "N" for the free size."""
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+
+    def shapes(nodes: list[onnxruntime.NodeArg]) -> dict[str, list[int | str]]:
+        return {node.name: ["N", *node.shape[1:]] for node in nodes}
+
+    return shapes(session.get_inputs()), shapes(session.get_outputs())

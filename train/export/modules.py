@@ -1,0 +1,86 @@
+"""What is exported: the network with its scores on top, and the front end as layers."""
+
+import copy
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from streamtag.audio.frontend import BANDS, FFT, FRAMES, HOP, LOG_OFFSET, PATCH_SAMPLES, WINDOW, hann, mel_weights
+
+
+class Scores(nn.Module):
+    """Patches float32 [n, 1, 96, 64] to calibrated scores [n, labels] and embedding [n, d]."""
+
+    def __init__(self, network: nn.Module, scale: float = 1.0, bias: float = 0.0) -> None:
+        """Wrap a network; `scale` and `bias` turn its logits into even odds at 0 and are folded into its last layer."""
+        super().__init__()
+        self.network = copy.deepcopy(network).eval().to(memory_format=torch.contiguous_format)
+        head = self.network.head
+        assert isinstance(head, nn.Linear)
+        with torch.no_grad():
+            head.weight.mul_(scale)
+            head.bias.mul_(scale).add_(bias)
+
+    def forward(self, patches: Tensor) -> tuple[Tensor, Tensor]:
+        """Return scores and embedding."""
+        logits, embedding = self.network(patches)
+        return torch.sigmoid(logits), embedding
+
+
+class HalfBody(nn.Module):
+    """The same with the network in float16 and float32 at both ends."""
+
+    def __init__(self, scores: Scores) -> None:
+        super().__init__()
+        self.network = copy.deepcopy(scores.network).half()
+
+    def forward(self, patches: Tensor) -> tuple[Tensor, Tensor]:
+        """Return scores and embedding, float32."""
+        logits, embedding = self.network(patches.half())
+        return torch.sigmoid(logits.float()), embedding.float()
+
+
+class LogMel(nn.Module):
+    """The front end as one strided convolution and one product: windows [n, 15600] to patches [n, 1, 96, 64].
+
+    The convolution's kernels are the windowed cosines and sines of the discrete Fourier transform.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        angle = 2 * np.pi * np.outer(np.arange(FFT // 2 + 1), np.arange(WINDOW)) / FFT
+        waves = np.concatenate([np.cos(angle), -np.sin(angle)]) * hann()
+        self.register_buffer("waves", torch.tensor(waves[:, None], dtype=torch.float32))
+        self.register_buffer("mel", torch.tensor(mel_weights(), dtype=torch.float32))
+        self.waves: Tensor
+        self.mel: Tensor
+
+    def forward(self, waveform: Tensor) -> Tensor:
+        """Return log-mel patches."""
+        spectrum = functional.conv1d(waveform.view(-1, 1, PATCH_SAMPLES), self.waves, stride=HOP)
+        real, imaginary = spectrum.split(FFT // 2 + 1, dim=1)
+        magnitude = torch.sqrt(real * real + imaginary * imaginary)
+        mel = torch.matmul(magnitude.transpose(1, 2), self.mel)
+        return torch.log(mel + LOG_OFFSET).view(-1, 1, FRAMES, BANDS)
+
+
+class FromWaveform(nn.Module):
+    """Windows of samples to scores and embedding.
+
+    With `int16` the input is int32 holding 16-bit samples (TensorRT has no 16-bit input), scaled here to [-1, 1].
+    """
+
+    def __init__(self, body: nn.Module, *, int16: bool = False) -> None:
+        super().__init__()
+        self.log_mel = LogMel()
+        self.body = body
+        self._int16 = int16
+
+    def forward(self, waveform: Tensor) -> tuple[Tensor, Tensor]:
+        """Return scores and embedding."""
+        if self._int16:
+            waveform = waveform.float() / 32768.0
+        scores, embedding = self.body(self.log_mel(waveform))
+        return scores, embedding

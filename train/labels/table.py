@@ -1,0 +1,81 @@
+"""The label table: order, names, MIDs."""
+
+import csv
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+
+from streamtag.errors import ConfigError
+
+_HERE = Path(__file__).parent
+SILENCE = "Silence"
+
+
+def _rows(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+@cache
+def known_mids() -> dict[str, str]:
+    """Return every label name that may be used, with its AudioSet MID ("" for the names of our own).
+
+    Names and MIDs are those of AudioSet's class list (Gemmeke et al., "Audio Set", ICASSP 2017; CC BY 4.0).
+    """
+    return {row["name"]: row["mid"] for row in _rows(_HERE / "audioset.csv")}
+
+
+@cache
+def esc50_names() -> dict[str, str]:
+    """Return the label name of each of ESC-50's 50 categories."""
+    return {row["category"]: row["name"] for row in _rows(_HERE / "esc50.csv")}
+
+
+@dataclass(frozen=True, slots=True)
+class LabelTable:
+    """The labels of a model in the order of its outputs."""
+
+    names: tuple[str, ...]
+
+    @classmethod
+    def of(cls, names: Iterable[str], mapping: dict[str, str] | None = None) -> "LabelTable":
+        """Return the table of the distinct `names`, sorted; `mapping` adds names that AudioSet's list lacks.
+
+        Raises:
+            ConfigError: a name is neither AudioSet's nor in `mapping`.
+        """
+        known = known_mids() | (mapping or {})
+        distinct = sorted(set(names))
+        for name in distinct:
+            if name not in known:
+                raise ConfigError(
+                    f"label {name!r} is not among AudioSet's display names: correct it, or add it to [data] own_labels"
+                )
+        return cls(tuple(distinct))
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def index(self, name: str) -> int:
+        """Return the position of a name.
+
+        Raises:
+            ConfigError: the table has no such label.
+        """
+        try:
+            return self.names.index(name)
+        except ValueError:
+            raise ConfigError(f"label {name!r} is not one of the model's {len(self)} labels") from None
+
+    @property
+    def mids(self) -> tuple[str, ...]:
+        """AudioSet's MID of each label, "" where there is none."""
+        known = known_mids()
+        return tuple(known.get(name, "") for name in self.names)
+
+    @property
+    def sha256(self) -> str:
+        """Hash of the names joined by newlines, as the bundle's manifest and the wire's headers carry it."""
+        return sha256("\n".join(self.names).encode()).hexdigest()

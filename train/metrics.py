@@ -1,0 +1,93 @@
+"""Metrics over scores [n, labels] and truth [n, labels]; means over classes are balanced (each class counts once)."""
+
+from dataclasses import asdict, dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import norm
+
+Scores = NDArray[np.floating]
+Truth = NDArray[np.bool_]
+
+
+def average_precision(scores: Scores, truth: Truth) -> float:
+    """Return the average precision of one class; NaN where nothing is true.
+
+    The area under the precision-recall steps; equal scores count as one step, as in scikit-learn.
+    """
+    positives = int(truth.sum())
+    if not positives:
+        return float("nan")
+    order = np.argsort(-scores, kind="stable")
+    last = np.append(np.flatnonzero(np.diff(scores[order])), len(scores) - 1)
+    hits = np.cumsum(truth[order])[last]
+    precision = hits / (last + 1)
+    return float(np.sum(np.diff(hits, prepend=0) * precision) / positives)
+
+
+def area_under_roc(scores: Scores, truth: Truth) -> float:
+    """Return the chance that a true item outranks a false one, ties counting half; NaN without both kinds."""
+    positives = int(truth.sum())
+    negatives = len(truth) - positives
+    if not positives or not negatives:
+        return float("nan")
+    _, place, count = np.unique(scores, return_inverse=True, return_counts=True)
+    ranks = np.cumsum(count) - (count - 1) / 2
+    return float((ranks[place][truth].sum() - positives * (positives + 1) / 2) / (positives * negatives))
+
+
+def d_prime(auc: float) -> float:
+    """Return the separation of two unit normals that have this area under the ROC curve."""
+    return float(np.sqrt(2.0) * norm.ppf(auc))
+
+
+def lwlrap(scores: Scores, truth: Truth) -> float:
+    """Return the label-weighted label-ranking average precision (DCASE 2019, task 2); NaN where nothing is true."""
+    total, count = 0.0, 0
+    for row, labels in zip(scores, truth, strict=True):
+        true = row[labels]
+        for score in true:
+            total += float((true >= score).sum() / (row >= score).sum())
+        count += len(true)
+    return total / count if count else float("nan")
+
+
+def top_1(scores: Scores, truth: Truth) -> float:
+    """Return the share of items whose highest score is of a true label, among items with one."""
+    labelled = truth.any(axis=1)
+    best = scores[labelled].argmax(axis=1)
+    return float(truth[labelled][np.arange(len(best)), best].mean()) if len(best) else float("nan")
+
+
+@dataclass(frozen=True, slots=True)
+class Metrics:
+    """All metrics of one set of items."""
+
+    items: int
+    classes: int
+    top_1: float
+    map: float
+    auc: float
+    d_prime: float
+    lwlrap: float
+
+    def as_dict(self) -> dict[str, float]:
+        """Return the metrics by name, rounded to four digits."""
+        return {name: round(value, 4) for name, value in asdict(self).items()}
+
+
+def measure(scores: Scores, truth: Truth) -> Metrics:
+    """Return all metrics; a class without a true item is left out of the means."""
+    there = np.flatnonzero(truth.any(axis=0))
+    precisions = [average_precision(scores[:, index], truth[:, index]) for index in there]
+    areas = [area_under_roc(scores[:, index], truth[:, index]) for index in there]
+    auc = float(np.nanmean(areas)) if len(areas) else float("nan")
+    return Metrics(
+        len(scores),
+        len(there),
+        top_1(scores, truth),
+        float(np.mean(precisions)) if len(precisions) else float("nan"),
+        auc,
+        d_prime(auc),
+        lwlrap(scores, truth),
+    )

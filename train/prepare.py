@@ -1,0 +1,53 @@
+"""From a run's settings to its cache of windows."""
+
+import sys
+import time
+from collections.abc import Callable
+
+import msgspec
+
+from train.data.bank import make_bank
+from train.data.cache import Cache
+from train.data.clips import load_all
+from train.data.make import fill
+from train.data.sets import Collection, collect
+from train.settings import Settings
+
+
+def say(text: str) -> None:
+    """Print a line of progress."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def progress_line(what: str) -> Callable[[int, int], None]:
+    """Return a reporter of how many of how many are done, with the time left."""
+    start = time.monotonic()
+    first: list[int] = []
+
+    def report(done: int, total: int) -> None:
+        first.append(done)
+        pace = (done - first[0]) / max(time.monotonic() - start, 1e-9)
+        left = f", {(total - done) / pace / 60:.1f} min left" if pace > 0 else ""
+        say(f"{what}: {done}/{total}{left}")
+
+    return report
+
+
+def prepare(settings: Settings) -> tuple[Collection, Cache]:
+    """Return the recordings and the cache, rendering what it lacks."""
+    collection = collect(settings.data)
+    made_by = {
+        "data": {**msgspec.to_builtins(settings.data, enc_hook=str), "root": None},
+        "render": msgspec.to_builtins(settings.render),
+        "teacher": settings.teacher.model.name if settings.teacher else None,
+    }
+    cache = Cache.open(settings.output / "cache", collection.labels.names, made_by)
+    clips, sounds, skipped = load_all(collection.split.train)
+    _, rooms, without = load_all(collection.rooms)
+    for line in skipped + without:
+        say(f"skipped: {line}")
+    say(f"{len(clips)} clips to train on, {len(skipped) + len(without)} skipped, {len(collection.labels)} labels")
+    bank = make_bank(clips, sounds, rooms, collection.labels, settings.render.label_power)
+    model = settings.teacher.model if settings.teacher else None
+    fill(cache, bank, settings.render, model, settings.processes, progress_line("windows"))
+    return collection, cache
