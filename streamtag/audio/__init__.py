@@ -4,9 +4,11 @@ from streamtag.audio.block import Block, Samples
 from streamtag.audio.frontend import (
     BANDS,
     FRAMES,
+    HOP,
     PATCH_HOP,
     PATCH_SAMPLES,
     SAMPLE_RATE,
+    WINDOW,
     FrontEnd,
     log_mel,
     log_mel_windows,
@@ -17,9 +19,11 @@ from streamtag.audio.resample import Resampler
 __all__ = [
     "BANDS",
     "FRAMES",
+    "HOP",
     "PATCH_HOP",
     "PATCH_SAMPLES",
     "SAMPLE_RATE",
+    "WINDOW",
     "Block",
     "FrontEnd",
     "Patch",

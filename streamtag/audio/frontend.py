@@ -81,7 +81,9 @@ class FrontEnd:
     One patch at a time keeps every stage within the processor's cache.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, frames: int = FRAMES) -> None:
+        """Make the memory for `frames` frames at a time: a patch's, or those of a shorter stretch."""
+        self._frames = frames
         self._window = hann().astype(np.float32)
         weights = mel_weights().astype(np.float32)
         self._groups = []
@@ -89,8 +91,8 @@ class FrontEnd:
             bins = np.flatnonzero(weights[:, first:last].any(axis=1))
             part = slice(int(bins[0]), int(bins[-1]) + 1)
             self._groups.append((part, slice(first, last), weights[part, first:last].copy()))
-        self._padded = np.zeros((FRAMES, FFT), np.float32)
-        self._magnitudes = np.empty((FRAMES, FFT // 2 + 1), np.float32)
+        self._padded = np.zeros((frames, FFT), np.float32)
+        self._magnitudes = np.empty((frames, FFT // 2 + 1), np.float32)
 
     def log_mel(self, window: NDArray[np.float32], out: NDArray[np.float32]) -> None:
         """Write the log-mel spectrum of one patch into `out`.
@@ -99,7 +101,7 @@ class FrontEnd:
             window: float32 [15600], mono at 16 kHz, contiguous.
             out: float32 [96, 64], ln(mel magnitude + 0.01).
         """
-        frames: NDArray[np.float32] = np.ndarray((FRAMES, WINDOW), np.float32, window, 0, (4 * HOP, 4))
+        frames: NDArray[np.float32] = np.ndarray((self._frames, WINDOW), np.float32, window, 0, (4 * HOP, 4))
         np.multiply(frames, self._window, out=self._padded[:, :WINDOW])
         np.abs(scipy.fft.rfft(self._padded), out=self._magnitudes)
         for bins, bands, weights in self._groups:

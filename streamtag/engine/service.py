@@ -7,6 +7,7 @@ from pathlib import Path
 from streamtag.bundle import Bundle
 from streamtag.config import check_labels
 from streamtag.engine.inference import Inference
+from streamtag.engine.levels import LevelMeter
 from streamtag.engine.pcm import PcmStreams
 from streamtag.engine.queue import StreamQueues
 from streamtag.engine.readers import Reader
@@ -209,6 +210,7 @@ class Service:
             track = Track(self._rules, self._config.scores.rolling)
             stream = self._streams[id_] = EngineStream(id_, source, track)
             self._queues.share_among(len(self._streams))
+        stream.patcher.tap = LevelMeter(id_, self._publish, self._publisher.is_watched).take
         self._queues.put(stream, [lambda: self._inference.add(stream)])
         return stream
 

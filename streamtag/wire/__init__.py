@@ -2,7 +2,9 @@
 
 from streamtag.wire.messages import (
     KINDS,
+    ON_REQUEST,
     EventHeader,
+    LevelsHeader,
     Message,
     Outgoing,
     ScoresHeader,
@@ -10,6 +12,7 @@ from streamtag.wire.messages import (
     StatusHeader,
     TopLabel,
     as_json,
+    levels_payload,
     scores_payload,
 )
 from streamtag.wire.pcm import PcmBlock, PcmEnd, PcmFault, PcmInput
@@ -19,7 +22,9 @@ from streamtag.wire.subscriber import Subscriber
 
 __all__ = [
     "KINDS",
+    "ON_REQUEST",
     "EventHeader",
+    "LevelsHeader",
     "Message",
     "Outgoing",
     "PcmBlock",
@@ -35,5 +40,6 @@ __all__ = [
     "Subscriber",
     "TopLabel",
     "as_json",
+    "levels_payload",
     "scores_payload",
 ]

@@ -17,8 +17,10 @@ from streamtag.errors import InputError, WireError
 
 __all__ = [
     "KINDS",
+    "ON_REQUEST",
     "EventHeader",
     "Header",
+    "LevelsHeader",
     "Message",
     "Outgoing",
     "ScoresHeader",
@@ -31,6 +33,7 @@ __all__ = [
     "decode",
     "encode_header",
     "is_stream_id",
+    "levels_payload",
     "scores_payload",
     "topic_of",
 ]
@@ -44,6 +47,8 @@ _Session = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{8}\Z")]
 _Count = Annotated[int, msgspec.Meta(ge=0)]
 
 _FLOAT32: Final = np.dtype("<f4")
+_COLUMN_LOW: Final = -5.0
+_COLUMN_STEPS: Final = 24.0
 _stream_id = re.compile(STREAM_ID_PATTERN)
 
 
@@ -145,7 +150,29 @@ class ServiceHeader(_Header, kw_only=True, gc=False):
     uptime: float
 
 
-Header = ScoresHeader | EventHeader | StatusHeader | ServiceHeader
+class LevelsHeader(_Header, kw_only=True, gc=False):
+    """Level and spectrum of a stretch of a stream, made only while somebody subscribes to it; see `levels_payload`.
+
+    Attributes:
+        start: Stream seconds of the stretch's first sample.
+        end: Stream seconds after its last.
+        rms_dbfs: Level of the stretch; a full-scale square wave has 0, digital silence -120.
+        peak_dbfs: Highest absolute sample, on the same scale.
+        frames: Log-mel frames of 10 ms in the payload, the first at `start`.
+        bands: Mel bands of a frame.
+    """
+
+    kind: Literal["levels"] = "levels"
+    stream: StreamId
+    start: float
+    end: float
+    rms_dbfs: float
+    peak_dbfs: float
+    frames: _Count
+    bands: _Count
+
+
+Header = ScoresHeader | EventHeader | StatusHeader | ServiceHeader | LevelsHeader
 
 _ALWAYS_THERE: Final = frozenset({"v", "session", "seq", "time"})
 _HEADERS: Final[dict[object, type[Header]]] = {
@@ -153,8 +180,11 @@ _HEADERS: Final[dict[object, type[Header]]] = {
     "event": EventHeader,
     "status": StatusHeader,
     "service": ServiceHeader,
+    "levels": LevelsHeader,
 }
 KINDS: Final = ("scores", "event", "status", "service")
+ON_REQUEST: Final = ("levels",)
+"""Kinds that a service makes only for those who name them."""
 
 
 class Outgoing(NamedTuple):
@@ -173,12 +203,14 @@ class Message:
         patch: Scores of the patch, float32 [n] (read-only), or None where the message is not of kind "scores".
         rolling: Rolling scores, float32 [n] (read-only), or None.
         missed: Messages of the same topic that were lost just before this one.
+        columns: Spectrum, uint8 [frames, bands] (read-only), or None where the message is not of kind "levels".
     """
 
     header: dict[str, Any]
     patch: NDArray[np.float32] | None = None
     rolling: NDArray[np.float32] | None = None
     missed: int = 0
+    columns: NDArray[np.uint8] | None = None
 
 
 def is_stream_id(text: str) -> bool:
@@ -209,6 +241,12 @@ def scores_payload(scores: NDArray[np.float32]) -> bytes:
     return scores.astype(_FLOAT32, order="C", copy=False).tobytes()
 
 
+def levels_payload(columns: NDArray[np.float32]) -> bytes:
+    """Turn log-mel columns [frames, bands] into a payload: a byte b stands for the log-mel value b / 24 - 5."""
+    steps: NDArray[np.float32] = np.rint((columns - _COLUMN_LOW) * _COLUMN_STEPS)
+    return bytes(steps.clip(0, 255).astype(np.uint8))
+
+
 def _plain_number(value: object) -> object:
     if isinstance(value, np.generic):
         return value.item()
@@ -237,6 +275,8 @@ def decode(frames: list[bytes]) -> Message:
         raise WireError(f"the header of {topic[:80]!r} lacks one of {', '.join(sorted(_ALWAYS_THERE))}")
     if topic != topic_of(header):
         raise WireError(f"the topic {topic[:80]!r} does not belong to its header ({topic_of(header)!r})")
+    if isinstance(header, LevelsHeader):
+        return Message(fields, columns=_columns(header, payload))
     if not isinstance(header, ScoresHeader):
         return Message(fields)
     if len(payload) != 8 * header.n:
@@ -247,8 +287,19 @@ def decode(frames: list[bytes]) -> Message:
     return Message(fields, scores[: header.n], scores[header.n :])
 
 
+def _columns(header: LevelsHeader, payload: bytes) -> NDArray[np.uint8]:
+    expected = header.frames * header.bands
+    if len(payload) != expected:
+        raise WireError(
+            f"the payload of {topic_of(header)!r} has {len(payload)} bytes where its frames take {expected}"
+        )
+    return np.frombuffer(payload, np.uint8).reshape(header.frames, header.bands)
+
+
 def as_json(message: Message) -> dict[str, Any]:
-    """Give a message as one JSON object: the header, and for scores "patch" and "rolling" as lists of numbers."""
+    """Give a message as one JSON object: the header, and as lists of numbers "patch" and "rolling", or "columns"."""
+    if message.columns is not None:
+        return {**message.header, "columns": message.columns.tolist()}
     if message.patch is None or message.rolling is None:
         return message.header
     return {**message.header, "patch": message.patch.tolist(), "rolling": message.rolling.tolist()}

@@ -84,6 +84,7 @@ class Publisher:
         self._inbox = Inbox(_INBOX_MESSAGES)
         self._topics = Topics()
         self._prefixes: set[bytes] = set()
+        self._level_prefixes: tuple[bytes, ...] = ()  # replaced as a whole: other threads read it
         self._replay: OrderedDict[bytes, None] = OrderedDict()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="streamtag-publisher", daemon=True)
@@ -128,6 +129,10 @@ class Publisher:
         """Drop a stream's messages from the last-value cache, after those handed over before."""
         if self._inbox.forget(stream):
             self._wakeup.set()
+
+    def is_watched(self, stream: str) -> bool:
+        """Tell, in any thread, whether somebody subscribes to the levels of a stream by name, or to all levels."""
+        return any(f"levels/{stream}/".encode("ascii").startswith(prefix) for prefix in self._level_prefixes)
 
     def statistics(self) -> PublisherStatistics:
         """Count what went through so far."""
@@ -223,6 +228,7 @@ class Publisher:
                 self._replay.update(dict.fromkeys(self._topics.matching(prefix)))
             elif frame[:1] == b"\x00":
                 self._prefixes.discard(prefix)
+            self._level_prefixes = tuple(prefix for prefix in self._prefixes if prefix.startswith(b"levels/"))
 
     def _replay_some(self) -> None:
         """Send the newest messages of some topics again; in portions, so that no subscriber's queue runs over."""

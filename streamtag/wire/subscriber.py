@@ -11,7 +11,7 @@ import zmq
 
 from streamtag.errors import InputError, WireError
 from streamtag.wire.endpoints import connect
-from streamtag.wire.messages import KINDS, Message, check_stream_id, decode
+from streamtag.wire.messages import KINDS, ON_REQUEST, Message, check_stream_id, decode
 from streamtag.wire.wakeup import Wakeup
 
 __all__ = ["Subscriber"]
@@ -32,7 +32,7 @@ class Subscriber:
         endpoint: The service's endpoint, such as ``tcp://127.0.0.1:5556``.
         streams: Names of the streams to hear; None for all.
         kinds: Any of "scores", "event", "status" and "service"; None for all, or where `streams` are named for all
-            that belong to a stream, which is all but "service".
+            that belong to a stream, which is all but "service". "levels" comes only where it is named.
 
     Attributes:
         skipped: Messages that were not of this version of the wire format and were left out.
@@ -64,6 +64,20 @@ class Subscriber:
         self._poller = zmq.Poller()
         self._poller.register(self._socket, zmq.POLLIN)
         self._poller.register(self._wakeup.fileno(), zmq.POLLIN)
+
+    def follow(self, stream: str, kinds: Sequence[str]) -> None:
+        """Hear more of a stream; to be called by the thread that reads.
+
+        Raises:
+            InputError: A kind does not exist, or the stream's name is not one.
+        """
+        for prefix in _prefixes([stream], kinds):
+            self._socket.subscribe(prefix)
+
+    def leave(self, stream: str, kinds: Sequence[str]) -> None:
+        """Hear no longer what `follow` asked for; to be called by the thread that reads."""
+        for prefix in _prefixes([stream], kinds):
+            self._socket.unsubscribe(prefix)
 
     def receive(self, timeout_seconds: float | None = None) -> Message | None:
         """Wait for the next message; None when the time is over (None: wait without limit) or the subscriber closed."""
@@ -140,8 +154,8 @@ class Subscriber:
 def _prefixes(streams: Sequence[str] | None, kinds: Sequence[str] | None) -> list[str]:
     """Name the topics to subscribe to."""
     for kind in kinds or ():
-        if kind not in KINDS:
-            raise InputError(f"{kind!r} is not a kind of message: use {', '.join(KINDS)}")
+        if kind not in KINDS + ON_REQUEST:
+            raise InputError(f"{kind!r} is not a kind of message: use {', '.join(KINDS + ON_REQUEST)}")
     if streams is None:
         return [f"{kind}/" for kind in kinds or KINDS]
     if isinstance(streams, str):

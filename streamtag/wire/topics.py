@@ -52,7 +52,7 @@ class Topics:
 
     def forget(self, stream: str) -> None:
         """Drop the newest messages of a stream; its numbers go on if it returns in this session."""
-        for kind in ("scores", "event", "status"):
+        for kind in ("scores", "event", "status", "levels"):
             name = f"{kind}/{stream}/".encode("ascii")
             topic = self._topics.pop(name, None)
             if topic is not None:
