@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import onnx
+import onnx.compose
 import onnxruntime
 import torch
 from numpy.typing import NDArray
@@ -18,8 +20,10 @@ OPSET = 17
 OUTPUTS = ("scores", "embedding")
 
 
-def write_graph(module: nn.Module, example: torch.Tensor, name: str, path: Path) -> None:
-    """Export a module of one input `name` (its first size free) and the outputs `scores` and `embedding`."""
+def write_graph(
+    module: nn.Module, example: torch.Tensor, name: str, path: Path, outputs: tuple[str, ...] = OUTPUTS
+) -> None:
+    """Export a module of one input `name`; the first size of the input and of all outputs is free."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         torch.onnx.export(
@@ -27,8 +31,8 @@ def write_graph(module: nn.Module, example: torch.Tensor, name: str, path: Path)
             (example,),
             str(path),
             input_names=[name],
-            output_names=list(OUTPUTS),
-            dynamic_axes={tensor: {0: "N"} for tensor in (name, *OUTPUTS)},
+            output_names=list(outputs),
+            dynamic_axes={tensor: {0: "N"} for tensor in (name, *outputs)},
             opset_version=OPSET,
             dynamo=False,
         )
@@ -74,6 +78,21 @@ def quantise(source: Path, target: Path, name: str, inputs: NDArray[np.float32],
             if symmetric
             else {},
         )
+
+
+def join(first: Path, second: Path, target: Path) -> None:
+    """Write one graph from two: the only output of the first goes into the only input of the second."""
+    head, tail = onnx.load(first), onnx.load(second)
+    opsets = {tail_set.domain: tail_set for tail_set in tail.opset_import}
+    head.opset_import[0].CopyFrom(opsets.get("", head.opset_import[0]))
+    head.ir_version = tail.ir_version
+    ends = [(head.graph.output[0].name, tail.graph.input[0].name)]
+    onnx.save(
+        onnx.compose.merge_models(
+            onnx.compose.add_prefix(head, "front/", rename_inputs=False, rename_outputs=False), tail, ends
+        ),
+        target,
+    )
 
 
 def run_graph(path: Path, inputs: NDArray[np.generic], batch: int = 64) -> NDArray[np.float32]:

@@ -66,21 +66,32 @@ class LogMel(nn.Module):
         return torch.log(mel + LOG_OFFSET).view(-1, 1, FRAMES, BANDS)
 
 
-class FromWaveform(nn.Module):
-    """Windows of samples to scores and embedding.
+class Samples(nn.Module):
+    """16-bit samples to float32 in [-1, 1].
 
-    With `int16` the input is int32 holding 16-bit samples (TensorRT has no 16-bit input), scaled here to [-1, 1].
+    TensorRT has no 16-bit input: two samples travel in each int32, the earlier one in the lower half, as they lie in
+    the memory of a little-endian machine. Only division and floor take them apart, whichever way division rounds.
     """
+
+    def forward(self, pairs: Tensor) -> Tensor:
+        """Return samples float32 [n, 2 m] of int32 [n, m]."""
+        quotient = torch.div(pairs, 65536, rounding_mode="trunc")
+        rest = (pairs - quotient * 65536).float()
+        earlier = rest - 65536.0 * torch.floor((rest + 32768.0) / 65536.0)
+        later = quotient.float() + torch.floor(rest / 65536.0)
+        return torch.stack((earlier, later), dim=2).flatten(1) / 32768.0
+
+
+class FromWaveform(nn.Module):
+    """Windows of samples, float32 or pairs of 16 bits, to scores and embedding."""
 
     def __init__(self, body: nn.Module, *, int16: bool = False) -> None:
         super().__init__()
+        self.samples = Samples() if int16 else nn.Identity()
         self.log_mel = LogMel()
         self.body = body
-        self._int16 = int16
 
     def forward(self, waveform: Tensor) -> tuple[Tensor, Tensor]:
         """Return scores and embedding."""
-        if self._int16:
-            waveform = waveform.float() / 32768.0
-        scores, embedding = self.body(self.log_mel(waveform))
+        scores, embedding = self.body(self.log_mel(self.samples(waveform)))
         return scores, embedding

@@ -1,15 +1,15 @@
 """Graphs that TensorRT takes as they are: no 8- or 16-bit inputs, symmetric signed int8, no quantised bias."""
 
+import tempfile
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
 
 from streamtag.audio.frontend import PATCH_SAMPLES
 from train.export import graphs
-from train.export.modules import FromWaveform, HalfBody, Scores
+from train.export.modules import FromWaveform, HalfBody, LogMel, Scores
 
 FOLDER = "tensorrt"
 
@@ -17,7 +17,7 @@ FOLDER = "tensorrt"
 def write_tensorrt(scores: Scores, half: HalfBody, sample: NDArray[np.float32], folder: Path) -> dict[str, str]:
     """Write the graphs to `folder`/tensorrt and return each file's precision.
 
-    `patches.*` take patches, `waveform.*` float32 samples and `waveform_int16.*` 16-bit samples widened to int32.
+    `patches.*` take patches, `waveform.*` float32 samples and `pcm.*` 16-bit samples, two in each int32.
 
     Args:
         scores: the network, float32.
@@ -28,19 +28,21 @@ def write_tensorrt(scores: Scores, half: HalfBody, sample: NDArray[np.float32], 
     (folder / FOLDER).mkdir()
     patches = torch.zeros(2, *sample.shape[1:])
     samples = torch.zeros(2, PATCH_SAMPLES)
-    widened = torch.zeros(2, PATCH_SAMPLES, dtype=torch.int32)
+    pairs = torch.zeros(2, PATCH_SAMPLES // 2, dtype=torch.int32)
     made: dict[str, str] = {}
 
-    def write(name: str, module: nn.Module, example: torch.Tensor, precision: str) -> None:
-        graphs.write_graph(module, example, name.split("_")[0], folder / FOLDER / f"{name}.{precision}.onnx")
+    def place(name: str, precision: str) -> Path:
         made[f"{FOLDER}/{name}.{precision}.onnx"] = precision
+        return folder / FOLDER / f"{name}.{precision}.onnx"
 
-    write("patches", scores, patches, "float32")
-    write("patches", half, patches, "float16")
-    write("waveform", FromWaveform(scores), samples, "float32")
-    write("waveform", FromWaveform(half), samples, "float16")
-    write("waveform_int16", FromWaveform(half, int16=True), widened, "float16")
-    source, target = folder / FOLDER / "patches.float32.onnx", folder / FOLDER / "patches.int8.onnx"
-    graphs.quantise(source, target, "patches", sample, symmetric=True)
-    made[f"{FOLDER}/patches.int8.onnx"] = "int8"
+    for precision, body in (("float32", scores), ("float16", half)):
+        graphs.write_graph(body, patches, "patches", place("patches", precision))
+        graphs.write_graph(FromWaveform(body), samples, "waveform", place("waveform", precision))
+    graphs.write_graph(FromWaveform(half, int16=True), pairs, "pcm", place("pcm", "float16"))
+    quantised = place("patches", "int8")
+    graphs.quantise(folder / FOLDER / "patches.float32.onnx", quantised, "patches", sample, symmetric=True)
+    with tempfile.TemporaryDirectory() as scratch:
+        front = Path(scratch) / "front.onnx"
+        graphs.write_graph(LogMel(), samples, "waveform", front, ("log_mel",))
+        graphs.join(front, quantised, place("waveform", "int8"))
     return made
