@@ -4,12 +4,12 @@ import os
 import sys
 from collections.abc import Sequence
 
-from streamtag.cli import models, run, subscribe, tag
+from streamtag.cli import demo, listen, models, run, subscribe, tag
 from streamtag.errors import ConfigError, StreamtagError
 
 __all__ = ["build_parser", "main"]
 
-_COMMANDS = (run, tag, subscribe, models)
+_COMMANDS = (demo, listen, run, tag, subscribe, models)
 _LEVELS = ("debug", "info", "warning", "error")
 _DONE, _FAILED, _WRONG_USE = 0, 1, 2
 

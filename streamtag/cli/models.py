@@ -63,7 +63,7 @@ def _info(options: argparse.Namespace) -> None:
 
 
 def _large(number: Any) -> str:
-    return f"{number / 1e6:.1f} M" if isinstance(number, int) and number >= 1e5 else str(number)  # noqa: PLR2004
+    return f"{number / 1e6:.1f} M" if isinstance(number, int) and number >= 1e5 else str(number)
 
 
 def _some(labels: list[str], most: int = 8) -> str:

@@ -7,10 +7,11 @@ from pathlib import Path
 
 __all__ = ["SUFFIXES", "Recording", "find"]
 
-SUFFIXES = frozenset(
-    ".3gp .aac .aif .aifc .aiff .amr .ape .au .avi .caf .flac .flv .m2ts .m4a .m4b .m4v .mka .mkv .mov .mp2 .mp3 .mp4 "
-    ".mpc .mpeg .mpg .mts .oga .ogg .ogv .opus .ra .rm .spx .tta .ts .vob .w64 .wav .weba .webm .wma .wmv .wv".split()
-)
+SUFFIXES = frozenset({
+    ".3gp", ".aac", ".aif", ".aifc", ".aiff", ".amr", ".ape", ".au", ".avi", ".caf", ".flac", ".flv", ".m2ts", ".m4a",
+    ".m4b", ".m4v", ".mka", ".mkv", ".mov", ".mp2", ".mp3", ".mp4", ".mpc", ".mpeg", ".mpg", ".mts", ".oga", ".ogg",
+    ".ogv", ".opus", ".spx", ".tta", ".ts", ".vob", ".w64", ".wav", ".weba", ".webm", ".wma", ".wmv", ".wv",
+})  # fmt: skip
 """How names of recordings end; in a folder everything else is left out."""
 
 

@@ -1,0 +1,144 @@
+"""One stream tagged live: a service in this process, and what it publishes shown on the terminal or as JSON lines."""
+
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Protocol
+
+from streamtag.cli.output import note, print_json_line
+from streamtag.cli.stopping import Stop
+from streamtag.errors import SourceError, StreamtagError
+
+if TYPE_CHECKING:
+    from streamtag.engine import Service
+    from streamtag.settings import Config
+    from streamtag.wire import Message
+
+__all__ = ["on_terminal", "tag_live"]
+
+_LOOK_SECONDS = 0.08
+_REST_SECONDS = 0.2
+
+
+class _Display(Protocol):
+    def take(self, message: "Message") -> None: ...
+
+    def refresh(self) -> None: ...
+
+
+def on_terminal() -> bool:
+    """Tell whether a person looks at standard output, on a terminal that can show the live view."""
+    return sys.stdout.isatty() and os.environ.get("TERM", "dumb") not in ("", "dumb")
+
+
+def tag_live(config: "Config", *, title: str, seconds: float | None, page: Callable[[], str] = lambda: "") -> None:
+    """Tag the configuration's one stream until a signal comes, or for `seconds`.
+
+    Args:
+        config: the settings, with one stream.
+        title: what is tagged, for the view.
+        seconds: how long; None for ever.
+        page: gives the web page's address, or why there is none.
+
+    Raises:
+        StreamtagError: the service cannot start, or the stream failed for good.
+    """
+    from streamtag.engine import Service
+    from streamtag.wire import Subscriber
+
+    stop = Stop(seconds)
+    stream = config.streams[0].id
+    service = Service(config)
+    service.start()
+    try:
+        with Subscriber(service.endpoint) as subscriber, _display(service, stream, title, page) as display:
+            while not stop:
+                message = subscriber.receive(_LOOK_SECONDS)
+                if message is not None:
+                    display.take(message)
+                    _check(message, stream)
+                display.refresh()
+                service.wait(0)
+            service.stop()
+            while (message := subscriber.receive(_REST_SECONDS)) is not None:
+                display.take(message)
+    except RuntimeError as error:
+        raise StreamtagError(str(error)) from error
+    finally:
+        service.stop()
+
+
+def _check(message: "Message", stream: str) -> None:
+    header = message.header
+    if header["kind"] == "status" and header["stream"] == stream and header["state"] == "failed":
+        raise SourceError(header["reason"])
+
+
+@contextmanager
+def _display(service: "Service", stream: str, title: str, page: Callable[[], str]) -> Iterator[_Display]:
+    if not on_terminal():
+        if page():
+            note(f"web page: {page()}")
+        yield _Lines()
+        return
+    with _screen(service, stream, title, page) as display:
+        yield display
+
+
+class _Lines:
+    """Every message as one JSON object a line; scores by their headers, whose `top` has the best labels."""
+
+    def take(self, message: "Message") -> None:
+        print_json_line(message.header)
+
+    def refresh(self) -> None:
+        pass
+
+
+@contextmanager
+def _screen(service: "Service", stream: str, title: str, page: Callable[[], str]) -> Iterator[_Display]:
+    """Show the live view on a screen of its own, which leaves the terminal as it was."""
+    from rich.console import Console
+    from rich.live import Live
+
+    from streamtag.cli.live_state import LiveState
+    from streamtag.cli.live_view import Caption, draw, label_rows
+
+    console = Console()
+    state = LiveState(stream, service.bundle.labels, label_rows(console.height))
+
+    class Screen:
+        def take(self, message: "Message") -> None:
+            state.take(message)
+
+        def refresh(self) -> None:
+            state.ease()
+            caption = Caption(title, service.endpoint, page() or "none")
+            live.update(draw(state, caption, console.width, console.height), refresh=True)
+
+    with _stderr_held_back(), Live(console=console, screen=True, auto_refresh=False) as live:
+        yield Screen()
+    heard = f"; heard: {', '.join(state.heard)}" if state.heard else ""
+    note(f"{state.patches} patches scored{heard}")
+
+
+@contextmanager
+def _stderr_held_back() -> Iterator[None]:
+    """Keep what libraries write to standard error off the screen, and show it afterwards."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    sys.stderr.flush()
+    kept = os.dup(sys.stderr.fileno())
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), sys.stderr.fileno())
+        try:
+            yield
+        finally:
+            sys.stderr.flush()
+            os.dup2(kept, sys.stderr.fileno())
+            os.close(kept)
+            held.seek(0)
+            sys.stderr.write(held.read().decode(errors="replace"))

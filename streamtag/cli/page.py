@@ -1,0 +1,83 @@
+"""The web page beside a live command: in a process of its own, so that no viewer slows the engine."""
+
+import socket
+import subprocess
+import sys
+import tempfile
+from importlib.util import find_spec
+from types import TracebackType
+from typing import Self
+
+from streamtag.errors import StreamtagError
+
+__all__ = ["HOST", "Page", "is_free"]
+
+HOST = "127.0.0.1"
+_GOODBYE_SECONDS = 1.0
+
+
+def is_free(port: int) -> bool:
+    """Tell whether a program could listen at a TCP port of this machine."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            return False
+        return True
+
+
+class Page:
+    """Starts `streamtag dashboard` for an endpoint, and ends it; without the extra it only says so."""
+
+    def __init__(self, endpoint: str, port: int) -> None:
+        """Prepare the page.
+
+        Raises:
+            StreamtagError: the port is in use.
+        """
+        self._endpoint = endpoint
+        self._port = port
+        self._installed = find_spec("gradio") is not None
+        self._process: subprocess.Popen[bytes] | None = None
+        if self._installed and not is_free(port):
+            raise StreamtagError(
+                f"port {port} for the web page is in use: choose another with --port, or leave it out with "
+                "--no-dashboard"
+            )
+
+    def __enter__(self) -> Self:
+        if self._installed:
+            command = [sys.executable, "-m", "streamtag", "dashboard", "--connect", self._endpoint]
+            command += ["--host", HOST, "--port", str(self._port)]
+            self._errors = tempfile.TemporaryFile()
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=self._errors
+            )
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._process is None:
+            return
+        self._process.terminate()
+        try:
+            self._process.wait(_GOODBYE_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._errors.close()
+
+    def __str__(self) -> str:
+        """Where the page is, or why there is none."""
+        if self._process is None:
+            return "not installed: pip install 'streamtag[dashboard]'"
+        if self._process.poll() is not None:
+            return f"it ended: {self._last_error()}"
+        return f"http://{HOST}:{self._port}"
+
+    def _last_error(self) -> str:
+        self._errors.seek(0)
+        lines = self._errors.read().decode(errors="replace").split("\n")
+        return next((line for line in reversed(lines) if line.strip()), "no reason given").removeprefix("streamtag: ")
