@@ -89,7 +89,7 @@ class EventDetector:
             return []
         events = self._expire(start)
         for index in reached:
-            if index not in self._open and start >= self._cool_until.get(index, start):
+            if index not in self._open and start >= self._cool_until.get(index, 0.0) - _ROUNDING:
                 self._open[index] = _Open(start, end, 0.0)
         for index, event in self._open.items():
             score = float(scores[index])
