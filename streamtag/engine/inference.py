@@ -28,16 +28,15 @@ logger = logging.getLogger(__name__)
 
 
 class Inference:
-    """The thread that scores patches of all streams in batches, and that alone changes what a stream remembers."""
+    """A thread that scores patches of its streams in batches, and that alone changes what they remember."""
 
     def __init__(
         self,
         bundle: Bundle,
         runtime: Runtime,
-        queues: StreamQueues,
         publish: Callable[[list[Outgoing]], None],
-        service_message: Callable[["Inference"], Outgoing],
         history: History | None,
+        ended: threading.Event,
         *,
         rules: EventRules,
         rolling: int,
@@ -49,34 +48,31 @@ class Inference:
         Args:
             bundle: the model.
             runtime: the model, compiled.
-            queues: where patches come from.
             publish: where messages go.
-            service_message: makes the message about the whole service.
             history: what keeps events, if anything does.
+            ended: set when the thread has ended, by itself or not.
             rules: thresholds of the events.
             rolling: number of patches in a rolling score.
             max_batch: most patches in a batch.
             max_wait: seconds that a patch may wait for others while the thread is busy.
         """
+        self.queues = StreamQueues()
         self.rules = rules
         self.rolling = rolling
         self.scored = 0
         self.load = Load()
         self.error: BaseException | None = None
-        self.ended = threading.Event()
-        self.streams: dict[str, EngineStream] = {}
+        self._streams: dict[str, EngineStream] = {}
         self._bundle = bundle
         self._runtime = runtime
-        self._queues = queues
-        self._publish = publish
-        self._service_message = service_message
+        self._publish_all = publish
         self._history = history
+        self._ended = ended
         self._max_batch = max_batch
         self._max_wait = max_wait
         self._front_end = FrontEnd()
         self._batch = np.empty((max_batch, FRAMES, BANDS), np.float32)
         self._no_scores = np.empty((0, len(bundle.labels)), np.float32)
-        self._service_due = 0.0
         self._look_due = 0.0
         self._stop_at: float | None = None
         self._thread = threading.Thread(target=self._run, name="streamtag-inference", daemon=True)
@@ -87,35 +83,34 @@ class Inference:
 
     def add(self, stream: EngineStream) -> None:
         """Take up a stream; its status is published at once."""
-        self.streams[stream.id] = stream
+        stream.track.set(self.rules, self.rolling)  # they may have changed since it was made
+        self._streams[stream.id] = stream
         self._publish_status([stream])
-        self._service_due = 0.0
 
-    def remove(self, stream: EngineStream) -> bool:
-        """Let go of a stream; tell whether it was still the one of its name."""
-        if self.streams.get(stream.id) is not stream:
-            return False
-        del self.streams[stream.id]
-        self._service_due = 0.0
-        return True
+    def remove(self, stream: EngineStream) -> None:
+        """Let go of a stream."""
+        if self._streams.get(stream.id) is stream:
+            del self._streams[stream.id]
 
     def judge_by(self, rules: EventRules, rolling: int) -> None:
         """Apply other thresholds, and another number of patches in a rolling score, to all streams."""
         self.rules, self.rolling = rules, rolling
-        for stream in self.streams.values():
+        for stream in self._streams.values():
             stream.track.set(rules, rolling)
 
-    def stop(self, seconds: float) -> None:
-        """Score what is pending for at most `seconds`, end all events, say so, and end the thread."""
-        deadline = time.monotonic() + seconds
+    def stop(self, deadline: float) -> None:
+        """Ask the thread to score what is pending until `deadline` (monotonic seconds), end all events, and end."""
 
         def end() -> None:
             self._stop_at = deadline
 
-        self._queues.call(end)
-        self._queues.close()
+        self.queues.call(end)
+        self.queues.close()
+
+    def join(self, seconds: float) -> None:
+        """Wait for the thread's end for at most `seconds`."""
         if self._thread.is_alive():
-            self._thread.join(seconds + 1.0)
+            self._thread.join(max(0.0, seconds))
 
     def _run(self) -> None:
         try:
@@ -123,17 +118,16 @@ class Inference:
                 self._step(self._max_wait if self.load.busy else 0.0, _LOOK_SECONDS)
             while time.monotonic() < self._stop_at and self._step(0.0, 0.0):
                 pass
-            for stream in self.streams.values():
+            for stream in self._streams.values():
                 self._apply(stream, Change("ended", "the service stopped"))
-            self._publish([self._service_message(self)])
         except BaseException as error:
             self.error = error
             logger.exception("scoring failed")
         finally:
-            self.ended.set()
+            self._ended.set()
 
     def _step(self, linger: float, timeout: float) -> bool:
-        work = self._queues.take(self._max_batch, linger, timeout)
+        work = self.queues.take(self._max_batch, linger, timeout)
         begin = time.perf_counter()
         patches = [item for _, item in work if isinstance(item, Patch)]
         self._work_off(work, self._score(patches))
@@ -206,10 +200,7 @@ class Inference:
         if now < self._look_due:
             return
         self._look_due = now + _LOOK_SECONDS
-        self._publish_status(stream for stream in self.streams.values() if now >= stream.status_due)
-        if now >= self._service_due:
-            self._service_due = now + _REPEAT_SECONDS
-            self._publish([self._service_message(self)])
+        self._publish_status(stream for stream in self._streams.values() if now >= stream.status_due)
 
     def _publish_status(self, streams: Iterable[EngineStream]) -> None:
         messages = []
@@ -217,3 +208,7 @@ class Inference:
             stream.status_due = time.monotonic() + _REPEAT_SECONDS
             messages.append(status_message(stream))
         self._publish(messages)
+
+    def _publish(self, messages: list[Outgoing]) -> None:
+        if messages:
+            self._publish_all(messages)

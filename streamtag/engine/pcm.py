@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable
 
 from streamtag.audio import Block
-from streamtag.engine.queue import StreamQueues
 from streamtag.engine.stream import Change, EngineStream
 from streamtag.errors import InputError
 from streamtag.wire.pcm import PcmBlock, PcmEnd, PcmInput
@@ -35,18 +34,15 @@ class PcmStreams:
 
     def __init__(
         self,
-        queues: StreamQueues,
         create: Callable[[str], EngineStream | None],
         forget: Callable[[EngineStream], None],
     ) -> None:
         """Take streams up and let them go through the service.
 
         Args:
-            queues: where patches go.
             create: makes a stream, or returns None where no more can be served or the name is another source's.
             forget: lets go of a stream that ended a while ago.
         """
-        self._queues = queues
         self._create = create
         self._forget = forget
         self._pushed: dict[str, _Pushed] = {}
@@ -90,7 +86,7 @@ class PcmStreams:
                 if pushed.live and idle >= STALLED_SECONDS:
                     pushed.live = False
                     reason = f"no audio for {STALLED_SECONDS:.0f} s"
-                    self._queues.put(pushed.stream, [*pushed.stream.patcher.interrupt(), Change("stalled", reason)])
+                    pushed.stream.put([*pushed.stream.patcher.interrupt(), Change("stalled", reason)])
                 elif pushed.ended and idle >= _FORGET_SECONDS:
                     gone.append(pushed.stream)
             for stream in gone:
@@ -139,14 +135,14 @@ class PcmStreams:
         if not pushed.live:
             pushed.live = True
             items.insert(0, Change("live", pushed.fault))
-        self._queues.put(stream, items)
+        stream.put(items)
 
     def _end(self, pushed: _Pushed, reason: str) -> None:
         pushed.live = False
         pushed.ended = True
-        self._queues.put(pushed.stream, [*pushed.stream.patcher.finish(), Change("ended", reason)])
+        pushed.stream.put([*pushed.stream.patcher.finish(), Change("ended", reason)])
 
     def _blame(self, pushed: _Pushed, reason: str) -> None:
         if not pushed.fault:
             pushed.fault = f"a message was dropped: {reason}"
-            self._queues.put(pushed.stream, [Change(None, pushed.fault)])
+            pushed.stream.put([Change(None, pushed.fault)])

@@ -2,7 +2,6 @@ import logging
 import threading
 from typing import cast
 
-from streamtag.engine.queue import StreamQueues
 from streamtag.engine.stream import Change, EngineStream, Item
 from streamtag.errors import StreamtagError
 from streamtag.settings import Stream
@@ -18,10 +17,9 @@ logger = logging.getLogger(__name__)
 class Reader:
     """The thread that reads one source, cuts its sound into patches and queues them."""
 
-    def __init__(self, stream: EngineStream, settings: Stream, queues: StreamQueues) -> None:
+    def __init__(self, stream: EngineStream, settings: Stream) -> None:
         self.stream = stream
         self.settings = settings
-        self._queues = queues
         self._source: Source | None = None
         self._closed = threading.Event()
         self._live = False
@@ -81,4 +79,4 @@ class Reader:
         self._put([*rest, Change(cast(StreamState, state), reason)])
 
     def _put(self, items: list[Item]) -> None:
-        self._queues.put(self.stream, items, wait=self._can_wait and not self._closed.is_set())
+        self.stream.put(items, wait=self._can_wait and not self._closed.is_set())

@@ -1,6 +1,8 @@
 import logging
+import os
 import threading
 import time
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -8,8 +10,8 @@ from streamtag.bundle import Bundle
 from streamtag.config import check_labels
 from streamtag.engine.inference import Inference
 from streamtag.engine.levels import LevelMeter
+from streamtag.engine.load import PATCH_SECONDS
 from streamtag.engine.pcm import PcmStreams
-from streamtag.engine.queue import StreamQueues
 from streamtag.engine.readers import Reader
 from streamtag.engine.stream import EngineStream
 from streamtag.errors import ConfigError
@@ -26,7 +28,10 @@ __all__ = ["Service"]
 _DRAIN_SECONDS = 0.6
 _SCORE_REST_SECONDS = 0.6
 _WRITE_REST_SECONDS = 0.4
-_LOOK_SECONDS = 0.5
+_LOOK_SECONDS = 0.25
+# Service messages come at least every 5 s: half a second is left for a late look.
+_REPEAT_SECONDS = 4.5
+_LONGEST_PAUSE = 0.05
 _PUSHED = "zmq:"
 _VERSION = version("streamtag")
 
@@ -52,30 +57,19 @@ class Service:
         """
         self.bundle = Bundle.open(config.model.bundle)
         _check(config, self.bundle)
-        runtime = open_runtime(self.bundle, config.model.runtime, max_batch=config.model.max_batch)
-        self._runtime_name = f"{runtime.name} {runtime.device} {runtime.precision}"
         self._config = config
         self._rules = EventRules(self.bundle.labels, config.events)
-        self._queues = StreamQueues()
         self._publisher = Publisher(config.service.endpoint, config.service.input, self._take_pcm)
         kept = config.history
         self._history = History(Path(kept.path), kept) if kept.path else None
-        self._inference = Inference(
-            self.bundle,
-            runtime,
-            self._queues,
-            self._publish,
-            self._message,
-            self._history,
-            rules=self._rules,
-            rolling=config.scores.rolling,
-            max_batch=config.model.max_batch,
-            max_wait=config.model.max_wait_ms / 1000,
-        )
-        self._pcm = PcmStreams(self._queues, self._create_pushed, self._remove)
+        self._ended = threading.Event()
+        self._workers = self._make_workers()
+        self._shares = [0] * len(self._workers)
+        self._pcm = PcmStreams(self._create_pushed, self._remove)
         self._readers: dict[str, Reader] = {}
         self._streams: dict[str, EngineStream] = {}
         self._lock = threading.Lock()  # over the two tables: streams come from the configuration and from pushers
+        self._changed = threading.Event()  # the list of streams
         self._stopping = threading.Event()
         self._watch = threading.Thread(target=self._look, name="streamtag-watch", daemon=True)
         self._started = time.monotonic()
@@ -102,10 +96,14 @@ class Service:
         logger.info("publishing on %s", self.endpoint)
         if self._history is not None:
             self._history.start()
-        self._inference.start()
+        for worker in self._workers:
+            worker.start()
+        self._watch.start()
+        # Streams that begin together complete their patches together: spread over a patch they load the machine evenly.
+        pause = min(_LONGEST_PAUSE, PATCH_SECONDS / max(1, len(self._config.streams)))
         for settings in self._config.streams:
             self._open(settings)
-        self._watch.start()
+            self._stopping.wait(pause)
 
     def reload(self, config: Config) -> None:
         """Take over `[events]`, `[scores]` and the list of streams; streams that did not change are not touched.
@@ -121,7 +119,8 @@ class Service:
         after = {stream.id: stream for stream in config.streams}
         self._config = config
         rules = self._rules = EventRules(self.bundle.labels, config.events)
-        self._queues.call(lambda: self._inference.judge_by(rules, config.scores.rolling))
+        for worker in self._workers:
+            worker.queues.call(partial(worker.judge_by, rules, config.scores.rolling))
         for id_, settings in before.items():
             if after.get(id_) != settings:
                 self._close(id_)
@@ -135,9 +134,10 @@ class Service:
         Raises:
             RuntimeError: scoring failed; the cause is attached.
         """
-        ended = self._inference.ended.wait(seconds)
-        if self._inference.error is not None:
-            raise RuntimeError(f"scoring failed: {self._inference.error}") from self._inference.error
+        ended = self._ended.wait(seconds)
+        for worker in self._workers:
+            if worker.error is not None:
+                raise RuntimeError(f"scoring failed: {worker.error}") from worker.error
         return ended
 
     def stop(self) -> None:
@@ -153,17 +153,44 @@ class Service:
         deadline = time.monotonic() + _DRAIN_SECONDS
         for reader in readers:
             reader.join(deadline - time.monotonic())
-        self._inference.stop(_SCORE_REST_SECONDS)
+        deadline = time.monotonic() + _SCORE_REST_SECONDS
+        for worker in self._workers:
+            worker.stop(deadline)
+        for worker in self._workers:
+            worker.join(deadline + _SCORE_REST_SECONDS - time.monotonic())
+        self._publisher.publish([self._message()])
         self._publisher.stop()
         if self._history is not None:
             self._history.stop(_WRITE_REST_SECONDS)
 
-    def _publish(self, messages: list[Outgoing]) -> None:
-        if messages:
-            self._publisher.publish(messages)
+    def _make_workers(self) -> list[Inference]:
+        """One thread a core, each with a model of its own; a device other than the CPU is fed by one thread."""
+        model = self._config.model
+        workers: list[Inference] = []
+        while len(workers) < len(os.sched_getaffinity(0)):
+            runtime = open_runtime(self.bundle, model.runtime, max_batch=model.max_batch)
+            self._runtime_name = f"{runtime.name} {runtime.device} {runtime.precision}"
+            worker = Inference(
+                self.bundle,
+                runtime,
+                self._publisher.publish,
+                self._history,
+                self._ended,
+                rules=self._rules,
+                rolling=self._config.scores.rolling,
+                max_batch=model.max_batch,
+                max_wait=model.max_wait_ms / 1000,
+            )
+            workers.append(worker)
+            if runtime.device != "CPU":
+                break
+        return workers
 
-    def _message(self, inference: Inference) -> Outgoing:
-        streams = inference.streams
+    def _message(self) -> Outgoing:
+        with self._lock:
+            streams = list(self._streams.values())
+        sustainable = [worker.load.sustainable_streams for worker in self._workers]
+        known = [count for count in sustainable if count is not None]
         return Outgoing(
             ServiceHeader(
                 version=_VERSION,
@@ -171,10 +198,10 @@ class Service:
                 runtime=self._runtime_name,
                 labels=self.bundle.labels,
                 labels_hash=self.bundle.labels_hash,
-                streams=list(streams),
-                patches=inference.scored,
-                dropped_patches=sum(stream.dropped_patches for stream in streams.values()),
-                sustainable_streams=inference.load.sustainable_streams,
+                streams=[stream.id for stream in streams],
+                patches=sum(worker.scored for worker in self._workers),
+                dropped_patches=sum(stream.dropped_patches for stream in streams),
+                sustainable_streams=round(len(self._workers) * sum(known) / len(known)) if known else None,
                 uptime=time.monotonic() - self._started,
             )
         )
@@ -187,7 +214,7 @@ class Service:
         if settings.source == _PUSHED:
             self._pcm.declare(stream)
             return
-        reader = Reader(stream, settings, self._queues)
+        reader = Reader(stream, settings)
         with self._lock:
             self._readers[settings.id] = reader
         reader.start()
@@ -195,36 +222,49 @@ class Service:
     def _close(self, id_: str) -> None:
         with self._lock:
             reader = self._readers.pop(id_, None)
-            stream = self._streams[id_]
-        if reader is None:
-            self._pcm.withdraw(stream)
-        else:
+            stream = self._streams.get(id_)
+        if reader is not None:
             reader.close()
             reader.join(_DRAIN_SECONDS)
-        self._remove(stream)
+            self._remove(reader.stream)
+        elif stream is not None:
+            self._pcm.withdraw(stream)
+            self._remove(stream)
 
     def _add(self, id_: str, source: str) -> EngineStream | None:
         with self._lock:
             if id_ in self._streams or len(self._streams) >= self._config.service.max_streams:
                 return None
+            number = self._shares.index(min(self._shares))
+            self._shares[number] += 1
+            worker = self._workers[number]
+            worker.queues.share_among(self._shares[number])
             track = Track(self._rules, self._config.scores.rolling)
-            stream = self._streams[id_] = EngineStream(id_, source, track)
-            self._queues.share_among(len(self._streams))
-        stream.patcher.tap = LevelMeter(id_, self._publish, self._publisher.is_watched).take
-        self._queues.put(stream, [lambda: self._inference.add(stream)])
+            stream = self._streams[id_] = EngineStream(id_, source, track, worker.queues)
+        stream.patcher.tap = LevelMeter(id_, self._publisher.publish, self._publisher.is_watched).take
+        stream.put([partial(worker.add, stream)])
+        self._changed.set()
         return stream
 
     def _remove(self, stream: EngineStream) -> None:
         with self._lock:
-            if self._streams.get(stream.id) is stream:
-                del self._streams[stream.id]
-            self._queues.share_among(len(self._streams))
+            if self._streams.get(stream.id) is not stream:
+                return
+            del self._streams[stream.id]
+            number = next(n for n, worker in enumerate(self._workers) if worker.queues is stream.queues)
+            self._shares[number] -= 1
+            worker = self._workers[number]
+            worker.queues.share_among(self._shares[number])
 
         def let_go() -> None:
-            if self._inference.remove(stream):
+            worker.remove(stream)
+            with self._lock:
+                is_gone = stream.id not in self._streams
+            if is_gone:
                 self._publisher.forget(stream.id)
 
-        self._queues.put(stream, [let_go])
+        stream.put([let_go])
+        self._changed.set()
 
     def _create_pushed(self, id_: str) -> EngineStream | None:
         return self._add(id_, _PUSHED)
@@ -233,8 +273,13 @@ class Service:
         self._pcm.take(message)
 
     def _look(self) -> None:
+        due = 0.0
         while not self._stopping.wait(_LOOK_SECONDS):
             self._pcm.look()
+            if self._changed.is_set() or time.monotonic() >= due:
+                self._changed.clear()
+                due = time.monotonic() + _REPEAT_SECONDS
+                self._publisher.publish([self._message()])
 
 
 def _check(config: Config, bundle: Bundle) -> None:

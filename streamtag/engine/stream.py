@@ -1,11 +1,15 @@
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from streamtag.audio import Block, Patch, Patcher
 from streamtag.track import Track
 from streamtag.wire.messages import StatusHeader, StreamState
+
+if TYPE_CHECKING:
+    from streamtag.engine.queue import StreamQueues
 
 __all__ = ["Action", "Change", "EngineStream", "Item"]
 
@@ -32,9 +36,18 @@ class EngineStream:
     `dropped_patches` belong to the queue.
     """
 
-    def __init__(self, id: str, source: str, track: Track) -> None:  # noqa: A002 (the wire calls it so)
+    def __init__(self, id: str, source: str, track: Track, queues: "StreamQueues") -> None:  # noqa: A002
+        """Make a stream.
+
+        Args:
+            id: its name on the wire.
+            source: where its sound comes from, without secrets.
+            track: what it remembers from patch to patch.
+            queues: where it waits to be scored.
+        """
         self.id = id
         self.source = source
+        self.queues = queues
         self.rate = 0
         self.channels = 0
         self.patcher = Patcher()
@@ -64,6 +77,10 @@ class EngineStream:
             self._bad_samples_told = True
             items.append(Change(None, "samples that are not finite are taken as 0"))
         return items
+
+    def put(self, items: Sequence[Item], *, wait: bool = False) -> None:
+        """Have what follows wait to be scored; `wait` for room instead of dropping the oldest patch."""
+        self.queues.put(self, items, wait=wait)
 
     def apply(self, change: Change) -> bool:
         """Take over a new state; tell whether anything changed."""
