@@ -44,7 +44,8 @@ format: $(STAMPS)/install
 
 # The versions in the environment become those that everybody gets.
 constraints: $(STAMPS)/install
-	$(BIN)/python -m pip freeze --exclude-editable | grep -v ' @ ' | sed 's/+cpu$$//' > constraints.txt
+	@$(BIN)/python -m pip install --quiet --no-input --editable ".[dashboard,openvino,tensorrt,train,dev]"
+	@$(BIN)/python -m pip freeze | grep -E '^[A-Za-z0-9._-]+==' | sed 's/+cpu$$//' > constraints.txt
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache
