@@ -64,10 +64,10 @@ SEGMENTS = (
     Segment("Speech", 5, "espeak-ng", speech),
     Segment("Silence", 2, SYNTHESIS, lambda seconds: np.zeros(round(seconds * RATE)), 0.0),
     Segment("Music", 5, SOUNDFONT, piano),
+    Segment("Bird vocalization, bird call, bird song", 5, SYNTHESIS, synthesis.birds),
     Segment("Siren", 5, SYNTHESIS, synthesis.siren),
     Segment("Rain", 5, SYNTHESIS, synthesis.rain, 0.4),
-    Segment("Vehicle horn, car horn, honking", 5, SYNTHESIS, synthesis.car_horn),
-    Segment("Applause", 5, SOUNDFONT, effect(126, 60)),
+    Segment("Knock", 5, SYNTHESIS, synthesis.knocking),
 )
 
 

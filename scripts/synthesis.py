@@ -60,3 +60,35 @@ def rain(seconds: float) -> Sound:
     drops = band(drops, 3000, 7500)
     hiss = band(pink_noise(seconds, seed=4), 200, 7500)
     return drops / drops.std() + 2.5 * hiss / hiss.std()
+
+
+def birds(seconds: float) -> Sound:
+    """A bird that sings: phrases of three to seven short glides between 1.5 and 6.5 kHz, with trills."""
+    rng = np.random.default_rng(5)
+    sound = np.zeros(round(seconds * RATE))
+    begin = 0.05
+    while begin < seconds - 1.2:
+        for _ in range(rng.integers(3, 8)):
+            t = clock(rng.uniform(0.05, 0.12))
+            first, last = rng.uniform(3000, 5000) + np.array([0, rng.uniform(-1500, 1500)])
+            hertz = np.linspace(first, last, t.size) + 200 * np.sin(2 * np.pi * 30 * t)
+            glide = np.sin(2 * np.pi * np.cumsum(hertz) / RATE) * np.hanning(t.size)
+            place = round(begin * RATE)
+            sound[place : place + t.size] += glide
+            begin += t.size / RATE + rng.uniform(0.02, 0.06)
+        begin += rng.uniform(0.2, 0.4)
+    air = pink_noise(seconds, seed=6)
+    return room(sound, 0.4, 0.15, seed=7) + 0.05 * air / np.abs(air).max()
+
+
+def knocking(seconds: float) -> Sound:
+    """Knuckles on a wooden door: three knocks, a rest, each second anew."""
+    rng = np.random.default_rng(8)
+    t = clock(0.1)
+    sound = np.zeros(round(seconds * RATE))
+    for quarter in range(int(4 * seconds)):
+        knock = band(rng.standard_normal(t.size), 80, 900) * np.exp(-60 * t)
+        if quarter % 4 < 3:
+            place = round((quarter / 4 + rng.uniform(0, 0.025)) * RATE)
+            sound[place : place + t.size] += knock
+    return room(sound, 0.25, 0.3, seed=9)
