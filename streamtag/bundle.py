@@ -4,7 +4,9 @@ import csv
 import hashlib
 import io
 import json
+import struct
 import zipfile
+import zlib
 from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
@@ -19,6 +21,9 @@ FORMAT = 1
 """The layout of the folder that this version reads."""
 SUFFIX = ".streamtag"
 """How the name of a zipped bundle ends."""
+
+_DAMAGED_ZIP = (zlib.error, struct.error, EOFError, RuntimeError, ValueError)
+"""What reading an archive raises, beside its own error, where bytes of it are damaged."""
 
 _PACKAGED = Path(str(resources.files("streamtag"))) / "bundles"
 
@@ -58,11 +63,12 @@ class Bundle:
         self.manifest = self._read_manifest()
         self.name = str(self._field("name"))
         self.version = str(self._field("version"))
-        self.files: dict[str, dict[str, Any]] = dict(self._field("files"))
+        files = self._object("files", self._field("files"))
+        self.files = {file: self._object(file, entry) for file, entry in files.items()}
         self._check_frontend()
         self.labels, self.mids = self._read_labels()
         self.labels_hash = labels_sha256(self.labels)
-        expected = dict(self._field("labels"))
+        expected = self._object("labels", self._field("labels"))
         if expected.get("count") != len(self.labels):
             raise self._error(f"labels.csv has {len(self.labels)} labels and the manifest says {expected.get('count')}")
         if expected.get("sha256") != self.labels_hash:
@@ -110,8 +116,8 @@ class Bundle:
                 return (self.path / file).read_bytes()
             with zipfile.ZipFile(self.path) as archive:
                 return archive.read(file)
-        except zipfile.BadZipFile as error:
-            raise self._error("not a bundle: neither a folder nor a zipped one") from error
+        except (zipfile.BadZipFile, *_DAMAGED_ZIP) as error:
+            raise self._error(f"not a bundle: neither a folder nor a zipped one that is whole: {error}") from error
         except (OSError, KeyError) as error:
             raise self._error(f"{file} cannot be read: {error}") from error
 
@@ -130,8 +136,13 @@ class Bundle:
             raise self._error(f"its manifest lacks {name!r}")
         return self.manifest[name]
 
+    def _object(self, name: str, value: Any) -> dict[str, Any]:
+        if not isinstance(value, dict):
+            raise self._error(f"{name!r} in its manifest is not an object")
+        return value
+
     def _check_frontend(self) -> None:
-        theirs = dict(self._field("frontend"))
+        theirs = self._object("frontend", self._field("frontend"))
         ours = parameters()
         for name in sorted(ours.keys() | theirs.keys()):
             if ours.get(name) != theirs.get(name):
@@ -143,6 +154,6 @@ class Bundle:
             rows = list(csv.DictReader(io.StringIO(self._content("labels.csv").decode())))
             if [int(row["index"]) for row in rows] != list(range(len(rows))):
                 raise self._error("labels.csv is not in the order of its index, from 0 by 1")
-            return [row["name"] for row in rows], [row["mid"] or "" for row in rows]
+            return [str(row["name"] or "") for row in rows], [row["mid"] or "" for row in rows]
         except (UnicodeDecodeError, KeyError, TypeError, ValueError) as error:
             raise self._error(f"labels.csv is not index,name,mid: {error}") from error
