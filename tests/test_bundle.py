@@ -1,0 +1,175 @@
+import hashlib
+import json
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from streamtag.bundle import Bundle, installed, labels_sha256
+from streamtag.errors import BundleError
+from tests.bundles import LABELS, make_bundle
+
+Manifest = dict[str, Any]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return make_bundle(tmp_path / "tiny")
+
+
+def change_manifest(folder: Path, change: Callable[[Manifest], object]) -> None:
+    path = folder / "manifest.json"
+    manifest = json.loads(path.read_text())
+    change(manifest)
+    path.write_text(json.dumps(manifest))
+
+
+def zipped(folder: Path) -> Path:
+    target = folder.with_suffix(".streamtag")
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+        for file in folder.iterdir():
+            archive.write(file, file.name)
+    return target
+
+
+def refusal(path: Path) -> str:
+    """The one line with which a bundle is refused, without its path."""
+    with pytest.raises(BundleError) as refused:
+        Bundle.open(path).read("model.onnx")
+    text = str(refused.value)
+    assert "\n" not in text
+    assert str(path) in text
+    return text.replace(str(path), "BUNDLE")
+
+
+@pytest.mark.parametrize("form", [Path, zipped], ids=["folder", "zipped"])
+def test_a_bundle_is_read_from_a_folder_or_zipped(folder: Path, form: Callable[[Path], Path]) -> None:
+    bundle = Bundle.open(form(folder))
+    assert (bundle.name, bundle.version) == ("tiny", "1")
+    assert bundle.labels == LABELS
+    assert bundle.mids == [""] * len(LABELS)
+    assert bundle.labels_hash == labels_sha256(LABELS) == bundle.manifest["labels"]["sha256"]
+    assert bundle.thresholds == {"on": 0.5, "off": 0.3, "labels": {}}
+    assert bundle.read("model.onnx") == (folder / "model.onnx").read_bytes()
+
+
+def test_a_path_may_be_text(folder: Path) -> None:
+    assert Bundle.open(str(folder)).name == "tiny"
+
+
+def test_the_hash_of_labels_is_that_of_their_names_one_a_line() -> None:
+    assert labels_sha256(["Dog", "Fußball"]) == hashlib.sha256("Dog\nFußball".encode()).hexdigest()
+
+
+def test_every_packaged_bundle_opens_by_its_name_and_every_file_is_sound() -> None:
+    for name in installed():
+        bundle = Bundle.open(name)
+        assert bundle.labels
+        for file in bundle.files:
+            assert len(bundle.read(file)) == bundle.files[file]["bytes"]
+
+
+def test_a_changed_file_is_refused(folder: Path) -> None:
+    content = bytearray((folder / "model.onnx").read_bytes())
+    content[100] ^= 1
+    (folder / "model.onnx").write_bytes(content)
+    assert "model.onnx is damaged" in refusal(folder)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda manifest: manifest["labels"].update(count=9), "has 8 labels and the manifest says 9"),
+        (lambda manifest: manifest["labels"].update(sha256="0" * 64), "other labels than the manifest says"),
+        (lambda manifest: manifest["frontend"].update(log_offset=0.001), "log_offset is 0.001 there and 0.01 here"),
+        (lambda manifest: manifest["frontend"].update(pre_emphasis=0.97), "pre_emphasis is 0.97 there and None here"),
+        (lambda manifest: manifest["frontend"].pop("log"), "log is None there and natural here"),
+        (lambda manifest: manifest.update(format=2), "its format is 2 and this version of streamtag reads 1"),
+        (lambda manifest: manifest.pop("format"), "its format is None"),
+        (lambda manifest: manifest.pop("frontend"), "its manifest lacks 'frontend'"),
+        (lambda manifest: manifest.pop("labels"), "its manifest lacks 'labels'"),
+        (lambda manifest: manifest.pop("files"), "its manifest lacks 'files'"),
+        (lambda manifest: manifest.pop("name"), "its manifest lacks 'name'"),
+        (lambda manifest: manifest.update(files=["model.onnx"]), "'files' in its manifest is not an object"),
+        (lambda manifest: manifest.update(files={"model.onnx": "x"}), "'model.onnx' in its manifest is not an object"),
+        (lambda manifest: manifest.update(frontend="log-mel"), "'frontend' in its manifest is not an object"),
+        (lambda manifest: manifest.update(labels=8), "'labels' in its manifest is not an object"),
+        (lambda manifest: manifest["files"].clear(), "it has no model.onnx"),
+    ],
+)
+def test_a_manifest_that_does_not_fit_is_refused(folder: Path, change: Callable[[Manifest], object], said: str) -> None:
+    change_manifest(folder, change)
+    assert said in refusal(folder)
+    assert said in refusal(zipped(folder))
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe", b"[]", b"null", b'"text"'])
+def test_a_manifest_that_is_no_object_is_refused(folder: Path, content: bytes) -> None:
+    (folder / "manifest.json").write_bytes(content)
+    assert "manifest.json is not JSON" in refusal(folder) or "its format is None" in refusal(folder)
+
+
+@pytest.mark.parametrize("file", ["labels.csv", "model.onnx"])
+def test_a_missing_file_is_named(folder: Path, file: str) -> None:
+    (folder / file).unlink()
+    assert f"BUNDLE: {file} cannot be read" in refusal(folder)
+    assert f"BUNDLE: {file} cannot be read" in refusal(zipped(folder))
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        b"",
+        b"index,name\n0,Dog\n",
+        b"index,name,mid\n0\n",
+        b"index,name,mid\nzero,Dog,\n",
+        b"\xff\xfe\n",
+        b"index,name,mid\n1,Dog,\n0,Cat,\n",
+    ],
+    ids=["empty", "no-mid", "short-row", "no-number", "no-text", "wrong-order"],
+)
+def test_labels_that_are_no_table_of_labels_are_refused(folder: Path, table: bytes) -> None:
+    (folder / "labels.csv").write_bytes(table)
+    assert "labels.csv" in refusal(folder)
+
+
+def test_a_folder_without_a_manifest_is_not_a_bundle(tmp_path: Path) -> None:
+    assert "not a bundle, it has no manifest.json" in refusal(tmp_path)
+
+
+def test_a_bundle_that_is_nowhere_is_named_with_those_that_are_packaged(tmp_path: Path) -> None:
+    text = refusal(tmp_path / "absent")
+    assert "no such bundle" in text
+    assert all(name in text for name in installed())
+
+
+def test_a_file_that_is_no_archive_is_not_a_bundle(tmp_path: Path) -> None:
+    path = tmp_path / "song.streamtag"
+    path.write_bytes(b"not a zip archive at all")
+    assert "neither a folder nor a zipped one" in refusal(path)
+
+
+def test_an_archive_of_something_else_is_not_a_bundle(tmp_path: Path) -> None:
+    path = tmp_path / "other.streamtag"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("readme.txt", "hello")
+    assert "manifest.json cannot be read" in refusal(path)
+
+
+def test_a_damaged_archive_is_refused_whichever_byte_it_is(folder: Path) -> None:
+    path = zipped(folder)
+    whole = path.read_bytes()
+    for place in range(0, len(whole), 61):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1 :])
+        try:
+            assert Bundle.open(path).read("model.onnx") == (folder / "model.onnx").read_bytes()
+        except BundleError as error:
+            assert "\n" not in str(error)  # noqa: PT017 (bytes that nobody reads may be damaged)
+
+
+def test_a_cut_archive_is_refused(folder: Path) -> None:
+    path = zipped(folder)
+    path.write_bytes(path.read_bytes()[:-30])
+    assert "neither a folder nor a zipped one" in refusal(path)
