@@ -135,7 +135,10 @@ class StatusHeader(_Header, kw_only=True, gc=False):
 
 
 class ServiceHeader(_Header, kw_only=True, gc=False):
-    """State of the whole service; `sustainable_streams` is None until known, `uptime` in seconds."""
+    """State of the whole service; `sustainable_streams` is None until known, `uptime` in seconds.
+
+    `input` is the endpoint at which it takes PCM, None where it takes none.
+    """
 
     kind: Literal["service"] = "service"
     version: str
@@ -148,6 +151,7 @@ class ServiceHeader(_Header, kw_only=True, gc=False):
     dropped_patches: _Count
     sustainable_streams: int | None
     uptime: float
+    input: str | None = None
 
 
 class LevelsHeader(_Header, kw_only=True, gc=False):

@@ -65,6 +65,11 @@ class Subscriber:
         self._poller.register(self._socket, zmq.POLLIN)
         self._poller.register(self._wakeup.fileno(), zmq.POLLIN)
 
+    @property
+    def closed(self) -> bool:
+        """Whether it was closed."""
+        return self._closed
+
     def follow(self, stream: str, kinds: Sequence[str]) -> None:
         """Hear more of a stream; to be called by the thread that reads.
 
