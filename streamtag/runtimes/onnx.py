@@ -21,7 +21,7 @@ class OnnxModel:
         """Load `file`.
 
         Raises:
-            BundleError: it is missing, damaged, or not a model that ONNX Runtime takes.
+            BundleError: it is missing, damaged, not a model that ONNX Runtime takes, or one of other labels.
         """
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
@@ -33,7 +33,15 @@ class OnnxModel:
         try:
             self._session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # its exceptions share no base class of their own
-            raise BundleError(f"bundle {bundle.path}: ONNX Runtime cannot load {file}: {error}") from error
+            reason = " ".join(str(error).split())
+            raise BundleError(f"bundle {bundle.path}: ONNX Runtime cannot load {file}: {reason}") from error
+        inputs = {each.name for each in self._session.get_inputs()}
+        outputs = {each.name: each.shape for each in self._session.get_outputs()}
+        if inputs != {"patches"} or not outputs.keys() >= {"scores", "embedding"}:
+            raise BundleError(f"bundle {bundle.path}: {file} does not turn patches into scores and embedding")
+        if outputs["scores"][-1] != len(bundle.labels):
+            counts = f"{outputs['scores'][-1]} labels and labels.csv has {len(bundle.labels)}"
+            raise BundleError(f"bundle {bundle.path}: {file} scores {counts}")
         self.precision = str(bundle.files[file].get("precision", "float32"))
 
     def run(self, patches: NDArray[np.float32]) -> NDArray[np.float32]:
