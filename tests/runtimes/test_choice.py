@@ -1,0 +1,135 @@
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from streamtag.bundle import Bundle
+from streamtag.runtimes.choice import FULL, QUANTISED, faster_file
+from tests.bundles import make_bundle
+
+Patches = NDArray[np.float32]
+
+
+class Model:
+    """Stands for a loaded file; the slow one of the two takes its time."""
+
+    name, device, precision = "made", "CPU", "float32"
+    loaded: list[str]
+    slow = FULL
+
+    def __init__(self, bundle: Bundle, file: str, threads: int) -> None:
+        self.loaded.append(file)
+        self.file = file
+
+    def run(self, patches: Patches) -> Patches:
+        if self.file == self.slow:
+            time.sleep(0.003)
+        return patches[:, 0, :1]
+
+    def embed(self, patches: Patches) -> Patches:
+        return patches[:, 0]
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A cache of its own for each test; the file in which the choice is kept."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(Model, "loaded", [], raising=False)
+    return tmp_path / "cache" / "streamtag" / "fastest.json"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A bundle whose int8 file costs a tenth of a point of mAP."""
+    folder = make_bundle(tmp_path / "tiny")
+    manifest = json.loads((folder / "manifest.json").read_text())
+    (folder / QUANTISED).write_bytes((folder / FULL).read_bytes())
+    manifest["files"][QUANTISED] = {**manifest["files"][FULL], "precision": "int8"}
+    manifest["parity"] = {"int8": {"map_loss_points": 0.1}}
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    return folder
+
+
+def change(folder: Path, **entries: object) -> Bundle:
+    manifest = json.loads((folder / "manifest.json").read_text())
+    (folder / "manifest.json").write_text(json.dumps({**manifest, **entries}))
+    return Bundle.open(folder)
+
+
+def choose(folder: Path, threads: int = 1) -> str:
+    return faster_file(Bundle.open(folder), threads, Model)
+
+
+@pytest.mark.parametrize(("slow", "fast"), [(FULL, QUANTISED), (QUANTISED, FULL)])
+def test_the_faster_file_is_measured_once_and_kept(
+    folder: Path, cache: Path, monkeypatch: pytest.MonkeyPatch, slow: str, fast: str
+) -> None:
+    monkeypatch.setattr(Model, "slow", slow)
+    assert choose(folder) == fast
+    assert sorted(Model.loaded) == sorted([FULL, QUANTISED])
+    assert list(json.loads(cache.read_text()).values()) == [fast]
+    assert [path.name for path in cache.parent.iterdir()] == [cache.name]  # no draft is left behind
+    Model.loaded.clear()
+    assert choose(folder) == fast
+    assert Model.loaded == []
+
+
+def test_another_number_of_threads_is_another_measurement(folder: Path, cache: Path) -> None:
+    choose(folder, 1)
+    choose(folder, 2)
+    assert len(json.loads(cache.read_text())) == 2
+    assert len(Model.loaded) == 4
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", "{", "[]", "null", '"text"', "\0\xff"],
+    ids=["empty", "cut", "list", "null", "text", "binary"],
+)
+def test_a_broken_cache_is_measured_anew(folder: Path, cache: Path, content: str) -> None:
+    cache.parent.mkdir(parents=True)
+    cache.write_bytes(content.encode("latin-1"))
+    assert choose(folder) == QUANTISED
+    assert list(json.loads(cache.read_text()).values()) == [QUANTISED]
+
+
+@pytest.mark.parametrize("entry", ["model.exe", None, [], 7])
+def test_an_entry_that_names_no_file_is_measured_anew(folder: Path, cache: Path, entry: object) -> None:
+    choose(folder)
+    (key,) = json.loads(cache.read_text())
+    cache.write_text(json.dumps({key: entry}))
+    assert choose(folder) == QUANTISED
+    assert json.loads(cache.read_text()) == {key: QUANTISED}
+
+
+def test_a_cache_that_cannot_be_written_only_costs_a_measurement(folder: Path, cache: Path) -> None:
+    cache.parent.parent.write_text("a file where the folder should be")
+    assert choose(folder) == QUANTISED
+    assert choose(folder) == QUANTISED
+    assert len(Model.loaded) == 4
+
+
+@pytest.mark.parametrize(
+    "parity", [{"int8": {"map_loss_points": 0.51}}, {"int8": {}}, {}], ids=["too-much", "unknown", "none"]
+)
+def test_an_int8_file_that_costs_too_much_or_was_never_compared_is_not_run(
+    folder: Path, cache: Path, parity: dict[str, object]
+) -> None:
+    assert faster_file(change(folder, parity=parity), 1, Model) == FULL
+    assert Model.loaded == []
+    assert not cache.exists()
+
+
+def test_a_bundle_without_int8_file_runs_its_float32_file(folder: Path) -> None:
+    files = Bundle.open(folder).files
+    assert faster_file(change(folder, files={FULL: files[FULL]}), 1, Model) == FULL
+
+
+def test_a_bundle_of_only_an_int8_file_runs_it(folder: Path) -> None:
+    files = Bundle.open(folder).files
+    assert faster_file(change(folder, files={QUANTISED: files[QUANTISED]}), 1, Model) == QUANTISED
+    assert Model.loaded == []
