@@ -4,12 +4,12 @@ import os
 import sys
 from collections.abc import Sequence
 
-from streamtag.cli import demo, listen, models, run, subscribe, tag
+from streamtag.cli import bench, dashboard, demo, devices, doctor, listen, models, run, subscribe, tag
 from streamtag.errors import ConfigError, StreamtagError
 
 __all__ = ["build_parser", "main"]
 
-_COMMANDS = (demo, listen, run, tag, subscribe, models)
+_COMMANDS = (demo, listen, run, tag, subscribe, dashboard, devices, models, doctor, bench)
 _LEVELS = ("debug", "info", "warning", "error")
 _DONE, _FAILED, _WRONG_USE = 0, 1, 2
 

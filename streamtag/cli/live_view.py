@@ -19,14 +19,15 @@ _ACCENT = "#4fd6be"
 _CALM = "#4a78b0"
 _TRACK = "#2b3038"
 _QUIET = "#8b949e"
-_METER = ((-12.0, "#3fb950"), (-3.0, "#d29922"), (0.0, "#f85149"))
+_GOOD, _CARE, _BAD = "#3fb950", "#d29922", "#f85149"
+_METER = ((-12.0, _GOOD), (-3.0, _CARE), (0.0, _BAD))
 _STATES = {
-    "starting": ("starting", "#d29922"),
-    "live": ("live", "#3fb950"),
-    "reconnecting": ("trying to connect again", "#d29922"),
-    "stalled": ("no sound arrives", "#d29922"),
+    "starting": ("starting", _CARE),
+    "live": ("live", _GOOD),
+    "reconnecting": ("trying to connect again", _CARE),
+    "stalled": ("no sound arrives", _CARE),
     "ended": ("ended", _QUIET),
-    "failed": ("failed", "#f85149"),
+    "failed": ("failed", _BAD),
 }
 _AROUND_ROWS = 10  # lines of the view beside those of the labels
 _NARROW = 70  # below it the labels have the whole width

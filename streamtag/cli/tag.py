@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
 from streamtag.cli.arguments import Commands, count, read_config
@@ -15,6 +16,7 @@ from streamtag.cli.recordings import Recording, find
 from streamtag.errors import ConfigError, StreamtagError
 
 if TYPE_CHECKING:
+    from streamtag.settings import Config
     from streamtag.tagger import Tagger
 
 __all__ = ["add"]
@@ -46,13 +48,22 @@ def _run(options: argparse.Namespace) -> int:
     recordings = list(find(options.files))
     if form.one_recording and len(recordings) > 1 and options.output is None:
         raise ConfigError(f"--format {options.format} holds one recording a file: say where with --output DIR")
-    tagger = _open_tagger(options)
+    jobs = min(options.jobs or len(os.sched_getaffinity(0)), len(recordings))
+    config = read_config(options)
+    idle: SimpleQueue[Tagger] = SimpleQueue()  # one for each job: not every runtime may be used by two threads
+    for _ in range(jobs):
+        idle.put(_open_tagger(options, config))
     show = _Shown(form, options.output)
 
     def tag(recording: Recording) -> Tagged:
-        return _tag(tagger, recording.path, options.top)
+        tagger = idle.get()
+        try:
+            return Tagged(recording.path, tagger.tag(recording.path), top=options.top)
+        except StreamtagError as error:
+            return Tagged(recording.path, None, error=str(error).removeprefix("file:"))
+        finally:
+            idle.put(tagger)
 
-    jobs = options.jobs or len(os.sched_getaffinity(0))
     with _progress(len(recordings)) as step:
         for recording, tagged in zip(recordings, _in_order(tag, recordings, jobs), strict=True):
             show.one(recording, tagged)
@@ -60,23 +71,15 @@ def _run(options: argparse.Namespace) -> int:
     return 1 if show.failed else 0
 
 
-def _open_tagger(options: argparse.Namespace) -> "Tagger":
+def _open_tagger(options: argparse.Namespace, config: "Config") -> "Tagger":
     from streamtag.config import check_labels
     from streamtag.tagger import Tagger
 
-    config = read_config(options)
     tagger = Tagger(
         options.bundle or config.model.bundle, options.runtime or config.model.runtime, events=config.events
     )
     check_labels(config, tagger.labels)
     return tagger
-
-
-def _tag(tagger: "Tagger", path: Path, top: int) -> Tagged:
-    try:
-        return Tagged(path, tagger.tag(path), top=top)
-    except StreamtagError as error:
-        return Tagged(path, None, error=str(error).removeprefix("file:"), top=top)
 
 
 def _in_order(tag: Callable[[Recording], Tagged], recordings: Sequence[Recording], jobs: int) -> Iterator[Tagged]:

@@ -1,0 +1,99 @@
+"""A real service in a process of its own, with what it costs."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from streamtag.errors import StreamtagError
+from streamtag.settings import Config
+
+__all__ = ["ServiceProcess", "free_endpoint"]
+
+_GOODBYE_SECONDS = 5.0
+_TICKS = os.sysconf("SC_CLK_TCK")
+
+
+def free_endpoint() -> str:
+    """Return an endpoint on this machine that nobody uses."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return f"tcp://127.0.0.1:{probe.getsockname()[1]}"
+
+
+class ServiceProcess:
+    """`streamtag run` with a configuration of its own; ends with the `with` block."""
+
+    def __init__(self, config: Config, streams: list[dict[str, Any]], cores: set[int] | None = None) -> None:
+        """Prepare the service.
+
+        Args:
+            config: whose model and scores are used.
+            streams: the `[[stream]]` tables.
+            cores: the cores that it may use; all when absent.
+        """
+        self.endpoint = free_endpoint()
+        self.input_endpoint = free_endpoint()
+        self._cores = cores
+        self._folder = tempfile.TemporaryDirectory(prefix="streamtag-bench-")
+        model = {"bundle": config.model.bundle, "runtime": config.model.runtime}
+        sections: dict[str, dict[str, Any]] = {
+            "service": {"endpoint": self.endpoint, "input": self.input_endpoint},
+            "model": model | {"max_batch": config.model.max_batch, "max_wait_ms": config.model.max_wait_ms},
+            "scores": {"rolling": config.scores.rolling},
+        }
+        lines = [line for name, table in sections.items() for line in (f"[{name}]", *_toml(table))]
+        lines += [line for table in streams for line in ("[[stream]]", *_toml(table))]
+        self._path = Path(self._folder.name, "bench.toml")
+        self._path.write_text("\n".join(lines) + "\n")
+
+    def __enter__(self) -> Self:
+        self._log = Path(self._folder.name, "log").open("w+b")
+        command = [sys.executable, "-m", "streamtag", "run", str(self._path)]
+        self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=self._log)
+        if self._cores is not None:
+            os.sched_setaffinity(self._process.pid, self._cores)  # before it has started a thread
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._process.terminate()
+        try:
+            self._process.wait(_GOODBYE_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._log.close()
+        self._folder.cleanup()
+
+    def check(self) -> None:
+        """Tell whether it runs.
+
+        Raises:
+            StreamtagError: it ended; the text is its last word.
+        """
+        if self._process.poll() is not None:
+            self._log.seek(0)
+            lines = self._log.read().decode(errors="replace").splitlines() or ["no reason given"]
+            raise StreamtagError(f"the service ended: {lines[-1].removeprefix('streamtag: ')}")
+
+    def cpu_seconds(self) -> float:
+        """Return the processor time that all its threads have used."""
+        fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / _TICKS
+
+    def memory_megabytes(self) -> float:
+        """Return its resident memory."""
+        lines = Path(f"/proc/{self._process.pid}/status").read_text().splitlines()
+        return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmRSS"))
+
+
+def _toml(table: dict[str, Any]) -> list[str]:
+    # Texts, numbers and truth values are written in TOML as in JSON.
+    return [f"{key} = {json.dumps(value)}" for key, value in table.items()]

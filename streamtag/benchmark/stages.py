@@ -1,0 +1,117 @@
+"""What each step of a patch's way costs, alone and in one thread."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import zmq
+
+from streamtag.audio import BANDS, FRAMES, SAMPLE_RATE, Block, Patcher
+from streamtag.audio.frontend import FrontEnd
+from streamtag.benchmark.sound import bursts
+from streamtag.bundle import Bundle
+from streamtag.engine.messages import scores_messages
+from streamtag.engine.queue import StreamQueues
+from streamtag.engine.stream import EngineStream
+from streamtag.events import EventRules
+from streamtag.runtimes import Runtime, open_runtime
+from streamtag.settings import Config
+from streamtag.track import Track
+from streamtag.wire.messages import encode_header, topic_of
+
+__all__ = ["BATCHES", "Stage", "measure_stages"]
+
+BATCHES = (1, 8)
+"""How many patches a call."""
+
+_SECONDS = 0.5  # each stage is repeated for so long
+_LEAST_ROUNDS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """The cost of one step."""
+
+    name: str
+    batch: int
+    milliseconds: float
+    """A patch, the median over the rounds."""
+
+
+def measure_stages(config: Config) -> list[Stage]:
+    """Measure cutting, front end, network, scores and events, and encoding and sending, at each batch size."""
+    bundle = Bundle.open(config.model.bundle)
+    runtime = open_runtime(bundle, config.model.runtime)
+    with zmq.Context() as context, context.socket(zmq.PUB) as sender, context.socket(zmq.SUB) as receiver:
+        port = sender.bind_to_random_port("tcp://127.0.0.1")
+        receiver.connect(f"tcp://127.0.0.1:{port}")
+        receiver.subscribe("")
+        while not receiver.poll(0):  # until the subscription has arrived
+            sender.send(b"")
+            time.sleep(0.01)
+        stages = []
+        for batch in BATCHES:
+            stages += _measure(batch, config, bundle, runtime, sender, receiver)
+    return stages
+
+
+def _measure(
+    batch: int,
+    config: Config,
+    bundle: Bundle,
+    runtime: Runtime,
+    sender: "zmq.Socket[bytes]",
+    receiver: "zmq.Socket[bytes]",
+) -> list[Stage]:
+    block = Block(bursts(batch * 0.96 + 0.1), 0, SAMPLE_RATE, 0.0)
+    patches = Patcher().feed(block)
+    rules = EventRules(bundle.labels, config.events)
+    queues = StreamQueues()
+    streams = [EngineStream(f"s{index}", "", Track(rules, config.scores.rolling), queues) for index in range(batch)]
+    front_end = FrontEnd()
+    log_mels = np.empty((batch, FRAMES, BANDS), np.float32)
+    rows = np.empty((batch, 2, len(bundle.labels)), np.float32)
+
+    def transform() -> None:
+        for patch, log_mel in zip(patches, log_mels, strict=True):
+            front_end.log_mel(patch.window, log_mel)
+
+    def score() -> None:
+        rows[:, 0] = runtime.run(log_mels)
+
+    def judge() -> None:
+        for stream, patch, row, reached in zip(streams, patches, rows, rules.reached(rows[:, 0]), strict=True):
+            stream.track.push(patch, row, reached)
+
+    def send() -> None:
+        for header, payload in scores_messages(streams, results, rows, bundle, config.scores.rolling):
+            sender.send_multipart((topic_of(header), encode_header(header), payload))
+
+    def drain() -> None:
+        while receiver.poll(0):
+            receiver.recv_multipart()
+
+    transform()
+    score()
+    results = [stream.track.push(patch, row) for stream, patch, row in zip(streams, patches, rows, strict=True)]
+    steps: dict[str, Callable[[], object]] = {
+        "cut into patches": lambda: Patcher().feed(block),
+        "front end": transform,
+        "network": score,
+        "scores and events": judge,
+        "encode and send": send,
+    }
+    return [Stage(name, batch, _median(step, drain) / batch) for name, step in steps.items()]
+
+
+def _median(step: Callable[[], object], between: Callable[[], None]) -> float:
+    """Return the median milliseconds of a call; `between` calls is not counted."""
+    took: list[float] = []
+    until = time.perf_counter() + _SECONDS
+    while len(took) < _LEAST_ROUNDS or time.perf_counter() < until:
+        begin = time.perf_counter()
+        step()
+        took.append(time.perf_counter() - begin)
+        between()
+    return float(np.median(took)) * 1000

@@ -1,0 +1,39 @@
+import argparse
+from importlib import import_module
+from importlib.util import find_spec
+
+from streamtag.cli.arguments import Commands, endpoint, endpoint_of, port
+from streamtag.errors import ConfigError, StreamtagError
+
+__all__ = ["add"]
+
+_PORT = 7860
+
+
+def add(commands: Commands) -> None:
+    """Add the command."""
+    parser = commands.add_parser(
+        "dashboard",
+        help="the web page",
+        description="Serve the web page of a running service (extra 'dashboard').",
+    )
+    parser.add_argument("--connect", metavar="E", type=endpoint, help="the service (default: [service] endpoint)")
+    parser.add_argument("--host", metavar="H", default="127.0.0.1", help="listen here (default: 127.0.0.1)")
+    parser.add_argument("--port", metavar="P", type=port, default=_PORT, help=f"default: {_PORT}")
+    parser.add_argument("--auth", metavar="USER:FILE", help="ask for this user and the password in that file")
+    parser.add_argument("--allow-write", action="store_true", help="let the page change things")
+    parser.set_defaults(command=_run)
+
+
+def _run(options: argparse.Namespace) -> None:
+    if find_spec("gradio") is None:
+        raise StreamtagError("the web page needs the extra 'dashboard': pip install 'streamtag[dashboard]'")
+    if options.auth and not all(options.auth.partition(":")):
+        raise ConfigError("--auth: write USER:FILE, the file holding the password")
+    import_module("streamtag.dashboard").launch(
+        connect=endpoint_of(options, options.connect),
+        host=options.host,
+        port=options.port,
+        auth=options.auth,
+        allow_write=options.allow_write,
+    )
