@@ -167,6 +167,10 @@ def _read_error(error: Exception) -> ReadError:
             return ReadError("the server refuses user or password")
         case av.error.HTTPNotFoundError():
             return ReadError("the server knows no such stream (404)")
+        case av.error.HTTPServerError():
+            return ReadError("the server reports a fault of its own")
+        case av.error.HTTPClientError():
+            return ReadError("the server refuses the request")
         case av.error.EOFError():
             return ReadError("the stream ended")
         case OSError(errno=errno.EIO):

@@ -46,8 +46,14 @@ def _options(scheme: str, patience: Patience) -> dict[str, str]:
             return {"protocol_whitelist": "file,udp,rtp"}
         case "udp":
             return {"timeout": limit}
-    # `reconnect` resumes a recording where it broke, if its server knows byte ranges; it leaves live streams alone.
-    return {"timeout": limit, "rw_timeout": limit, "live_start_index": "-1", "reconnect": "1"}
+    return {
+        "timeout": limit,
+        "rw_timeout": limit,
+        "live_start_index": "-1",
+        # Resumes a recording where it broke, if its server knows byte ranges; leaves live streams alone.
+        "reconnect": "1",
+        "analyzeduration": "1000000",
+    }
 
 
 def _listen(url: str, options: dict[str, str], patience: Patience, feed: Feed) -> None:

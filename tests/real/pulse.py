@@ -62,6 +62,10 @@ class Pulse:
         for module in self._modules.pop(name):
             self._pactl("unload-module", module)
 
+    def suspend(self, name: str, suspended: bool) -> None:
+        """Let a microphone give nothing, and no sign of it."""
+        self._pactl("suspend-source", name, str(int(suspended)))
+
     @contextmanager
     def playing(self, name: str, frequency: int = 440) -> Iterator[None]:
         """Play a tone into a microphone."""

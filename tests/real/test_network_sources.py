@@ -1,0 +1,76 @@
+"""Real servers: sound comes, the server dies, it returns, sound comes again."""
+
+import time
+
+import pytest
+
+from tests.real.conftest import Station
+from tests.real.listening import Listener, tone_share
+
+
+@pytest.fixture(params=["rtsp", "rtsp_telephone", "icecast", "hls", "rtp", "udp"])
+def station(request: pytest.FixtureRequest) -> Station:
+    kind: Station = request.getfixturevalue(request.param)
+    return kind
+
+
+def test_a_stream_whose_server_dies_comes_back_by_itself(station: Station) -> None:
+    with Listener(station.uri) as listener:
+        told = listener.wait_state("live")
+        listener.wait_audio(1.0)
+        assert tone_share(listener.blocks[-1]) > 0.9
+
+        station.program.kill()
+        told = listener.wait_state("reconnecting", "stalled", after=told)
+        heard = len(listener.blocks)
+        assert listener.jumps() == []
+
+        station.program.start()
+        told = listener.wait_state("live", after=told)
+        listener.wait_audio(1.0)
+        assert tone_share(listener.blocks[-1]) > 0.9
+        assert [number for number, _ in listener.jumps()] == [heard]
+        assert listener.states[told - 1][1].startswith("back after")
+
+        # The stream's time is the clock's: the outage is in it, and no old audio is.
+        first, last = listener.blocks[0], listener.blocks[-1]
+        stream_seconds = last.start / last.rate - first.start / first.rate
+        assert stream_seconds == pytest.approx(last.time - first.time, abs=1.6)
+        assert time.time() - last.time < 3.0
+
+
+def test_closing_ends_a_live_stream_at_once(station: Station) -> None:
+    with Listener(station.uri) as listener:
+        listener.wait_audio(0.2)
+        listener.source.close()
+        listener.wait_end(0.5)
+        assert listener.error is None
+
+
+def test_a_frozen_server_is_stalled_and_goes_on_when_it_thaws(rtsp: Station) -> None:
+    with Listener(rtsp.uri) as listener:
+        told = listener.wait_state("live")
+        listener.wait_audio(0.5)
+        rtsp.program.freeze()
+        told = listener.wait_state("stalled", after=told)
+        rtsp.program.thaw()
+        listener.wait_state("live", after=told)
+        listener.wait_audio(0.5)
+        assert all("secret" not in reason for _, reason in listener.states)
+        assert "secret" not in listener.source.name
+
+
+def test_the_old_audio_of_an_icecast_burst_is_dropped(icecast: Station) -> None:
+    with Listener(icecast.uri) as first:
+        first.wait_audio(6.0)  # so that the server has a store
+        with Listener(icecast.uri) as second:
+            began = time.monotonic()
+            second.wait_audio(1.0)
+            assert second.heard_seconds() < time.monotonic() - began + 1.5
+
+
+def test_a_playlist_whose_encoder_is_gone_is_not_live(hls: Station) -> None:
+    hls.program.kill()
+    with Listener(hls.uri) as listener:
+        listener.wait_state("stalled", "reconnecting")
+        assert listener.blocks == []

@@ -1,0 +1,193 @@
+"""Servers that refuse, hang, break off, lie or talk nonsense: the reason is plain, and the source comes back."""
+
+import socket
+import struct
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.real.listening import Listener, tone_share
+from tests.real.servers import TcpServer, free_port
+from tests.sounds import noise, tone, write
+
+RATE = 48000
+OK = b"HTTP/1.0 200 OK\r\nContent-Type: audio/wav\r\n\r\n"
+Treatment = Callable[[socket.socket, int], None]
+
+
+def wav_header(data_bytes: int = 0xFFFFFFFF) -> bytes:
+    form = struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, 1, RATE, 2 * RATE, 2, 16)
+    return b"RIFF\xff\xff\xff\xffWAVE" + form + b"data" + struct.pack("<I", data_bytes)
+
+
+def request_of(connection: socket.socket) -> bytes:
+    data = b""
+    while b"\r\n\r\n" not in data and (more := connection.recv(4096)):
+        data += more
+    return data
+
+
+def play(connection: socket.socket, seconds: float) -> None:
+    """Send the tone of the last seconds, as radio servers do, and then more at the pace of the clock."""
+    pcm = (tone(1.0, rate=RATE) * 32767).astype("<i2").tobytes()
+    connection.sendall(5 * pcm)
+    step = len(pcm) // 20
+    for i in range(round(seconds * 20)):
+        connection.sendall(pcm[i % 20 * step :][:step])
+        time.sleep(0.05)
+
+
+def well(connection: socket.socket, number: int) -> None:
+    request_of(connection)
+    connection.sendall(OK + wav_header())
+    play(connection, 60)
+
+
+def hung(connection: socket.socket, number: int) -> None:
+    connection.recv(1)
+    threading.Event().wait(20)
+
+
+def half_open(connection: socket.socket, number: int) -> None:
+    request_of(connection)
+    connection.sendall(OK + wav_header())
+    play(connection, 0.8)
+    threading.Event().wait(20)
+
+
+def reset(connection: socket.socket, number: int) -> None:
+    request_of(connection)
+    connection.sendall(OK + wav_header())
+    play(connection, 0.8)
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+def ends(connection: socket.socket, number: int) -> None:
+    request_of(connection)
+    connection.sendall(OK + wav_header())
+    play(connection, 0.8)
+
+
+def garbage(connection: socket.socket, number: int) -> None:
+    request_of(connection)
+    connection.sendall(OK)
+    while True:
+        connection.sendall(np.random.default_rng(0).bytes(50000))
+
+
+def answer(status: str) -> Treatment:
+    def treat(connection: socket.socket, number: int) -> None:
+        request_of(connection)
+        connection.sendall(f"HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode())
+
+    return treat
+
+
+def then_well(first: Treatment) -> Treatment:
+    return lambda connection, number: (well if number else first)(connection, number)
+
+
+@pytest.mark.parametrize(
+    ("treatment", "state", "reason"),
+    [
+        (hung, "stalled", "no a"),
+        (half_open, "stalled", "no audio for 1.5 s"),
+        (reset, "reconnecting", "connection reset"),
+        (ends, "reconnecting", "the connection broke off"),
+        (garbage, "reconnecting", "not audio"),
+        (answer("404 Not Found"), "reconnecting", "404"),
+        (answer("401 Unauthorized"), "reconnecting", "refuses"),
+        (answer("503 Busy"), "reconnecting", "server"),
+    ],
+    ids=["hung", "half-open", "reset", "ends", "garbage", "404", "401", "503"],
+)
+def test_a_rude_http_server_is_told_plainly_and_tried_again(treatment: Treatment, state: str, reason: str) -> None:
+    with (
+        TcpServer(then_well(treatment)) as server,
+        Listener(f"http://user:secret@127.0.0.1:{server.port}/x?token=abcdef") as listener,
+    ):
+        failed = listener.wait_state(state)
+        assert reason in listener.states[failed - 1][1]
+        listener.wait_state("live", after=failed)
+        listener.wait_audio(0.3)
+        assert tone_share(listener.blocks[-1]) > 0.9
+        shown = repr(listener.states) + listener.source.name
+        assert "secret" not in shown
+        assert "abcdef" not in shown
+
+
+def test_a_hung_rtsp_server_is_tried_again() -> None:
+    with TcpServer(hung) as server, Listener(f"rtsp://user:secret@127.0.0.1:{server.port}/x") as listener:
+        listener.wait_state("stalled", "reconnecting")
+        deadline = time.monotonic() + 10
+        while server.connections < 2:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        assert "secret" not in repr(listener.states)
+
+
+@pytest.mark.parametrize("scheme", ["http", "rtsp"])
+def test_a_refused_connection_is_told_plainly(scheme: str) -> None:
+    with Listener(f"{scheme}://user:secret@127.0.0.1:{free_port()}/x") as listener:
+        listener.wait_state("reconnecting")
+        assert listener.states == [("reconnecting", "connection refused")]
+
+
+def test_a_host_that_does_not_exist_is_tried_again() -> None:
+    with Listener("http://no-such-host.invalid/x") as listener:
+        listener.wait_state("reconnecting")
+        assert listener.blocks == []
+
+
+@pytest.mark.parametrize("scheme", ["http", "rtsp"])
+def test_closing_does_not_wait_for_a_hung_server(scheme: str) -> None:
+    with TcpServer(hung) as server, Listener(f"{scheme}://127.0.0.1:{server.port}/x") as listener:
+        while not server.connections:
+            time.sleep(0.01)
+        listener.source.close()
+        listener.wait_end(0.5)
+
+
+def serve_file(data: bytes, cut_first_at: int | None = None) -> Treatment:
+    """A file server that knows byte ranges; the first answer may break off."""
+
+    def treat(connection: socket.socket, number: int) -> None:
+        request = request_of(connection)
+        begin = int(request.split(b"bytes=")[1].split(b"-")[0]) if b"bytes=" in request else 0
+        head = f"HTTP/1.1 206 Partial\r\nContent-Range: bytes {begin}-{len(data) - 1}/{len(data)}\r\n"
+        head += f"Accept-Ranges: bytes\r\nContent-Length: {len(data) - begin}\r\nConnection: close\r\n\r\n"
+        end = cut_first_at if number == 0 and cut_first_at else len(data)
+        connection.sendall(head.encode() + data[begin:end])
+
+    return treat
+
+
+@pytest.mark.parametrize("cut", [None, 300_000], ids=["whole", "broken off once"])
+def test_a_recording_on_a_web_server_is_read_once_and_whole(tmp_path: Path, cut: int | None) -> None:
+    sound = noise(40.0)
+    data = write(tmp_path / "a.wav", sound, subtype="PCM_16").read_bytes()
+    with (
+        TcpServer(serve_file(data, cut)) as server,
+        Listener(f"http://127.0.0.1:{server.port}/a.wav") as listener,
+    ):
+        listener.wait_end()
+        assert listener.error is None
+        heard = np.concatenate([block.samples for block in listener.blocks])[:, 0]
+        np.testing.assert_array_equal(heard, np.frombuffer(data[44:], "<i2"))
+        assert listener.jumps() == []
+        assert listener.states == [("live", "")]
+
+
+def test_an_rtp_description_without_a_sender_is_stalled(tmp_path: Path) -> None:
+    description = tmp_path / "a.sdp"
+    description.write_text(
+        "v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=x\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n"
+        f"m=audio {free_port(socket.SOCK_DGRAM)} RTP/AVP 0\r\n"
+    )
+    with Listener(f"sdp:{description}") as listener:
+        listener.wait_state("stalled")
+        assert listener.blocks == []
