@@ -1,9 +1,7 @@
 import argparse
-from importlib import import_module
-from importlib.util import find_spec
 
-from streamtag.cli.arguments import Commands, endpoint, endpoint_of, port
-from streamtag.errors import ConfigError, StreamtagError
+from streamtag.cli.arguments import Commands, endpoint, port, read_config
+from streamtag.errors import ConfigError
 
 __all__ = ["add"]
 
@@ -26,14 +24,16 @@ def add(commands: Commands) -> None:
 
 
 def _run(options: argparse.Namespace) -> None:
-    if find_spec("gradio") is None:
-        raise StreamtagError("the web page needs the extra 'dashboard': pip install 'streamtag[dashboard]'")
+    from streamtag.dashboard import launch
+
     if options.auth and not all(options.auth.partition(":")):
         raise ConfigError("--auth: write USER:FILE, the file holding the password")
-    import_module("streamtag.dashboard").launch(
-        connect=endpoint_of(options, options.connect),
+    config = read_config(options)
+    launch(
+        connect=options.connect or config.service.endpoint,
         host=options.host,
         port=options.port,
         auth=options.auth,
         allow_write=options.allow_write,
+        config=config,
     )

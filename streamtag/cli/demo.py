@@ -43,7 +43,9 @@ def _run(options: argparse.Namespace) -> None:
 
     config = demo_config(read_config(options), options.endpoint)
     with ExitStack() as stack:
-        page = None if options.no_dashboard else stack.enter_context(Page(config.service.endpoint, options.port))
+        page = None
+        if not options.no_dashboard:
+            page = stack.enter_context(Page(config.service.endpoint, options.port, options.config))
         tag_live(
             config, title="the packaged recording, in a loop", seconds=options.seconds, page=lambda: str(page or "")
         )

@@ -20,6 +20,7 @@ __all__ = ["on_terminal", "tag_live"]
 
 _LOOK_SECONDS = 0.08
 _REST_SECONDS = 0.2
+_FEW = 8
 
 
 class _Display(Protocol):
@@ -47,13 +48,18 @@ def tag_live(config: "Config", *, title: str, seconds: float | None, page: Calla
     """
     from streamtag.engine import Service
     from streamtag.wire import Subscriber
+    from streamtag.wire.messages import KINDS, ON_REQUEST
 
     stop = Stop(seconds)
     stream = config.streams[0].id
     service = Service(config)
     service.start()
     try:
-        with Subscriber(service.endpoint) as subscriber, _display(service, stream, title, page) as display:
+        kinds = (*KINDS, *ON_REQUEST) if on_terminal() else KINDS
+        with (
+            Subscriber(service.endpoint, [stream], kinds) as subscriber,
+            _display(service, stream, title, page) as display,
+        ):
             while not stop:
                 message = subscriber.receive(_LOOK_SECONDS)
                 if message is not None:
@@ -120,7 +126,8 @@ def _screen(service: "Service", stream: str, title: str, page: Callable[[], str]
 
     with _stderr_held_back(), Live(console=console, screen=True, auto_refresh=False) as live:
         yield Screen()
-    heard = f"; heard: {', '.join(state.heard)}" if state.heard else ""
+    some = ", ".join(list(state.heard)[:_FEW]) + (", …" if len(state.heard) > _FEW else "")
+    heard = f"; heard: {some}" if some else ""
     note(f"{state.patches} patches scored{heard}")
 
 

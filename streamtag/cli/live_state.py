@@ -20,6 +20,7 @@ _LEAVE = 0.05
 _FADE_SECONDS = 2.5
 _BETTER = 0.2  # so much more than the weakest row a label must score to take its place
 _EASE_SECONDS = 0.12
+_PEAK_SECONDS = 1.5  # a peak stays in view for so long unless a higher one comes
 _EVENTS = 50
 
 
@@ -132,6 +133,7 @@ class LiveState:
         self._eased = clock()
         self._end = 0.0
         self._end_at = clock()
+        self._peak_at = clock()
         self._order: deque[int] = deque()
 
     def take(self, message: "Message") -> None:
@@ -145,6 +147,8 @@ class LiveState:
         match header["kind"]:
             case "scores":
                 self._scores(message)
+            case "levels":
+                self._levels(header["rms_dbfs"], header["peak_dbfs"])
             case "event":
                 self._event(header)
             case "status":
@@ -174,10 +178,15 @@ class LiveState:
     def _scores(self, message: "Message") -> None:
         header = message.header
         self.patches += 1
-        self.rms_dbfs, self.peak_dbfs = header["rms_dbfs"], header["peak_dbfs"]
         self.rolling = header["rolling"]
         self._end, self._end_at = header["end"], self._clock()
         self.board.take(message.patch, message.rolling, self._end_at)
+
+    def _levels(self, rms_dbfs: float, peak_dbfs: float) -> None:
+        now = self._clock()
+        self.rms_dbfs = rms_dbfs
+        if peak_dbfs >= self.peak_dbfs or now - self._peak_at >= _PEAK_SECONDS:
+            self.peak_dbfs, self._peak_at = peak_dbfs, now
 
     def _event(self, header: dict[str, Any]) -> None:
         event = ShownEvent(header["label"], header["index"], header["onset"], header["offset"], header["peak"])

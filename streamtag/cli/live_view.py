@@ -14,7 +14,7 @@ __all__ = ["Caption", "draw", "label_rows"]
 
 _MINUS = "\N{MINUS SIGN}"
 _MEAN = "│"
-_EIGHTHS = " ▏▎▍▌▋▊▉"
+_EIGHTHS = " ▏▎▍▌▋▊▉█"
 _ACCENT = "#4fd6be"
 _CALM = "#4a78b0"
 _TRACK = "#2b3038"
@@ -188,9 +188,7 @@ def _cells(dbfs: float, size: int) -> float:
 
 def _block(part: float) -> str:
     """Return a cell that is filled from the left by `part` of its width."""
-    if part >= 1:
-        return "█"
-    return _EIGHTHS[max(0, int(part * len(_EIGHTHS)))]
+    return _EIGHTHS[min(8, max(0, round(part * 8)))]
 
 
 def _dbfs(value: float) -> str:

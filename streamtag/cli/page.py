@@ -30,14 +30,20 @@ def is_free(port: int) -> bool:
 class Page:
     """Starts `streamtag dashboard` for an endpoint, and ends it; without the extra it only says so."""
 
-    def __init__(self, endpoint: str, port: int) -> None:
+    def __init__(self, endpoint: str, port: int, config: str | None = None) -> None:
         """Prepare the page.
+
+        Args:
+            endpoint: the service to show.
+            port: where to serve the page.
+            config: the file with the service's settings, if there is one.
 
         Raises:
             StreamtagError: the port is in use.
         """
         self._endpoint = endpoint
         self._port = port
+        self._config = config
         self._installed = find_spec("gradio") is not None
         self._process: subprocess.Popen[bytes] | None = None
         if self._installed and not is_free(port):
@@ -48,8 +54,9 @@ class Page:
 
     def __enter__(self) -> Self:
         if self._installed:
-            command = [sys.executable, "-m", "streamtag", "dashboard", "--connect", self._endpoint]
-            command += ["--host", HOST, "--port", str(self._port)]
+            command = [sys.executable, "-m", "streamtag"]
+            command += ["--config", self._config] if self._config else []
+            command += ["dashboard", "--connect", self._endpoint, "--host", HOST, "--port", str(self._port)]
             self._errors = tempfile.TemporaryFile()
             self._process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=self._errors

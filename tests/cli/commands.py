@@ -1,0 +1,100 @@
+"""The program as a person runs it: in a process of its own."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from queue import Empty, Queue
+from typing import Any
+
+LIMIT_SECONDS = 40
+
+
+def run(
+    *arguments: object, environment: dict[str, str] | None = None, folder: Path | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end."""
+    return subprocess.run(
+        _command(arguments),
+        capture_output=True,
+        text=True,
+        timeout=LIMIT_SECONDS,
+        env={**os.environ, **(environment or {})},
+        cwd=folder,
+    )
+
+
+def error_of(*arguments: object, status: int, environment: dict[str, str] | None = None) -> str:
+    """Run a command that must fail with this status and one line on standard error, and return the line."""
+    done = run(*arguments, environment=environment)
+    assert done.returncode == status, done.stderr
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("streamtag: ")
+    return line.removeprefix("streamtag: ")
+
+
+class Running:
+    """A command that goes on until it is told to end."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self.process = process
+        self.output: Queue[str] = Queue()
+        self.errors: Queue[str] = Queue()
+        for stream, lines in ((process.stdout, self.output), (process.stderr, self.errors)):
+            assert stream is not None
+            threading.Thread(target=_pass_on, args=(stream, lines), daemon=True).start()
+
+    def wait_message(self, **wanted: object) -> dict[str, Any]:
+        """Read JSON lines until one has these fields."""
+        while True:
+            message: dict[str, Any] = json.loads(self._next(self.output))
+            if wanted.items() <= message.items():
+                return message
+
+    def wait_error(self, part: str) -> str:
+        """Read standard error until a line has this part."""
+        while part not in (line := self._next(self.errors)):
+            pass
+        return line
+
+    def end(self, number: signal.Signals = signal.SIGTERM) -> int:
+        """Send a signal and return the exit status."""
+        self.process.send_signal(number)
+        return self.process.wait(LIMIT_SECONDS)
+
+    def _next(self, lines: Queue[str]) -> str:
+        try:
+            return lines.get(timeout=LIMIT_SECONDS)
+        except Empty:
+            raise AssertionError(f"nothing more in {LIMIT_SECONDS} s; it said {list(self.errors.queue)}") from None
+
+
+@contextmanager
+def running(*arguments: object, environment: dict[str, str] | None = None) -> Iterator[Running]:
+    """Start a command, and end it with the block if it still runs."""
+    process = subprocess.Popen(
+        _command(arguments),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, **(environment or {})},
+    )
+    with process:
+        try:
+            yield Running(process)
+        finally:
+            process.kill()
+
+
+def _command(arguments: tuple[object, ...]) -> list[str]:
+    return [sys.executable, "-m", "streamtag", *map(str, arguments)]
+
+
+def _pass_on(stream: Any, lines: Queue[str]) -> None:
+    for line in stream:
+        lines.put(line.rstrip("\n"))

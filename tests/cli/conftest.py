@@ -1,0 +1,48 @@
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.bundles import make_bundle
+from tests.sounds import noise, tone, write
+
+
+@pytest.fixture(scope="session")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_bundle(tmp_path_factory.mktemp("bundles") / "tiny")
+
+
+@pytest.fixture
+def recordings(tmp_path: Path) -> Path:
+    """A folder with recordings, some in a folder of their own, and with what is none."""
+    folder = tmp_path / "recordings"
+    (folder / "deeper").mkdir(parents=True)
+    beeps = np.concatenate([noise(1.92) * 0.001, tone(1.92, 1000), noise(1.92) * 0.001])
+    write(folder / "beeps.wav", beeps)
+    write(folder / "beeps.flac", beeps)
+    write(folder / "deeper" / "short.wav", tone(0.3))
+    (folder / "notes.txt").write_text("no recording")
+    return folder
+
+
+@pytest.fixture
+def free_port() -> Callable[[], int]:
+    def find() -> int:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            return int(probe.getsockname()[1])
+
+    return find
+
+
+@pytest.fixture
+def config(bundle: Path, tmp_path: Path, free_port: Callable[[], int]) -> Path:
+    """A configuration with the tiny bundle and ports of its own."""
+    path = tmp_path / "streamtag.toml"
+    path.write_text(
+        f'[service]\nendpoint = "tcp://127.0.0.1:{free_port()}"\ninput = "tcp://127.0.0.1:{free_port()}"\n'
+        f'[model]\nbundle = "{bundle}"\n'
+    )
+    return path

@@ -1,0 +1,113 @@
+import json
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+from streamtag.cli.app import build_parser
+from tests.cli.commands import error_of, run
+
+
+def test_asking_for_help_loads_nothing_heavy() -> None:
+    code = (
+        "import sys; from streamtag.cli import main\n"
+        "try: main(['--help'])\n"
+        "except SystemExit: pass\n"
+        "heavy = {'numpy', 'scipy', 'zmq', 'msgspec', 'rich', 'av', 'onnxruntime', 'sounddevice', 'gradio', 'torch'}\n"
+        "sys.exit(f'loaded: {heavy & sys.modules.keys()}' if heavy & sys.modules.keys() else 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "COMMAND" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["demo", "listen", "run", "tag", "subscribe", "dashboard", "devices", "models", "doctor", "bench"],
+)
+def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        build_parser().parse_args([command, "--help"])
+    assert ended.value.code == 0
+    assert command in capsys.readouterr().out
+
+
+def test_the_version_is_the_packages() -> None:
+    assert run("--version").stdout == f"streamtag {version('streamtag')}\n"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["dance"],
+        ["tag"],
+        ["tag", "x.wav", "--format", "xml"],
+        ["tag", "x.wav", "--top", "0"],
+        ["tag", "x.wav", "--jobs", "many"],
+        ["demo", "--seconds", "-1"],
+        ["demo", "--seconds", "nan"],
+        ["demo", "--port", "70000"],
+        ["demo", "--endpoint", "127.0.0.1:5556"],
+        ["subscribe", "nowhere"],
+        ["subscribe", "--stream", "a b"],
+        ["subscribe", "--kind", "noise"],
+        ["subscribe", "--count", "0"],
+        ["models"],
+    ],
+)
+def test_wrong_usage_has_exit_status_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        build_parser().parse_args(arguments)
+    assert ended.value.code == 2
+    assert "error:" in capsys.readouterr().err
+
+
+def test_a_wrong_configuration_has_exit_status_2_and_one_line(tmp_path: Path) -> None:
+    config = tmp_path / "typo.toml"
+    config.write_text('[service]\nendpiont = "tcp://127.0.0.1:5556"\n')
+    for arguments in (["run", config], ["--config", config, "models", "info"], ["--config", config, "tag", "x.wav"]):
+        assert "line 2: [service] endpiont: unknown key" in error_of(*arguments, status=2)
+    assert "cannot be read" in error_of("run", tmp_path / "none.toml", status=2)
+
+
+def test_a_password_in_a_wrong_configuration_is_not_shown(tmp_path: Path) -> None:
+    config = tmp_path / "camera.toml"
+    config.write_text('[[stream]]\nid = "a b"\nsource = "rtsp://user:hunter2@camera/audio"\n')
+    assert "hunter2" not in error_of("run", config, status=2)
+
+
+def test_a_damaged_bundle_has_exit_status_1_and_one_line(bundle: Path, tmp_path: Path) -> None:
+    damaged = tmp_path / "damaged"
+    damaged.mkdir()
+    for file in bundle.iterdir():
+        (damaged / file.name).write_bytes(file.read_bytes())
+    with (damaged / "model.onnx").open("ab") as model:
+        model.write(b"more")
+    assert "model.onnx is damaged" in error_of("tag", "--bundle", damaged, "x.wav", status=1)
+    assert "no such bundle" in error_of("models", "info", "nothing", status=1)
+
+
+def test_a_reader_that_has_enough_is_no_error(bundle: Path, recordings: Path) -> None:
+    files = [recordings / "beeps.wav"] * 4
+    command = [sys.executable, "-m", "streamtag", "tag", "--bundle", bundle, "--format", "json", *files]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        assert process.wait() == 0
+
+
+def test_models_info_gives_the_manifest(bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    manifest = json.loads((bundle / "manifest.json").read_text())
+    assert json.loads(run("models", "info", bundle, "--json").stdout) == manifest
+    assert "labels   8: Rumble, Low hum" in run("models", "info", bundle).stdout
+
+
+def test_models_list_names_the_packaged_bundles() -> None:
+    listed = json.loads(run("models", "list", "--json").stdout)
+    names = [line.split()[0] for line in run("models", "list").stdout.splitlines()[1:]]
+    assert [bundle["name"] for bundle in listed] == names

@@ -1,0 +1,146 @@
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from streamtag.tagger import Tagger
+from tests.bundles import LABELS
+from tests.cli.commands import error_of, run
+
+
+def test_jsonl_gives_one_object_a_file_in_the_order_given(bundle: Path, recordings: Path) -> None:
+    files = [recordings / "deeper" / "short.wav", recordings / "beeps.wav", recordings / "beeps.flac"]
+    done = run("tag", "--bundle", bundle, "--format", "jsonl", "--jobs", "3", "--top", "2", *files)
+    assert done.returncode == 0, done.stderr
+    objects = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [each["file"] for each in objects] == [str(file) for file in files]
+    expected = Tagger(bundle).tag(files[1])
+    assert objects[1] == {
+        "file": str(files[1]),
+        "seconds": 5.76,
+        "patches": 6,
+        "top": [{"label": label, "score": pytest.approx(score)} for label, score in expected.top(2)],
+        "events": [
+            {"label": event.label, "onset": event.onset, "offset": event.offset, "peak": pytest.approx(event.peak)}
+            for event in expected.events
+        ],
+    }
+    assert expected.events
+
+
+def test_json_adds_labels_and_the_scores_of_each_patch(bundle: Path, recordings: Path) -> None:
+    done = run("tag", "--bundle", bundle, "--format", "json", recordings / "beeps.wav")
+    tagged = json.loads(done.stdout)
+    assert list(tagged) == ["file", "seconds", "patches", "top", "events", "labels", "scores"]
+    assert tagged["labels"] == LABELS
+    expected = Tagger(bundle).tag(recordings / "beeps.wav")
+    assert np.array_equal(np.array(tagged["scores"], np.float32), expected.patches)
+
+
+def test_a_file_that_fails_stands_in_its_place_and_the_others_go_on(bundle: Path, tmp_path: Path) -> None:
+    from tests.sounds import tone, write
+
+    bad = {
+        "missing.wav": "there is no such file",
+        "empty.wav": "the file is empty",
+        "text.wav": "it is not audio that FFmpeg can read",
+        "header.wav": "holds no audio",
+    }
+    good = write(tmp_path / "good.wav", tone(1.0))
+    write(tmp_path / "header.wav", tone(0.0))
+    (tmp_path / "empty.wav").touch()
+    (tmp_path / "text.wav").write_text("no sound in here, only words " * 50)
+    files = [tmp_path / name for name in bad]
+    done = run("tag", "--bundle", bundle, "--format", "jsonl", *files, good)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    *failed, tagged = [json.loads(line) for line in done.stdout.splitlines()]
+    for each, (name, reason) in zip(failed, bad.items(), strict=True):
+        assert each.keys() == {"file", "error"}
+        assert each["file"] == str(tmp_path / name)
+        assert reason in each["error"]
+    assert tagged["patches"] == 1
+
+
+def test_a_format_that_cannot_tell_of_failures_tells_on_standard_error(bundle: Path, recordings: Path) -> None:
+    done = run("tag", "--bundle", bundle, "--format", "csv", "missing.wav", recordings / "beeps.wav")
+    assert done.returncode == 1
+    assert done.stderr == "streamtag: missing.wav: there is no such file\n"
+    title, *rows = done.stdout.splitlines()
+    assert title == "file,onset,offset,label,peak"
+    assert rows
+    assert all(row.startswith(str(recordings / "beeps.wav")) for row in rows)
+
+
+def test_samples_that_are_not_finite_are_told_and_tagged(bundle: Path, tmp_path: Path) -> None:
+    from tests.sounds import tone, write
+
+    sound = tone(1.0)
+    sound[100:200] = np.nan
+    sound[300] = np.inf
+    write(tmp_path / "nan.wav", sound, subtype="FLOAT")
+    done = run("tag", "--bundle", bundle, "--format", "json", tmp_path / "nan.wav")
+    assert done.returncode == 0
+    assert "not finite" in done.stderr
+    assert np.isfinite(json.loads(done.stdout)["scores"]).all()
+
+
+@pytest.mark.parametrize(("rate", "channels"), [(8000, 1), (192000, 2), (48000, 8)])
+def test_any_rate_and_number_of_channels_can_be_tagged(bundle: Path, tmp_path: Path, rate: int, channels: int) -> None:
+    from tests.sounds import tone, write
+
+    sound = np.repeat(tone(1.92, 1000, rate)[:, np.newaxis], channels, axis=1)
+    write(tmp_path / "sound.wav", sound, rate)
+    done = run("tag", "--bundle", bundle, "--format", "jsonl", tmp_path / "sound.wav")
+    assert json.loads(done.stdout)["patches"] == 2
+
+
+def test_each_recording_gets_a_file_of_its_own_below_the_output_folder(bundle: Path, recordings: Path) -> None:
+    output = recordings.parent / "results"
+    done = run("tag", "--bundle", bundle, "--format", "json", "--output", output, recordings)
+    assert done.returncode == 0
+    assert done.stdout == ""
+    written = sorted(str(path.relative_to(output)) for path in output.rglob("*") if path.is_file())
+    assert written == [
+        "recordings/beeps.flac.json",
+        "recordings/beeps.wav.json",
+        "recordings/deeper/short.wav.json",
+    ]
+    assert json.loads((output / "recordings" / "deeper" / "short.wav.json").read_text())["patches"] == 1
+
+
+def test_an_output_folder_that_cannot_be_written_is_one_line(bundle: Path, recordings: Path) -> None:
+    taken = recordings / "notes.txt"
+    line = error_of("tag", "--bundle", bundle, "--output", taken, recordings / "beeps.wav", status=1)
+    assert "cannot be written" in line
+
+
+def test_label_tracks_of_several_recordings_need_a_folder(bundle: Path, recordings: Path) -> None:
+    assert "--output DIR" in error_of("tag", "--bundle", bundle, "--format", "audacity", recordings, status=2)
+
+
+def test_thresholds_come_from_the_configuration(bundle: Path, recordings: Path, tmp_path: Path) -> None:
+    config = tmp_path / "strict.toml"
+    config.write_text("[events]\non = 1.0\noff = 1.0\n")
+    quiet = run("--config", config, "tag", "--bundle", bundle, "--format", "csv", recordings / "beeps.wav")
+    assert quiet.stdout.splitlines() == ["file,onset,offset,label,peak"]
+    config.write_text('[events.labels."Bark"]\non = 0.6\n')
+    line = error_of("--config", config, "tag", "--bundle", bundle, recordings / "beeps.wav", status=2)
+    assert "line 1" in line
+    assert "no such label" in line
+
+
+def test_a_name_that_is_no_text_is_tagged_too(bundle: Path, recordings: Path) -> None:
+    strange = os.fsdecode(os.fsencode(recordings) + b"/\xff\xfe.wav")
+    (recordings / "beeps.wav").rename(strange)
+    done = run("tag", "--bundle", bundle, "--format", "jsonl", strange)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["file"] == os.fsencode(strange).decode(errors="replace")
+
+
+def test_without_a_terminal_there_are_no_colours_and_no_bars(bundle: Path, recordings: Path) -> None:
+    done = run("tag", "--bundle", bundle, recordings, environment={"FORCE_COLOR": "1"})
+    assert "\x1b" not in done.stdout + done.stderr
+    assert "beeps.wav  (5.76 s, 6 patches)" in done.stdout
