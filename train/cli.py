@@ -1,6 +1,7 @@
 """The commands of `python -m train`; no logic of their own."""
 
 import argparse
+import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -37,6 +38,24 @@ def _export(arguments: argparse.Namespace) -> None:
     print(bundle.path)
 
 
+def _evaluate(arguments: argparse.Namespace) -> None:
+    from streamtag.bundle import Bundle
+    from train.evaluate import evaluate
+
+    settings = _settings(arguments)
+    bundle = Bundle.open(arguments.bundle) if arguments.bundle else None
+    report = arguments.report or settings.output / "evaluation"
+    result = evaluate(settings, bundle, report, yamnet=arguments.yamnet, pictures=not arguments.no_pictures)
+    print(json.dumps(result, indent=1) if arguments.json else report)
+
+
+def _networks(arguments: argparse.Namespace) -> None:
+    from train.networks.table import as_text, table
+
+    rows = table()
+    print(json.dumps(rows, indent=1) if arguments.json else as_text(rows))
+
+
 def _run_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("config", type=Path, help="the run's TOML file")
     parser.add_argument("--data", type=Path, metavar="FOLDER", help="instead of [data] root")
@@ -57,6 +76,19 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument("--version", default="1", help="the bundle's version")
     export.add_argument("--no-tensorrt", action="store_true", help="leave the graphs for TensorRT out")
     export.set_defaults(run=_export)
+    evaluate = commands.add_parser("evaluate", help="judge a bundle or a run on recordings that it never learnt from")
+    _run_options(evaluate)
+    evaluate.add_argument("--bundle", metavar="BUNDLE", help="name or path; without it the run's last weights")
+    evaluate.add_argument(
+        "--report", type=Path, metavar="FOLDER", help="where to write; OUTPUT/evaluation if not given"
+    )
+    evaluate.add_argument("--yamnet", action="store_true", help="compare with the teacher's own scores")
+    evaluate.add_argument("--no-pictures", action="store_true", help="write evaluation.json alone")
+    evaluate.add_argument("--json", action="store_true", help="print the figures")
+    evaluate.set_defaults(run=_evaluate)
+    networks = commands.add_parser("networks", help="weights and multiplies of the networks, beside the paper's")
+    networks.add_argument("--json", action="store_true", help="print JSON")
+    networks.set_defaults(run=_networks)
     return parser
 
 

@@ -188,4 +188,4 @@ def judge(network: nn.Module, tests: dict[str, ClipSet], journal: _Journal, step
     for name, clips in tests.items():
         metrics = clips.judge(lambda patches: score_patches(network, patches))
         say(f"  {name}: {metrics.items} clips, top-1 {metrics.top_1:.3f}, mAP {metrics.map:.3f}")
-        journal.write(step, {f"{name}/{key}": value for key, value in metrics.as_dict().items()})
+        journal.write(step, {f"{name}/{key}": value for key, value in metrics.as_dict().items() if value is not None})

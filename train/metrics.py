@@ -71,9 +71,9 @@ class Metrics:
     d_prime: float
     lwlrap: float
 
-    def as_dict(self) -> dict[str, float]:
-        """Return the metrics by name, rounded to four digits."""
-        return {name: round(value, 4) for name, value in asdict(self).items()}
+    def as_dict(self) -> dict[str, float | None]:
+        """Return the metrics by name, rounded to four digits; None for what is not a finite number."""
+        return {name: round(value, 4) if np.isfinite(value) else None for name, value in asdict(self).items()}
 
 
 def measure(scores: Scores, truth: Truth) -> Metrics:

@@ -6,10 +6,11 @@ from collections.abc import Callable
 
 import msgspec
 
+from streamtag.errors import ConfigError
 from train.data.bank import make_bank
 from train.data.cache import Cache
 from train.data.clips import load_all
-from train.data.make import fill
+from train.data.make import fill, shard_sizes
 from train.data.sets import Collection, collect
 from train.settings import Settings
 
@@ -42,12 +43,19 @@ def prepare(settings: Settings) -> tuple[Collection, Cache]:
         "teacher": settings.teacher.model.name if settings.teacher else None,
     }
     cache = Cache.open(settings.output / "cache", collection.labels.names, made_by)
+    if len(cache.numbers()) < len(shard_sizes(settings.render.windows)):
+        _fill(collection, cache, settings)
+    return collection, cache
+
+
+def _fill(collection: Collection, cache: Cache, settings: Settings) -> None:
     clips, sounds, skipped = load_all(collection.split.train)
     _, rooms, without = load_all(collection.rooms)
     for line in skipped + without:
         say(f"skipped: {line}")
     say(f"{len(clips)} clips to train on, {len(skipped) + len(without)} skipped, {len(collection.labels)} labels")
+    if not any(clip.labels for clip in clips):
+        raise ConfigError("no labelled clip is left to train on: see the lines above, and [data] free_only")
     bank = make_bank(clips, sounds, rooms, collection.labels, settings.render.label_power)
     model = settings.teacher.model if settings.teacher else None
     fill(cache, bank, settings.render, model, settings.processes, progress_line("windows"))
-    return collection, cache

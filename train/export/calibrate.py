@@ -57,7 +57,7 @@ def calibrate(logits: Logits, truth: Mask, counts: Mask) -> Calibration:
         return value
 
     optimiser.step(loss)
-    scale, bias = float(raw[0].exp()), float(raw[1])
+    scale, bias = float(raw[0].detach().exp()), float(raw[1].detach())
 
     def error(values: Logits) -> float:
         return calibration_error(1 / (1 + np.exp(-values)), truth, counts)

@@ -40,7 +40,7 @@ from train.prepare import say
 from train.settings import Settings
 
 ON, OFF = 0.5, 0.3
-_CALIBRATION_WINDOWS = 6000
+CALIBRATION_WINDOWS = 6000
 _QUANTISE_WINDOWS = 600
 
 
@@ -89,7 +89,9 @@ def _streams(
     return streams, absences
 
 
-def export(settings: Settings, target: Path, version: str, *, tensorrt: bool = True) -> Bundle:
+def export(
+    settings: Settings, target: Path, version: str, *, tensorrt: bool = True, windows: int = CALIBRATION_WINDOWS
+) -> Bundle:
     """Write a run's bundle to the folder `target`, next to whatever else is there, and return it.
 
     Raises:
@@ -98,7 +100,7 @@ def export(settings: Settings, target: Path, version: str, *, tensorrt: bool = T
     collection = collect(settings.data)
     labels = collection.labels
     network, step = load_network(settings, labels)
-    patches, truth, counts = made_windows(collection, settings, _CALIBRATION_WINDOWS)
+    patches, truth, counts = made_windows(collection, settings, windows)
     calibration = calibrate(logits_of(network, patches), truth, counts)
     say(f"calibration: x {calibration.scale:.3f} {calibration.bias:+.3f}, "
         f"error {calibration.error_before:.3f} -> {calibration.error_after:.3f}")  # fmt: skip
@@ -181,9 +183,9 @@ def _parity(
 
 def _judge(
     graph: Path, tests: dict[str, ClipSet], labels: LabelTable
-) -> tuple[dict[str, dict[str, float]], dict[str, Any]]:
+) -> tuple[dict[str, dict[str, Any]], dict[str, Any]]:
     """Return metrics by set of clips as the int8 graph has them, and the events' thresholds."""
-    metrics: dict[str, dict[str, float]] = {}
+    metrics: dict[str, dict[str, Any]] = {}
     thresholds: dict[str, Any] = {"on": ON, "off": OFF, "labels": {}}
     rate: list[tuple[list[NDArray[np.float32]], list[NDArray[np.bool_]]]] = []
     for name, clips in tests.items():

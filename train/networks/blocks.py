@@ -1,6 +1,6 @@
 """Pieces that several networks share."""
 
-from torch import nn
+from torch import Tensor, nn
 
 
 def conv(
@@ -17,3 +17,25 @@ def conv(
         nn.BatchNorm2d(outputs),
         nn.ReLU(inplace=True),
     )
+
+
+class Classifier(nn.Module):
+    """A body from patches [n, 1, 96, 64] to features [n, d], then an optional bottleneck, then one unit a label.
+
+    The embedding is what the last layer reads: the bottleneck's units where there is one (Hershey et al., section 4.3),
+    else the features.
+    """
+
+    def __init__(
+        self, body: nn.Module, features: int, labels: int, bottleneck: int = 0, *, dropout: float = 0.0
+    ) -> None:
+        super().__init__()
+        self.body = body
+        self.bottleneck = nn.Sequential(nn.Linear(features, bottleneck), nn.ReLU()) if bottleneck else nn.Identity()
+        self.dropout = nn.Dropout(dropout)
+        self.head = nn.Linear(bottleneck or features, labels)
+
+    def forward(self, patches: Tensor) -> tuple[Tensor, Tensor]:
+        """Return logits [n, labels] and embedding [n, d]."""
+        embedding = self.bottleneck(self.body(patches))
+        return self.head(self.dropout(embedding)), embedding

@@ -18,7 +18,7 @@ ReLU alone, since it folds into the convolution before it.
 
 from torch import Tensor, nn
 
-from train.networks.blocks import conv
+from train.networks.blocks import Classifier, conv
 
 EMBEDDING = 512
 
@@ -37,25 +37,17 @@ def _separable(inputs: int, outputs: int, stride: int = 1) -> tuple[nn.Module, n
     return conv(inputs, inputs, 3, stride, padding=1, groups=inputs), conv(inputs, outputs, 1)
 
 
-class TagNet(nn.Module):
-    """Patches float32 [n, 1, 96, 64] to logits [n, labels] and embedding [n, 512]."""
-
-    def __init__(self, labels: int) -> None:
-        super().__init__()
-        self.body = nn.Sequential(
-            conv(1, 32, 8, 4),
-            conv(32, 64, 3, 2, padding=1),
-            _Residual(conv(64, 64, 3, padding=1)),
-            conv(64, 256, 3, 2, padding=1),
-            *(_Residual(*_separable(256, 256)) for _ in range(4)),
-            *_separable(256, EMBEDDING, 2),
-            _Residual(*_separable(EMBEDDING, EMBEDDING)),
-        )
-        self.pool = nn.AdaptiveAvgPool2d(1)
-        self.dropout = nn.Dropout(0.1)
-        self.head = nn.Linear(EMBEDDING, labels)
-
-    def forward(self, patches: Tensor) -> tuple[Tensor, Tensor]:
-        """Return logits and embedding."""
-        embedding = self.pool(self.body(patches)).flatten(1)
-        return self.head(self.dropout(embedding)), embedding
+def tagnet(labels: int, bottleneck: int = 0) -> Classifier:
+    """Return TagNet; with 198 labels 0.99 M weights and 18.6 M multiplies."""
+    body = nn.Sequential(
+        conv(1, 32, 8, 4),
+        conv(32, 64, 3, 2, padding=1),
+        _Residual(conv(64, 64, 3, padding=1)),
+        conv(64, 256, 3, 2, padding=1),
+        *(_Residual(*_separable(256, 256)) for _ in range(4)),
+        *_separable(256, EMBEDDING, 2),
+        _Residual(*_separable(EMBEDDING, EMBEDDING)),
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+    )
+    return Classifier(body, EMBEDDING, labels, bottleneck, dropout=0.1)

@@ -1,0 +1,68 @@
+"""Small made recordings of four kinds of sound, and a run's settings over them."""
+
+import csv
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+import soundfile
+from numpy.typing import NDArray
+
+from train.data.render import RenderSettings
+from train.settings import DataSettings, FitSettings, Settings
+
+KINDS = ("Whistle", "Rain", "Tick", "Siren")
+CLIPS_A_KIND = 10
+
+
+def sound_of(kind: str, seed: int, seconds: float = 2.0) -> NDArray[np.float32]:
+    """A made sound that tells its kind: a tone, noise, clicks, a sweep."""
+    rng = np.random.default_rng(seed)
+    time = np.arange(int(16000 * seconds)) / 16000
+    if kind == "Whistle":
+        wave = np.sin(2 * np.pi * rng.uniform(1500, 2500) * time)
+    elif kind == "Rain":
+        wave = rng.standard_normal(len(time)) * 0.3
+    elif kind == "Tick":
+        wave = (np.sin(2 * np.pi * 2 * time) > 0.99) * rng.standard_normal(len(time))
+    else:
+        wave = np.sin(2 * np.pi * (600 * time + 80 * np.sin(2 * np.pi * rng.uniform(0.8, 1.2) * time)))
+    return (0.3 * wave).astype(np.float32)
+
+
+@pytest.fixture(scope="session")
+def recordings(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a set `made`: `made/made.csv` and the files that it names."""
+    root = tmp_path_factory.mktemp("recordings")
+    folder = root / "made"
+    (folder / "sounds").mkdir(parents=True)
+    with (folder / "made.csv").open("w", newline="") as file:
+        table = csv.writer(file)
+        table.writerow(["file", "label", "source", "fold", "licence", "credit"])
+        for kind in KINDS:
+            for number in range(CLIPS_A_KIND):
+                name = f"sounds/{kind.lower()}-{number}.wav"
+                soundfile.write(folder / name, sound_of(kind, number), 16000)
+                fold = 1 if number < 2 else 2 if number < 6 else 0
+                table.writerow([name, kind, f"{kind} {number}", fold, "CC0", "made"])
+    return root
+
+
+@pytest.fixture
+def settings(recordings: Path, tmp_path: Path) -> Callable[..., Settings]:
+    """Return a tiny run's settings; keywords replace [fit] keys."""
+
+    def make(**fit: object) -> Settings:
+        tiny = FitSettings(steps=12, batch=16, warmup_steps=2, threads=1, checkpoint_every=4, report_every=4)
+        return Settings(
+            name="tiny",
+            data=DataSettings(root=recordings, sets=("made",), test_fold=1, calibration_share=0.15),
+            output=tmp_path / "run",
+            render=RenderSettings(windows=64, seed=3),
+            fit=msgspec.structs.replace(tiny, **fit),
+            processes=1,
+        )
+
+    return make

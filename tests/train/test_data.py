@@ -1,0 +1,117 @@
+import csv
+import tarfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from streamtag.errors import ConfigError, InputError
+from tests.train.conftest import KINDS, sound_of
+from train.data.clips import Clip, load, load_all
+from train.data.esc50 import read_esc50
+from train.data.manifest import read_manifest
+from train.data.sets import collect
+from train.data.split import is_free, split
+from train.settings import DataSettings
+
+
+def _clip(path: Path, **more: object) -> Clip:
+    return Clip(name=path.name, path=path, member="", labels=("Rain",), source=path.name, dataset="made", **more)
+
+
+def test_a_clip_is_read_as_mono_at_16_khz(tmp_path: Path) -> None:
+    path = tmp_path / "stereo.wav"
+    soundfile.write(path, np.stack([sound_of("Whistle", 0), np.zeros(32000)], axis=1), 32000)
+    assert load(_clip(path)).shape == (16000,)
+
+
+def test_corrupt_empty_and_silent_clips_are_named_and_left_out(tmp_path: Path) -> None:
+    corrupt, empty, silent, good = (tmp_path / f"{name}.wav" for name in ("corrupt", "empty", "silent", "good"))
+    corrupt.write_bytes(b"not audio at all")
+    soundfile.write(empty, np.zeros(0), 16000)
+    soundfile.write(silent, np.zeros(1000), 16000)
+    soundfile.write(good, sound_of("Rain", 1), 16000)
+    clips, sounds, skipped = load_all(_clip(path) for path in (corrupt, empty, silent, good))
+    assert [clip.name for clip in clips] == ["good.wav"]
+    assert len(sounds) == 1
+    assert [line.split(":")[0] for line in skipped] == ["clip corrupt.wav", "clip empty.wav", "clip silent.wav"]
+
+
+def test_a_corrupt_clip_is_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "x.wav"
+    path.write_bytes(b"RIFF")
+    with pytest.raises(InputError, match=r"clip x\.wav: cannot be read"):
+        load(_clip(path))
+
+
+def test_a_manifest_reads_files_from_a_tar_of_their_folders_name(tmp_path: Path) -> None:
+    sound = tmp_path / "a.wav"
+    soundfile.write(sound, sound_of("Rain", 1), 16000)
+    with tarfile.open(tmp_path / "sounds.tar", "w") as tar:
+        tar.add(sound, "sounds/a.wav")
+    (tmp_path / "set.csv").write_text("file,label,speaker_or_piece\nsounds/a.wav,Rain; Wind,roof\n")
+    (clip,) = read_manifest(tmp_path / "set.csv", "set")
+    assert (clip.labels, clip.source) == (("Rain", "Wind"), "roof")
+    assert len(load(clip)) == 32000
+
+
+def test_a_manifest_without_a_label_column_says_so(tmp_path: Path) -> None:
+    (tmp_path / "set.csv").write_text("file,name\na.wav,Rain\n")
+    with pytest.raises(ConfigError, match="has no column 'label'"):
+        read_manifest(tmp_path / "set.csv", "set")
+
+
+def test_esc50_is_read_as_published(tmp_path: Path) -> None:
+    (tmp_path / "meta").mkdir()
+    with (tmp_path / "meta" / "esc50.csv").open("w", newline="") as file:
+        table = csv.writer(file)
+        table.writerow(["filename", "fold", "target", "category", "esc10", "src_file", "take"])
+        table.writerow(["1-2-A-0.wav", 1, 0, "dog", True, 2, "A"])
+    (clip,) = read_esc50(tmp_path)
+    assert (clip.labels, clip.source, clip.fold) == (("Dog",), "freesound 2", 1)
+    assert clip.path == tmp_path / "audio" / "1-2-A-0.wav"
+
+
+@pytest.mark.parametrize("licence", ["CC0", "CC-BY", "CC BY 3.0 (licenses.md)", "MIT", "Apache-2.0", "public domain"])
+def test_free_licences_are_free(licence: str) -> None:
+    assert is_free(licence)
+
+
+@pytest.mark.parametrize("licence", ["CC-BY-NC", "CC BY-NC 3.0", "CC-Sampling+", "CC BY-SA 4.0", "", "unknown"])
+def test_other_licences_are_not(licence: str) -> None:
+    assert not is_free(licence)
+
+
+def test_no_source_stands_on_two_sides_of_a_split(recordings: Path) -> None:
+    parts = collect(
+        DataSettings(root=recordings, sets=("made",), test_fold=1, others_share=0.5, calibration_share=0.2)
+    ).split
+    sources = [{clip.source for clip in part} for part in (parts.train, parts.calibration, parts.fold, parts.others)]
+    assert all(sources[:3])
+    assert sum(len(part) for part in sources) == len(set().union(*sources))
+
+
+def test_a_source_with_a_clip_in_the_test_fold_trains_nothing(tmp_path: Path) -> None:
+    clips = [
+        Clip("a", tmp_path, "", ("Dog",), "freesound 7", "esc50", fold=1),
+        Clip("b", tmp_path, "", ("Dog",), "freesound 7", "esc50", fold=2),
+        Clip("c", tmp_path, "", ("Dog",), "freesound 8", "esc50", fold=2),
+    ]
+    parts = split(clips, test_fold=1, free_only=False, others_share=0, calibration_share=0, seed=1)
+    assert [clip.name for clip in parts.train] == ["c"]
+
+
+def test_a_fold_that_does_not_exist_is_one_line(recordings: Path) -> None:
+    with pytest.raises(ConfigError, match=r"test_fold = 9: no clip is of that fold; folds here: 1, 2"):
+        collect(DataSettings(root=recordings, sets=("made",), test_fold=9))
+
+
+def test_a_set_that_is_not_there_is_one_line(recordings: Path) -> None:
+    with pytest.raises(ConfigError, match=r"manifest .*absent\.csv: No such file"):
+        collect(DataSettings(root=recordings, sets=("absent",)))
+
+
+def test_the_labels_are_those_of_all_recordings_and_the_extra_ones(recordings: Path) -> None:
+    labels = collect(DataSettings(root=recordings, sets=("made",), test_fold=1)).labels
+    assert labels.names == tuple(sorted([*KINDS, "Silence"]))

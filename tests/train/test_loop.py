@@ -1,0 +1,80 @@
+import pickle
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import pytest
+import torch
+
+from streamtag.errors import ConfigError
+from train import checkpoint
+from train.fit import fit
+from train.loop import LAST
+from train.settings import Settings
+
+_FIT = """
+import pickle, sys
+from train.fit import fit
+fit(pickle.loads(sys.stdin.buffer.read()))
+"""
+
+
+def test_a_killed_run_goes_on_and_ends_with_the_weights_of_an_unbroken_one(
+    settings: Callable[..., Settings], tmp_path: Path
+) -> None:
+    whole = msgspec.structs.replace(settings(), output=tmp_path / "whole")
+    fit(whole)
+
+    broken = msgspec.structs.replace(settings(), output=tmp_path / "broken")
+    last = broken.output / LAST
+    process = subprocess.Popen([sys.executable, "-c", _FIT], stdin=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    assert process.stdin is not None
+    with process.stdin as pipe:
+        pipe.write(pickle.dumps(broken))
+    while not last.is_file() and process.poll() is None:
+        time.sleep(0.002)
+    process.kill()
+    process.wait()
+    assert last.is_file()
+    fit(broken)
+
+    expected = torch.load(whole.output / LAST, weights_only=True)
+    found = torch.load(last, weights_only=True)
+    assert found["step"] == expected["step"] == 12
+    for part in ("weights", "average"):
+        for name, value in expected[part].items():
+            assert torch.equal(found[part][name], value), name
+
+
+def test_a_tiny_run_learns(settings: Callable[..., Settings]) -> None:
+    run = settings(steps=40, checkpoint_every=40, average=0.8)
+    fit(run)
+    rows = (run.output / "progress.csv").read_text().splitlines()
+    losses = [float(row.split(",")[2]) for row in rows if row.split(",")[1] == "loss"]
+    assert losses[-1] < losses[0] / 1.5
+
+
+def test_a_checkpoint_of_another_network_is_refused_in_one_line(settings: Callable[..., Settings]) -> None:
+    run = settings(steps=1, checkpoint_every=1)
+    fit(run)
+    other = msgspec.structs.replace(run, fit=msgspec.structs.replace(run.fit, network="fully_connected"))
+    with pytest.raises(ConfigError, match="is of network 'tagnet', not 'fully_connected'"):
+        fit(other)
+
+
+def test_a_checkpoint_that_cannot_be_written_leaves_the_previous_one(tmp_path: Path) -> None:
+    path = tmp_path / "last.pt"
+    checkpoint.save(path, {"network": "tagnet", "labels": ["Dog"], "step": 1})
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))
+    try:
+        with pytest.raises(ConfigError, match=r"cannot be written .*the previous one is kept"):
+            checkpoint.save(path, {"network": "tagnet", "labels": ["Dog"], "weights": torch.zeros(1_000_000)})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert checkpoint.load(path, "tagnet", ("Dog",))["step"] == 1
+    assert [file.name for file in tmp_path.iterdir()] == ["last.pt"]

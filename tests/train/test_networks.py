@@ -1,0 +1,40 @@
+import pytest
+import torch
+
+from streamtag.errors import ConfigError
+from train.networks import NETWORKS, make_network
+from train.networks.counts import multiplies, weights
+from train.networks.table import table
+
+
+@pytest.fixture(scope="module")
+def rows() -> dict[str, dict[str, float]]:
+    return {row["network"]: row for row in table()}
+
+
+@pytest.mark.parametrize("name", ["fully_connected", "alexnet", "vgg", "inception_v3", "resnet50"])
+def test_a_papers_network_has_the_papers_weights(rows: dict[str, dict[str, float]], name: str) -> None:
+    assert rows[name]["weights"] == pytest.approx(rows[name]["paper_weights"], rel=0.02)
+
+
+@pytest.mark.parametrize("name", ["fully_connected", "alexnet", "vgg", "resnet50"])
+def test_a_papers_network_has_the_papers_multiplies(rows: dict[str, dict[str, float]], name: str) -> None:
+    assert rows[name]["multiplies"] == pytest.approx(rows[name]["paper_multiplies"], rel=0.03)
+
+
+def test_the_default_network_stays_small() -> None:
+    network = make_network("tagnet", 198)
+    assert weights(network) < 2e6
+    assert multiplies(network) < 20e6
+
+
+@pytest.mark.parametrize("name", list(NETWORKS))
+def test_every_network_gives_a_logit_a_label_and_a_bottlenecks_embedding(name: str) -> None:
+    with torch.device("meta"):
+        logits, embedding = make_network(name, 5, bottleneck=128).eval()(torch.zeros(2, 1, 96, 64))
+    assert (logits.shape, embedding.shape) == ((2, 5), (2, 128))
+
+
+def test_an_unknown_network_is_named_with_those_that_there_are() -> None:
+    with pytest.raises(ConfigError, match=r"'resnet': unknown; there are .*resnet50"):
+        make_network("resnet", 5)

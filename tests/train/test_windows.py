@@ -1,0 +1,165 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streamtag.errors import ConfigError
+from tests.train.conftest import KINDS, sound_of
+from train.augment import mask_and_shift
+from train.data import cache as cache_module
+from train.data import effects
+from train.data.bank import Bank, make_bank
+from train.data.cache import Cache, Rows
+from train.data.clips import Clip
+from train.data.make import fill
+from train.data.render import RenderSettings, render
+from train.labels import LabelTable
+from train.settings import FitSettings, Settings
+
+LABELS = LabelTable.of([*KINDS, "Silence", "Static"])
+_PLAIN = RenderSettings(mix=(1.0,), speed=0, colour=0, room=0, made_room=0, noise=0, clip=0, short=0, silence=0,
+                        bare_noise=0, unlabelled=0)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def bank() -> Bank:
+    clips = [Clip(kind, Path(), "", (kind,), kind, "made") for kind in KINDS]
+    return make_bank(clips, [sound_of(kind, 1) for kind in KINDS], [], LABELS, 0.7)
+
+
+@given(seed=st.integers(0, 100_000))
+def test_a_window_is_finite_within_full_scale_and_never_sure_and_unsure_at_once(bank: Bank, seed: int) -> None:
+    window = render(bank, RenderSettings(), np.random.default_rng(seed))
+    assert window.samples.shape == (15600,)
+    assert window.samples.dtype == np.float32
+    assert np.abs(window.samples).max() <= 1
+    assert not (window.positive & window.unsure).any()
+
+
+@given(seed=st.integers(0, 100_000))
+def test_a_window_of_one_recording_has_its_label(bank: Bank, seed: int) -> None:
+    settings = msgspec.structs.replace(_PLAIN, active=1.0)
+    window = render(bank, settings, np.random.default_rng(seed))
+    assert window.positive.sum() == 1 or window.unsure.any()
+    assert np.abs(window.samples).max() > 0
+
+
+@given(seed=st.integers(0, 100_000))
+def test_made_silence_is_labelled_silence_and_is_quiet(bank: Bank, seed: int) -> None:
+    window = render(bank, msgspec.structs.replace(_PLAIN, silence=1.0), np.random.default_rng(seed))
+    assert LABELS.names[int(np.flatnonzero(window.positive)[0])] == "Silence"
+    assert np.sqrt(np.mean(window.samples**2)) < 10 ** (-57 / 20)
+
+
+def test_bare_noise_has_no_certain_label_and_may_be_static(bank: Bank) -> None:
+    window = render(bank, msgspec.structs.replace(_PLAIN, bare_noise=1.0), np.random.default_rng(1))
+    assert not window.positive.any()
+    assert window.unsure[LABELS.index("Static")]
+
+
+def test_a_recording_far_below_the_others_is_unsure(bank: Bank) -> None:
+    settings = msgspec.structs.replace(_PLAIN, mix=(0.0, 1.0), mix_db=(-40.0, -39.0), active=1.0)
+    found = [render(bank, settings, np.random.default_rng(seed)) for seed in range(40)]
+    assert all(window.positive.sum() <= 1 for window in found)
+    assert sum(window.unsure[[LABELS.index(kind) for kind in KINDS]].any() for window in found) > 20
+
+
+def test_speed_changes_length_and_pitch_together() -> None:
+    tone = np.sin(2 * np.pi * 1000 * np.arange(16000) / 16000).astype(np.float32)
+    spectrum = np.abs(np.fft.rfft(effects.change_speed(tone, 8000)))
+    assert int(spectrum.argmax()) == 1000
+
+
+def test_a_room_of_one_impulse_changes_nothing() -> None:
+    sound = sound_of("Siren", 1)
+    room = np.zeros(100, np.float32)
+    room[10] = 1
+    np.testing.assert_allclose(effects.place_in_room(sound, room), sound, atol=1e-6)
+
+
+def test_masks_leave_the_given_patches_alone_and_all_values_finite() -> None:
+    patches = np.random.default_rng(0).standard_normal((8, 96, 64)).astype(np.float32)
+    before = patches.copy()
+    masked = mask_and_shift(patches, FitSettings(), np.random.default_rng(1))
+    assert (patches == before).all()
+    assert (masked != before).any()
+    assert np.isfinite(masked).all()
+
+
+def test_patches_stay_as_they_are_when_every_switch_is_off() -> None:
+    patches = np.random.default_rng(0).standard_normal((4, 96, 64)).astype(np.float32)
+    settings = FitSettings(masks=0, shift_frames=0)
+    assert (mask_and_shift(patches, settings, np.random.default_rng(1)) == patches).all()
+
+
+def _rows(start: int, count: int) -> Rows:
+    patches = np.arange(start, start + count, dtype=np.float16)[:, None, None] * np.ones((1, 96, 64), np.float16)
+    empty = np.zeros((count, 6), np.bool_)
+    return Rows(patches, empty, empty, np.zeros((count, 0), np.float16))
+
+
+@pytest.fixture(scope="module")
+def shards(tmp_path_factory: pytest.TempPathFactory) -> Cache:
+    cache = Cache.open(tmp_path_factory.mktemp("shards"), LABELS.names, {})
+    for number in range(12):
+        cache.write(number, _rows(number * 10, 10))
+    return cache
+
+
+def test_a_pass_holds_every_window_once_in_another_order_each_time(shards: Cache) -> None:
+    batches = shards.batches(10, seed=1)
+    passes = [[int(row[0, 0]) for _ in range(12) for row in next(batches).patches] for _ in range(2)]
+    assert sorted(passes[0]) == sorted(passes[1]) == list(range(120))
+    assert passes[0] != passes[1]
+
+
+@given(skip=st.integers(0, 40))
+def test_skipping_gives_the_batches_that_would_have_come(shards: Cache, skip: int) -> None:
+    whole = shards.batches(7, seed=5)
+    for _ in range(skip):
+        next(whole)
+    later = shards.batches(7, seed=5, skip=skip)
+    for _ in range(3):
+        assert (next(whole).patches == next(later).patches).all()
+
+
+def test_processes_share_the_shards_without_overlap(shards: Cache) -> None:
+    seen = []
+    for rank in range(3):
+        batches = shards.batches(10, seed=1, rank=rank, world=3)
+        seen.append({int(row[0, 0]) for _ in range(4) for row in next(batches).patches})
+    assert set().union(*seen) == set(range(120))
+    assert sum(len(part) for part in seen) == 120
+
+
+def test_a_cache_of_another_front_end_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Cache.open(tmp_path, LABELS.names, {})
+    monkeypatch.setattr(cache_module, "parameters", lambda: {"mel_bands": 128})
+    with pytest.raises(ConfigError, match="was made with another front end: delete it"):
+        Cache.open(tmp_path, LABELS.names, {})
+
+
+def test_a_cache_of_other_settings_or_labels_is_refused(tmp_path: Path) -> None:
+    Cache.open(tmp_path, LABELS.names, {"seed": 1})
+    with pytest.raises(ConfigError, match="other data"):
+        Cache.open(tmp_path, LABELS.names, {"seed": 2})
+    with pytest.raises(ConfigError, match="other labels"):
+        Cache.open(tmp_path, LABELS.names[1:], {"seed": 1})
+
+
+def test_filling_renders_only_the_shards_that_are_missing(
+    bank: Bank, tmp_path: Path, settings: Callable[..., Settings]
+) -> None:
+    render_settings = settings().render
+    whole = Cache.open(tmp_path / "whole", LABELS.names, {})
+    fill(whole, bank, render_settings, None, 1, lambda done, total: None)
+    seen: list[tuple[int, int]] = []
+    fill(whole, bank, render_settings, None, 1, lambda done, total: seen.append((done, total)))
+    assert seen == [(64, 64)]
+    again = Cache.open(tmp_path / "again", LABELS.names, {})
+    fill(again, bank, render_settings, None, 1, lambda done, total: None)
+    assert (again.read(0).patches == whole.read(0).patches).all()

@@ -1,0 +1,158 @@
+"""`python -m train evaluate`: judge a bundle or a run on recordings that it never learnt from."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from streamtag.audio.frontend import PATCH_HOP, PATCH_SAMPLES, split
+from streamtag.bundle import Bundle
+from streamtag.errors import ConfigError
+from train import checkpoint
+from train.clipset import ClipSet
+from train.data.sets import Collection, collect
+from train.fit import test_sets
+from train.labels import LabelTable
+from train.loop import LAST, score_patches
+from train.metrics import measure
+from train.networks import make_network
+from train.prepare import say
+from train.settings import Settings
+from train.teacher import restore_teacher
+
+Scores = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One set of clips with a model's patch scores, float32 [patches, labels]."""
+
+    name: str
+    clips: ClipSet
+    scores: Scores
+
+
+def bundle_scorer(bundle: Bundle, file: str = "model.int8.onnx") -> Callable[[Scores], Scores]:
+    """Return what scores patches float32 [n, 96, 64] by one of a bundle's graphs."""
+    import onnxruntime  # only this way of scoring needs it
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(bundle.read(file), options, providers=["CPUExecutionProvider"])
+
+    def score(patches: Scores) -> Scores:
+        parts = [
+            session.run(["scores"], {"patches": patches[at : at + 64, None]})[0] for at in range(0, len(patches), 64)
+        ]
+        return np.concatenate(parts)
+
+    return score
+
+
+def run_scorer(settings: Settings, labels: LabelTable) -> Callable[[Scores], Scores]:
+    """Return what scores patches by the averaged weights of a run's last checkpoint."""
+    content = checkpoint.load(settings.output / LAST, settings.fit.network, labels.names)
+    network = make_network(settings.fit.network, len(labels))
+    network.load_state_dict(content["average"])
+    return lambda patches: score_patches(network, patches)
+
+
+def windows_of(clips: ClipSet) -> Scores:
+    """Return the samples behind every patch of a set, float32 [patches, 15600], tails padded with zeros."""
+    parts = []
+    for sound in clips.sounds:
+        whole, padded = split(len(sound))
+        room = np.zeros((whole + padded) * PATCH_HOP + PATCH_SAMPLES - PATCH_HOP, np.float32)
+        room[: min(len(sound), len(room))] = sound[: len(room)]
+        parts.append(np.stack([room[at * PATCH_HOP :][:PATCH_SAMPLES] for at in range(whole + padded)]))
+    return np.concatenate(parts)
+
+
+def compare_with_yamnet(judged: Judged, labels: LabelTable, settings: Settings) -> dict[str, Any]:
+    """Return YAMNet's metrics and the model's, on the clips and labels that both can name, and the teacher's.
+
+    Raises:
+        ConfigError: YAMNet's file is missing.
+    """
+    from train.yamnet import YamNet, yamnet_labels  # the comparison alone needs LiteRT
+
+    assert settings.teacher is not None
+    theirs = {name: index for index, name in enumerate(yamnet_labels(settings.teacher.model))}
+    embeddings, scores = YamNet(settings.teacher.model).run(windows_of(judged.clips))
+    columns = [int(index) for index in judged.clips.columns if labels.names[index] in theirs]
+    rows = judged.clips.truth[:, columns].any(axis=1)
+    truth = judged.clips.truth[rows][:, columns]
+    mine = judged.clips.means(judged.scores)[rows][:, columns]
+    yamnet = judged.clips.means(scores)[rows][:, [theirs[labels.names[index]] for index in columns]]
+    found = {"model": measure(mine, truth).as_dict(), "yamnet": measure(yamnet, truth).as_dict()}
+    last = settings.output / LAST
+    if last.is_file():
+        content = checkpoint.load(last, settings.fit.network, labels.names)
+        teacher = restore_teacher(content["teacher"], embeddings.shape[1], len(labels), settings.teacher)
+        with torch.no_grad():
+            taught = torch.sigmoid(teacher.head(torch.from_numpy(embeddings))).numpy()
+        found["teacher"] = measure(judged.clips.means(taught)[rows][:, columns], truth).as_dict()
+    return found
+
+
+def told_apart(judged: Judged, labels: LabelTable, name: str) -> dict[str, float]:
+    """Return how a label's clips are told from clips without it: AUC, and hits and false alarms at 0.5."""
+    from train.metrics import area_under_roc
+
+    index = labels.index(name)
+    clip_scores, truth = judged.clips.means(judged.scores)[:, index], judged.clips.truth[:, index]
+    return {
+        "clips": int(truth.sum()),
+        "auc": round(area_under_roc(clip_scores, truth), 4),
+        "hits": round(float((clip_scores[truth] >= 0.5).mean()), 4),
+        "false_alarms": round(float((clip_scores[~truth] >= 0.5).mean()), 4),
+    }
+
+
+def evaluate(
+    settings: Settings, bundle: Bundle | None, output: Path, *, yamnet: bool, pictures: bool
+) -> dict[str, Any]:
+    """Judge a bundle, or a run's last checkpoint, on the run's test sets; write `evaluation.json` and a report.
+
+    Raises:
+        ConfigError: the bundle's labels are not the run's, or there is nothing to judge on.
+    """
+    collection: Collection = collect(settings.data)
+    labels = collection.labels
+    if bundle and tuple(bundle.labels) != labels.names:
+        raise ConfigError(f"bundle {bundle.name} has other labels than [data] gives: judge it with its own TOML file")
+    score = bundle_scorer(bundle) if bundle else run_scorer(settings, labels)
+    tests = test_sets(collection)
+    if not tests:
+        raise ConfigError("nothing to judge on: set [data] test_fold, others_share or calibration_share")
+    judged = [Judged(name, clips, score(clips.patches)) for name, clips in tests.items()]
+    result: dict[str, Any] = {"model": bundle.name if bundle else str(settings.output / LAST), "sets": {}}
+    for item in judged:
+        columns = item.clips.columns
+        patch_truth = item.clips.truth[item.clips.owner]
+        entry: dict[str, Any] = {
+            "clip": measure(item.clips.means(item.scores)[:, columns], item.clips.truth[:, columns]).as_dict(),
+            "patch": measure(item.scores[:, columns], patch_truth[:, columns]).as_dict(),
+            "skipped": list(item.clips.skipped),
+            "told_apart": {
+                name: told_apart(item, labels, name)
+                for name in ("Speech", "Music")
+                if name in labels.names and item.clips.truth[:, labels.index(name)].any()
+            },
+        }
+        if yamnet and settings.teacher:
+            entry["labels_of_both"] = compare_with_yamnet(item, labels, settings)
+        result["sets"][item.name] = entry
+        say(f"{item.name}: {entry['clip']}")
+    output.mkdir(parents=True, exist_ok=True)
+    (output / "evaluation.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    if pictures:
+        from train.report import write_report  # matplotlib is slow to import
+
+        write_report(judged, labels, result, output)
+    return result
