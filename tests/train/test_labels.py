@@ -1,12 +1,12 @@
 import pytest
 
 from streamtag.errors import ConfigError
-from train.labels import LabelTable, esc50_names, known_mids, unsure_with
+from train.labels import LabelTable, category_names, known_mids, unsure_with
 from train.labels.related import implied
 
 
 def test_esc50s_categories_are_50_different_known_labels() -> None:
-    names = esc50_names()
+    names = category_names("esc50")
     assert len(names) == len(set(names.values())) == 50
     assert set(names.values()) <= set(known_mids())
 

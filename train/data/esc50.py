@@ -5,7 +5,7 @@ from pathlib import Path
 
 from streamtag.errors import ConfigError
 from train.data.clips import Clip
-from train.labels import esc50_names
+from train.labels import category_names
 
 CREDIT = "K. J. Piczak, ESC-50"
 
@@ -26,7 +26,7 @@ def read_esc50(root: Path) -> list[Clip]:
     clips = []
     with table.open(newline="", encoding="utf-8") as file:
         for row in csv.DictReader(file):
-            name = esc50_names().get(row["category"])
+            name = category_names("esc50").get(row["category"])
             if name is None:
                 raise ConfigError(f"ESC-50: {table} has category {row['category']!r}, which is not one of the 50")
             tar = root / f"fold{row['fold']}.tar"

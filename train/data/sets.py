@@ -1,12 +1,18 @@
 """The sets by name, and everything that a run's [data] table asks for."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from streamtag.errors import ConfigError
+from train.data.audioset import read_audioset
 from train.data.clips import Clip
 from train.data.esc50 import read_esc50
+from train.data.folders import read_folders
+from train.data.fsd50k import read_fsd50k
 from train.data.manifest import read_manifest
 from train.data.split import Split, split
+from train.data.urbansound8k import read_urbansound8k
 from train.labels import LabelTable
 from train.settings import DataSettings
 
@@ -20,18 +26,33 @@ class Collection:
     labels: LabelTable
 
 
+_PUBLISHED: dict[str, Callable[[Path], list[Clip]]] = {
+    "audioset": read_audioset,
+    "esc50": read_esc50,
+    "fsd50k": read_fsd50k,
+    "urbansound8k": read_urbansound8k,
+}
+
+
+def _read(folder: Path, name: str) -> list[Clip]:
+    if name in _PUBLISHED:
+        return _PUBLISHED[name](folder)
+    manifest = folder / f"{name}.csv"
+    if folder.is_dir() and not manifest.is_file():
+        return read_folders(folder, name)
+    return read_manifest(manifest, name)
+
+
 def collect(settings: DataSettings) -> Collection:
     """Read the sets that are asked for and part them.
 
-    A set `NAME` is ESC-50 for `esc50`, else described by `ROOT/NAME/NAME.csv`.
+    A set is a folder of that name below the root: one of the published sets, or any recordings described by
+    `NAME/NAME.csv`, or without such a file sorted into a folder a label.
 
     Raises:
         ConfigError: a set is missing, a label is unknown, or the test fold does not exist.
     """
-    clips: list[Clip] = []
-    for name in settings.sets:
-        folder = settings.root / name
-        clips += read_esc50(folder) if name == "esc50" else read_manifest(folder / f"{name}.csv", name)
+    clips = [clip for name in settings.sets for clip in _read(settings.root / name, name)]
     if not clips:
         raise ConfigError(f"[data] sets = {list(settings.sets)}: no recordings")
     parts = split(

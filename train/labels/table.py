@@ -28,9 +28,29 @@ def known_mids() -> dict[str, str]:
 
 
 @cache
-def esc50_names() -> dict[str, str]:
-    """Return the label name of each of ESC-50's 50 categories."""
-    return {row["category"]: row["name"] for row in _rows(_HERE / "esc50.csv")}
+def category_names(dataset: str) -> dict[str, str]:
+    """Return the label name of each category of a set, "esc50" or "urbansound8k"."""
+    return {row["category"]: row["name"] for row in _rows(_HERE / f"{dataset}.csv")}
+
+
+@cache
+def _names_by_mid() -> dict[str, str]:
+    return {mid: name for name, mid in known_mids().items() if mid}
+
+
+def names_of_mids(mids: Iterable[str], where: Path) -> tuple[str, ...]:
+    """Return the label names of AudioSet's MIDs.
+
+    Raises:
+        ConfigError: a MID is not in AudioSet's class list; `where` names the table that has it.
+    """
+    names = []
+    for mid in mids:
+        name = _names_by_mid().get(mid.strip())
+        if name is None:
+            raise ConfigError(f"{where}: MID {mid.strip()!r} is not in AudioSet's class list: take it out of the table")
+        names.append(name)
+    return tuple(names)
 
 
 @dataclass(frozen=True, slots=True)
