@@ -23,6 +23,8 @@ __all__ = ["Inference"]
 # Status and service messages come at least every 5 s: half a second is left for a late look.
 _REPEAT_SECONDS = 4.5
 _LOOK_SECONDS = 0.2
+# A slow model must not keep the thread from stopping, or one stream's backlog the others from being heard.
+_LONGEST_ROUND_SECONDS = 0.25
 
 logger = logging.getLogger(__name__)
 
@@ -88,9 +90,9 @@ class Inference:
         self._publish_status([stream])
 
     def remove(self, stream: EngineStream) -> None:
-        """Let go of a stream."""
-        if self._streams.get(stream.id) is stream:
-            del self._streams[stream.id]
+        """Let go of a stream; its events end, and that it ended is published unless it is known."""
+        self._apply(stream, Change("ended", "the stream was removed"))
+        del self._streams[stream.id]
 
     def judge_by(self, rules: EventRules, rolling: int) -> None:
         """Apply other thresholds, and another number of patches in a rolling score, to all streams."""
@@ -127,7 +129,8 @@ class Inference:
             self._ended.set()
 
     def _step(self, linger: float, timeout: float) -> bool:
-        work = self.queues.take(self._max_batch, linger, timeout)
+        most = min(self._max_batch, self.load.patches_in(_LONGEST_ROUND_SECONDS) or self._max_batch)
+        work = self.queues.take(most, linger, timeout)
         begin = time.perf_counter()
         patches = [item for _, item in work if isinstance(item, Patch)]
         self._work_off(work, self._score(patches))

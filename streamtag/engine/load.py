@@ -26,7 +26,7 @@ class Load:
         memory = _MEMORY ** min(10.0, elapsed / 0.01)
         self._busy = memory * self._busy + (1 - memory) * seconds / elapsed
         if patches:
-            memory = _MEMORY**patches
+            memory = _MEMORY**patches if self._patches else 0.0
             self._patch_seconds = memory * self._patch_seconds + (1 - memory) * seconds / patches
             self._patches += patches
 
@@ -34,6 +34,10 @@ class Load:
     def busy(self) -> bool:
         """Whether the thread works more than it waits; then larger batches are worth waiting for."""
         return self._busy > _BUSY
+
+    def patches_in(self, seconds: float) -> int | None:
+        """How many patches, at least one, the thread scores in so many seconds; None until one was seen."""
+        return max(1, int(seconds / self._patch_seconds)) if self._patches else None
 
     @property
     def sustainable_streams(self) -> int | None:

@@ -6,13 +6,16 @@ from collections.abc import Callable
 from streamtag.audio import Block
 from streamtag.engine.stream import Change, EngineStream
 from streamtag.errors import InputError
+from streamtag.wire.messages import StreamState
 from streamtag.wire.pcm import PcmBlock, PcmEnd, PcmInput
 
-__all__ = ["STALLED_SECONDS", "PcmStreams"]
+__all__ = ["FORGET_SECONDS", "STALLED_SECONDS", "PcmStreams"]
 
 STALLED_SECONDS = 10.0
 """A stream that got no message for so long is stalled."""
-_FORGET_SECONDS = 60.0
+FORGET_SECONDS = 60.0
+"""A stream that ended so long ago is no longer told of."""
+_MOST_TOLD = 1000
 
 logger = logging.getLogger(__name__)
 
@@ -20,12 +23,13 @@ logger = logging.getLogger(__name__)
 class _Pushed:
     """A stream that another program pushes."""
 
-    def __init__(self, stream: EngineStream) -> None:
+    def __init__(self, stream: EngineStream, *, declared: bool) -> None:
         self.stream = stream
+        self.declared = declared
+        """Whether the configuration names it, so that it stays whatever becomes of the program."""
         self.next_start = 0
         self.last = time.monotonic()
-        self.live = False
-        self.ended = False
+        self.state: StreamState = "starting"
         self.fault = ""  # the first message that could not be used, and why
 
 
@@ -46,19 +50,25 @@ class PcmStreams:
         self._create = create
         self._forget = forget
         self._pushed: dict[str, _Pushed] = {}
-        self._refused: set[str] = set()
+        self._told: set[str] = set()  # of messages and streams that were refused
         self._lock = threading.Lock()  # between the thread that brings sound and the one that looks for stalled streams
         self._closed = False
 
-    def declare(self, stream: EngineStream) -> None:
-        """Expect a stream that the configuration names."""
+    def declare(self, name: str) -> None:
+        """Expect a stream that the configuration names; one that is pushed already is taken for it."""
         with self._lock:
-            self._pushed[stream.id] = _Pushed(stream)
+            pushed = self._pushed.get(name) or self._make(name)
+            if pushed is not None:
+                pushed.declared = True
 
-    def withdraw(self, stream: EngineStream) -> None:
-        """Expect a stream no longer."""
+    def withdraw(self, name: str) -> None:
+        """Let go of a stream that the configuration names no longer."""
         with self._lock:
-            self._pushed.pop(stream.id, None)
+            pushed = self._pushed.pop(name, None)
+            if pushed is not None:
+                if pushed.state == "live":
+                    self._end(pushed, "the stream was removed")
+                self._forget(pushed.stream)
 
     def take(self, message: PcmInput) -> None:
         """Take in one message; called in the thread that owns the socket."""
@@ -77,49 +87,59 @@ class PcmStreams:
                 self._blame(pushed, message.reason)
 
     def look(self) -> None:
-        """Find streams that stalled, and those that ended long ago; to be called about once a second."""
+        """Find streams that stalled, and those of nobody any more; to be called about once a second."""
         now = time.monotonic()
-        gone = []
         with self._lock:
-            for pushed in self._pushed.values():
+            for name, pushed in list(self._pushed.items()):
                 idle = now - pushed.last
-                if pushed.live and idle >= STALLED_SECONDS:
-                    pushed.live = False
+                # One that never gave sound was made by a message that could not be used.
+                is_over = pushed.state == "ended" or not pushed.stream.rate
+                if is_over and not pushed.declared and idle >= FORGET_SECONDS:
+                    del self._pushed[name]
+                    self._forget(pushed.stream)
+                elif pushed.state in ("starting", "live") and idle >= STALLED_SECONDS:
+                    pushed.state = "stalled"
                     reason = f"no audio for {STALLED_SECONDS:.0f} s"
                     pushed.stream.put([*pushed.stream.patcher.interrupt(), Change("stalled", reason)])
-                elif pushed.ended and idle >= _FORGET_SECONDS:
-                    gone.append(pushed.stream)
-            for stream in gone:
-                del self._pushed[stream.id]
-        for stream in gone:
-            self._forget(stream)
 
     def close(self) -> None:
         """End all streams and take nothing more."""
         with self._lock:
             self._closed = True
             for pushed in self._pushed.values():
-                if pushed.live:
+                if pushed.state == "live":
                     self._end(pushed, "the service stopped")
 
     def _find(self, message: PcmInput) -> _Pushed | None:
         name = message.stream
         if name is None:
-            logger.warning("a message at the PCM input was dropped: %s", getattr(message, "reason", ""))
+            self._tell("", f"a message at the PCM input was dropped: {getattr(message, 'reason', '')}")
             return None
         pushed = self._pushed.get(name)
-        if pushed is not None and pushed.ended and isinstance(message, PcmBlock):
-            self._forget(pushed.stream)
-            pushed = None
-        if pushed is None and not isinstance(message, PcmEnd):
-            stream = self._create(name)
-            if stream is None:
-                if name not in self._refused:
-                    self._refused.add(name)
-                    logger.warning("PCM for stream %s is refused: the name is taken, or max_streams is reached", name)
+        if pushed is not None and pushed.state == "ended":
+            if isinstance(message, PcmEnd):
                 return None
-            pushed = self._pushed[name] = _Pushed(stream)
+            if isinstance(message, PcmBlock):
+                self._forget(pushed.stream)
+                return self._make(name, declared=pushed.declared)
+        if pushed is None and not isinstance(message, PcmEnd):
+            return self._make(name)
         return pushed
+
+    def _make(self, name: str, *, declared: bool = False) -> _Pushed | None:
+        stream = self._create(name)
+        if stream is None:
+            self._tell(name, f"PCM for stream {name} is refused: the name is taken, or max_streams is reached")
+            self._pushed.pop(name, None)
+            return None
+        self._pushed[name] = _Pushed(stream, declared=declared)
+        return self._pushed[name]
+
+    def _tell(self, name: str, warning: str) -> None:
+        """Log a warning once for each name, and for no more names than one can read."""
+        if name not in self._told and len(self._told) < _MOST_TOLD:
+            self._told.add(name)
+            logger.warning("%s", warning)
 
     def _feed(self, pushed: _Pushed, message: PcmBlock) -> None:
         stream = pushed.stream
@@ -132,14 +152,13 @@ class PcmStreams:
             self._blame(pushed, str(error))
             return
         pushed.next_start = start + len(message.samples)
-        if not pushed.live:
-            pushed.live = True
+        if pushed.state != "live":
+            pushed.state = "live"
             items.insert(0, Change("live", pushed.fault))
         stream.put(items)
 
     def _end(self, pushed: _Pushed, reason: str) -> None:
-        pushed.live = False
-        pushed.ended = True
+        pushed.state = "ended"
         pushed.stream.put([*pushed.stream.patcher.finish(), Change("ended", reason)])
 
     def _blame(self, pushed: _Pushed, reason: str) -> None:

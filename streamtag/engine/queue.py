@@ -19,16 +19,18 @@ _LEAST = 2  # so that dropping the oldest never empties a queue
 class StreamQueues:
     """The bounded queues between the threads that bring sound and the one that scores it.
 
-    Each stream has its own. A full one drops its oldest patch and counts it, or makes a source that can wait do so.
-    The room is shared out: 128 patches a stream, fewer when there are many streams, never fewer than 2. What is taken
-    goes round the streams, one patch each, so that none can crowd out another.
+    Each name of a stream has its own, so that a stream stands behind all of an earlier one of the same name. A full
+    one drops the stream's oldest patch and counts it, or makes a source that can wait do so. The room is shared out:
+    128 patches a stream, fewer when there are many streams, never fewer than 2. What is taken goes round the names,
+    one patch each, so that none can crowd out another.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._filled = threading.Condition(self._lock)
         self._room = threading.Condition(self._lock)
-        self._turns: deque[EngineStream] = deque()  # those with something pending, next first
+        self._pending: dict[str, deque[tuple[EngineStream, Item]]] = {}  # by stream id, oldest first
+        self._turns: deque[str] = deque()  # ids with something pending, next first
         self._actions: deque[Action] = deque()
         self._patches = 0
         self._waiting_since = 0.0
@@ -41,7 +43,7 @@ class StreamQueues:
             self._limit = min(_ONE_STREAM, max(_LEAST, _ALL_STREAMS // max(1, streams)))
 
     def put(self, stream: EngineStream, items: Sequence[Item], *, wait: bool = False) -> None:
-        """Add to a stream's queue.
+        """Add to a stream's queue; what comes for a stream that has left is ignored.
 
         Args:
             stream: whose.
@@ -50,22 +52,23 @@ class StreamQueues:
         """
         with self._lock:
             for item in items:
+                while wait and isinstance(item, Patch) and self._is_full(stream):
+                    self._room.wait()
+                if stream.has_left:
+                    return
                 if isinstance(item, Patch):
-                    while wait and stream.pending_patches >= self._limit and not self._closed:
-                        self._room.wait()
                     if stream.pending_patches >= self._limit:
                         self._drop_oldest(stream)
                     stream.pending_patches += 1
                     self._patches += 1
-                if not stream.pending:
-                    if not self._turns:
-                        self._waiting_since = time.monotonic()
-                    self._turns.append(stream)
-                stream.pending.append(item)
-                if wait:
-                    self._filled.notify()
-            if items:
-                self._filled.notify()
+                self._append(stream, item)
+
+    def leave(self, stream: EngineStream, last: Action) -> None:
+        """Add the last that is to be done for a stream; nothing of it follows."""
+        with self._lock:
+            self._append(stream, last)
+            stream.has_left = True
+            self._room.notify_all()
 
     def call(self, action: Action) -> None:
         """Have the taking thread do something before anything else that is pending."""
@@ -92,13 +95,16 @@ class StreamQueues:
             self._actions.clear()
             patches = 0
             while self._turns and patches < most:
-                stream = self._turns.popleft()
-                item = stream.pending.popleft()
+                id_ = self._turns.popleft()
+                pending = self._pending[id_]
+                stream, item = pending.popleft()
                 if isinstance(item, Patch):
                     stream.pending_patches -= 1
                     patches += 1
-                if stream.pending:
-                    self._turns.append(stream)
+                if pending:
+                    self._turns.append(id_)
+                else:
+                    del self._pending[id_]
                 work.append((stream, item))
             self._patches -= patches
             self._waiting_since = time.monotonic()
@@ -112,9 +118,22 @@ class StreamQueues:
             self._filled.notify_all()
             self._room.notify_all()
 
+    def _is_full(self, stream: EngineStream) -> bool:
+        return stream.pending_patches >= self._limit and not (stream.has_left or self._closed)
+
+    def _append(self, stream: EngineStream, item: Item) -> None:
+        pending = self._pending.get(stream.id)
+        if pending is None:
+            if not self._turns:
+                self._waiting_since = time.monotonic()
+            pending = self._pending[stream.id] = deque()
+            self._turns.append(stream.id)
+        pending.append((stream, item))
+        self._filled.notify()
+
     def _drop_oldest(self, stream: EngineStream) -> None:
-        index = next(index for index, item in enumerate(stream.pending) if isinstance(item, Patch))
-        del stream.pending[index]
+        pending = self._pending[stream.id]
+        del pending[next(i for i, (whose, item) in enumerate(pending) if whose is stream and isinstance(item, Patch))]
         stream.pending_patches -= 1
         stream.dropped_patches += 1
         self._patches -= 1

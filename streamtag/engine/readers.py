@@ -63,9 +63,11 @@ class Reader:
             sample_format=settings.format,
         )
         with self._source as blocks:
+            if self._closed.is_set():  # close() came before there was a source that it could close
+                return
             for block in blocks:
                 if self._closed.is_set():
-                    break
+                    return
                 items = self.stream.feed(block)
                 if not self._live:
                     self._live = True

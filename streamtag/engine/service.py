@@ -2,6 +2,7 @@ import logging
 import os
 import threading
 import time
+from collections.abc import Sequence
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -68,8 +69,12 @@ class Service:
         self._pcm = PcmStreams(self._create_pushed, self._remove)
         self._readers: dict[str, Reader] = {}
         self._streams: dict[str, EngineStream] = {}
-        self._lock = threading.Lock()  # over the two tables: streams come from the configuration and from pushers
+        self._leaving: dict[str, EngineStream] = {}  # removed, and not yet scored to their end
+        self._reserved = _with_readers(config)
+        self._dropped_before = 0  # patches of streams that are gone
+        self._lock = threading.Lock()  # over these tables: streams come from the configuration and from pushers
         self._changed = threading.Event()  # the list of streams
+        self._running = False
         self._stopping = threading.Event()
         self._watch = threading.Thread(target=self._look, name="streamtag-watch", daemon=True)
         self._started = time.monotonic()
@@ -91,6 +96,7 @@ class Service:
             WireError: an endpoint is in use or not of this machine.
         """
         self._publisher.start()
+        self._running = True
         self._started = time.monotonic()
         logger.info("model %s on %s", self.bundle.name, self._runtime_name)
         logger.info("publishing on %s", self.endpoint)
@@ -118,12 +124,11 @@ class Service:
         before = {stream.id: stream for stream in self._config.streams}
         after = {stream.id: stream for stream in config.streams}
         self._config = config
+        self._reserved = _with_readers(config)
         rules = self._rules = EventRules(self.bundle.labels, config.events)
         for worker in self._workers:
             worker.queues.call(partial(worker.judge_by, rules, config.scores.rolling))
-        for id_, settings in before.items():
-            if after.get(id_) != settings:
-                self._close(id_)
+        self._close([settings for id_, settings in before.items() if after.get(id_) != settings])
         for id_, settings in after.items():
             if before.get(id_) != settings:
                 self._open(settings)
@@ -142,8 +147,9 @@ class Service:
 
     def stop(self) -> None:
         """Score what is queued, end all events and close the sockets, within 2 s."""
-        if self._stopping.is_set():
+        if not self._running:
             return
+        self._running = False
         self._stopping.set()
         with self._lock:
             readers = list(self._readers.values())
@@ -189,6 +195,7 @@ class Service:
     def _message(self) -> Outgoing:
         with self._lock:
             streams = list(self._streams.values())
+            dropped_before = self._dropped_before + sum(stream.dropped_patches for stream in self._leaving.values())
         sustainable = [worker.load.sustainable_streams for worker in self._workers]
         known = [count for count in sustainable if count is not None]
         return Outgoing(
@@ -200,42 +207,44 @@ class Service:
                 labels_hash=self.bundle.labels_hash,
                 streams=[stream.id for stream in streams],
                 patches=sum(worker.scored for worker in self._workers),
-                dropped_patches=sum(stream.dropped_patches for stream in streams),
+                dropped_patches=dropped_before + sum(stream.dropped_patches for stream in streams),
                 sustainable_streams=round(len(self._workers) * sum(known) / len(known)) if known else None,
                 uptime=time.monotonic() - self._started,
             )
         )
 
     def _open(self, settings: Stream) -> None:
+        if settings.source == _PUSHED:
+            self._pcm.declare(settings.id)
+            return
         stream = self._add(settings.id, redact(settings.source))
         if stream is None:
-            logger.warning("stream %s is not started: another program pushes one of that name", settings.id)
-            return
-        if settings.source == _PUSHED:
-            self._pcm.declare(stream)
+            logger.warning("stream %s is not started: its name is taken, or max_streams is reached", settings.id)
             return
         reader = Reader(stream, settings)
         with self._lock:
             self._readers[settings.id] = reader
         reader.start()
 
-    def _close(self, id_: str) -> None:
+    def _close(self, streams: Sequence[Stream]) -> None:
         with self._lock:
-            reader = self._readers.pop(id_, None)
-            stream = self._streams.get(id_)
-        if reader is not None:
+            readers = [self._readers.pop(settings.id) for settings in streams if settings.id in self._readers]
+        for reader in readers:
             reader.close()
-            reader.join(_DRAIN_SECONDS)
+        deadline = time.monotonic() + _DRAIN_SECONDS
+        for reader in readers:
+            reader.join(deadline - time.monotonic())
             self._remove(reader.stream)
-        elif stream is not None:
-            self._pcm.withdraw(stream)
-            self._remove(stream)
+        for settings in streams:
+            if settings.source == _PUSHED:
+                self._pcm.withdraw(settings.id)
 
     def _add(self, id_: str, source: str) -> EngineStream | None:
         with self._lock:
             if id_ in self._streams or len(self._streams) >= self._config.service.max_streams:
                 return None
-            number = self._shares.index(min(self._shares))
+            before = self._leaving.get(id_)  # what is still told of it must come first: so they share a queue
+            number = self._number_of(before) if before else self._shares.index(min(self._shares))
             self._shares[number] += 1
             worker = self._workers[number]
             worker.queues.share_among(self._shares[number])
@@ -251,22 +260,30 @@ class Service:
             if self._streams.get(stream.id) is not stream:
                 return
             del self._streams[stream.id]
-            number = next(n for n, worker in enumerate(self._workers) if worker.queues is stream.queues)
+            self._leaving[stream.id] = stream
+            number = self._number_of(stream)
             self._shares[number] -= 1
             worker = self._workers[number]
             worker.queues.share_among(self._shares[number])
 
         def let_go() -> None:
             worker.remove(stream)
+            self._publisher.forget(stream.id)
             with self._lock:
-                is_gone = stream.id not in self._streams
-            if is_gone:
-                self._publisher.forget(stream.id)
+                self._dropped_before += stream.dropped_patches
+                if self._leaving.get(stream.id) is stream:
+                    del self._leaving[stream.id]
 
-        stream.put([let_go])
+        worker.queues.leave(stream, let_go)
         self._changed.set()
 
+    def _number_of(self, stream: EngineStream) -> int:
+        """Return the number of the worker that scores a stream."""
+        return next(number for number, worker in enumerate(self._workers) if worker.queues is stream.queues)
+
     def _create_pushed(self, id_: str) -> EngineStream | None:
+        if id_ in self._reserved:
+            return None
         return self._add(id_, _PUSHED)
 
     def _take_pcm(self, message: PcmInput) -> None:
@@ -280,6 +297,11 @@ class Service:
                 self._changed.clear()
                 due = time.monotonic() + _REPEAT_SECONDS
                 self._publisher.publish([self._message()])
+
+
+def _with_readers(config: Config) -> frozenset[str]:
+    """Return the names of the streams that nobody may push."""
+    return frozenset(stream.id for stream in config.streams if stream.source != _PUSHED)
 
 
 def _check(config: Config, bundle: Bundle) -> None:

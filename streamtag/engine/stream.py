@@ -1,5 +1,4 @@
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -32,8 +31,8 @@ Item = Patch | Change | Action
 class EngineStream:
     """One stream of the service.
 
-    The thread that brings its sound owns the patcher, the inference thread the track and the state; `pending` and
-    `dropped_patches` belong to the queue.
+    The thread that brings its sound owns the patcher, the inference thread the track and the state; what is counted
+    of patches that wait, and whether it has left, belongs to the queue.
     """
 
     def __init__(self, id: str, source: str, track: Track, queues: "StreamQueues") -> None:  # noqa: A002
@@ -60,9 +59,9 @@ class EngineStream:
         self.scored = 0
         self.status_due = 0.0  # monotonic seconds
 
-        self.pending: deque[Item] = deque()
         self.pending_patches = 0
         self.dropped_patches = 0
+        self.has_left = False  # nothing of it is scored any more
 
     def feed(self, block: Block) -> list[Item]:
         """Take in sound and return what it makes, in the order of the stream.
