@@ -1,0 +1,53 @@
+"""Sources and runtimes that do what real ones do only sometimes."""
+
+import threading
+import time
+from collections.abc import Iterator
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streamtag.audio import Block
+from streamtag.runtimes import Runtime
+from streamtag.sources import redact
+
+
+class HungSource:
+    """Gives nothing and hears nothing, not even that it is closed, until `released`."""
+
+    rate = 0
+    channels = 0
+
+    def __init__(self, uri: str, released: threading.Event) -> None:
+        self.name = redact(uri)
+        self.closed = False
+        self._released = released
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def __iter__(self) -> Iterator[Block]:
+        self._released.wait(30)
+        yield Block(np.zeros(16000, np.int16), 0, 16000, time.time())
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class SlowRuntime:
+    """Takes its time for each patch."""
+
+    def __init__(self, runtime: Runtime, seconds: float) -> None:
+        self.name, self.device, self.precision = runtime.name, runtime.device, runtime.precision
+        self._runtime = runtime
+        self._seconds = seconds
+
+    def run(self, patches: NDArray[np.float32]) -> NDArray[np.float32]:
+        time.sleep(self._seconds * len(patches))
+        return self._runtime.run(patches)
+
+    def embed(self, patches: NDArray[np.float32]) -> NDArray[np.float32]:
+        return self._runtime.embed(patches)

@@ -1,0 +1,236 @@
+import threading
+import time
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streamtag.audio import Patch
+from streamtag.engine import queue as queue_module
+from streamtag.engine.queue import StreamQueues
+from streamtag.engine.stream import Change, EngineStream
+from streamtag.events import EventRules
+from streamtag.settings import EventSettings
+from streamtag.track import Track
+
+RULES = EventRules(["Dog"], EventSettings())
+
+
+def patch(number: int) -> Patch:
+    return Patch(number, np.zeros(0, np.float32), 0.0, -120.0, -120.0)
+
+
+def stream(queues: StreamQueues, name: str = "a") -> EngineStream:
+    return EngineStream(name, "", Track(RULES, 1), queues)
+
+
+def numbers(queues: StreamQueues, most: int = 10_000) -> list[tuple[str, int]]:
+    """Take what is there, as stream and number of its patches."""
+    return [(whose.id, item.start) for whose, item in queues.take(most, 0.0, 0.0) if whose and isinstance(item, Patch)]
+
+
+def wait_until(true: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 10
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+
+
+def test_what_is_put_is_taken_in_its_order() -> None:
+    queues = StreamQueues()
+    one = stream(queues)
+    items = [patch(0), Change("live"), patch(1), Change("ended")]
+    queues.put(one, items)
+    assert [item for _, item in queues.take(10, 0.0, 0.0)] == items
+    assert queues.take(10, 0.0, 0.0) == []
+
+
+def test_turns_are_fair_however_much_one_stream_has() -> None:
+    queues = StreamQueues()
+    much, little, late = (stream(queues, name) for name in ("much", "little", "late"))
+    queues.put(much, [patch(number) for number in range(50)])
+    queues.put(little, [patch(0), patch(1)])
+    queues.put(late, [patch(0)])
+    assert numbers(queues, 6) == [("much", 0), ("little", 0), ("late", 0), ("much", 1), ("little", 1), ("much", 2)]
+    queues.put(late, [patch(1)])
+    assert numbers(queues, 2) == [("much", 3), ("late", 1)]
+
+
+def test_a_full_queue_drops_its_oldest_patch_and_counts_it() -> None:
+    queues = StreamQueues()
+    one, other = stream(queues, "one"), stream(queues, "other")
+    queues.put(other, [patch(0)])
+    queues.put(one, [Change("live"), *(patch(number) for number in range(130)), Change("ended")])
+    assert (one.dropped_patches, one.pending_patches) == (2, 128)
+    assert (other.dropped_patches, other.pending_patches) == (0, 1)
+    work = queues.take(1000, 0.0, 0.0)
+    mine = [item for whose, item in work if whose is one]
+    assert mine[0] == Change("live")  # changes are never dropped
+    assert mine[-1] == Change("ended")
+    assert [item.start for item in mine if isinstance(item, Patch)] == list(range(2, 130))
+    assert one.pending_patches == 0
+
+
+def test_the_room_is_shared_among_the_streams() -> None:
+    queues = StreamQueues()
+    one = stream(queues)
+    queues.share_among(512)
+    queues.put(one, [patch(number) for number in range(10)])
+    assert one.pending_patches == 4
+    queues.share_among(1_000_000)
+    queues.put(one, [patch(number) for number in range(10)])
+    assert numbers(queues)[-1] == ("a", 9)
+
+
+def test_a_source_that_can_wait_loses_nothing() -> None:
+    queues = StreamQueues()
+    one = stream(queues)
+    putting = threading.Thread(
+        target=lambda: [queues.put(one, [patch(number)], wait=True) for number in range(1000)], daemon=True
+    )
+    putting.start()
+    taken: list[int] = []
+    while len(taken) < 1000:
+        work = queues.take(7, 0.0, 5.0)
+        assert work
+        assert one.pending_patches <= 128
+        taken += [item.start for _, item in work if isinstance(item, Patch)]
+    putting.join(5)
+    assert taken == list(range(1000))
+    assert one.dropped_patches == 0
+
+
+@pytest.mark.parametrize("end", ["close", "leave"])
+def test_nobody_waits_for_room_that_never_comes(end: str) -> None:
+    queues = StreamQueues()
+    one = stream(queues)
+    putting = threading.Thread(
+        target=queues.put, args=(one, [patch(number) for number in range(200)]), kwargs={"wait": True}, daemon=True
+    )
+    putting.start()
+    wait_until(lambda: one.pending_patches == 128)
+    assert putting.is_alive()
+    if end == "close":
+        queues.close()
+    else:
+        queues.leave(one, lambda: None)
+    putting.join(5)
+    assert not putting.is_alive()
+
+
+def test_nothing_of_a_stream_follows_its_leaving() -> None:
+    queues = StreamQueues()
+    one = stream(queues)
+    done: list[str] = []
+    queues.put(one, [patch(0)])
+    queues.leave(one, lambda: done.append("left"))
+    queues.put(one, [patch(1), Change("ended")])
+    work = [item for _, item in queues.take(10, 0.0, 0.0)]
+    assert isinstance(work[0], Patch)
+    assert len(work) == 2
+    assert one.pending_patches == 0
+
+
+def test_a_stream_stands_behind_all_of_an_earlier_one_of_its_name() -> None:
+    queues = StreamQueues()
+    before, after = stream(queues), stream(queues)
+    queues.put(before, [patch(0), patch(1), Change("ended")])
+    queues.leave(before, lambda: None)
+    queues.put(after, [Change("live"), patch(0)])
+    queues.put(stream(queues, "other"), [patch(0)])
+    assert [whose is before for whose, _ in queues.take(100, 0.0, 0.0) if whose and whose.id == "a"] == [True] * 4 + [
+        False
+    ] * 2
+
+
+def test_a_full_queue_drops_of_its_own_stream_and_not_of_one_of_the_same_name() -> None:
+    queues = StreamQueues()
+    before, after = stream(queues), stream(queues)
+    queues.put(before, [patch(number) for number in range(3)])
+    queues.leave(before, lambda: None)
+    queues.put(after, [patch(number) for number in range(129)])
+    assert (before.dropped_patches, after.dropped_patches) == (0, 1)
+    assert [number for _, number in numbers(queues)] == [0, 1, 2, *range(1, 129)]
+
+
+def test_what_was_called_for_comes_before_all_that_is_pending() -> None:
+    queues = StreamQueues()
+
+    def action() -> None: ...
+
+    queues.put(stream(queues), [patch(0)])
+    queues.call(action)
+    work = queues.take(10, 0.0, 0.0)
+    assert work[0] == (None, action)
+    assert len(work) == 2
+
+
+def test_taking_waits_for_something_to_come_and_no_longer() -> None:
+    queues = StreamQueues()
+    taken: list[object] = []
+    taking = threading.Thread(target=lambda: taken.extend(queues.take(10, 0.0, 30.0)), daemon=True)
+    taking.start()
+    queues.put(stream(queues), [patch(0)])
+    taking.join(5)
+    assert len(taken) == 1
+
+
+def test_a_batch_waits_for_others_until_it_is_full() -> None:
+    queues = StreamQueues()
+    one, other = stream(queues, "one"), stream(queues, "other")
+    taken: list[object] = []
+    queues.put(one, [patch(0)])
+    taking = threading.Thread(target=lambda: taken.extend(queues.take(2, 30.0, 30.0)), daemon=True)
+    taking.start()
+    queues.put(other, [patch(0)])
+    taking.join(5)
+    assert len(taken) == 2
+
+
+def test_changes_alone_are_not_held_back_for_a_batch() -> None:
+    queues = StreamQueues()
+    queues.put(stream(queues), [Change("live")])
+    assert len(queues.take(10, 30.0, 30.0)) == 1
+
+
+def test_a_closed_queue_gives_what_it_holds_and_then_nothing_at_once() -> None:
+    queues = StreamQueues()
+    queues.put(stream(queues), [patch(0)])
+    queues.close()
+    assert len(queues.take(10, 30.0, 30.0)) == 1
+    assert queues.take(10, 30.0, 30.0) == []
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from("abc"), st.integers(0, 5)) | st.tuples(st.just("take"), st.integers(1, 9)),
+        max_size=60,
+    )
+)
+def test_every_patch_is_taken_once_or_counted_as_dropped(steps: list[tuple[str, int]]) -> None:
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(queue_module, "_ONE_STREAM", 3)
+        queues = StreamQueues()
+        streams = {name: stream(queues, name) for name in "abc"}
+        put = dict.fromkeys("abc", 0)
+        taken: dict[str, list[int]] = {name: [] for name in "abc"}
+
+        def take(most: int) -> None:
+            found = numbers(queues, most)
+            assert len(found) <= most
+            for name, number in found:
+                taken[name].append(number)
+
+        for name, count in steps:
+            if name == "take":
+                take(count)
+            else:
+                queues.put(streams[name], [patch(put[name] + number) for number in range(count)])
+                put[name] += count
+        take(10_000)
+        for name in "abc":
+            assert len(taken[name]) + streams[name].dropped_patches == put[name]
+            assert taken[name] == sorted(set(taken[name]))
+            assert streams[name].pending_patches == 0
