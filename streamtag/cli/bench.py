@@ -43,7 +43,7 @@ def _run(options: argparse.Namespace) -> None:
     note("measuring the stages")
     stages = measure_stages(config)
     note("measuring the whole path on one core")
-    one_core = measure_throughput(config, _ONE_CORE_SECONDS)
+    one_core = measure_throughput(config, min(options.seconds, _ONE_CORE_SECONDS))
     note(f"measuring {options.streams} live {'stream' if options.streams == 1 else 'streams'}")
     live = measure_live(config, options.streams, options.seconds)
     model = {"bundle": config.model.bundle, "runtime": config.model.runtime}

@@ -1,0 +1,101 @@
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from streamtag.wire import Subscriber
+from tests.cli.commands import Running, error_of, running
+from tests.sounds import tone, write
+
+
+@pytest.fixture
+def playing(config: Path, tmp_path: Path) -> Path:
+    """A configuration with one recording that is played for ever."""
+    write(tmp_path / "tone.wav", tone(2.0, 1000))
+    with config.open("a") as file:
+        file.write('[[stream]]\nid = "porch"\nsource = "tone.wav"\nrealtime = true\nloop = true\n')
+    return config
+
+
+def _endpoint(command: Running) -> str:
+    return command.wait_error("publishing on").split()[-1]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_service_publishes_until_a_signal_ends_it_in_good_order(playing: Path, number: signal.Signals) -> None:
+    with (
+        running("run", playing) as command,
+        Subscriber(_endpoint(command), ["porch"], ["scores", "status"]) as subscriber,
+    ):
+        while subscriber.receive(30).header["kind"] != "scores":
+            pass
+        begin = time.monotonic()
+        assert command.end(number) == 0
+        assert time.monotonic() - begin < 4  # 2 s, and the machine may be slow
+        *_, last = iter(lambda: subscriber.receive(0.5), None)
+        assert (last.header["kind"], last.header["state"]) == ("status", "ended")
+
+
+def test_the_log_names_model_endpoints_and_streams(playing: Path) -> None:
+    with running("run", playing) as command:
+        assert "tiny" in command.wait_error("model")
+        assert "tcp://127.0.0.1:" in command.wait_error("publishing on")
+        assert "tcp://127.0.0.1:" in command.wait_error("taking PCM on")
+        assert " INFO " in command.wait_error("stream porch is live")
+
+
+def test_sighup_takes_a_new_list_of_streams(playing: Path) -> None:
+    with running("run", playing) as command:
+        endpoint = _endpoint(command)
+        command.wait_error("stream porch is live")
+        playing.write_text(playing.read_text().replace('"porch"', '"yard"'))
+        command.process.send_signal(signal.SIGHUP)
+        command.wait_error("reloaded")
+        with Subscriber(endpoint, ["yard"], ["scores"]) as subscriber:
+            assert subscriber.receive(30) is not None
+
+
+def test_a_bad_new_configuration_is_one_line_and_the_old_one_stays(playing: Path) -> None:
+    with running("run", playing) as command:
+        endpoint = _endpoint(command)
+        command.wait_error("stream porch is live")
+        with playing.open("a") as file:
+            file.write("volume = 11\n")
+        command.process.send_signal(signal.SIGHUP)
+        assert "volume: unknown key" in command.wait_error("the old one stays")
+        with Subscriber(endpoint, ["porch"], ["scores"]) as subscriber:
+            assert subscriber.receive(30) is not None
+            assert subscriber.receive(30) is not None
+
+
+def test_the_service_goes_on_when_its_recordings_have_ended(playing: Path) -> None:
+    playing.write_text(playing.read_text().replace("loop = true", "loop = false"))
+    with running("run", playing) as command:
+        command.wait_error("stream porch is ended")
+        with pytest.raises(Exception, match="timed out"):
+            command.process.wait(1.0)
+        assert command.end() == 0
+
+
+def test_a_port_in_use_is_one_line(playing: Path) -> None:
+    with running("run", playing) as command:
+        endpoint = _endpoint(command)
+        line = error_of("--log-level", "error", "run", playing, status=1)
+        assert endpoint in line
+        assert "in use" in line
+
+
+def test_a_stream_that_fails_leaves_the_others_alone_and_shows_no_password(playing: Path) -> None:
+    with playing.open("a") as file:
+        file.write('[[stream]]\nid = "bad"\nsource = "gopher://user:hunter2@camera/audio"\n')
+    with running("run", playing) as command:
+        line = command.wait_error("stream bad is failed")
+        assert "unknown kind of source" in line
+        assert "hunter2" not in line
+        with Subscriber(_endpoint_of(playing), ["porch"], ["scores"]) as subscriber:
+            assert subscriber.receive(30) is not None
+
+
+def _endpoint_of(config: Path) -> str:
+    return config.read_text().split('endpoint = "')[1].split('"')[0]
