@@ -210,6 +210,7 @@ class Service:
                 dropped_patches=dropped_before + sum(stream.dropped_patches for stream in streams),
                 sustainable_streams=round(len(self._workers) * sum(known) / len(known)) if known else None,
                 uptime=time.monotonic() - self._started,
+                input=self.input_endpoint,
             )
         )
 

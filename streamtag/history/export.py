@@ -10,8 +10,8 @@ from streamtag.history.reader import StoredEvent
 
 __all__ = ["FORMATS", "export"]
 
-_LOW_HZ: Final = "0.0"
-_HIGH_HZ: Final = "8000.0"
+_LOW_HZ: Final = "125"
+_HIGH_HZ: Final = "7500"
 
 
 def export(events: Sequence[StoredEvent], form: str) -> str:

@@ -1,5 +1,6 @@
 """What the service calls: everything about a disk happens in a thread of its own."""
 
+import itertools
 import logging
 import sqlite3
 import threading
@@ -29,7 +30,7 @@ logger = logging.getLogger(__name__)
 class History:
     """Keeps events, and clips where the settings say so.
 
-    One thread calls `patch`, `begin`, `end` and `leave`; they never wait. What cannot be written at once waits in a
+    `patch`, `begin`, `end` and `leave` never wait; those of one stream come from one thread at a time. What cannot be written at once waits in a
     bounded queue, and its oldest is dropped and counted when that is full.
 
     Attributes:
@@ -47,7 +48,7 @@ class History:
         self._path = path
         self._settings = settings
         self._cutter = ClipCutter(settings.clip_seconds) if settings.clips else None
-        self._next_token = 0
+        self._tokens = itertools.count()  # `next` on it is one step, whichever thread takes it
         self._open: dict[tuple[str, int], int] = {}
         self._records: deque[Record] = deque()
         self._clips: deque[Clip] = deque(maxlen=_MOST_CLIPS)
@@ -79,8 +80,7 @@ class History:
         """
         if stream.startswith(PRIVATE_PREFIX):
             return
-        token = self._open[stream, event] = self._next_token
-        self._next_token += 1
+        token = self._open[stream, event] = next(self._tokens)
         time = patch.time - (patch.start + PATCH_SAMPLES) / SAMPLE_RATE + onset
         self._put(Begin(token, stream, label, time, onset, peak))
         if self._cutter is not None:
