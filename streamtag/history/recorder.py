@@ -30,8 +30,8 @@ logger = logging.getLogger(__name__)
 class History:
     """Keeps events, and clips where the settings say so.
 
-    `patch`, `begin`, `end` and `leave` never wait; those of one stream come from one thread at a time. What cannot be written at once waits in a
-    bounded queue, and its oldest is dropped and counted when that is full.
+    `patch`, `begin`, `end` and `leave` never wait; those of one stream come from one thread at a time. What cannot be
+    written at once waits in a bounded queue, and its oldest is dropped and counted when that is full.
 
     Attributes:
         dropped: Onsets and ends that could not be kept.
