@@ -1,84 +1,86 @@
-"""Judging by the clock what the time stamps of a live stream say, and what of it is old."""
+"""What the clock tells about audio from a network: when it was captured, what of it is lost, what is old."""
 
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from streamtag.sources.feed import Piece
 
-__all__ = ["LostAudio", "drop_backlog"]
+__all__ = ["ArrivalClock", "live_pieces"]
 
 _SLACK_SECONDS = 0.5
 _SMALLEST_SECONDS = 0.1
 _SETTLE_SECONDS = 0.5
+# Two clocks run apart by less than this, in seconds a second.
+_DRIFT = 0.001
 
 
-class LostAudio:
-    """Believes a jump of the time stamps as far as the clock allows.
+class ArrivalClock:
+    """Relates a connection's audio to the time of its arrival.
 
-    A sender that starts its time stamps anew, or a camera that aligns them to its own clock, lost nothing. Live audio
-    cannot come from the future: what was lost is never more than the stream has fallen behind its best so far.
+    Audio arrives late, and in lumps, but never before it was captured: what came soonest tells when all was captured.
     """
 
     def __init__(self) -> None:
-        self._begin: float | None = None
-        self._position = 0.0
-        self._lead = 0.0
+        self.position = 0.0
+        """Seconds of audio so far, lost audio included."""
+        self.origin = 0.0
+        """When position 0 was captured, as well as it is known by now."""
+        self._arrival: float | None = None
 
-    def seconds(self, skipped_seconds: float, chunk_seconds: float, now: float) -> float:
-        """How much audio was lost before a chunk.
+    def lost_seconds(self, skipped_seconds: float, seconds: float, arrival: float) -> float:
+        """Take the next run of samples, and say how much audio was lost just before it.
+
+        A jump of the time stamps is believed as far as the clock allows: a sender that starts its time stamps anew, or
+        a camera that aligns them to another clock, lost nothing.
 
         Args:
-            skipped_seconds: by its time stamps.
-            chunk_seconds: its length.
-            now: `time.monotonic()` when it arrived.
+            skipped_seconds: what is missing by the time stamps.
+            seconds: length of the samples.
+            arrival: `time.monotonic()` when they arrived.
         """
-        if self._begin is None:
-            self._begin = now - chunk_seconds
-        behind = self._lead - (self._position + chunk_seconds - (now - self._begin))
-        lost = skipped_seconds if skipped_seconds <= behind + _SLACK_SECONDS else max(0.0, behind)
-        if lost < _SMALLEST_SECONDS:
+        if self._arrival is None:
+            self.origin = arrival - seconds
+        else:
+            self.origin += _DRIFT * (arrival - self._arrival)
+        self._arrival = arrival
+        late = max(0.0, arrival - seconds - self.position - self.origin)
+        lost = skipped_seconds if skipped_seconds <= late + _SLACK_SECONDS else late
+        if skipped_seconds < _SMALLEST_SECONDS or lost < _SMALLEST_SECONDS:
             lost = 0.0
-        self._position += lost + chunk_seconds
-        self._lead = max(self._lead, self._position - (now - self._begin))
+        self.position += lost + seconds
+        self.origin = min(self.origin, arrival - self.position)
         return lost
 
 
-def drop_backlog(pieces: Iterable[Piece], began: float, clock: Callable[[], float]) -> Iterator[Piece]:
-    """Leave out what a server had stored before we came (Icecast's burst), to hear what is now.
+def live_pieces(arrived: Iterable[Piece], began: float) -> Iterator[Piece]:
+    """Set right what arrives: lost audio, the time of capture; and leave out what is older than the connection.
 
-    Nothing comes out before something arrives that was not there at once: an HLS playlist whose encoder is gone
-    offers its last segment to whoever comes, again and again, and is not live.
+    Servers store audio for whoever connects (Icecast's burst). Nothing comes out before something arrives that was not
+    there at once: an HLS playlist whose encoder is gone offers its last segment again and again, and is not live.
 
     Args:
-        pieces: as they arrive.
-        began: `clock()` when the connection was begun: audio beyond the time since then is old.
-        clock: `time.monotonic`.
+        arrived: `lost_seconds` by the time stamps, `captured` the time of arrival.
+        began: `time.monotonic()` when the connection was begun.
     """
-    held: deque[Piece] = deque()
-    until: float | None = None
-    source = iter(pieces)
+    clock = ArrivalClock()
+    held: list[tuple[Piece, float]] = []
+    first_arrival: float | None = None
+    source = iter(arrived)
     for piece in source:
-        now = clock()
-        until = now + _SETTLE_SECONDS if until is None else until
-        held.append(piece)
-        if now >= until:
+        lost = clock.lost_seconds(piece.lost_seconds, _seconds(piece), piece.captured)
+        held.append((replace(piece, lost_seconds=lost), clock.position))
+        first_arrival = piece.captured if first_arrival is None else first_arrival
+        if piece.captured - first_arrival >= _SETTLE_SECONDS:
             break
     else:
         return
-    spare = sum(map(_seconds, held)) - (clock() - began + _SLACK_SECONDS)
-    while len(held) > 1 and spare > 0:
-        spare -= _seconds(held.popleft())
-    yield from _spread(held, clock())
-    yield from source
-
-
-def _spread(held: Iterable[Piece], now: float) -> list[Piece]:
-    """What arrived in a heap was captured one after the other."""
-    spread: list[Piece] = []
-    for piece in reversed(list(held)):
-        spread.append(Piece(piece.samples, piece.rate, piece.lost_seconds, now))
-        now -= _seconds(piece)
-    return spread[::-1]
+    for piece, position in held:
+        captured = clock.origin + position
+        if captured > began - _SLACK_SECONDS:
+            yield replace(piece, captured=captured)
+    for piece in source:
+        lost = clock.lost_seconds(piece.lost_seconds, _seconds(piece), piece.captured)
+        yield replace(piece, lost_seconds=lost, captured=clock.origin + clock.position)
 
 
 def _seconds(piece: Piece) -> float:

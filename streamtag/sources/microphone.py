@@ -26,7 +26,7 @@ except OSError:  # sounddevice found no PortAudio
 
 __all__ = ["InputDevice", "choose", "list_devices", "lost_seconds", "named", "open_request"]
 
-_BLOCK_SECONDS = 0.02
+_BLOCK_SECONDS = 0.04
 # Without a flag of the driver, only this much is a hole: clocks of callbacks jitter.
 _UNFLAGGED_SECONDS = 0.25
 _CARD_NUMBER = re.compile(r" \(hw:\d+,\d+\)$")

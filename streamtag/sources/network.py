@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from streamtag.errors import SourceError
-from streamtag.sources.clock import LostAudio, drop_backlog
+from streamtag.sources.clock import live_pieces
 from streamtag.sources.feed import Feed, Lost, Piece
 from streamtag.sources.ffmpeg import AudioReader, ReadError
 from streamtag.sources.retry import LiveSource
@@ -68,7 +68,7 @@ def _listen(url: str, options: dict[str, str], patience: Patience, feed: Feed) -
             if _is_recording(reader):
                 _fetch(reader, feed)
                 return
-            for piece in drop_backlog(_live_pieces(reader), began, time.monotonic):
+            for piece in live_pieces(_arrivals(reader), began):
                 if feed.closed.is_set():
                     return
                 feed.put(piece)
@@ -96,9 +96,6 @@ def _fetch(reader: AudioReader, feed: Feed) -> None:
         raise Lost(f"the recording broke off after {read_seconds:.1f} s of {reader.seconds:.1f} s")
 
 
-def _live_pieces(reader: AudioReader) -> Iterator[Piece]:
-    lost_audio = LostAudio()
+def _arrivals(reader: AudioReader) -> Iterator[Piece]:
     for chunk in reader.chunks(_BLOCK_SECONDS):
-        now = time.monotonic()
-        lost_seconds = lost_audio.seconds(chunk.skipped_seconds, len(chunk.samples) / chunk.rate, now)
-        yield Piece(chunk.samples, chunk.rate, lost_seconds, now)
+        yield Piece(chunk.samples, chunk.rate, chunk.skipped_seconds, time.monotonic())

@@ -115,11 +115,11 @@ class LiveSource:
 
     def _first_block(self, piece: Piece) -> Block:
         """A connection's first block: the time without one is lost audio."""
-        away = 0.0
+        away = 0.0  # a stream begins with the first audio that comes
         if self._heard is not None:
             away = max(0.0, piece.captured - len(piece.samples) / piece.rate - self._heard)
         self._tell("live", "" if self._heard is None else f"back after {away:.1f} s")
-        return self._block(piece, piece.lost_seconds + away)
+        return self._block(piece, away)
 
     def _block(self, piece: Piece, lost_seconds: float) -> Block:
         self._heard = piece.captured

@@ -46,8 +46,12 @@ class Listener:
                         self.blocks.append(block)
                         self.arrivals.append(time.monotonic())
                         self._changed.notify_all()
+                self._end()
         except Exception as error:
             self.error = error
+            self._end()
+
+    def _end(self) -> None:
         with self._changed:
             self.ended = True
             self._changed.notify_all()

@@ -19,14 +19,14 @@ def test_a_microphone_hears_what_is_played_without_a_hole(pulse: Pulse) -> None:
         assert listener.blocks[0].start == 0
         assert abs(time.time() - listener.blocks[-1].time) < 1.0
         listener.source.close()
-        listener.wait_end(0.5)
+        listener.wait_end(1.0)
 
 
 def test_a_microphone_gives_the_rate_and_channels_asked_for(pulse: Pulse) -> None:
     with Listener("mic:porch", rate=16000, channels=2) as listener:
         listener.wait_audio(0.2)
         assert (listener.source.rate, listener.source.channels) == (16000, 2)
-        assert listener.blocks[0].samples.shape == (320, 2)
+        assert listener.blocks[0].samples.shape == (640, 2)
 
 
 def test_the_device_list_names_what_can_be_opened(pulse: Pulse) -> None:
@@ -77,6 +77,13 @@ def test_a_microphone_that_falls_silent_without_a_word_is_stalled(pulse: Pulse) 
         told = listener.wait_state("stalled", after=told)
         pulse.suspend("porch", False)
         listener.wait_state("live", after=told)
+
+
+def test_an_index_opens_the_device_of_that_number(pulse: Pulse) -> None:
+    [index] = [device.index for device in list_devices() if device.name == "porch"]
+    with pulse.playing("porch"), Listener(f"mic:#{index}") as listener:
+        listener.wait_audio(1.0)
+        assert tone_share(listener.blocks[-1]) > 0.9
 
 
 def test_the_default_microphone_needs_no_name(pulse: Pulse) -> None:

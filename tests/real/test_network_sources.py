@@ -36,14 +36,14 @@ def test_a_stream_whose_server_dies_comes_back_by_itself(station: Station) -> No
         first, last = listener.blocks[0], listener.blocks[-1]
         stream_seconds = last.start / last.rate - first.start / first.rate
         assert stream_seconds == pytest.approx(last.time - first.time, abs=1.6)
-        assert time.time() - last.time < 3.0
+        assert time.time() - last.time < 6.0  # HLS is late by some segments
 
 
 def test_closing_ends_a_live_stream_at_once(station: Station) -> None:
     with Listener(station.uri) as listener:
         listener.wait_audio(0.2)
         listener.source.close()
-        listener.wait_end(0.5)
+        listener.wait_end(1.0)
         assert listener.error is None
 
 

@@ -149,7 +149,7 @@ def test_closing_does_not_wait_for_a_hung_server(scheme: str) -> None:
         while not server.connections:
             time.sleep(0.01)
         listener.source.close()
-        listener.wait_end(0.5)
+        listener.wait_end(1.0)
 
 
 def serve_file(data: bytes, cut_first_at: int | None = None) -> Treatment:

@@ -195,5 +195,5 @@ def test_closing_wakes_a_source_that_waits_for_its_time(tmp_path: Path) -> None:
     reader.start()
     assert heard.wait(5)
     source.close()
-    reader.join(0.5)
+    reader.join(1.0)
     assert not reader.is_alive()

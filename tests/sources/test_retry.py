@@ -158,7 +158,7 @@ def test_closing_from_another_thread_ends_the_iteration_at_once(step: Callable[[
     while script.steps:
         threading.Event().wait(0.01)
     source.close()
-    reader.join(0.5)
+    reader.join(1.0)
     assert not reader.is_alive()
 
 
