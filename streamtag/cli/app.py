@@ -3,6 +3,7 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 from streamtag.cli import bench, dashboard, demo, devices, doctor, listen, models, run, subscribe, tag
 from streamtag.errors import ConfigError, StreamtagError
@@ -29,16 +30,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
         status: int | None = options.command(options)
         sys.stdout.flush()
     except BrokenPipeError:
-        # Who read our output has enough: the interpreter must not complain about what is left when it ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return _DONE
+        _leave(_DONE)  # who read our output has enough
     except StreamtagError as error:
         print("streamtag:", " ".join(str(error).split()), file=sys.stderr)
         return _WRONG_USE if isinstance(error, ConfigError) else _FAILED
     except KeyboardInterrupt:
         print("streamtag: interrupted", file=sys.stderr)
-        return _FAILED
+        _leave(_FAILED)
     return status or _DONE
+
+
+def _leave(status: int) -> NoReturn:
+    # At once: the interpreter would wait for threads that are in the middle of a long recording, and would complain
+    # about output that nobody reads.
+    sys.stderr.flush()
+    os._exit(status)
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -46,6 +46,7 @@ class Page:
         self._config = config
         self._installed = find_spec("gradio") is not None
         self._process: subprocess.Popen[bytes] | None = None
+        self._answers = False
         if self._installed and not is_free(port):
             raise StreamtagError(
                 f"port {port} for the web page is in use: choose another with --port, or leave it out with "
@@ -82,7 +83,9 @@ class Page:
             return "not installed: pip install 'streamtag[dashboard]'"
         if self._process.poll() is not None:
             return f"it ended: {self._last_error()}"
-        return f"http://{HOST}:{self._port}"
+        address = f"http://{HOST}:{self._port}"
+        self._answers = self._answers or not is_free(self._port)
+        return address if self._answers else f"{address} (starting)"
 
     def _last_error(self) -> str:
         self._errors.seek(0)

@@ -3,11 +3,14 @@ import signal
 import socket
 from collections.abc import Callable
 from pathlib import Path
+from urllib.request import urlopen
 
 from streamtag.cli.demo import demo_config
+from streamtag.cli.page import is_free
 from streamtag.settings import Config, ServiceSettings
 from streamtag.wire import Subscriber
 from tests.cli.commands import error_of, run, running
+from tests.real.servers import wait_until
 
 
 def test_the_demo_prints_one_json_object_a_line_and_ends_by_the_clock(config: Path) -> None:
@@ -52,6 +55,18 @@ def test_a_web_page_port_in_use_is_one_line(config: Path) -> None:
         port = taken.getsockname()[1]
         line = error_of("--config", config, "demo", "--port", port, status=1)
         assert f"port {port} for the web page is in use" in line
+
+
+def test_the_web_page_comes_and_goes_with_the_demo(config: Path, free_port: Callable[[], int]) -> None:
+    port = free_port()
+    with running("--config", config, "demo", "--port", port) as command:
+        command.wait_message(kind="scores")
+        wait_until(lambda: not is_free(port), 40, "the web page's start")
+        with urlopen(f"http://127.0.0.1:{port}/") as answer:
+            assert answer.status == 200
+        assert command.end() == 0
+        assert f"http://127.0.0.1:{port}" in command.wait_error("web page")
+    wait_until(lambda: is_free(port), 10, "the web page's end")
 
 
 def test_the_demo_takes_pcm_at_another_port_if_its_own_is_taken() -> None:
