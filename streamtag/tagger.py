@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from streamtag.audio import BANDS, FRAMES, Block, FrontEnd, Patch, Patcher, Samples
 from streamtag.bundle import Bundle
-from streamtag.errors import SourceError
+from streamtag.errors import InputError, SourceError
 from streamtag.events import Event, EventRules
 from streamtag.runtimes import open_runtime
 from streamtag.settings import EventSettings, ScoreSettings
@@ -83,11 +83,16 @@ class Tagger:
         self._rolling = rolling
         self._rules = EventRules(self.labels, events or EventSettings())
 
-    def tag(self, path: str | PathLike[str]) -> Result:
+    def tag(self, path: str | PathLike[str], *, max_seconds: float = float("inf")) -> Result:
         """Tag a whole recording, anything that FFmpeg reads.
+
+        Args:
+            path: the recording.
+            max_seconds: refuse a longer one, as soon as that shows.
 
         Raises:
             SourceError: there is no such file, or it holds no audio.
+            InputError: it is longer than `max_seconds`.
         """
         notes: list[str] = []
         seconds = 0.0
@@ -101,6 +106,8 @@ class Tagger:
             with open_source(f"file:{Path(path)}", on_state=note) as source:
                 for block in source:
                     seconds = (block.start + len(block.samples)) / block.rate
+                    if seconds > max_seconds:
+                        raise InputError(f"{path}: longer than {max_seconds:g} s, the most that is taken")
                     yield block
 
         patcher = Patcher()

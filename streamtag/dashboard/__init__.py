@@ -1,0 +1,37 @@
+"""The web page: a process of its own that subscribes to a running service."""
+
+from streamtag.errors import StreamtagError
+from streamtag.settings import Config
+
+__all__ = ["launch"]
+
+
+def launch(
+    *,
+    connect: str,
+    host: str = "127.0.0.1",
+    port: int = 7860,
+    auth: str | None = None,
+    allow_write: bool = False,
+    config: Config | None = None,
+) -> None:
+    """Serve the web page until SIGINT or SIGTERM.
+
+    Args:
+        connect: the service's endpoint; a service that is not there yet is waited for.
+        host: the address to listen at.
+        port: the TCP port to listen at.
+        auth: `user:password-file`; everybody who reaches the address may look when absent.
+        allow_write: let the page save thresholds though nobody logs in.
+        config: the service's settings: where its history lies, its model, and the file to save thresholds into.
+
+    Raises:
+        StreamtagError: the extra 'dashboard' is not installed, the address is in use, or an argument is wrong.
+    """
+    try:
+        from streamtag.dashboard.server import serve
+    except ImportError as error:
+        raise StreamtagError(
+            f"the web page needs the extra 'dashboard' ({error.name} is missing): pip install 'streamtag[dashboard]'"
+        ) from error
+    serve(connect=connect, host=host, port=port, auth=auth, allow_write=allow_write, config=config or Config())

@@ -1,0 +1,185 @@
+"""What the page asks for by plain requests: the history, and thresholds."""
+
+import re
+from pathlib import Path
+from typing import Any, Final
+
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, Response
+
+from streamtag.config import load_config
+from streamtag.dashboard.hub import Hub
+from streamtag.dashboard.tuning import save_thresholds, thresholds_of, would_fire
+from streamtag.errors import ConfigError, HistoryError
+from streamtag.history import FORMATS, HistoryReader, StoredEvent, export
+from streamtag.settings import Config, LabelThresholds
+
+__all__ = ["HistoryAnswers", "TuningAnswers"]
+
+_PAGE: Final = 100
+_MOST_EXPORTED: Final = 200_000
+_TUNING_SECONDS: Final = 3600.0
+_NO_HISTORY: Final = "No history is kept. Ask for one with a [history] path in the service's configuration."
+
+
+class HistoryAnswers:
+    """Answers about past events."""
+
+    def __init__(self, config: Config) -> None:
+        self._reader = HistoryReader(Path(config.history.path)) if config.history.path else None
+
+    def search(self, request: Request) -> Response:
+        """Answer with a page of events, newest first, and the names to choose from."""
+        if self._reader is None:
+            return JSONResponse({"error": _NO_HISTORY}, 404)
+        query = request.query_params
+        time, id_ = _number(query.get("before_time")), _number(query.get("before_id"))
+        before = None if time is None or id_ is None else (time, int(id_))
+        try:
+            events = self._reader.search(**_wishes(request), before=before, limit=_PAGE + 1)
+            labels, streams = self._reader.names()
+        except HistoryError as error:
+            return JSONResponse({"error": str(error).split(": ", 1)[-1].capitalize() + "."}, 503)
+        shown = [_as_json(event) for event in events[:_PAGE]]
+        return JSONResponse({"events": shown, "more": len(events) > _PAGE, "labels": labels, "streams": streams})
+
+    def download(self, request: Request) -> Response:
+        """Answer with all events of a search as a table."""
+        form = request.query_params.get("form", "")
+        if self._reader is None or form not in FORMATS:
+            return JSONResponse({"error": _NO_HISTORY}, 404)
+        try:
+            events = self._reader.search(**_wishes(request), limit=_MOST_EXPORTED)
+        except HistoryError as error:
+            return JSONResponse({"error": str(error)}, 503)
+        name = f"streamtag-events.{FORMATS[form][1]}"
+        headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+        return Response(export(events, form), media_type="text/plain; charset=utf-8", headers=headers)
+
+    def clip(self, request: Request) -> Response:
+        """Answer with the clip of an event."""
+        event = request.path_params["event"]
+        path = None if self._reader is None else self._reader.clip(event)
+        if path is None:
+            return JSONResponse({"error": "There is no clip of this event any more."}, 404)
+        kind = "attachment" if "download" in request.query_params else "inline"
+        name = f"streamtag-{event}.wav"
+        return FileResponse(path, media_type="audio/wav", filename=name, content_disposition_type=kind)
+
+
+class TuningAnswers:
+    """Answers about thresholds, and saves them where the page may write."""
+
+    def __init__(self, hub: Hub, config: Config, *, may_write: bool) -> None:
+        self._hub = hub
+        self._config = config
+        self._may_write = may_write
+
+    def show(self, request: Request) -> Response:
+        """Answer with a label's scores over the last hour, its thresholds, and the events that they made of it."""
+        stream, label = request.query_params.get("stream", ""), request.query_params.get("label", "")
+        try:
+            thresholds = self._thresholds(label)
+            times, spans, scores = self._scores(stream, label)
+        except (ConfigError, LookupError) as error:
+            return JSONResponse({"error": str(error.args[0])}, 422)
+        return JSONResponse(
+            {
+                "times": times.round(2).tolist(),
+                "scores": scores.astype(float).round(4).tolist(),
+                "on": thresholds.on,
+                "off": thresholds.off,
+                "hold_seconds": thresholds.hold_seconds,
+                "min_seconds": thresholds.min_seconds,
+                "events": [_fired(event) for event in would_fire(times, spans, scores, thresholds)],
+                "cannot_save": self._cannot_save(),
+            }
+        )
+
+    def preview(self, request: Request) -> Response:
+        """Answer with the events that other thresholds would have made of the last hour."""
+        query = request.query_params
+        label = query.get("label", "")
+        try:
+            thresholds = self._with(label, query.get("on"), query.get("off"))
+            times, spans, scores = self._scores(query.get("stream", ""), label)
+        except (ConfigError, LookupError) as error:
+            return JSONResponse({"error": str(error.args[0])}, 422)
+        return JSONResponse({"events": [_fired(event) for event in would_fire(times, spans, scores, thresholds)]})
+
+    def save(self, request: Request) -> Response:
+        """Write a label's thresholds into the configuration; the service takes them over by itself."""
+        reason = self._cannot_save()
+        path = self._config.path
+        if reason or path is None:
+            return JSONResponse({"error": reason}, 403)
+        query = request.query_params
+        label = query.get("label", "")
+        try:
+            if label not in self._hub.labels():
+                raise LookupError("The model has no such label.")
+            thresholds = self._with(label, query.get("on"), query.get("off"))
+            save_thresholds(path, label, thresholds.on, thresholds.off)
+        except (ConfigError, LookupError) as error:
+            return JSONResponse({"error": str(error.args[0])}, 422)
+        return JSONResponse({"saved": True})
+
+    def _cannot_save(self) -> str:
+        if not self._may_write:
+            return "Saving is switched off: start the page with --allow-write, or with --auth and log in."
+        if self._config.path is None:
+            return "There is nowhere to save to: start the page with --config and the service's configuration."
+        return ""
+
+    def _thresholds(self, label: str) -> LabelThresholds:
+        path = self._config.path
+        return thresholds_of((load_config(path) if path else self._config).events, label)
+
+    def _with(self, label: str, on: str | None, off: str | None) -> LabelThresholds:
+        high, low = _number(on), _number(off)
+        if high is None or low is None or not 0 <= low <= high <= 1:
+            raise LookupError("Thresholds lie between 0 and 1, and the end's is not above the beginning's.")
+        now = self._thresholds(label)
+        fields = {name: getattr(now, name) for name in LabelThresholds.__struct_fields__}
+        return LabelThresholds(**fields | {"on": high, "off": low})
+
+    def _scores(self, stream: str, label: str) -> tuple[Any, Any, Any]:
+        labels = self._hub.labels()
+        if label not in labels:
+            raise LookupError("The model has no such label." if labels else "The tagging service is not running.")
+        times, spans, scores = self._hub.scores(stream, _TUNING_SECONDS)
+        if not len(times):
+            raise LookupError("Nothing has been heard of this stream yet.")
+        return times, spans, scores[:, labels.index(label)]
+
+
+def _wishes(request: Request) -> dict[str, Any]:
+    query = request.query_params
+    return {
+        "text": query.get("text", "")[:100],
+        "stream": query.get("stream", "")[:64],
+        "since": _number(query.get("since")),
+        "until": _number(query.get("until")),
+    }
+
+
+def _number(text: str | None) -> float | None:
+    return float(text) if text and re.fullmatch(r"-?\d{1,12}(\.\d{1,9})?", text) else None
+
+
+def _as_json(event: StoredEvent) -> dict[str, Any]:
+    seconds = None if event.offset is None else event.offset - event.onset
+    return {
+        "id": event.id,
+        "stream": event.stream,
+        "label": event.label,
+        "time": event.time,
+        "seconds": seconds,
+        "peak": event.peak,
+        "clip": event.has_clip,
+        "on": event.is_on,
+    }
+
+
+def _fired(event: Any) -> dict[str, float]:
+    return {"begin": round(event.begin, 2), "end": round(event.end, 2), "peak": round(event.peak, 4)}

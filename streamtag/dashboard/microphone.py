@@ -1,0 +1,141 @@
+"""Visitors' microphones: sound from the page to the service, nothing of it stored."""
+
+import asyncio
+import json
+import secrets
+import struct
+import time
+from contextlib import suppress
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import numpy as np
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from streamtag.dashboard.hub import Hub
+from streamtag.errors import WireError
+from streamtag.history import PRIVATE_PREFIX
+from streamtag.wire import PcmPusher
+
+__all__ = ["Microphones"]
+
+MOST_VISITORS: Final = 8
+MOST_SECONDS: Final = 600.0
+_AHEAD_SECONDS: Final = 10.0
+"""How much more than real time a page may send, for a connection that had to catch up."""
+_PUSH_SECONDS: Final = 3.0
+_IDLE_SECONDS: Final = 15.0
+_RATES: Final = range(8000, 192_001)
+_HEAD: Final = struct.Struct("<d")
+
+
+class Microphones:
+    """Takes microphones in, a bounded number of them for a bounded time."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+        self._open: set[str] = set()
+
+    async def serve(self, socket: WebSocket) -> None:
+        """Take the sound of one page.
+
+        The page tells its rate in the query and sends binary messages: index of the first sample as float64, then
+        int16 samples. It ends with the text `{"end": true}`. It is told `ready` or `refused`, once a second how much
+        came in, and at the end `ended`.
+        """
+        await socket.accept()
+        rate = socket.query_params.get("rate", "")
+        refusal = self._refusal(rate)
+        if refusal:
+            await _tell(socket, kind="refused", reason=refusal)
+            await socket.close()
+            return
+        stream = PRIVATE_PREFIX + secrets.token_hex(8)
+        self._open.add(stream)
+        try:
+            service = self._hub.service
+            assert service is not None
+            pusher = PcmPusher(_reachable(service["input"], self._hub.endpoint), _PUSH_SECONDS)
+            try:
+                await _tell(socket, kind="ready", stream=stream, seconds=MOST_SECONDS)
+                await _Reception(socket, pusher, stream, int(rate)).run()
+            finally:
+                await asyncio.to_thread(pusher.close)
+        finally:
+            self._open.discard(stream)
+
+    def _refusal(self, rate: str) -> str:
+        service = self._hub.service
+        if service is None:
+            return "The tagging service is not running, so nobody is there to listen."
+        if service.get("input") is None:
+            return "This service takes no sound from other programs, so it cannot hear your microphone."
+        if not rate.isdecimal() or int(rate) not in _RATES:
+            return "Your browser records at a rate that the service cannot use."
+        if len(self._open) >= MOST_VISITORS:
+            return f"{MOST_VISITORS} microphones are being tagged already. Please try again later."
+        return ""
+
+
+class _Reception:
+    """The sound of one page, from its first sample to its last."""
+
+    def __init__(self, socket: WebSocket, pusher: PcmPusher, stream: str, rate: int) -> None:
+        self._socket = socket
+        self._pusher = pusher
+        self._stream = stream
+        self._rate = rate
+        self._received = 0
+        self._began = time.monotonic()
+        self._told = self._began
+
+    async def run(self) -> None:
+        reason = ""
+        try:
+            reason = await self._take_all()
+        except WireError:
+            reason = "The tagging service went away."
+        except (WebSocketDisconnect, TimeoutError):
+            pass
+        finally:
+            with suppress(WireError):
+                await asyncio.to_thread(self._pusher.end, self._stream)
+        with suppress(WebSocketDisconnect, RuntimeError):
+            await _tell(self._socket, kind="ended", samples=self._received, reason=reason)
+            await self._socket.close()
+
+    async def _take_all(self) -> str:
+        while True:
+            message = await asyncio.wait_for(self._socket.receive(), _IDLE_SECONDS)
+            if message["type"] == "websocket.disconnect":
+                raise WebSocketDisconnect
+            data = message.get("bytes")
+            if data is None:
+                return ""
+            now = time.monotonic()
+            if now - self._began > MOST_SECONDS:
+                return f"{MOST_SECONDS / 60:.0f} minutes are over."
+            if len(data) <= _HEAD.size or len(data) % 2:
+                return "The page sent something that is no sound."
+            start = _HEAD.unpack_from(data)[0]
+            samples = np.frombuffer(data, "<i2", offset=_HEAD.size)
+            self._received += len(samples)
+            if self._received > (now - self._began + _AHEAD_SECONDS) * self._rate or not 0 <= start < 2**52:
+                return "The page sent more than a microphone can."
+            await asyncio.to_thread(self._pusher.push, self._stream, samples, self._rate, int(start))
+            if now - self._told >= 1.0:
+                self._told = now
+                await _tell(self._socket, kind="received", samples=self._received)
+
+
+async def _tell(socket: WebSocket, **fields: Any) -> None:
+    await socket.send_text(json.dumps(fields))
+
+
+def _reachable(endpoint: str, connected: str) -> str:
+    """Return the service's PCM endpoint as seen from here: one for all addresses is where its messages come from."""
+    there = urlsplit(endpoint)
+    if there.scheme == "tcp" and there.hostname in ("0.0.0.0", "::", "*"):  # noqa: S104 (read, not bound)
+        host = urlsplit(connected).hostname or "127.0.0.1"
+        return f"tcp://[{host}]:{there.port}" if ":" in host else f"tcp://{host}:{there.port}"
+    return endpoint

@@ -1,0 +1,92 @@
+// The connection to the dashboard: what the service says, and the newest of one stream.
+
+const RETRY_FIRST = 500;
+const RETRY_LAST = 5000;
+
+export class Feed {
+  constructor() {
+    this.service = { state: "waiting", streams: [], labels: [] };
+    this.stream = "";
+    this.listeners = new Map();
+    this.delay = RETRY_FIRST;
+    this.open();
+  }
+
+  on(kind, listener) {
+    if (!this.listeners.has(kind)) this.listeners.set(kind, []);
+    this.listeners.get(kind).push(listener);
+    if (kind === "service") listener(this.service);
+  }
+
+  watch(stream) {
+    this.stream = stream;
+    this.sendWish();
+  }
+
+  close() {
+    this.closed = true;
+    this.socket.close();
+  }
+
+  open() {
+    const scheme = location.protocol === "https:" ? "wss" : "ws";
+    this.socket = new WebSocket(`${scheme}://${location.host}/streamtag/live`);
+    this.socket.binaryType = "arraybuffer";
+    this.socket.onopen = () => { this.delay = RETRY_FIRST; this.sendWish(); };
+    this.socket.onmessage = (event) => this.take(event.data);
+    this.socket.onclose = () => {
+      if (this.closed) return;
+      this.tell("service", (this.service = { ...this.service, state: "page" }));
+      setTimeout(() => this.open(), this.delay);
+      this.delay = Math.min(RETRY_LAST, 2 * this.delay);
+    };
+  }
+
+  sendWish() {
+    if (this.stream && this.socket.readyState === WebSocket.OPEN) {
+      this.socket.send(JSON.stringify({ watch: this.stream }));
+    }
+  }
+
+  tell(kind, message) {
+    for (const listener of this.listeners.get(kind) || []) listener(message);
+  }
+
+  take(data) {
+    if (typeof data === "string") {
+      const message = JSON.parse(data);
+      if (message.kind === "service") this.service = { labels: [], streams: [], ...message };
+      this.tell(message.kind, message.kind === "service" ? this.service : message);
+      return;
+    }
+    const view = new DataView(data);
+    const kind = view.getUint8(0);
+    if (kind === 1) {
+      this.tell("levels", {
+        time: view.getFloat64(1, true), rms: view.getFloat32(9, true), peak: view.getFloat32(13, true),
+        columns: new Uint8Array(data, 17),
+      });
+    } else if (kind === 2) {
+      const count = (data.byteLength - 9) / 2;
+      this.tell("scores", {
+        time: view.getFloat64(1, true), patch: new Uint8Array(data, 9, count), rolling: new Uint8Array(data, 9 + count),
+      });
+    } else if (kind === 3) {
+      const count = view.getUint32(1, true);
+      const labels = count ? (data.byteLength - 5 - 8 * count) / count : 0;
+      const patches = [];
+      for (let row = 0; row < count; row += 1) {
+        const patch = new Uint8Array(data, 5 + 8 * count + row * labels, labels);
+        patches.push({ time: view.getFloat64(5 + 8 * row, true), patch });
+      }
+      this.tell("backlog", patches);
+    }
+  }
+}
+
+let shared = null;
+
+export function sharedFeed() {
+  shared = shared || new Feed();
+  return shared;
+}

@@ -1,0 +1,73 @@
+// The live view of a chosen stream.
+
+import { clock, fillSelect, length, setText } from "./format.js";
+import { sharedFeed } from "./feed.js";
+import { Panel } from "./panel.js";
+
+const QUIET_MS = 3000;
+
+export function mount(element) {
+  const feed = sharedFeed();
+  const panel = new Panel(element, feed);
+  const select = element.querySelector(".st-stream");
+  const state = element.querySelector(".st-state");
+  const text = element.querySelector(".st-state-text");
+  let status = null;
+  let session = "";
+
+  function look(stream) {
+    if (stream === feed.stream) return;
+    panel.clear();
+    status = null;
+    feed.watch(stream);
+    tell();
+  }
+
+  function tell() {
+    const silent = Date.now() - (panel.heard || 0) > QUIET_MS;
+    const [kind, words] = describe(feed, status, silent ? (Date.now() - panel.heard) / 1000 : 0);
+    state.dataset.state = kind;
+    setText(text, words);
+  }
+
+  select.onchange = () => look(select.value);
+  feed.on("service", (service) => {
+    fillSelect(select, service.streams);
+    if (service.state !== "connected") status = null;
+    if (service.streams.length) look(select.value);
+    if (service.session !== session) panel.heard = Date.now();
+    session = service.session;
+    tell();
+  });
+  feed.on("stream", (message) => {
+    if (message.stream === feed.stream) status = message.status;
+    tell();
+  });
+  setInterval(tell, 1000);
+}
+
+// Returns a kind for the mark's shape and colour, and a sentence.
+function describe(feed, status, silentSeconds) {
+  if (feed.service.state !== "connected") return ["none", "Nothing is heard while the tagging service is away."];
+  if (!feed.service.streams.length) return ["none", "The service listens to no stream."];
+  if (!status) return ["none", "Waiting for this stream …"];
+  const reason = status.reason ? ` (${status.reason})` : "";
+  switch (status.state) {
+    case "live": {
+      if (silentSeconds > 0) return ["trouble", `No sound for ${length(silentSeconds)}.`];
+      return ["live", `Live since ${clock(status.since)}, ${losses(status)}${reason}`];
+    }
+    case "starting": return ["none", "Starting …"];
+    case "reconnecting": return ["trouble", `The source is gone. Trying to reach it again${reason}`];
+    case "stalled": return ["trouble", `The source is open but brings no sound${reason}`];
+    case "ended": return ["none", `Ended${reason}`];
+    default: return ["failed", `Failed${reason}`];
+  }
+}
+
+function losses(status) {
+  const told = [];
+  if (status.lost_samples) told.push(`${length(status.lost_samples / 16000)} of sound lost on the way`);
+  if (status.dropped_patches) told.push(`${length(0.96 * status.dropped_patches)} skipped because the machine was busy`);
+  return told.join(", ") || "nothing lost";
+}

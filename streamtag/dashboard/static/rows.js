@@ -1,0 +1,72 @@
+// The strongest labels as bars. A label keeps its row for as long as it is heard: rows never jump.
+
+import { make, score, setText } from "./format.js";
+
+const ROWS = 8;
+const HEARD = 10; // of 255
+const CLEARLY = 13; // how much stronger a new label must be to take a row away
+const SURE = 128;
+
+export class Rows {
+  constructor(element) {
+    this.rows = [];
+    for (let index = 0; index < ROWS; index += 1) {
+      const item = make("li", "st-row");
+      const name = make("span", "st-row-name");
+      const value = make("span", "st-row-score");
+      const bar = make("div", "st-row-bar");
+      const fill = make("div", "st-row-fill");
+      bar.setAttribute("role", "meter");
+      bar.setAttribute("aria-valuemin", 0);
+      bar.setAttribute("aria-valuemax", 1);
+      bar.append(fill);
+      item.append(name, value, bar);
+      element.append(item);
+      this.rows.push({ item, name, value, bar, fill, label: -1 });
+    }
+    this.clear();
+  }
+
+  clear() {
+    for (const row of this.rows) {
+      row.label = -1;
+      this.write(row, "", 0);
+    }
+  }
+
+  // names: all labels; scores: Uint8Array with 255 for 1.
+  show(names, scores) {
+    const order = [...scores.keys()].sort((one, other) => scores[other] - scores[one]);
+    const near = new Set(order.slice(0, ROWS + 4).filter((label) => scores[label] >= HEARD / 2));
+    for (const row of this.rows) if (!near.has(row.label)) row.label = -1;
+    const shown = new Set(this.rows.map((row) => row.label));
+    for (const label of order.slice(0, ROWS)) {
+      if (shown.has(label) || scores[label] < HEARD) continue;
+      let place = this.rows.find((row) => row.label < 0);
+      if (!place) {
+        place = this.rows.reduce((low, row) => (scores[row.label] < scores[low.label] ? row : low));
+        if (scores[label] < scores[place.label] + CLEARLY) continue;
+      }
+      place.label = label;
+    }
+    for (const row of this.rows) {
+      this.write(row, row.label < 0 ? "" : names[row.label], row.label < 0 ? 0 : scores[row.label]);
+    }
+  }
+
+  write(row, name, value) {
+    row.item.dataset.empty = !name;
+    row.item.dataset.sure = value >= SURE;
+    if (row.name.textContent !== name) {
+      row.name.textContent = name;
+      row.fill.style.transition = "none"; // another label's bar begins where it is, and does not slide there
+      row.fill.style.transform = "scaleX(0)";
+      void row.fill.offsetWidth;
+      row.fill.style.transition = "";
+    }
+    setText(row.value, name ? score(value / 255) : "");
+    row.fill.style.transform = `scaleX(${(value / 255).toFixed(3)})`;
+    row.bar.setAttribute("aria-label", name || "free row");
+    row.bar.setAttribute("aria-valuenow", (value / 255).toFixed(2));
+  }
+}

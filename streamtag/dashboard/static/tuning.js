@@ -1,0 +1,107 @@
+// Thresholds: what events would there have been?
+
+import { clock, fillList, fillSelect, length, make, score, setText } from "./format.js";
+import { sharedFeed } from "./feed.js";
+import { Plot } from "./plot.js";
+
+const REFRESH_MS = 10000;
+const SETTLE_MS = 40;
+
+export function mount(element) {
+  const find = (selector) => element.querySelector(selector);
+  const [stream, label] = [find("[name=stream]"), find("[name=label]")];
+  const sliders = { on: find("[name=on]"), off: find("[name=off]") };
+  const [note, count, fired] = [find(".st-note"), find(".st-count"), find(".st-fired")];
+  const [empty, tuned, save] = [find(".st-empty"), find(".st-tuned"), find(".st-save")];
+  const plot = new Plot(find(".st-plot"), (name, value) => move(name, value));
+  const feed = sharedFeed();
+  let saved = null;
+  let question = 0;
+  let settling = 0;
+
+  const query = (more = {}) => new URLSearchParams({ stream: stream.value, label: label.value, ...more });
+  const lines = () => ({ on: sliders.on.value, off: sliders.off.value });
+
+  async function load(keep = false) {
+    const labels = feed.service.labels;
+    if (!stream.value || !labels.includes(label.value)) return;
+    const mine = (question += 1);
+    const answer = await ask(`/streamtag/tuning?${query()}`);
+    if (mine !== question) return;
+    empty.hidden = !answer.error;
+    tuned.hidden = Boolean(answer.error);
+    if (answer.error) {
+      empty.textContent = answer.error;
+      return;
+    }
+    saved = { on: answer.on, off: answer.off, cannot: answer.cannot_save };
+    save.disabled = Boolean(answer.cannot_save);
+    if (!keep) {
+      setText(note, answer.cannot_save);
+      setLines(answer);
+    }
+    plot.show({ times: answer.times, scores: answer.scores, on: Number(sliders.on.value), off: Number(sliders.off.value) });
+    if (keep) preview();
+    else showEvents(answer.events);
+  }
+
+  function setLines({ on, off }) {
+    sliders.on.value = on;
+    sliders.off.value = off;
+    for (const slider of Object.values(sliders)) setText(slider.nextElementSibling, score(Number(slider.value)));
+    plot.show({ on: Number(sliders.on.value), off: Number(sliders.off.value) });
+  }
+
+  // The end's line is never above the beginning's: one pushes the other.
+  function move(name, value) {
+    const on = name === "on" ? value : Math.max(value, Number(sliders.on.value));
+    const off = name === "off" ? value : Math.min(value, Number(sliders.off.value));
+    setLines({ on, off });
+    setText(note, saved.cannot || "Not saved yet.");
+    clearTimeout(settling);
+    settling = setTimeout(preview, SETTLE_MS);
+  }
+
+  async function preview() {
+    const mine = (question += 1);
+    const answer = await ask(`/streamtag/tuning/preview?${query(lines())}`);
+    if (mine === question && !answer.error) showEvents(answer.events);
+  }
+
+  function showEvents(events) {
+    plot.show({ events });
+    const times = events.length === 1 ? "1 event" : `${events.length} events`;
+    setText(count, `There would have been ${times} in the time shown.`);
+    fired.replaceChildren(...[...events].reverse().slice(0, 50).map((event) => {
+      const item = make("li", "st-event");
+      item.append(make("time", "", clock(event.begin)), make("span", "st-event-length", length(event.end - event.begin)));
+      item.append(make("span", "st-event-score", `up to ${score(event.peak)}`));
+      return item;
+    }));
+  }
+
+  for (const [name, slider] of Object.entries(sliders)) slider.oninput = () => move(name, Number(slider.value));
+  find(".st-reset").onclick = () => load();
+  save.onclick = async () => {
+    const answer = await ask(`/streamtag/tuning/save?${query(lines())}`, "POST");
+    setText(note, answer.error || "Saved. The service takes it over by itself.");
+    if (answer.saved) saved = { ...saved, ...lines() };
+  };
+  stream.onchange = () => load();
+  label.oninput = () => load();
+  feed.on("service", (service) => {
+    fillSelect(stream, service.streams);
+    fillList(find("datalist"), [...service.labels].sort());
+  });
+  const isShown = () => element.offsetParent !== null && !document.hidden;
+  new IntersectionObserver(([entry]) => { if (entry.isIntersecting) load(saved !== null); }).observe(element);
+  setInterval(() => { if (isShown()) load(saved !== null); }, REFRESH_MS);
+}
+
+async function ask(address, method = "GET") {
+  try {
+    return await (await fetch(address, { method })).json();
+  } catch {
+    return { error: "The page's server does not answer." };
+  }
+}

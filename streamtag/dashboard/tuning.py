@@ -1,0 +1,105 @@
+"""Trying other thresholds on the last hour, and writing them into the configuration."""
+
+import os
+import stat
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import tomlkit
+from numpy.typing import NDArray
+
+from streamtag.config import load_config
+from streamtag.errors import ConfigError
+from streamtag.events import EventDetector, EventRules
+from streamtag.settings import EventSettings, LabelThresholds
+
+__all__ = ["Fired", "save_thresholds", "thresholds_of", "would_fire"]
+
+
+@dataclass(frozen=True, slots=True)
+class Fired:
+    """An event that would have been: Unix seconds of its beginning and end, and its peak."""
+
+    begin: float
+    end: float
+    peak: float
+
+
+def thresholds_of(events: EventSettings, label: str) -> LabelThresholds:
+    """Return the thresholds that hold for a label."""
+    return events.labels.get(label, events)
+
+
+def would_fire(
+    times: NDArray[np.float64],
+    spans: NDArray[np.float64],
+    scores: NDArray[np.floating],
+    thresholds: LabelThresholds,
+) -> list[Fired]:
+    """Run the event detector over one label's recent scores.
+
+    Args:
+        times: Unix seconds of the patches' ends, [n].
+        spans: Stream seconds of their beginnings and ends, [n, 2]; where they go back the service began anew.
+        scores: Of the label, [n].
+        thresholds: What to try.
+    """
+    fields = {name: getattr(thresholds, name) for name in LabelThresholds.__struct_fields__}
+    rules = EventRules(["label"], EventSettings(**fields))
+    detector = EventDetector(rules)
+    rows = scores.astype(np.float32)[:, np.newaxis]
+    fired: list[Fired] = []
+    zero = 0.0
+    before = -np.inf
+    for time, (start, end), row, reached in zip(times.tolist(), spans.tolist(), rows, rules.reached(rows), strict=True):
+        events = []
+        if start < before:
+            events = [(event, zero) for event in detector.finish()]
+            detector = EventDetector(rules)
+        zero, before = time - end, start
+        events += [(event, zero) for event in detector.push(row, start, end, reached)]
+        fired += [Fired(at + event.onset, at + event.offset, event.peak) for event, at in events if event.offset]
+    fired += [Fired(zero + event.onset, zero + event.offset, event.peak) for event in detector.finish() if event.offset]
+    return fired
+
+
+def save_thresholds(path: Path, label: str, on: float, off: float) -> None:
+    """Write a label's thresholds into a configuration; comments and layout stay, and the change is whole or not at all.
+
+    Raises:
+        ConfigError: The file cannot be read or written, or would not be a configuration afterwards.
+    """
+    path = path.resolve()
+    try:
+        text = path.read_bytes().decode("utf-8")
+        mode = stat.S_IMODE(path.stat().st_mode)
+        descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: the thresholds were not saved: {error}") from error
+    draft = Path(name)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
+            file.write(_with_thresholds(text, label, on, off))
+            file.flush()
+            os.fsync(file.fileno())
+        draft.chmod(mode)
+        load_config(draft)
+        draft.replace(path)
+    except (OSError, tomlkit.exceptions.TOMLKitError) as error:
+        raise ConfigError(f"{path}: the thresholds were not saved: {error}") from error
+    except ConfigError as error:
+        raise ConfigError(str(error).replace(str(draft), str(path))) from error
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _with_thresholds(text: str, label: str, on: float, off: float) -> str:
+    document = tomlkit.parse(text)
+    events = document.setdefault("events", tomlkit.table())
+    labels = events.setdefault("labels", tomlkit.table(is_super_table=True))
+    table = labels.setdefault(label, tomlkit.table())
+    for key, value in (("on", on), ("off", off)):
+        table[key] = round(value, 4)
+    return tomlkit.dumps(document).rstrip("\n") + "\n"
