@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from streamtag.audio.frontend import log_mel
 from train.data.clips import Clip, load_all
 from train.labels import LabelTable
+from train.labels.related import implied
 from train.metrics import Metrics, measure
 
 Score = Callable[[NDArray[np.float32]], NDArray[np.float32]]
@@ -43,7 +44,8 @@ class ClipSet:
         parts = [log_mel(sound) for sound in sounds]
         truth = np.zeros((len(kept), len(labels)), np.bool_)
         for row, clip in enumerate(kept):
-            truth[row, [labels.index(name) for name in clip.labels]] = True
+            sure = {*clip.labels, *(parent for name in clip.labels for parent in implied(name))}
+            truth[row, [labels.index(name) for name in sure if name in clip.labels or name in labels.names]] = True
         return cls(
             tuple(kept),
             tuple(sounds),

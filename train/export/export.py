@@ -32,6 +32,7 @@ from train.export.card import credits_of, write_card
 from train.export.modules import FromWaveform, HalfBody, Scores
 from train.fit import test_sets
 from train.labels import LabelTable, unsure_with
+from train.labels.table import SILENCE
 from train.loop import LAST
 from train.metrics import Metrics, measure
 from train.networks import make_network
@@ -42,6 +43,9 @@ from train.settings import Settings
 ON, OFF = 0.5, 0.3
 CALIBRATION_WINDOWS = 6000
 _QUANTISE_WINDOWS = 600
+TENSORRT = "tensorrt"
+_QUIET = -4.3
+"""A patch whose mean log-mel is lower holds silence: its least is ln(0.01) = -4.6."""
 
 
 def load_network(settings: Settings, labels: LabelTable) -> tuple[nn.Module, int]:
@@ -84,6 +88,8 @@ def _streams(
         absent = ~clips.truth[row]
         for name in clip.labels:
             absent[[index[other] for other in unsure_with(name) if other in index]] = False
+        if SILENCE in index and clips.patches[clips.owner == row].mean(axis=(1, 2)).min() < _QUIET:
+            absent[index[SILENCE]] = False
         streams.append(scores[clips.owner == row])
         absences.append(absent)
     return streams, absences
@@ -135,9 +141,7 @@ def export(
         (folder / "manifest.json").write_text(
             json.dumps(manifest, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
         )
-        target.mkdir(parents=True, exist_ok=True)
-        shutil.rmtree(target / "tensorrt", ignore_errors=True)
-        shutil.copytree(folder, target, dirs_exist_ok=True)
+        _place(folder, target)
     return Bundle.open(target)
 
 
@@ -252,6 +256,15 @@ def _limits(manifest: dict[str, Any]) -> list[str]:
         "Sung words, sounds under water and sounds far below the rest of a scene are hardly covered.",
         "Not made for alarms on which life depends.",
     ]
+
+
+def _place(folder: Path, target: Path) -> None:
+    """Copy the finished files over whatever bundle is in `target`."""
+    shutil.rmtree(target / TENSORRT, ignore_errors=True)
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        there = target / path.relative_to(folder)
+        there.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, there)
 
 
 def _labels_csv(labels: LabelTable, path: Path) -> None:
