@@ -1,6 +1,8 @@
 import argparse
 import logging
+import os
 import signal
+import time
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["add"]
 
 _LOOK_SECONDS = 0.25
+_EDIT_SECONDS = 1.0
 
 logger = logging.getLogger(__name__)
 
@@ -23,8 +26,8 @@ def add(commands: Commands) -> None:
     parser = commands.add_parser(
         "run",
         help="the service: all streams of a configuration",
-        description="Tag all streams of a configuration until SIGINT or SIGTERM. SIGHUP reads [events], [scores] "
-        "and the list of streams anew and leaves the streams that did not change alone.",
+        description="Tag all streams of a configuration until SIGINT or SIGTERM. SIGHUP, or a change of the "
+        "file, reads [events], [scores] and the list of streams anew and leaves the streams that did not change alone.",
     )
     parser.add_argument("config", metavar="CONFIG.toml", help="the configuration")
     parser.set_defaults(command=_run, default_log_level="info")
@@ -36,6 +39,7 @@ def _run(options: argparse.Namespace) -> None:
 
     stop = Stop()
     hangups = _Hangups()
+    edits = _Edits(options.config)
     service = Service(load_config(options.config))
     service.start()
     try:
@@ -43,7 +47,8 @@ def _run(options: argparse.Namespace) -> None:
             logger.info("taking PCM on %s", service.input_endpoint)
         while not stop:
             stop.wait(_LOOK_SECONDS)
-            if hangups.take():
+            edited = edits.take()
+            if hangups.take() or edited:
                 _reload(service, options.config)
             if service.wait(0):
                 raise StreamtagError("the service ended by itself")
@@ -63,6 +68,33 @@ def _reload(service: "Service", path: str) -> None:
         logger.error("the configuration was not reloaded, the old one stays: %s", error)
     else:
         logger.info("reloaded %s", path)
+
+
+class _Edits:
+    """Notices that the file was written anew, once nobody has written to it for a second."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._known = self._last = self._look()
+        self._due = time.monotonic() + _EDIT_SECONDS
+
+    def take(self) -> bool:
+        """Tell whether the file was changed since the last time that this was told."""
+        if time.monotonic() < self._due:
+            return False
+        self._due = time.monotonic() + _EDIT_SECONDS
+        before, self._last = self._last, self._look()
+        if self._last is None or self._last == self._known or self._last != before:
+            return False
+        self._known = self._last
+        return True
+
+    def _look(self) -> tuple[int, int, int] | None:
+        try:
+            found = os.stat(self._path)
+        except OSError:
+            return None  # an editor that puts another file in its place may leave none for a moment
+        return found.st_mtime_ns, found.st_size, found.st_ino
 
 
 class _Hangups:

@@ -56,6 +56,16 @@ def test_sighup_takes_a_new_list_of_streams(playing: Path) -> None:
             assert subscriber.receive(30) is not None
 
 
+def test_a_change_of_the_file_is_taken_over_without_a_signal(playing: Path) -> None:
+    with running("run", playing) as command:
+        endpoint = _endpoint(command)
+        command.wait_error("stream porch is live")
+        playing.write_text(playing.read_text().replace('"porch"', '"yard"'))
+        command.wait_error("reloaded")
+        with Subscriber(endpoint, ["yard"], ["scores"]) as subscriber:
+            assert subscriber.receive(30) is not None
+
+
 def test_a_bad_new_configuration_is_one_line_and_the_old_one_stays(playing: Path) -> None:
     with running("run", playing) as command:
         endpoint = _endpoint(command)
