@@ -4,6 +4,7 @@ import logging
 import tempfile
 import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +39,12 @@ def write_graph(
         )
 
 
+def write_program(module: nn.Module, example: torch.Tensor, path: Path) -> None:
+    """Save a module of one input, its first size free, as torch loads it again without the module's source."""
+    dynamic = ({0: torch.export.Dim("n", min=1)},)
+    torch.export.save(torch.export.export(module.eval(), (example,), dynamic_shapes=dynamic), path)
+
+
 class _Calibration(CalibrationDataReader):  # type: ignore[misc]
     def __init__(self, name: str, inputs: NDArray[np.float32], batch: int = 32) -> None:
         self._parts: Iterator[dict[str, NDArray[np.float32]]] = iter(
@@ -47,6 +54,33 @@ class _Calibration(CalibrationDataReader):  # type: ignore[misc]
     def get_next(self) -> dict[str, NDArray[np.float32]] | None:
         """Return the next inputs, None at the end: ONNX Runtime's interface."""
         return next(self._parts, None)
+
+
+@contextmanager
+def _hushed() -> Iterator[None]:
+    """Keep the quantiser's advice to itself."""
+    logger = logging.getLogger()
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)
+
+
+def _end_nodes(path: Path) -> list[str]:
+    """Return the nodes after the last convolution: pooling, the last layer and the sigmoid stay in float32.
+
+    They are a hundredth of the work, and in 8 bits they cost most of what int8 costs in average precision.
+    """
+    nodes = onnx.load(path).graph.node
+    convolutions = [place for place, node in enumerate(nodes) if node.op_type == "Conv"]
+    if not convolutions:
+        return [node.name for node in nodes if node.op_type == "Sigmoid"]
+    kinds = {"GlobalAveragePool", "Flatten", "Gemm", "Sigmoid"}
+    return [node.name for node in nodes[convolutions[-1] :] if node.op_type in kinds]
 
 
 def quantise(source: Path, target: Path, name: str, inputs: NDArray[np.float32], *, symmetric: bool) -> None:
@@ -60,9 +94,7 @@ def quantise(source: Path, target: Path, name: str, inputs: NDArray[np.float32],
         symmetric: signed activations around 0 and a float32 bias, the only kind that TensorRT takes; else unsigned
             activations with a zero point, the fast kind on CPUs with VNNI.
     """
-    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        logging.getLogger().setLevel(max(logging.getLogger().level, logging.ERROR))
+    with tempfile.TemporaryDirectory() as folder, _hushed():
         prepared = Path(folder) / "prepared.onnx"
         quant_pre_process(str(source), str(prepared))
         quantize_static(
@@ -74,6 +106,7 @@ def quantise(source: Path, target: Path, name: str, inputs: NDArray[np.float32],
             weight_type=QuantType.QInt8,
             per_channel=True,
             calibrate_method=CalibrationMethod.MinMax,
+            nodes_to_exclude=_end_nodes(prepared),
             extra_options={"ActivationSymmetric": True, "WeightSymmetric": True, "QuantizeBias": False}
             if symmetric
             else {},

@@ -1,0 +1,96 @@
+"""A build check: a real parser and builder, TensorRT-RTX's, take every exported graph.
+
+It needs no GPU. It shows that the graphs are what TensorRT takes and that the building code calls real interfaces with
+the right arguments; it says nothing of scores or speed, which the tests marked `gpu` try.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+import tensorrt_rtx_bindings
+import torch
+
+from streamtag.errors import RuntimeUnavailableError
+from streamtag.runtimes import load_runtime
+from tests.runtimes.conftest import SmallNetwork, stand_ins
+from tests.runtimes.fake_cuda import FakeCuda
+from train.export import graphs
+from train.export.modules import HalfBody, Scores
+from train.export.tensorrt import write_tensorrt
+from train.networks import NETWORKS, make_network
+
+# It knows no timing cache, and says so.
+pytestmark = pytest.mark.filterwarnings("ignore:.*Timing cache operations are no-ops:DeprecationWarning")
+
+_LABELS = 10
+_FILES = [
+    "patches.float32",
+    "patches.float16",
+    "patches.int8",
+    "waveform.float32",
+    "waveform.float16",
+    "waveform.int8",
+    "pcm.float16",
+]
+
+
+@pytest.fixture
+def building(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
+    """The building code, with TensorRT-RTX in TensorRT's place: the same names, another version."""
+    cuda = {"cuda.bindings": ModuleType("cuda.bindings"), "cuda.bindings.runtime": FakeCuda()}
+    with stand_ins({"tensorrt": tensorrt_rtx_bindings, **cuda}):
+        load_runtime("tensorrt")
+        from streamtag.runtimes import tensorrt_build
+
+        monkeypatch.setattr(tensorrt_build, "supported_version", lambda: "11")
+        yield tensorrt_build
+
+
+@pytest.fixture(scope="module")
+def default_graphs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("default")
+    scores = Scores(make_network("tagnet", _LABELS))
+    sample = np.random.default_rng(0).standard_normal((2, 1, 96, 64)).astype(np.float32)
+    written = write_tensorrt(scores, HalfBody(scores), sample, folder)
+    assert sorted(written) == sorted(f"tensorrt/{file}.onnx" for file in _FILES)
+    return folder / "tensorrt"
+
+
+@pytest.mark.parametrize("file", _FILES)
+def test_every_graph_of_the_default_network_builds(building: ModuleType, default_graphs: Path, file: str) -> None:
+    told: list[tuple[str, int, int]] = []
+    content = (default_graphs / f"{file}.onnx").read_bytes()
+    plan, _ = building.build_plan(content, file.split(".")[1], 1024, progress=lambda *step: told.append(step))
+    assert len(plan) > 1 << 20
+    assert told
+
+
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize("precision", ["float32", "float16", "int8"])
+@pytest.mark.parametrize("network", sorted(NETWORKS.keys() - {"tagnet"}))
+def test_every_network_of_the_paper_builds(building: ModuleType, tmp_path: Path, network: str, precision: str) -> None:
+    scores = Scores(make_network(network, _LABELS))
+    path = tmp_path / "graph.onnx"
+    example = torch.zeros(1, 1, 96, 64)
+    graphs.write_graph(HalfBody(scores) if precision == "float16" else scores, example, "patches", path)
+    if precision == "int8":
+        source, path = path, tmp_path / "int8.onnx"
+        graphs.quantise(source, path, "patches", example.numpy(), symmetric=True)
+    plan, _ = building.build_plan(path.read_bytes(), precision, 16)
+    assert len(plan) > 1 << 20
+
+
+def test_asymmetric_int8_is_refused_in_one_line(building: ModuleType, tmp_path: Path) -> None:
+    scores, example = Scores(SmallNetwork(_LABELS)), torch.randn(2, 1, 96, 64)
+    graphs.write_graph(scores, example, "patches", tmp_path / "graph.onnx")
+    graphs.quantise(tmp_path / "graph.onnx", tmp_path / "cpu.onnx", "patches", example.numpy(), symmetric=False)
+    with pytest.raises(RuntimeUnavailableError, match=r"^TensorRT (refuses the graph|cannot build the engine): \S.*$"):
+        building.build_plan((tmp_path / "cpu.onnx").read_bytes(), "int8", 16)
+
+
+def test_what_is_no_graph_is_refused_in_one_line(building: ModuleType) -> None:
+    with pytest.raises(RuntimeUnavailableError, match=r"^TensorRT refuses the graph: \S.*$"):
+        building.build_plan(b"no graph", "float32", 16)
