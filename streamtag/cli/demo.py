@@ -1,5 +1,7 @@
 import argparse
-from contextlib import ExitStack
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -41,14 +43,25 @@ def _run(options: argparse.Namespace) -> None:
     from streamtag.cli.live import tag_live
     from streamtag.cli.page import Page
 
-    config = demo_config(read_config(options), options.endpoint)
     with ExitStack() as stack:
+        if options.config is None and not options.no_dashboard:
+            options.config = stack.enter_context(_passing_history())
+        config = demo_config(read_config(options), options.endpoint)
         page = None
         if not options.no_dashboard:
             page = stack.enter_context(Page(config.service.endpoint, options.port, options.config))
         tag_live(
             config, title="the packaged recording, in a loop", seconds=options.seconds, page=lambda: str(page or "")
         )
+
+
+@contextmanager
+def _passing_history() -> Iterator[str]:
+    """Yield settings with a history for the web page to show, gone when the demo ends."""
+    with tempfile.TemporaryDirectory(prefix="streamtag-demo-") as folder:
+        settings = Path(folder) / "demo.toml"
+        settings.write_text('[history]\npath = "history.sqlite"\nclips = true\n', encoding="utf-8")
+        yield str(settings)
 
 
 def demo_config(config: "Config", endpoint: str | None = None) -> "Config":
