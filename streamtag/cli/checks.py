@@ -28,7 +28,6 @@ _PROBE_SECONDS = 60
 _CODECS = ("aac", "flac", "mp3", "opus", "pcm_s16le", "vorbis")
 _INT8_FLAGS = ("amx_int8", "avx512_vnni", "avx_vnni", "asimddp")
 _PAGE_PORT = 7860
-_EXTRA_OF = {"openvino": "openvino", "tensorrt": "tensorrt", "torch": "train"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,11 +147,10 @@ def _runtime(name: str, bundle: str) -> list[Check]:
         "print(json.dumps([runtime.device, runtime.precision]))"
     )
     needed: Literal["missing", "optional"] = "missing" if name == "onnxruntime" else "optional"
-    extra = _EXTRA_OF.get(name)
     try:
         device, precision = _probe(code, name, bundle)
     except _ProbeError as error:
-        return [Check(f"runtime {name}", needed, str(error), f"pip install 'streamtag[{extra}]'" if extra else "")]
+        return [Check(f"runtime {name}", needed, str(error))]  # the error names its remedy
     return [Check(f"runtime {name}", "ok", f"runs the model on {device} in {precision}")]
 
 

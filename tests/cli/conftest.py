@@ -1,10 +1,12 @@
 import socket
 from collections.abc import Callable
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import numpy as np
 import pytest
 
+from streamtag.cli import main
 from tests.bundles import make_bundle
 from tests.sounds import noise, tone, write
 
@@ -46,3 +48,14 @@ def config(bundle: Path, tmp_path: Path, free_port: Callable[[], int]) -> Path:
         f'[model]\nbundle = "{bundle}"\n'
     )
     return path
+
+
+@pytest.fixture
+def call(capsys: pytest.CaptureFixture[str]) -> Callable[..., CompletedProcess[str]]:
+    """Run a command in this process, which is sooner there."""
+
+    def run(*arguments: object) -> CompletedProcess[str]:
+        status = main([str(argument) for argument in arguments])
+        return CompletedProcess(arguments, status, *capsys.readouterr())
+
+    return run

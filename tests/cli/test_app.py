@@ -1,13 +1,17 @@
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import pytest
 
 from streamtag.cli.app import build_parser
 from tests.cli.commands import error_of, run
+
+Call = Callable[..., CompletedProcess[str]]
 
 
 def test_asking_for_help_loads_nothing_heavy() -> None:
@@ -65,12 +69,16 @@ def test_wrong_usage_has_exit_status_2(arguments: list[str], capsys: pytest.Capt
     assert "error:" in capsys.readouterr().err
 
 
-def test_a_wrong_configuration_has_exit_status_2_and_one_line(tmp_path: Path) -> None:
+def test_a_wrong_configuration_has_exit_status_2_and_one_line(call: Call, tmp_path: Path) -> None:
     config = tmp_path / "typo.toml"
     config.write_text('[service]\nendpiont = "tcp://127.0.0.1:5556"\n')
-    for arguments in (["run", config], ["--config", config, "models", "info"], ["--config", config, "tag", "x.wav"]):
-        assert "line 2: [service] endpiont: unknown key" in error_of(*arguments, status=2)
-    assert "cannot be read" in error_of("run", tmp_path / "none.toml", status=2)
+    assert "line 2: [service] endpiont: unknown key" in error_of("run", config, status=2)
+    for arguments in (["models", "info"], ["tag", "x.wav"], ["demo"], ["subscribe"], ["doctor"], ["bench"]):
+        done = call("--config", config, *arguments)
+        assert done.returncode == 2
+        assert "line 2: [service] endpiont: unknown key" in done.stderr
+        assert len(done.stderr.splitlines()) == 1
+    assert "cannot be read" in call("--config", tmp_path / "none.toml", "tag", "x.wav").stderr
 
 
 def test_a_password_in_a_wrong_configuration_is_not_shown(tmp_path: Path) -> None:
@@ -79,7 +87,7 @@ def test_a_password_in_a_wrong_configuration_is_not_shown(tmp_path: Path) -> Non
     assert "hunter2" not in error_of("run", config, status=2)
 
 
-def test_a_damaged_bundle_has_exit_status_1_and_one_line(bundle: Path, tmp_path: Path) -> None:
+def test_a_damaged_bundle_has_exit_status_1_and_one_line(call: Call, bundle: Path, tmp_path: Path) -> None:
     damaged = tmp_path / "damaged"
     damaged.mkdir()
     for file in bundle.iterdir():
@@ -87,7 +95,9 @@ def test_a_damaged_bundle_has_exit_status_1_and_one_line(bundle: Path, tmp_path:
     with (damaged / "model.onnx").open("ab") as model:
         model.write(b"more")
     assert "model.onnx is damaged" in error_of("tag", "--bundle", damaged, "x.wav", status=1)
-    assert "no such bundle" in error_of("models", "info", "nothing", status=1)
+    done = call("models", "info", "nothing")
+    assert done.returncode == 1
+    assert "no such bundle" in done.stderr
 
 
 def test_a_reader_that_has_enough_is_no_error(bundle: Path, recordings: Path) -> None:
@@ -101,13 +111,13 @@ def test_a_reader_that_has_enough_is_no_error(bundle: Path, recordings: Path) ->
         assert process.wait() == 0
 
 
-def test_models_info_gives_the_manifest(bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_models_info_gives_the_manifest(call: Call, bundle: Path) -> None:
     manifest = json.loads((bundle / "manifest.json").read_text())
-    assert json.loads(run("models", "info", bundle, "--json").stdout) == manifest
-    assert "labels   8: Rumble, Low hum" in run("models", "info", bundle).stdout
+    assert json.loads(call("models", "info", bundle, "--json").stdout) == manifest
+    assert "labels   8: Rumble, Low hum" in call("models", "info", bundle).stdout
 
 
-def test_models_list_names_the_packaged_bundles() -> None:
-    listed = json.loads(run("models", "list", "--json").stdout)
-    names = [line.split()[0] for line in run("models", "list").stdout.splitlines()[1:]]
+def test_models_list_names_the_packaged_bundles(call: Call) -> None:
+    listed = json.loads(call("models", "list", "--json").stdout)
+    names = [line.split()[0] for line in call("models", "list").stdout.splitlines()[1:]]
     assert [bundle["name"] for bundle in listed] == names

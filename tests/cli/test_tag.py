@@ -1,18 +1,23 @@
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import numpy as np
 import pytest
 
 from streamtag.tagger import Tagger
 from tests.bundles import LABELS
-from tests.cli.commands import error_of, run
+from tests.cli.commands import run
+from tests.sounds import tone, write
+
+Call = Callable[..., CompletedProcess[str]]
 
 
-def test_jsonl_gives_one_object_a_file_in_the_order_given(bundle: Path, recordings: Path) -> None:
+def test_jsonl_gives_one_object_a_file_in_the_order_given(call: Call, bundle: Path, recordings: Path) -> None:
     files = [recordings / "deeper" / "short.wav", recordings / "beeps.wav", recordings / "beeps.flac"]
-    done = run("tag", "--bundle", bundle, "--format", "jsonl", "--jobs", "3", "--top", "2", *files)
+    done = call("tag", "--bundle", bundle, "--format", "jsonl", "--jobs", "3", "--top", "2", *files)
     assert done.returncode == 0, done.stderr
     objects = [json.loads(line) for line in done.stdout.splitlines()]
     assert [each["file"] for each in objects] == [str(file) for file in files]
@@ -30,8 +35,8 @@ def test_jsonl_gives_one_object_a_file_in_the_order_given(bundle: Path, recordin
     assert expected.events
 
 
-def test_json_adds_labels_and_the_scores_of_each_patch(bundle: Path, recordings: Path) -> None:
-    done = run("tag", "--bundle", bundle, "--format", "json", recordings / "beeps.wav")
+def test_json_adds_labels_and_the_scores_of_each_patch(call: Call, bundle: Path, recordings: Path) -> None:
+    done = call("tag", "--bundle", bundle, "--format", "json", recordings / "beeps.wav")
     tagged = json.loads(done.stdout)
     assert list(tagged) == ["file", "seconds", "patches", "top", "events", "labels", "scores"]
     assert tagged["labels"] == LABELS
@@ -39,9 +44,7 @@ def test_json_adds_labels_and_the_scores_of_each_patch(bundle: Path, recordings:
     assert np.array_equal(np.array(tagged["scores"], np.float32), expected.patches)
 
 
-def test_a_file_that_fails_stands_in_its_place_and_the_others_go_on(bundle: Path, tmp_path: Path) -> None:
-    from tests.sounds import tone, write
-
+def test_a_file_that_fails_stands_in_its_place_and_the_others_go_on(call: Call, bundle: Path, tmp_path: Path) -> None:
     bad = {
         "missing.wav": "there is no such file",
         "empty.wav": "the file is empty",
@@ -53,7 +56,7 @@ def test_a_file_that_fails_stands_in_its_place_and_the_others_go_on(bundle: Path
     (tmp_path / "empty.wav").touch()
     (tmp_path / "text.wav").write_text("no sound in here, only words " * 50)
     files = [tmp_path / name for name in bad]
-    done = run("tag", "--bundle", bundle, "--format", "jsonl", *files, good)
+    done = call("tag", "--bundle", bundle, "--format", "jsonl", *files, good)
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
     *failed, tagged = [json.loads(line) for line in done.stdout.splitlines()]
@@ -64,8 +67,10 @@ def test_a_file_that_fails_stands_in_its_place_and_the_others_go_on(bundle: Path
     assert tagged["patches"] == 1
 
 
-def test_a_format_that_cannot_tell_of_failures_tells_on_standard_error(bundle: Path, recordings: Path) -> None:
-    done = run("tag", "--bundle", bundle, "--format", "csv", "missing.wav", recordings / "beeps.wav")
+def test_a_format_that_cannot_tell_of_failures_tells_on_standard_error(
+    call: Call, bundle: Path, recordings: Path
+) -> None:
+    done = call("tag", "--bundle", bundle, "--format", "csv", "missing.wav", recordings / "beeps.wav")
     assert done.returncode == 1
     assert done.stderr == "streamtag: missing.wav: there is no such file\n"
     title, *rows = done.stdout.splitlines()
@@ -74,32 +79,32 @@ def test_a_format_that_cannot_tell_of_failures_tells_on_standard_error(bundle: P
     assert all(row.startswith(str(recordings / "beeps.wav")) for row in rows)
 
 
-def test_samples_that_are_not_finite_are_told_and_tagged(bundle: Path, tmp_path: Path) -> None:
-    from tests.sounds import tone, write
-
+def test_samples_that_are_not_finite_are_told_and_tagged(call: Call, bundle: Path, tmp_path: Path) -> None:
     sound = tone(1.0)
     sound[100:200] = np.nan
     sound[300] = np.inf
     write(tmp_path / "nan.wav", sound, subtype="FLOAT")
-    done = run("tag", "--bundle", bundle, "--format", "json", tmp_path / "nan.wav")
+    done = call("tag", "--bundle", bundle, "--format", "json", tmp_path / "nan.wav")
     assert done.returncode == 0
     assert "not finite" in done.stderr
     assert np.isfinite(json.loads(done.stdout)["scores"]).all()
 
 
 @pytest.mark.parametrize(("rate", "channels"), [(8000, 1), (192000, 2), (48000, 8)])
-def test_any_rate_and_number_of_channels_can_be_tagged(bundle: Path, tmp_path: Path, rate: int, channels: int) -> None:
-    from tests.sounds import tone, write
-
+def test_any_rate_and_number_of_channels_can_be_tagged(
+    call: Call, bundle: Path, tmp_path: Path, rate: int, channels: int
+) -> None:
     sound = np.repeat(tone(1.92, 1000, rate)[:, np.newaxis], channels, axis=1)
     write(tmp_path / "sound.wav", sound, rate)
-    done = run("tag", "--bundle", bundle, "--format", "jsonl", tmp_path / "sound.wav")
+    done = call("tag", "--bundle", bundle, "--format", "jsonl", tmp_path / "sound.wav")
     assert json.loads(done.stdout)["patches"] == 2
 
 
-def test_each_recording_gets_a_file_of_its_own_below_the_output_folder(bundle: Path, recordings: Path) -> None:
+def test_each_recording_gets_a_file_of_its_own_below_the_output_folder(
+    call: Call, bundle: Path, recordings: Path
+) -> None:
     output = recordings.parent / "results"
-    done = run("tag", "--bundle", bundle, "--format", "json", "--output", output, recordings)
+    done = call("tag", "--bundle", bundle, "--format", "json", "--output", output, recordings)
     assert done.returncode == 0
     assert done.stdout == ""
     written = sorted(str(path.relative_to(output)) for path in output.rglob("*") if path.is_file())
@@ -111,31 +116,37 @@ def test_each_recording_gets_a_file_of_its_own_below_the_output_folder(bundle: P
     assert json.loads((output / "recordings" / "deeper" / "short.wav.json").read_text())["patches"] == 1
 
 
-def test_an_output_folder_that_cannot_be_written_is_one_line(bundle: Path, recordings: Path) -> None:
+def test_an_output_folder_that_cannot_be_written_is_one_line(call: Call, bundle: Path, recordings: Path) -> None:
     taken = recordings / "notes.txt"
-    line = error_of("tag", "--bundle", bundle, "--output", taken, recordings / "beeps.wav", status=1)
+    done = call("tag", "--bundle", bundle, "--output", taken, recordings / "beeps.wav")
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
     assert "cannot be written" in line
 
 
-def test_label_tracks_of_several_recordings_need_a_folder(bundle: Path, recordings: Path) -> None:
-    assert "--output DIR" in error_of("tag", "--bundle", bundle, "--format", "audacity", recordings, status=2)
+def test_label_tracks_of_several_recordings_need_a_folder(call: Call, bundle: Path, recordings: Path) -> None:
+    done = call("tag", "--bundle", bundle, "--format", "audacity", recordings)
+    assert done.returncode == 2
+    assert "--output DIR" in done.stderr
 
 
-def test_thresholds_come_from_the_configuration(bundle: Path, recordings: Path, tmp_path: Path) -> None:
+def test_thresholds_come_from_the_configuration(call: Call, bundle: Path, recordings: Path, tmp_path: Path) -> None:
     config = tmp_path / "strict.toml"
     config.write_text("[events]\non = 1.0\noff = 1.0\n")
-    quiet = run("--config", config, "tag", "--bundle", bundle, "--format", "csv", recordings / "beeps.wav")
+    quiet = call("--config", config, "tag", "--bundle", bundle, "--format", "csv", recordings / "beeps.wav")
     assert quiet.stdout.splitlines() == ["file,onset,offset,label,peak"]
     config.write_text('[events.labels."Bark"]\non = 0.6\n')
-    line = error_of("--config", config, "tag", "--bundle", bundle, recordings / "beeps.wav", status=2)
+    done = call("--config", config, "tag", "--bundle", bundle, recordings / "beeps.wav")
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
     assert "line 1" in line
     assert "no such label" in line
 
 
-def test_a_name_that_is_no_text_is_tagged_too(bundle: Path, recordings: Path) -> None:
+def test_a_name_that_is_no_text_is_tagged_too(call: Call, bundle: Path, recordings: Path) -> None:
     strange = os.fsdecode(os.fsencode(recordings) + b"/\xff\xfe.wav")
     (recordings / "beeps.wav").rename(strange)
-    done = run("tag", "--bundle", bundle, "--format", "jsonl", strange)
+    done = call("tag", "--bundle", bundle, "--format", "jsonl", strange)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["file"] == os.fsencode(strange).decode(errors="replace")
 
