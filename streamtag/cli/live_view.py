@@ -17,6 +17,7 @@ _MEAN = "│"
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
 _ACCENT = "#4fd6be"
 _CALM = "#4a78b0"
+_DARK = "#0d1117"
 _TRACK = "#2b3038"
 _QUIET = "#8b949e"
 _GOOD, _CARE, _BAD = "#3fb950", "#d29922", "#f85149"
@@ -79,7 +80,7 @@ def _head(state: LiveState, caption: Caption, width: int) -> Text:
     words, colour = _STATES[state.state]
     reason = f": {state.reason}" if state.reason else ""
     right = Text.assemble(("● ", colour), (words + reason, "bold"), f"  {_clock(state.position)} ")
-    left = Text.assemble((" Streamtag ", f"bold #0d1117 on {_ACCENT}"), "  ", (caption.title, "bold"))
+    left = Text.assemble((" Streamtag ", f"bold {_DARK} on {_ACCENT}"), "  ", (caption.title, "bold"))
     right.truncate(width // 2, overflow="ellipsis")
     left.truncate(width - right.cell_len - 2, overflow="ellipsis")
     return Text.assemble(left, " " * (width - left.cell_len - right.cell_len), right, no_wrap=True)
@@ -112,7 +113,7 @@ def _labels(state: LiveState, width: int, rows: int) -> Panel:
     name_width = min(28, inner // 2 - 2)
     bar = inner - name_width - 8
     heading = Text(" " * (2 + name_width + 1), style=_QUIET, no_wrap=True)
-    legend = f"now, {_MEAN} mean of {state.rolling}" if state.rolling else "now"
+    legend = f"█ now  {_MEAN} mean of {state.rolling}" if state.rolling else "█ now"
     heading.append(f"{legend:<{bar}}")
     lines = [Text() if row is None else _label(row, state, name_width, bar) for row in state.board.rows[:rows]]
     return _panel("what it hears", [heading, *lines], width, rows)
@@ -130,7 +131,7 @@ def _label(row: LabelRow, state: LiveState, name_width: int, bar: int) -> Text:
     colour = _ACCENT if on else _CALM
     for cell in range(bar):
         if cell == mean and not faded:
-            line.append(_MEAN, f"white on {colour if cell < int(filled) else _TRACK}")
+            line.append(_MEAN, f"{_DARK} on {colour}" if cell < int(filled) else f"white on {_TRACK}")
         else:
             line.append(_block(filled - cell), f"{colour} on {_TRACK}")
     line.append(f" {row.patch:.2f}", "bold" if on else _QUIET if faded else "")
