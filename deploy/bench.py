@@ -14,7 +14,6 @@ from deploy.compile import compile_bundle
 from deploy.machine import describe
 from deploy.measure import Speed, Way, measure
 from deploy.table import as_markdown
-from deploy.untrained import write_untrained
 from streamtag.audio import BANDS, FRAMES
 from streamtag.bundle import Bundle
 from streamtag.errors import StreamtagError
@@ -46,6 +45,8 @@ def bench(bundle: Bundle, networks: Sequence[str], seconds: float, output: Path)
     with tempfile.TemporaryDirectory() as scratch:
         bundles = [bundle]
         for name in networks:
+            from deploy.untrained import write_untrained  # the rest needs no torch
+
             folder = Path(scratch) / name
             folder.mkdir()
             bundles.append(write_untrained(name, bundle.labels, folder))

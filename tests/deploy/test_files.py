@@ -1,0 +1,194 @@
+"""The files that deploy the service are what their readers take."""
+
+import configparser
+import importlib.util
+import re
+import shutil
+import subprocess
+import tomllib
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+import yaml
+from dockerfile_parse import DockerfileParser
+from google.protobuf import text_format
+
+from streamtag.audio import PATCH_SAMPLES
+from streamtag.config import load_config
+
+_ROOT = Path(__file__).parents[2]
+_DEPLOY = _ROOT / "deploy"
+
+
+@pytest.fixture(scope="module")
+def schema() -> ModuleType:
+    """Triton's description of a model's configuration, without the client around it."""
+    (package,) = importlib.util.find_spec("tritonclient").submodule_search_locations
+    spec = importlib.util.spec_from_file_location("model_config_pb2", Path(package, "grpc", "model_config_pb2.py"))
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def _container(name: str, tmp_path: Path) -> list[dict[str, Any]]:
+    shutil.copy(_DEPLOY / name, tmp_path / "Dockerfile")
+    return [part for part in DockerfileParser(str(tmp_path)).structure if part["instruction"] != "COMMENT"]
+
+
+@pytest.mark.parametrize("name", ["Containerfile.cpu", "Containerfile.gpu"])
+class TestContainerfile:
+    def test_it_is_made_of_known_instructions(self, name: str, tmp_path: Path) -> None:
+        known = ["ARG", "CMD", "COPY", "ENTRYPOINT", "ENV", "EXPOSE", "FROM", "HEALTHCHECK", "RUN", "USER", "WORKDIR"]
+        assert {part["instruction"] for part in _container(name, tmp_path)} <= set(known)
+
+    def test_everything_copied_from_the_repository_is_there_and_not_ignored(self, name: str, tmp_path: Path) -> None:
+        ignored = (_ROOT / ".dockerignore").read_text().splitlines()
+        copies = [part["value"].split() for part in _container(name, tmp_path) if part["instruction"] == "COPY"]
+        sources = [source for words in copies if not words[0].startswith("--from") for source in words[:-1]]
+        assert {"streamtag", "train", "deploy", "pyproject.toml"} <= set(sources)
+        for source in sources:
+            assert (_ROOT / source).exists()
+            assert f"!{source}" in ignored
+
+    def test_it_pins_its_base_and_leaves_no_package_lists(self, name: str, tmp_path: Path) -> None:
+        parts = _container(name, tmp_path)
+        bases = [part["value"] for part in parts if part["instruction"] in ("FROM", "ARG")]
+        assert all(re.search(r":\d[\w.-]+( AS \w+)?$", base) or "${BASE}" in base for base in bases)
+        for part in parts:
+            if "apt-get install" in part["value"]:
+                assert "--no-install-recommends" in part["value"]
+                assert "rm -rf /var/lib/apt/lists/*" in part["value"]
+
+    def test_the_service_runs_without_rights_and_its_health_is_watched(self, name: str, tmp_path: Path) -> None:
+        last = {part["instruction"]: part["value"] for part in _container(name, tmp_path)}
+        assert last["USER"] == "10001"
+        assert last["ENTRYPOINT"] == '["streamtag"]'
+        assert last["CMD"] == '["run", "/etc/streamtag/streamtag.toml"]'
+        assert '"deploy.health"' in last["HEALTHCHECK"]
+
+    def test_extras_are_those_of_the_package(self, name: str, tmp_path: Path) -> None:
+        project = tomllib.loads((_ROOT / "pyproject.toml").read_text())["project"]
+        asked = re.findall(r'"\.\[([\w,]+)\]"', (_DEPLOY / name).read_text())
+        assert asked
+        assert set(asked[0].split(",")) <= set(project["optional-dependencies"])
+
+
+class TestCompose:
+    @pytest.fixture
+    def services(self) -> dict[str, Any]:
+        return yaml.safe_load((_DEPLOY / "compose.yaml").read_text())["services"]
+
+    def test_each_service_builds_from_a_file_that_is_there(self, services: dict[str, Any]) -> None:
+        assert set(services) == {"cpu", "gpu"}
+        for service in services.values():
+            context = (_DEPLOY / service["build"]["context"]).resolve()
+            assert (context / service["build"]["dockerfile"]).is_file()
+
+    def test_its_keys_are_those_of_the_compose_specification(self, services: dict[str, Any]) -> None:
+        known = set(
+            [
+                "build",
+                "cap_drop",
+                "command",
+                "deploy",
+                "image",
+                "init",
+                "logging",
+                "ports",
+                "profiles",
+                "read_only",
+                "restart",
+                "security_opt",
+                "stop_grace_period",
+                "tmpfs",
+                "ulimits",
+                "volumes",
+            ]
+        )
+        for service in services.values():
+            assert set(service) <= known
+
+    def test_services_are_locked_down_and_stay_on_this_machine(self, services: dict[str, Any]) -> None:
+        for service in services.values():
+            assert service["read_only"] is True
+            assert service["cap_drop"] == ["ALL"]
+            assert service["security_opt"] == ["no-new-privileges:true"]
+            assert all(port.startswith("127.0.0.1:") for port in service["ports"])
+
+    def test_only_the_gpu_service_reserves_a_gpu(self, services: dict[str, Any]) -> None:
+        (device,) = services["gpu"]["deploy"]["resources"]["reservations"]["devices"]
+        assert device == {"driver": "nvidia", "count": 1, "capabilities": ["gpu"]}
+        assert "deploy" not in services["cpu"]
+
+    def test_mounted_files_are_there(self, services: dict[str, Any]) -> None:
+        for service in services.values():
+            files = [volume.split(":")[0] for volume in service["volumes"] if volume.startswith("./")]
+            assert files
+            assert all((_DEPLOY / file).is_file() for file in files)
+
+
+def test_the_configuration_is_one_that_the_service_takes() -> None:
+    config = load_config(_DEPLOY / "streamtag.toml")
+    assert config.model.runtime == "auto"
+    assert config.service.endpoint.endswith(":5556")
+
+
+class TestUnit:
+    @pytest.fixture
+    def unit(self) -> configparser.RawConfigParser:
+        parser = configparser.RawConfigParser(strict=False, interpolation=None)
+        parser.optionxform = str
+        parser.read(_DEPLOY / "streamtag.service")
+        return parser
+
+    def test_it_runs_the_service_and_reloads_it(self, unit: configparser.RawConfigParser) -> None:
+        service = unit["Service"]
+        assert service["ExecStart"].endswith("/streamtag run /etc/streamtag/streamtag.toml")
+        assert service["ExecReload"] == "/bin/kill -HUP $MAINPID"
+        assert service["Restart"] == "on-failure"
+        assert unit["Install"]["WantedBy"] == "multi-user.target"
+
+    @pytest.mark.parametrize(
+        ("key", "value"),
+        [
+            ("User", "streamtag"),
+            ("NoNewPrivileges", "yes"),
+            ("CapabilityBoundingSet", ""),
+            ("ProtectSystem", "strict"),
+            ("ProtectHome", "yes"),
+            ("PrivateTmp", "yes"),
+            ("DevicePolicy", "closed"),
+            ("SystemCallArchitectures", "native"),
+            ("UMask", "0077"),
+        ],
+    )
+    def test_it_is_locked_down(self, unit: configparser.RawConfigParser, key: str, value: str) -> None:
+        assert unit["Service"][key] == value
+
+    def test_systemd_takes_it(self, tmp_path: Path) -> None:
+        assert shutil.which("systemd-analyze"), "install Debian's package systemd"
+        text = (_DEPLOY / "streamtag.service").read_text()
+        unit = tmp_path / "streamtag.service"
+        unit.write_text(text.replace("/opt/streamtag/bin/streamtag", "/bin/true"))
+        verified = subprocess.run(["systemd-analyze", "verify", unit], capture_output=True, text=True, check=False)
+        assert verified.returncode == 0, verified.stderr
+        assert not verified.stderr
+        command = ["systemd-analyze", "security", "--offline=true", "--threshold=25", unit]
+        exposed = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert exposed.returncode == 0, exposed.stdout
+
+
+class TestTriton:
+    @pytest.mark.parametrize(("name", "backend"), [("config.pbtxt", "tensorrt"), ("config.onnx.pbtxt", "onnxruntime")])
+    def test_a_configuration_is_of_its_schema(self, schema: ModuleType, name: str, backend: str) -> None:
+        config = text_format.Parse((_DEPLOY / "triton" / name).read_text(), schema.ModelConfig())
+        assert config.backend == backend
+        assert config.max_batch_size == 1024
+        (waveform,) = config.input
+        assert (waveform.name, list(waveform.dims)) == ("waveform", [PATCH_SAMPLES])
+
+    def test_the_schema_refuses_a_key_that_is_none(self, schema: ModuleType) -> None:
+        with pytest.raises(text_format.ParseError):
+            text_format.Parse("max_batch: 8", schema.ModelConfig())
