@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from streamtag.audio import BANDS, FRAMES, Block, FrontEnd, Patch, Patcher, Samples
+from streamtag.audio import Block, Patch, Patcher, Samples
 from streamtag.bundle import Bundle
 from streamtag.errors import InputError, SourceError
 from streamtag.events import Event, EventRules
 from streamtag.runtimes import open_runtime
+from streamtag.runtimes.scorer import Scorer
 from streamtag.settings import EventSettings, ScoreSettings
 from streamtag.sources import open_source
 from streamtag.track import Scores, Track
@@ -155,23 +156,20 @@ class Tagger:
 
     def _score(self, patcher: Patcher, track: Track, blocks: Iterable[Block], batch: int) -> Iterator[Scores]:
         """Score what `blocks` hold, in batches of `batch` patches; the last may be smaller."""
-        front_end = FrontEnd()
+        scorer = Scorer(self._runtime, batch)
         waiting: list[Patch] = []
         for block in blocks:
             waiting += patcher.feed(block)
             while len(waiting) >= batch:
-                yield from self._run(front_end, track, waiting[:batch])
+                yield from self._run(scorer, track, waiting[:batch])
                 del waiting[:batch]
         waiting += patcher.finish()
         for first in range(0, len(waiting), batch):
-            yield from self._run(front_end, track, waiting[first : first + batch])
+            yield from self._run(scorer, track, waiting[first : first + batch])
 
-    def _run(self, front_end: FrontEnd, track: Track, patches: list[Patch]) -> Iterator[Scores]:
-        batch = np.empty((len(patches), FRAMES, BANDS), np.float32)
-        for patch, log_mel in zip(patches, batch, strict=True):
-            front_end.log_mel(patch.window, log_mel)
+    def _run(self, scorer: Scorer, track: Track, patches: list[Patch]) -> Iterator[Scores]:
         rows = np.empty((len(patches), 2, len(self.labels)), np.float32)
-        rows[:, 0] = self._runtime.run(batch)
+        rows[:, 0] = scorer.run([patch.window for patch in patches])
         for patch, row in zip(patches, rows, strict=True):
             yield track.push(patch, row)
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from streamtag.audio import BANDS, FRAMES, FrontEnd, Patch
+from streamtag.audio import Patch
 from streamtag.bundle import Bundle
 from streamtag.engine.load import Load
 from streamtag.engine.messages import event_message, scores_messages, status_message
@@ -16,6 +16,7 @@ from streamtag.engine.stream import Change, EngineStream
 from streamtag.events import EventRules
 from streamtag.history import History
 from streamtag.runtimes import Runtime
+from streamtag.runtimes.scorer import Scorer
 from streamtag.wire.messages import Outgoing
 
 __all__ = ["Inference"]
@@ -66,14 +67,12 @@ class Inference:
         self.error: BaseException | None = None
         self._streams: dict[str, EngineStream] = {}
         self._bundle = bundle
-        self._runtime = runtime
         self._publish_all = publish
         self._history = history
         self._ended = ended
         self._max_batch = max_batch
         self._max_wait = max_wait
-        self._front_end = FrontEnd()
-        self._batch = np.empty((max_batch, FRAMES, BANDS), np.float32)
+        self._scorer = Scorer(runtime, max_batch)
         self._no_scores = np.empty((0, len(bundle.labels)), np.float32)
         self._look_due = 0.0
         self._stop_at: float | None = None
@@ -142,9 +141,7 @@ class Inference:
     def _score(self, patches: list[Patch]) -> NDArray[np.float32]:
         if not patches:
             return self._no_scores
-        for row, patch in enumerate(patches):
-            self._front_end.log_mel(patch.window, self._batch[row])
-        return self._runtime.run(self._batch[: len(patches)])
+        return self._scorer.run([patch.window for patch in patches])
 
     def _work_off(self, work: list[Work], scores: NDArray[np.float32]) -> None:
         """Do in order what was taken from the queues; patches between two changes are published together."""

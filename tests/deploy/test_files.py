@@ -87,26 +87,8 @@ class TestCompose:
             assert (context / service["build"]["dockerfile"]).is_file()
 
     def test_its_keys_are_those_of_the_compose_specification(self, services: dict[str, Any]) -> None:
-        known = set(
-            [
-                "build",
-                "cap_drop",
-                "command",
-                "deploy",
-                "image",
-                "init",
-                "logging",
-                "ports",
-                "profiles",
-                "read_only",
-                "restart",
-                "security_opt",
-                "stop_grace_period",
-                "tmpfs",
-                "ulimits",
-                "volumes",
-            ]
-        )
+        known = {"build", "cap_drop", "command", "deploy", "image", "init", "logging", "ports", "profiles", "read_only"}
+        known |= {"restart", "security_opt", "stop_grace_period", "tmpfs", "ulimits", "volumes"}
         for service in services.values():
             assert set(service) <= known
 
