@@ -76,6 +76,13 @@ class Listener:
             )
             return len(self.blocks)
 
+    def wait_tone(self, frequency: float = 440.0, seconds: float = 20) -> None:
+        """Wait until the newest block is little but a tone."""
+        with self._changed:
+            assert self._changed.wait_for(
+                lambda: bool(self.blocks) and tone_share(self.blocks[-1], frequency) > 0.9, seconds
+            ), f"no tone of {frequency} Hz, {self.states}, {self.error}"
+
     def wait_end(self, seconds: float = 20) -> None:
         with self._changed:
             assert self._changed.wait_for(lambda: self.ended, seconds), f"did not end within {seconds} s"
