@@ -78,7 +78,7 @@ def measure_live(config: Config, streams: int, seconds: float) -> Live:
         streams=streams,
         seconds=took,
         patches=len(milliseconds),
-        expected_patches=round(streams * took / _PATCH_SECONDS),
+        expected_patches=int(streams * took / _PATCH_SECONDS),
         dropped_patches=listening.dropped,
         missed_messages=listening.missed,
         latency_ms_p50=p50,

@@ -3,6 +3,7 @@
 import os
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["on_terminal", "tag_live"]
 
-_LOOK_SECONDS = 0.08
+_LOOK_SECONDS = 0.05
+_FRAME_SECONDS = 0.1
 _REST_SECONDS = 0.2
 _FEW = 8
 
@@ -113,6 +115,7 @@ def _screen(service: "Service", stream: str, title: str, page: Callable[[], str]
     from streamtag.cli.live_view import Caption, draw, label_rows
 
     console = Console()
+    due = 0.0
     state = LiveState(stream, service.bundle.labels, label_rows(console.height))
 
     class Screen:
@@ -120,6 +123,11 @@ def _screen(service: "Service", stream: str, title: str, page: Callable[[], str]
             state.take(message)
 
         def refresh(self) -> None:
+            nonlocal due
+            now = time.monotonic()
+            if now < due:
+                return
+            due = now + _FRAME_SECONDS
             state.ease()
             caption = Caption(title, service.endpoint, page() or "none")
             live.update(draw(state, caption, console.width, console.height), refresh=True)
