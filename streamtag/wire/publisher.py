@@ -3,6 +3,7 @@
 import logging
 import secrets
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -30,7 +31,8 @@ _PCM_FRAME_BYTES: Final = 16 << 20
 """Larger frames end the pusher's connection before they take memory; between 1 MiB and this they are faults."""
 _REPLAY_CHUNK: Final = 500
 _REPLAY_PAUSE_MS: Final = 10
-_PCM_CHUNK: Final = 256
+_PCM_SECONDS: Final = 0.005
+"""How long PCM is taken in one go, so that messages out do not wait for a flood of it."""
 _LINGER_MS: Final = 500
 _SNDMORE: Final = int(zmq.SNDMORE)  # plain integers spare pyzmq an enum operation a frame
 _NOBLOCK: Final = int(zmq.NOBLOCK)
@@ -240,7 +242,8 @@ class Publisher:
                 self._replayed += 1
 
     def _take_pcm(self, socket: "zmq.Socket[bytes]") -> None:
-        for _ in range(_PCM_CHUNK):  # a portion, so that messages out do not wait for a flood of PCM
+        until = time.monotonic() + _PCM_SECONDS
+        while time.monotonic() < until:
             try:
                 frames = socket.recv_multipart(_NOBLOCK)
             except zmq.Again:
