@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from typing import Self
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
 from streamtag.audio import Block
+from streamtag.engine import service
 from streamtag.runtimes import Runtime
 from streamtag.sources import redact
 
@@ -51,3 +53,9 @@ class SlowRuntime:
 
     def embed(self, patches: NDArray[np.float32]) -> NDArray[np.float32]:
         return self._runtime.embed(patches)
+
+
+def slow_down(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    """Have each patch take so long to score in the services made from now on."""
+    fast = service.open_runtime
+    monkeypatch.setattr(service, "open_runtime", lambda *args, **wishes: SlowRuntime(fast(*args, **wishes), seconds))

@@ -17,7 +17,7 @@ from streamtag.settings import EventSettings, LabelThresholds, ServiceSettings, 
 from streamtag.sources import Source, open_source
 from streamtag.tagger import Tagger
 from tests.bundles import LABELS
-from tests.engine.fakes import HungSource, SlowRuntime
+from tests.engine.fakes import HungSource, slow_down
 from tests.engine.listening import Listener, brief, config
 from tests.sounds import noise, tone, write
 
@@ -298,7 +298,7 @@ def test_what_the_configuration_cannot_have_is_refused_before_anything_runs(tiny
 def test_a_recording_read_as_fast_as_possible_loses_nothing(
     begin: Begin, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    make_slow(monkeypatch, 0.002)
+    slow_down(monkeypatch, 0.002)
     path = write(tmp_path / "long.flac", noise(300, 8000), 8000)
     _, listener = begin(Stream(id="long", source=str(path)))
     status = listener.until(lambda message: brief(message) == ("status", "long", "ended"), 50).header
@@ -311,7 +311,7 @@ def test_a_recording_read_as_fast_as_possible_loses_nothing(
 def test_a_slow_model_still_stops_within_two_seconds(
     begin: Begin, monkeypatch: pytest.MonkeyPatch, whistle: Path
 ) -> None:
-    make_slow(monkeypatch, 0.05)
+    slow_down(monkeypatch, 0.05)
     service, listener = begin(*(Stream(id=f"s{number}", source=str(whistle), loop=True) for number in range(4)))
     listener.patches("s3", 10)
     stop_within_two_seconds(service)
@@ -334,11 +334,3 @@ def test_a_model_that_breaks_ends_the_service_with_its_cause(
         service.wait(20)
     stop_within_two_seconds(service)
     assert own_threads() == set()
-
-
-def make_slow(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
-    """Have each patch take so long to score."""
-    fast = service_module.open_runtime
-    monkeypatch.setattr(
-        service_module, "open_runtime", lambda *args, **kwargs: SlowRuntime(fast(*args, **kwargs), seconds)
-    )
