@@ -141,7 +141,9 @@ def run_graph(path: Path, inputs: NDArray[np.generic], batch: int = 64) -> NDArr
 
 
 def ends(path: Path) -> tuple[dict[str, list[int | str]], dict[str, list[int | str]]]:
-    """Return a graph's inputs and outputs: name to shape, "N" for the free size."""
+    """Return a graph's inputs and outputs: name to shape, "N" for the free size; nothing of what is no ONNX graph."""
+    if path.suffix != ".onnx":
+        return {}, {}
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
 
     def shapes(nodes: list[onnxruntime.NodeArg]) -> dict[str, list[int | str]]:
