@@ -103,9 +103,17 @@ class Bundle:
         return content
 
     @property
-    def thresholds(self) -> dict[str, Any]:
-        """The model's own thresholds: `on`, `off`, and `labels` with those that differ."""
-        return dict(self.manifest.get("thresholds", {}))
+    def label_thresholds(self) -> dict[str, dict[str, float]]:
+        """The labels whose events the model asks to judge by an `on` and an `off` of their own.
+
+        Raises:
+            BundleError: the manifest's thresholds are not such.
+        """
+        try:
+            labels = self.manifest.get("thresholds", {}).get("labels", {})
+            return {label: {"on": float(pair["on"]), "off": float(pair["off"])} for label, pair in labels.items()}
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise self._error("its manifest's thresholds are not an on and an off for each label") from error
 
     def _error(self, what: str) -> BundleError:
         return BundleError(f"bundle {self.path}: {what}")

@@ -1,8 +1,10 @@
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Literal
 
 import numpy as np
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from streamtag.settings import EventSettings
@@ -43,9 +45,24 @@ class _Open:
 class EventRules:
     """The thresholds of all labels, shared by all streams that are judged by them."""
 
-    def __init__(self, labels: Sequence[str], settings: EventSettings) -> None:
+    def __init__(
+        self,
+        labels: Sequence[str],
+        settings: EventSettings,
+        model: Mapping[str, Mapping[str, float]] = MappingProxyType({}),
+    ) -> None:
+        """Find each label's thresholds.
+
+        Args:
+            labels: all labels' names, in the order of the scores.
+            settings: what the configuration says.
+            model: by label, an `on` and an `off` that the model asks for; they hold where the configuration leaves
+                both at their defaults.
+        """
         self.labels = labels
-        self.of_label = [settings.labels.get(label, settings) for label in labels]
+        is_default = (settings.on, settings.off) == (EventSettings().on, EventSettings().off)
+        asked = {label: replace(settings, **pair) for label, pair in model.items()} if is_default else {}
+        self.of_label = [settings.labels.get(label) or asked.get(label) or settings for label in labels]
         # Scores are float32: thresholds rounded alike let a score equal to one reach it.
         self._on = np.array([rule.on for rule in self.of_label], np.float32)
         self.off: list[float] = np.array([rule.off for rule in self.of_label], np.float32).tolist()

@@ -82,7 +82,7 @@ class Tagger:
         self.labels = self.bundle.labels
         self._runtime = open_runtime(self.bundle, runtime)
         self._rolling = rolling
-        self._rules = EventRules(self.labels, events or EventSettings())
+        self._rules = EventRules(self.labels, events or EventSettings(), self.bundle.label_thresholds)
 
     def tag(self, path: str | PathLike[str], *, max_seconds: float = float("inf")) -> Result:
         """Tag a whole recording, anything that FFmpeg reads.

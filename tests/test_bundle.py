@@ -51,7 +51,7 @@ def test_a_bundle_is_read_from_a_folder_or_zipped(folder: Path, form: Callable[[
     assert bundle.labels == LABELS
     assert bundle.mids == [""] * len(LABELS)
     assert bundle.labels_hash == labels_sha256(LABELS) == bundle.manifest["labels"]["sha256"]
-    assert bundle.thresholds == {"on": 0.5, "off": 0.3, "labels": {}}
+    assert bundle.label_thresholds == {}
     assert bundle.read("model.onnx") == (folder / "model.onnx").read_bytes()
 
 

@@ -263,3 +263,14 @@ def test_a_batch_of_rows_reaches_what_its_rows_reach(
     for row, start, reached in zip(scores, starts, rules.reached(scores), strict=True):
         place = start / SECOND, (start + PATCH) / SECOND
         assert known.push(row, *place, reached) == unknown.push(row, *place)
+
+
+def test_thresholds_of_the_model_hold_where_the_configuration_leaves_them_at_their_defaults():
+    asked = {"Dog": {"on": 0.8, "off": 0.5}}
+
+    def pairs(settings):
+        return [(rule.on, rule.off) for rule in EventRules(["Dog", "Cat"], settings, asked).of_label]
+
+    assert pairs(EventSettings()) == [(0.8, 0.5), (0.5, 0.3)]
+    assert pairs(EventSettings(on=0.6)) == [(0.6, 0.3), (0.6, 0.3)]
+    assert pairs(EventSettings(labels={"Dog": LabelThresholds(on=0.4, off=0.2)})) == [(0.4, 0.2), (0.5, 0.3)]

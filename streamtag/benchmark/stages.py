@@ -66,7 +66,7 @@ def _measure(
 ) -> list[Stage]:
     block = Block(bursts(batch * 0.96 + 0.1), 0, SAMPLE_RATE, 0.0)
     patches = Patcher().feed(block)
-    rules = EventRules(bundle.labels, config.events)
+    rules = EventRules(bundle.labels, config.events, bundle.label_thresholds)
     queues = StreamQueues()
     streams = [EngineStream(f"s{index}", "", Track(rules, config.scores.rolling), queues) for index in range(batch)]
     front_end = FrontEnd()

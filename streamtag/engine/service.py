@@ -59,7 +59,7 @@ class Service:
         self.bundle = Bundle.open(config.model.bundle)
         _check(config, self.bundle)
         self._config = config
-        self._rules = EventRules(self.bundle.labels, config.events)
+        self._rules = EventRules(self.bundle.labels, config.events, self.bundle.label_thresholds)
         self._publisher = Publisher(config.service.endpoint, config.service.input, self._take_pcm)
         kept = config.history
         self._history = History(Path(kept.path), kept) if kept.path else None
@@ -125,7 +125,7 @@ class Service:
         after = {stream.id: stream for stream in config.streams}
         self._config = config
         self._reserved = _with_readers(config)
-        rules = self._rules = EventRules(self.bundle.labels, config.events)
+        rules = self._rules = EventRules(self.bundle.labels, config.events, self.bundle.label_thresholds)
         for worker in self._workers:
             worker.queues.call(partial(worker.judge_by, rules, config.scores.rolling))
         self._close([settings for id_, settings in before.items() if after.get(id_) != settings])
