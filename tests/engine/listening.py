@@ -1,6 +1,7 @@
 """Settings for small services, and waiting for what they publish."""
 
 import time
+from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,7 @@ class Listener:
 
     def __init__(self, subscriber: Subscriber) -> None:
         self.heard: list[Message] = []
+        self._by_topic: defaultdict[tuple[str, str], list[Message]] = defaultdict(list)
         self._subscriber = subscriber
 
     def until(self, found: Callable[[Message], object], seconds: float = WAIT_SECONDS) -> Message:
@@ -56,7 +58,7 @@ class Listener:
             message = self._subscriber.receive(left)
             if message is None:
                 break
-            self.heard.append(message)
+            self._keep(message)
             if found(message):
                 return message
         raise AssertionError(f"not heard in {seconds} s, but {[brief(message) for message in self.heard[-20:]]}")
@@ -85,11 +87,9 @@ class Listener:
 
     def of(self, kind: str, stream: str | None = None) -> list[Message]:
         """What was heard of a kind, and of a stream."""
-        return [
-            message
-            for message in self.heard
-            if message.header["kind"] == kind and stream in (None, message.header.get("stream"))
-        ]
+        if stream is not None:
+            return self._by_topic[kind, stream]
+        return [message for message in self.heard if message.header["kind"] == kind]
 
     def states(self, stream: str) -> list[str]:
         """The states that a stream went through, repeated messages left out."""
@@ -102,10 +102,14 @@ class Listener:
     def rest(self, quiet_seconds: float = 0.3) -> None:
         """Hear what still comes, until it is quiet."""
         while (message := self._subscriber.receive(quiet_seconds)) is not None:
-            self.heard.append(message)
+            self._keep(message)
 
     def close(self) -> None:
         self._subscriber.close()
+
+    def _keep(self, message: Message) -> None:
+        self.heard.append(message)
+        self._by_topic[brief(message)[:2]].append(message)
 
 
 def brief(message: Message) -> tuple[str, str, str]:
