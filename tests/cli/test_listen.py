@@ -48,15 +48,12 @@ def test_a_microphone_is_listed_and_tagged_by_its_name(config: Path, pulse: Puls
     assert "mic:porch" in [device["source"] for device in devices]
     index = next(device["index"] for device in devices if device["name"] == "porch")
     with pulse.playing("porch"):
-        command = ("--config", config, "listen", "--device")
-        with running(*command, "porch", environment=pulse.environment) as listening:
-            listening.wait_message(kind="status", stream="microphone", state="live")
-            scores = listening.wait_message(kind="scores")
-            assert scores["rms_dbfs"] > -60
-            assert listening.end() == 0
-        done = run(*command, index, "--seconds", "3", environment=pulse.environment)
-        assert done.returncode == 0
-        assert '"state":"live"' in done.stdout
+        for device in ("porch", index):
+            command = ("--config", config, "listen", "--device", device)
+            with running(*command, environment=pulse.environment) as listening:
+                listening.wait_message(kind="status", stream="microphone", state="live")
+                assert listening.wait_message(kind="scores")["rms_dbfs"] > -60
+                assert listening.end() == 0
 
 
 def test_a_device_that_does_not_exist_is_one_line_with_those_that_do(config: Path, pulse: Pulse) -> None:
