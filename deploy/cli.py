@@ -60,11 +60,10 @@ def _engine_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m deploy", description="Compile, verify and measure TensorRT engines."
-    )
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+def parser() -> argparse.ArgumentParser:
+    """Return what understands the command line."""
+    top = argparse.ArgumentParser(prog="python -m deploy", description="Compile, verify and measure TensorRT engines.")
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     compile_ = commands.add_parser("compile", help="build a bundle's engines for this machine's GPU, into the cache")
     compile_.add_argument("bundle", help="a packaged bundle's name, or a path")
     _engine_options(compile_)
@@ -81,12 +80,12 @@ def _parser() -> argparse.ArgumentParser:
         "--output", type=Path, default=Path("deploy-bench"), metavar="PATH", help="where PATH.json and PATH.md go"
     )
     bench.set_defaults(run=_bench)
-    return parser
+    return top
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; return the exit status: 0 done, 1 it failed, 2 wrong usage."""
-    arguments = _parser().parse_args(argv)
+    arguments = parser().parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     try:
         return int(arguments.run(arguments))

@@ -34,10 +34,7 @@ def write_untrained(network: str | torch.nn.Module, labels: Sequence[str], folde
     scores = Scores(module)
     sample = np.random.default_rng(0).standard_normal((8, 1, FRAMES, BANDS)).astype(np.float32)
     graphs.write_graph(scores, torch.zeros(1, 1, FRAMES, BANDS), "patches", folder / "model.onnx")
-    graphs.write_program(scores, torch.zeros(2, 1, FRAMES, BANDS), folder / "model.pt2")
-    precisions = {"model.onnx": "float32", "model.pt2": "float32"} | write_tensorrt(
-        scores, HalfBody(scores), sample, folder
-    )
+    precisions = {"model.onnx": "float32"} | write_tensorrt(scores, HalfBody(scores), sample, folder)
     with (folder / "labels.csv").open("w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows([("index", "name", "mid"), *((at, name, "") for at, name in enumerate(labels))])
     manifest = {
@@ -58,7 +55,7 @@ def _entries(folder: Path, precisions: Mapping[str, str]) -> dict[str, Any]:
     entries = {}
     for name, precision in precisions.items():
         content = (folder / name).read_bytes()
-        inputs, outputs = graphs.ends(folder / name) if name.endswith(".onnx") else ({}, {})
+        inputs, outputs = graphs.ends(folder / name)
         sha256 = hashlib.sha256(content).hexdigest()
         about = {"sha256": sha256, "bytes": len(content), "precision": precision}
         entries[name] = about | {"inputs": inputs, "outputs": outputs}

@@ -15,8 +15,8 @@ import torch
 
 from streamtag.errors import RuntimeUnavailableError
 from streamtag.runtimes import load_runtime
-from tests.runtimes.conftest import SmallNetwork, stand_ins
 from tests.runtimes.fake_cuda import FakeCuda
+from tests.runtimes.stand_ins import SmallNetwork, modules
 from train.export import graphs
 from train.export.modules import HalfBody, Scores
 from train.export.tensorrt import write_tensorrt
@@ -26,6 +26,7 @@ from train.networks import NETWORKS, make_network
 pytestmark = pytest.mark.filterwarnings("ignore:.*Timing cache operations are no-ops:DeprecationWarning")
 
 _LABELS = 10
+_EXAMPLE = torch.zeros(1, 1, 96, 64)
 _FILES = [
     "patches.float32",
     "patches.float16",
@@ -40,8 +41,7 @@ _FILES = [
 @pytest.fixture
 def building(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
     """The building code, with TensorRT-RTX in TensorRT's place: the same names, another version."""
-    cuda = {"cuda.bindings": ModuleType("cuda.bindings"), "cuda.bindings.runtime": FakeCuda()}
-    with stand_ins({"tensorrt": tensorrt_rtx_bindings, **cuda}):
+    with modules(tensorrt=tensorrt_rtx_bindings, cuda=FakeCuda()):
         load_runtime("tensorrt")
         from streamtag.runtimes import tensorrt_build
 
@@ -55,7 +55,7 @@ def default_graphs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     scores = Scores(make_network("tagnet", _LABELS))
     sample = np.random.default_rng(0).standard_normal((2, 1, 96, 64)).astype(np.float32)
     written = write_tensorrt(scores, HalfBody(scores), sample, folder)
-    assert sorted(written) == sorted(f"tensorrt/{file}.onnx" for file in _FILES)
+    assert sorted(written) == ["model.pt2", *sorted(f"tensorrt/{file}.onnx" for file in _FILES)]
     return folder / "tensorrt"
 
 
@@ -68,17 +68,26 @@ def test_every_graph_of_the_default_network_builds(building: ModuleType, default
     assert told
 
 
+@pytest.fixture(scope="module", params=sorted(NETWORKS.keys() - {"tagnet"}))
+def paper(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Scores, Path]:
+    """One of the paper's networks, and its float32 graph."""
+    scores = Scores(make_network(request.param, _LABELS))
+    path = tmp_path_factory.mktemp(request.param) / "float32.onnx"
+    graphs.write_graph(scores, _EXAMPLE, "patches", path)
+    return scores, path
+
+
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize("precision", ["float32", "float16", "int8"])
-@pytest.mark.parametrize("network", sorted(NETWORKS.keys() - {"tagnet"}))
-def test_every_network_of_the_paper_builds(building: ModuleType, tmp_path: Path, network: str, precision: str) -> None:
-    scores = Scores(make_network(network, _LABELS))
-    path = tmp_path / "graph.onnx"
-    example = torch.zeros(1, 1, 96, 64)
-    graphs.write_graph(HalfBody(scores) if precision == "float16" else scores, example, "patches", path)
-    if precision == "int8":
-        source, path = path, tmp_path / "int8.onnx"
-        graphs.quantise(source, path, "patches", example.numpy(), symmetric=True)
+def test_every_network_of_the_paper_builds(
+    building: ModuleType, paper: tuple[Scores, Path], tmp_path: Path, precision: str
+) -> None:
+    scores, source = paper
+    path = tmp_path / "graph.onnx" if precision != "float32" else source
+    if precision == "float16":
+        graphs.write_graph(HalfBody(scores), _EXAMPLE, "patches", path)
+    elif precision == "int8":
+        graphs.quantise(source, path, "patches", _EXAMPLE.numpy(), symmetric=True)
     plan, _ = building.build_plan(path.read_bytes(), precision, 16)
     assert len(plan) > 1 << 20
 

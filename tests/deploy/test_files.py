@@ -15,8 +15,11 @@ import yaml
 from dockerfile_parse import DockerfileParser
 from google.protobuf import text_format
 
+from deploy.cli import parser
+from deploy.gate import MAP_POINTS
 from streamtag.audio import PATCH_SAMPLES
 from streamtag.config import load_config
+from streamtag.runtimes.agreement import BATCHES, LIMITS
 
 _ROOT = Path(__file__).parents[2]
 _DEPLOY = _ROOT / "deploy"
@@ -174,3 +177,30 @@ class TestTriton:
     def test_the_schema_refuses_a_key_that_is_none(self, schema: ModuleType) -> None:
         with pytest.raises(text_format.ParseError):
             text_format.Parse("max_batch: 8", schema.ModelConfig())
+
+
+class TestGuide:
+    @pytest.fixture
+    def guide(self) -> str:
+        return (_ROOT / "docs" / "deploy.md").read_text()
+
+    def test_every_command_in_it_is_one(self, guide: str) -> None:
+        lines = re.findall(r"-m deploy ((?:compile|verify|bench)\b[^#\n`]*)", guide)
+        commands = [line.split() for line in lines if "[" not in line]
+        assert {words[0] for words in commands} == {"compile", "verify", "bench"}
+        for words in commands:
+            assert parser().parse_args(words).command == words[0]
+
+    def test_every_place_that_it_points_to_is_there(self, guide: str) -> None:
+        headings = {re.sub(r"[^\w -]", "", line).strip().lower().replace(" ", "-") for line in guide.splitlines()}
+        links = re.findall(r"\]\(#([\w-]+)\)", guide)
+        assert links
+        assert set(links) <= headings
+        for file in re.findall(r"deploy/[\w./]+\w", guide):
+            assert (_ROOT / file).exists(), file
+
+    def test_its_limits_are_those_of_the_gate(self, guide: str) -> None:
+        for precision, limit in LIMITS.items():
+            assert re.search(rf"\| {precision} \| no score differs by more than {limit:g} \|", guide)
+        assert f"falls by at most {MAP_POINTS:g} points" in guide
+        assert f"in batches of {', '.join(map(str, BATCHES[:-1]))} and {BATCHES[-1]}" in guide.replace("\n", " ")

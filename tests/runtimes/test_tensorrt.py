@@ -33,20 +33,20 @@ def windows() -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def expected(bundle: Bundle, windows: np.ndarray) -> np.ndarray:
-    return OnnxModel(bundle, "model.onnx", 1).run(log_mel_windows(windows))
+def expected(small: Bundle, windows: np.ndarray) -> np.ndarray:
+    return OnnxModel(small, "model.onnx", 1).run(log_mel_windows(windows))
 
 
-def _engine(bundle: Bundle, kind: str = "patches", precision: str = "float32", max_batch: int = 64):
+def _engine(small: Bundle, kind: str = "patches", precision: str = "float32", max_batch: int = 64):
     module = load_runtime("tensorrt")
-    return module.install(bundle, module.graphs(bundle, precision)[kind], lambda engine: None, max_batch=max_batch)
+    return module.install(small, module.graphs(small, precision)[kind], lambda engine: None, max_batch=max_batch)
 
 
 @pytest.mark.parametrize("batch", BATCHES)
 def test_every_batch_size_gives_the_scores_of_the_cpu(
-    trt: FakeTensorRt, bundle: Bundle, windows: np.ndarray, expected: np.ndarray, batch: int
+    trt: FakeTensorRt, small: Bundle, windows: np.ndarray, expected: np.ndarray, batch: int
 ) -> None:
-    engine = _engine(bundle)
+    engine = _engine(small)
     inputs = engine_input("patches", windows)
     for _ in range(2):
         engine.poison()
@@ -54,9 +54,9 @@ def test_every_batch_size_gives_the_scores_of_the_cpu(
 
 
 def test_patches_samples_and_16_bit_samples_give_the_same_scores(
-    trt: FakeTensorRt, bundle: Bundle, windows: np.ndarray, expected: np.ndarray
+    trt: FakeTensorRt, small: Bundle, windows: np.ndarray, expected: np.ndarray
 ) -> None:
-    model = open_runtime(bundle, "tensorrt")
+    model = open_runtime(small, "tensorrt")
     few = windows[:9]
     pcm = np.rint(few * 32768).astype(np.int16)
     for scores in (model.run(log_mel_windows(few)), model.run_windows(few), model.run_windows(pcm)):
@@ -64,63 +64,63 @@ def test_patches_samples_and_16_bit_samples_give_the_same_scores(
     assert model.embed(log_mel_windows(few)).shape == (9, 16)
 
 
-def test_a_row_that_nothing_wrote_is_found(trt: FakeTensorRt, bundle: Bundle, windows: np.ndarray) -> None:
+def test_a_row_that_nothing_wrote_is_found(trt: FakeTensorRt, small: Bundle, windows: np.ndarray) -> None:
     trt.forgets_rows = 1
     with pytest.raises(RuntimeUnavailableError, match=r"up to inf away .* in a batch of 1, "):
-        open_runtime(bundle, "tensorrt")
+        open_runtime(small, "tensorrt")
 
 
-def test_an_engine_that_scores_otherwise_is_not_installed(trt: FakeTensorRt, bundle: Bundle) -> None:
+def test_an_engine_that_scores_otherwise_is_not_installed(trt: FakeTensorRt, small: Bundle) -> None:
     trt.wrong_by = 0.02
     with pytest.raises(RuntimeUnavailableError, match=r"float16.*0\.02 away.*may cost 0\.01: not installed"):
-        open_runtime(bundle, "tensorrt")
+        open_runtime(small, "tensorrt")
     assert not list(user_cache_path("streamtag").rglob("*.engine"))
 
 
-def test_a_second_start_loads_what_the_first_built(trt: FakeTensorRt, bundle: Bundle) -> None:
-    open_runtime(bundle, "tensorrt")
+def test_a_second_start_loads_what_the_first_built(trt: FakeTensorRt, small: Bundle) -> None:
+    open_runtime(small, "tensorrt")
     assert len(trt.builds) == 1
-    open_runtime(bundle, "tensorrt")
+    open_runtime(small, "tensorrt")
     assert len(trt.builds) == 1
     (kept,) = user_cache_path("streamtag").rglob("*.engine")
     for part in ("float16", "1024", f"trt{trt.__version__}", "Fake-GPU-sm9.0"):
         assert part in kept.name
 
 
-def test_a_build_starts_from_what_earlier_ones_measured(trt: FakeTensorRt, bundle: Bundle) -> None:
-    _engine(bundle, "patches")
-    _engine(bundle, "waveform")
+def test_a_build_starts_from_what_earlier_ones_measured(trt: FakeTensorRt, small: Bundle) -> None:
+    _engine(small, "patches")
+    _engine(small, "waveform")
     assert [build.timings for build in trt.builds] == [b"", b"measured"]
 
 
 def test_an_engine_of_another_gpu_is_built_again_and_said(
-    trt: FakeTensorRt, bundle: Bundle, caplog: pytest.LogCaptureFixture
+    trt: FakeTensorRt, small: Bundle, caplog: pytest.LogCaptureFixture
 ) -> None:
     module = load_runtime("tensorrt")
-    file = module.graphs(bundle, "float32")["patches"]
-    kept = module.engine_file(module.engine_key(bundle, file))
+    file = module.graphs(small, "float32")["patches"]
+    kept = module.engine_file(module.engine_key(small, file))
     trt.gpu = "Other GPU"
-    module.store(kept, module.build_plan(bundle.read(file), "float32", 1)[0])
+    module.store(kept, module.build_plan(small.read(file), "float32", 1)[0])
     trt.gpu = "Fake GPU"
     with pytest.raises(RuntimeUnavailableError, match="is generated for Other GPU not this device"):
         module.Engine(kept.read_bytes())
     with caplog.at_level(logging.WARNING):
-        module.install(bundle, file, lambda engine: None)
+        module.install(small, file, lambda engine: None)
     assert "is built again: not an engine for this GPU" in caplog.text
     assert len(trt.builds) == 2
 
 
-def test_the_precision_that_is_compiled_is_taken(trt: FakeTensorRt, bundle: Bundle) -> None:
+def test_the_precision_that_is_compiled_is_taken(trt: FakeTensorRt, small: Bundle) -> None:
     for kind in ("waveform", "patches"):
-        _engine(bundle, kind, "int8", 1024)
-    assert open_runtime(bundle, "tensorrt").precision == "int8"
+        _engine(small, kind, "int8", 1024)
+    assert open_runtime(small, "tensorrt").precision == "int8"
 
 
 def test_old_versions_are_told_the_precision_and_new_ones_read_it_in_the_graph(
-    trt: FakeTensorRt, bundle: Bundle
+    trt: FakeTensorRt, small: Bundle
 ) -> None:
-    _engine(bundle, "patches", "float16")
-    _engine(bundle, "patches", "int8")
+    _engine(small, "patches", "float16")
+    _engine(small, "patches", "int8")
     half, eighth = trt.builds
     if trt.__version__.startswith("8."):
         assert half.flags == {BuilderFlag.FP16, BuilderFlag.OBEY_PRECISION_CONSTRAINTS}
@@ -134,15 +134,15 @@ def test_old_versions_are_told_the_precision_and_new_ones_read_it_in_the_graph(
         assert half.network.flags == 1 << trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED
 
 
-def test_the_profile_reaches_from_one_to_the_largest_batch(trt: FakeTensorRt, bundle: Bundle) -> None:
-    _engine(bundle, max_batch=512)
+def test_the_profile_reaches_from_one_to_the_largest_batch(trt: FakeTensorRt, small: Bundle) -> None:
+    _engine(small, max_batch=512)
     assert trt.builds[0].shapes == ((1, 1, 96, 64), (128, 1, 96, 64), (512, 1, 96, 64))
 
 
 def test_batches_are_padded_to_few_sizes_that_are_recorded_once(
-    trt: FakeTensorRt, cuda: FakeCuda, bundle: Bundle, windows: np.ndarray
+    trt: FakeTensorRt, cuda: FakeCuda, small: Bundle, windows: np.ndarray
 ) -> None:
-    engine = _engine(bundle, max_batch=48)
+    engine = _engine(small, max_batch=48)
     inputs = engine_input("patches", windows)
     for batch in (3, 4, 3, 33, 48):
         engine.run(inputs[:batch])
@@ -151,9 +151,9 @@ def test_batches_are_padded_to_few_sizes_that_are_recorded_once(
 
 
 def test_several_batches_are_under_way_at_once(
-    trt: FakeTensorRt, cuda: FakeCuda, bundle: Bundle, windows: np.ndarray, monkeypatch: pytest.MonkeyPatch
+    trt: FakeTensorRt, cuda: FakeCuda, small: Bundle, windows: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    engine = _engine(bundle, max_batch=64)
+    engine = _engine(small, max_batch=64)
     inputs = engine_input("patches", windows)
     engine.run(inputs[:192])
     busy = []
@@ -168,9 +168,9 @@ def test_several_batches_are_under_way_at_once(
 
 
 def test_rows_in_page_locked_memory_are_not_copied_first(
-    trt: FakeTensorRt, cuda: FakeCuda, bundle: Bundle, windows: np.ndarray, expected: np.ndarray
+    trt: FakeTensorRt, cuda: FakeCuda, small: Bundle, windows: np.ndarray, expected: np.ndarray
 ) -> None:
-    engine = _engine(bundle, "pcm", "float16")
+    engine = _engine(small, "pcm", "float16")
     inputs = engine.empty(100)
     inputs[:] = engine_input("pcm", windows[:100])
     cuda.copied_from.clear()
@@ -182,48 +182,48 @@ def test_rows_in_page_locked_memory_are_not_copied_first(
     assert pageable.ctypes.data not in cuda.copied_from
 
 
-def test_copies_and_compute_are_timed_apart(trt: FakeTensorRt, bundle: Bundle) -> None:
-    parts = _engine(bundle).parts(8, repeats=2)
+def test_copies_and_compute_are_timed_apart(trt: FakeTensorRt, small: Bundle) -> None:
+    parts = _engine(small).parts(8, repeats=2)
     assert list(parts) == ["copy_in", "compute", "copy_out"]
     assert all(seconds > 0 for seconds in parts.values())
 
 
-def test_rows_of_another_shape_are_refused(trt: FakeTensorRt, bundle: Bundle) -> None:
+def test_rows_of_another_shape_are_refused(trt: FakeTensorRt, small: Bundle) -> None:
     with pytest.raises(InputError, match=r"takes patches as float32 \[n, 1, 96, 64\], not float64 \[3, 96, 64\]"):
-        _engine(bundle).run(np.zeros((3, 96, 64)))
+        _engine(small).run(np.zeros((3, 96, 64)))
 
 
-def test_progress_is_told_where_tensorrt_tells_it(trt: FakeTensorRt, bundle: Bundle) -> None:
+def test_progress_is_told_where_tensorrt_tells_it(trt: FakeTensorRt, small: Bundle) -> None:
     told: list[tuple[str, int, int]] = []
     module = load_runtime("tensorrt")
     module.build_plan(
-        bundle.read("tensorrt/patches.float32.onnx"), "float32", 8, progress=lambda *step: told.append(step)
+        small.read("tensorrt/patches.float32.onnx"), "float32", 8, progress=lambda *step: told.append(step)
     )
     steps = [("Building", 0, 2), ("Building", 1, 2), ("Building", 2, 2), ("Building", 2, 2)]
     assert told == ([] if trt.__version__.startswith("8.") else steps)
 
 
-def test_a_refused_graph_is_one_line(trt: FakeTensorRt, bundle: Bundle) -> None:
+def test_a_refused_graph_is_one_line(trt: FakeTensorRt, small: Bundle) -> None:
     trt.refuses = "In node 3 (importDFT):\nUNSUPPORTED_NODE"
     with pytest.raises(RuntimeUnavailableError, match=r"refuses the graph: In node 3 \(importDFT\): UNSUPPORTED_NODE$"):
-        _engine(bundle)
+        _engine(small)
 
 
-def test_full_gpu_memory_is_one_line_while_building(trt: FakeTensorRt, cuda: FakeCuda, bundle: Bundle) -> None:
+def test_full_gpu_memory_is_one_line_while_building(trt: FakeTensorRt, cuda: FakeCuda, small: Bundle) -> None:
     cuda.free_bytes = 1000
     with pytest.raises(RuntimeUnavailableError, match=r"cannot build .* \(1048576 bytes\) could not be allocated\.$"):
-        _engine(bundle)
+        _engine(small)
 
 
-def test_full_gpu_memory_is_one_line_while_loading(trt: FakeTensorRt, cuda: FakeCuda, bundle: Bundle) -> None:
+def test_full_gpu_memory_is_one_line_while_loading(trt: FakeTensorRt, cuda: FakeCuda, small: Bundle) -> None:
     cuda.free_bytes = 3 << 20
     with pytest.raises(RuntimeUnavailableError, match=r"memory is full: no room for \d+ MiB; free some or lower"):
-        _engine(bundle, max_batch=1024)
+        _engine(small, max_batch=1024)
 
 
-def test_memory_is_given_back_with_the_engine(trt: FakeTensorRt, cuda: FakeCuda, bundle: Bundle) -> None:
+def test_memory_is_given_back_with_the_engine(trt: FakeTensorRt, cuda: FakeCuda, small: Bundle) -> None:
     before = cuda.free_bytes
-    engine = _engine(bundle)
+    engine = _engine(small)
     engine.run(np.zeros((5, 1, 96, 64), np.float32))
     assert cuda.free_bytes < before
     del engine
@@ -232,16 +232,16 @@ def test_memory_is_given_back_with_the_engine(trt: FakeTensorRt, cuda: FakeCuda,
     assert not cuda.queues
 
 
-def test_a_machine_without_a_gpu_is_one_line(trt: FakeTensorRt, cuda: FakeCuda, bundle: Bundle) -> None:
+def test_a_machine_without_a_gpu_is_one_line(trt: FakeTensorRt, cuda: FakeCuda, small: Bundle) -> None:
     cuda.gpus = 0
     with pytest.raises(RuntimeUnavailableError, match=r"^no NVIDIA GPU can be used here \(\w+\): nvidia-smi must"):
-        open_runtime(bundle, "tensorrt")
+        open_runtime(small, "tensorrt")
 
 
-def test_another_version_is_one_line(trt: FakeTensorRt, bundle: Bundle) -> None:
+def test_another_version_is_one_line(trt: FakeTensorRt, small: Bundle) -> None:
     trt.__version__ = "9.3.0"
     with pytest.raises(RuntimeUnavailableError, match=r"^TensorRT 9\.3\.0 is not supported: install 10 or 11"):
-        open_runtime(bundle, "tensorrt")
+        open_runtime(small, "tensorrt")
 
 
 def test_a_bundle_without_graphs_for_it_is_one_line(trt: FakeTensorRt, tmp_path: Path) -> None:
@@ -251,16 +251,16 @@ def test_a_bundle_without_graphs_for_it_is_one_line(trt: FakeTensorRt, tmp_path:
         open_runtime(Bundle.open(make_bundle(tmp_path / "plain")), "tensorrt")
 
 
-def test_auto_takes_the_gpu_and_says_so(trt: FakeTensorRt, bundle: Bundle, caplog: pytest.LogCaptureFixture) -> None:
+def test_auto_takes_the_gpu_and_says_so(trt: FakeTensorRt, small: Bundle, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO):
-        assert open_runtime(bundle).name == "tensorrt"
+        assert open_runtime(small).name == "tensorrt"
     assert "runtime tensorrt on Fake GPU, float16" in caplog.text
 
 
 def test_auto_takes_the_cpu_when_the_gpu_cannot_be_used_and_says_why(
-    trt: FakeTensorRt, cuda: FakeCuda, bundle: Bundle, caplog: pytest.LogCaptureFixture
+    trt: FakeTensorRt, cuda: FakeCuda, small: Bundle, caplog: pytest.LogCaptureFixture
 ) -> None:
     cuda.gpus = 0
     with caplog.at_level(logging.INFO):
-        assert open_runtime(bundle).name == "onnxruntime"
+        assert open_runtime(small).name == "onnxruntime"
     assert "runtime onnxruntime on CPU, float32; not on a GPU: no NVIDIA GPU can be used here" in caplog.text

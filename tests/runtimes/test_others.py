@@ -1,0 +1,90 @@
+"""OpenVINO and torch score as ONNX Runtime does, and windows may go in where a runtime takes them."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from streamtag.audio import PATCH_SAMPLES, log_mel_windows
+from streamtag.bundle import Bundle
+from streamtag.errors import BundleError, RuntimeUnavailableError
+from streamtag.runtimes import Runtime, WindowRuntime, open_runtime
+from streamtag.runtimes.scorer import Scorer
+from tests.bundles import make_bundle
+
+
+@pytest.fixture(scope="module")
+def windows() -> np.ndarray:
+    return np.random.default_rng(0).uniform(-0.5, 0.5, (7, PATCH_SAMPLES)).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def patches(windows: np.ndarray) -> np.ndarray:
+    return log_mel_windows(windows)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize("name", ["openvino", "torch"])
+@pytest.mark.parametrize("batch", [1, 7])
+def test_scores_and_embeddings_are_those_of_onnx_runtime(
+    small: Bundle, patches: np.ndarray, name: str, batch: int
+) -> None:
+    expected, runtime = open_runtime(small, "onnxruntime"), open_runtime(small, name)
+    assert (runtime.name, runtime.device, runtime.precision) == (name, "CPU", "float32")
+    np.testing.assert_allclose(runtime.run(patches[:batch]), expected.run(patches[:batch]), atol=1e-5)
+    np.testing.assert_allclose(runtime.embed(patches[:batch]), expected.embed(patches[:batch]), atol=1e-4)
+
+
+def test_results_of_earlier_batches_stay_as_they_are(small: Bundle, patches: np.ndarray) -> None:
+    runtime = open_runtime(small, "openvino")
+    first = runtime.run(patches[:1])
+    kept = first.copy()
+    runtime.run(patches[1:2])
+    np.testing.assert_array_equal(first, kept)
+
+
+def test_a_bundle_without_a_program_for_torch_says_so(tmp_path: Path) -> None:
+    plain = Bundle.open(make_bundle(tmp_path / "plain"))
+    with pytest.raises(BundleError, match=r"has no model\.pt2 for torch; take another runtime$"):
+        open_runtime(plain, "torch")
+
+
+@pytest.mark.parametrize(
+    ("name", "remedy"),
+    [("openvino", r"streamtag\[openvino\]"), ("torch", r"streamtag\[train\]"), ("tensorrt", "vendor")],
+)
+def test_a_library_that_is_not_installed_is_one_line(
+    small: Bundle, monkeypatch: pytest.MonkeyPatch, name: str, remedy: str
+) -> None:
+    monkeypatch.delitem(sys.modules, f"streamtag.runtimes.{name}", raising=False)
+    monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(RuntimeUnavailableError, match=rf"^runtime {name} cannot be loaded \(.*\): .*{remedy}"):
+        open_runtime(small, name)
+
+
+class Whole:
+    """A runtime that computes the log-mel by itself; its score is the window's first sample."""
+
+    name, device, precision = "whole", "nowhere", "float32"
+
+    def run(self, patches: np.ndarray) -> np.ndarray:
+        raise AssertionError("it was given patches")
+
+    embed = run
+
+    def run_windows(self, windows: np.ndarray) -> np.ndarray:
+        assert windows.shape[1:] == (PATCH_SAMPLES,)
+        return windows[:, :1].copy()
+
+
+def test_windows_go_whole_to_a_runtime_that_takes_them(windows: np.ndarray) -> None:
+    scorer = Scorer(Whole(), 8)
+    np.testing.assert_array_equal(scorer.run(list(windows)), windows[:, :1])
+
+
+def test_windows_become_patches_for_a_runtime_that_takes_those(small: Bundle, windows: np.ndarray) -> None:
+    runtime: Runtime = open_runtime(small, "onnxruntime")
+    assert not isinstance(runtime, WindowRuntime)
+    scores = Scorer(runtime, 8).run(list(windows))
+    np.testing.assert_allclose(scores, runtime.run(log_mel_windows(windows)), atol=1e-6)
