@@ -38,7 +38,7 @@ class Segment:
 
 def speech(seconds: float) -> Sound:
     """A voice that says what will come."""
-    text = "This is a voice. After it come music, a siren and rain."
+    text = "This is a voice. After it come music, birds and a siren."
     wav = subprocess.run(["espeak-ng", "-v", "en-us", "-s", "150", "--stdout", text], check=True, capture_output=True)
     sound, rate = soundfile.read(io.BytesIO(wav.stdout))
     return soxr.resample(sound, rate, RATE)
@@ -51,11 +51,6 @@ def piano(seconds: float) -> Sound:
     notes = [Note(0.3 * step, 0.32, key, 95) for step, key in enumerate(melody)]
     notes += [Note(1.2 * step, 1.15, key, 70) for step, chord in enumerate(chords) for key in chord]
     return play(notes, 0, RATE)
-
-
-def effect(program: int, key: int) -> Callable[[float], Sound]:
-    """Return a maker of one of General MIDI's sound effects."""
-    return lambda seconds: play([Note(0, seconds, key, 110)], program, RATE)
 
 
 SOUNDFONT = "General MIDI soundfont FluidR3 (Frank Wen; MIT licence), through fluidsynth"

@@ -38,17 +38,9 @@ def pink_noise(seconds: float, seed: int) -> Sound:
 
 
 def siren(seconds: float) -> Sound:
-    """A wailing siren: one slow swing from 400 to 1000 Hz and back."""
-    hertz = 700 - 300 * np.cos(2 * np.pi * clock(seconds) / 6)
-    return room(band(bright_tone(hertz, 6), 300, 4000), 1.2, 0.3, seed=1)
-
-
-def car_horn(seconds: float) -> Sound:
-    """A car's two-tone horn, pressed for a second every 1.6 s."""
-    t = clock(seconds)
-    tones = bright_tone(np.full(t.size, 405.0), 14) + bright_tone(np.full(t.size, 508.0), 12)
-    pressed = np.convolve(t % 1.6 < 1.0, np.ones(160) / 160, "same")
-    return room(band(tones * pressed, 300, 6500), 0.5, 0.3, seed=2)
+    """A wailing siren, from 350 to 900 Hz and back in 6 s."""
+    hertz = 625 - 275 * np.cos(2 * np.pi * clock(seconds) / 6)
+    return room(band(bright_tone(hertz, 10), 300, 4000), 1.2, 0.3, seed=1)
 
 
 def rain(seconds: float) -> Sound:
