@@ -80,7 +80,7 @@ def install(
             return Engine(kept.read_bytes())
         except (OSError, RuntimeUnavailableError) as error:
             logger.warning("%s is built again: %s", kept.name, error)
-    logger.info("building %s for %s with TensorRT %s; this takes minutes, once", file, key.gpu.name, key.tensorrt)
+    logger.info("building %s for %s with TensorRT %s; this can take minutes, once", file, key.gpu.name, key.tensorrt)
     begin = time.monotonic()
     plan, timings = build_plan(bundle.read(file), key.precision, max_batch, read_timings(key), progress)
     engine = Engine(plan)

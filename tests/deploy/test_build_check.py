@@ -23,7 +23,10 @@ from train.export.tensorrt import write_tensorrt
 from train.networks import NETWORKS, make_network
 
 # It knows no timing cache, and says so.
-pytestmark = pytest.mark.filterwarnings("ignore:.*Timing cache operations are no-ops:DeprecationWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:.*Timing cache operations are no-ops:DeprecationWarning"),
+    pytest.mark.timeout(240),
+]
 
 _LABELS = 10
 _EXAMPLE = torch.zeros(1, 1, 96, 64)
@@ -77,7 +80,6 @@ def paper(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     return scores, path
 
 
-@pytest.mark.timeout(240)
 @pytest.mark.parametrize("precision", ["float32", "float16", "int8"])
 def test_every_network_of_the_paper_builds(
     building: ModuleType, paper: tuple[Scores, Path], tmp_path: Path, precision: str

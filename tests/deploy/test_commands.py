@@ -150,6 +150,7 @@ def test_bench_with_a_gpu_measures_every_graph_and_copies_and_compute_apart(
         assert set(row["parts_ms"]) == ({"copy_in", "compute", "copy_out"} if row["batch"] < 8 else set())
 
 
+@pytest.mark.timeout(180)
 def test_a_network_with_fresh_weights_is_measured_beside_the_bundle(
     small: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
