@@ -104,6 +104,12 @@ class Listener:
         while (message := self._subscriber.receive(quiet_seconds)) is not None:
             self._keep(message)
 
+    def during(self, seconds: float) -> None:
+        """Hear what comes in so many seconds."""
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0 and (message := self._subscriber.receive(left)) is not None:
+            self._keep(message)
+
     def close(self) -> None:
         self._subscriber.close()
 
