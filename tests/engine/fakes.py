@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Self
 
 import numpy as np
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from streamtag.audio import Block
 from streamtag.engine import service
 from streamtag.runtimes import Runtime
-from streamtag.sources import redact
+from streamtag.sources import OnState, redact
 
 
 class HungSource:
@@ -37,6 +37,35 @@ class HungSource:
 
     def close(self) -> None:
         self.closed = True
+
+
+class LiveSource:
+    """Plays a script: blocks to give, and states with their reasons to tell, until it is closed."""
+
+    rate = 16000
+    channels = 1
+
+    def __init__(self, script: Sequence[Block | tuple[str, str]], on_state: OnState) -> None:
+        self.name = "live"
+        self._script = script
+        self._on_state = on_state
+        self._closed = threading.Event()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def __iter__(self) -> Iterator[Block]:
+        for step in self._script:
+            if isinstance(step, Block):
+                yield step
+            else:
+                self._on_state(*step)
+        self._closed.wait(30)
+
+    def close(self) -> None:
+        self._closed.set()
 
 
 class SlowRuntime:

@@ -10,6 +10,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from streamtag.audio import Block
 from streamtag.engine import Service, inference, readers
 from streamtag.engine import service as service_module
 from streamtag.errors import BundleError, ConfigError, RuntimeUnavailableError, WireError
@@ -17,7 +18,7 @@ from streamtag.settings import EventSettings, LabelThresholds, ServiceSettings, 
 from streamtag.sources import Source, open_source
 from streamtag.tagger import Tagger
 from tests.bundles import LABELS
-from tests.engine.fakes import HungSource, slow_down
+from tests.engine.fakes import HungSource, LiveSource, slow_down
 from tests.engine.listening import Listener, brief, config
 from tests.sounds import noise, tone, write
 
@@ -184,6 +185,38 @@ def test_an_error_that_nobody_foresaw_fails_one_stream(
     listener.states_of("ended", "yard")
     assert "internal error: ZeroDivisionError: of a library" in listener.of("status", "broken")[-1].header["reason"]
     assert len(listener.scores("yard")) == 5
+
+
+def test_a_source_that_is_lost_and_returns_ends_its_events_and_jumps(
+    begin: Begin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sound = tone(2.6, 2900)
+    script = [
+        ("live", ""),
+        Block(sound, 0, 16000, 1000.0),
+        ("reconnecting", "the connection broke off; next try in 1 s"),
+        ("reconnecting", "refused; next try in 2 s"),
+        ("live", ""),
+        Block(sound, len(sound) + 80_000, 16000, 1007.6),
+        ("stalled", "no audio for 10 s"),
+    ]
+    monkeypatch.setattr(readers, "open_source", lambda uri, *, on_state, **_: LiveSource(script, on_state))
+    service, listener = begin(Stream(id="camera", source="rtsp://camera/audio"))
+    stalled = listener.state("camera", "stalled").header
+    assert listener.states("camera") == ["starting", "live", "reconnecting", "live", "stalled"]
+    reasons = [status.header["reason"] for status in listener.of("status", "camera")]
+    assert reasons[2:4] == ["the connection broke off; next try in 1 s", "refused; next try in 2 s"]
+    since = [status.header["since"] for status in listener.of("status", "camera")][2:4]
+    assert since[0] == since[1]
+    starts = [message.header["start"] for message in listener.scores("camera")]
+    assert starts == pytest.approx([0, 0.96, 1.92, 7.6, 8.56, 9.52])
+    assert stalled["lost_samples"] == 80_000
+    whistles = [event.header for event in listener.of("event", "camera") if event.header["label"] == "Whistle"]
+    assert [(event["id"], event["state"]) for event in whistles] == [(0, "on"), (0, "off"), (1, "on"), (1, "off")]
+    assert (whistles[1]["offset"], whistles[2]["onset"]) == (pytest.approx(2.88), pytest.approx(7.6))
+    kinds = [brief(message)[0] + brief(message)[2] for message in listener.heard if brief(message)[1] == "camera"]
+    assert kinds.index("eventoff") < kinds.index("statusreconnecting")  # what ended is told before why
+    stop_within_two_seconds(service)
 
 
 def test_a_cut_file_says_so_and_is_tagged_as_far_as_it_goes(begin: Begin, whistle: Path) -> None:
