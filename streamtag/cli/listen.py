@@ -1,44 +1,88 @@
 import argparse
+from typing import TYPE_CHECKING
 
-from streamtag.cli.arguments import Commands, endpoint, read_config, seconds
+from streamtag.cli.arguments import Commands, count, endpoint, read_config, seconds
 from streamtag.errors import SourceError
+
+if TYPE_CHECKING:
+    from streamtag.settings import Stream
 
 __all__ = ["add"]
 
-_STREAM = "microphone"
+_MICROPHONE = "mic:"
 
 
 def add(commands: Commands) -> None:
     """Add the command."""
     parser = commands.add_parser(
         "listen",
-        help="tag a microphone",
+        help="tag a microphone, or any other source",
         description="Tag a microphone and show what it hears; publish it. Not on a terminal: one JSON object a line.",
     )
     parser.add_argument(
-        "--device", metavar="NAME|INDEX", default="", help="as 'streamtag devices' lists it (default: the default one)"
+        "source",
+        metavar="SOURCE",
+        nargs="?",
+        default=_MICROPHONE,
+        help="another source than a microphone: a URL, a recording (in real time), or - for PCM on standard input",
+    )
+    parser.add_argument(
+        "--device", metavar="NAME|INDEX", help="as 'streamtag devices' lists it (default: the default one)"
     )
     parser.add_argument("--endpoint", metavar="E", type=endpoint, help="publish here (default: tcp://127.0.0.1:5556)")
     parser.add_argument("--seconds", metavar="S", type=seconds, help="stop after S seconds")
-    parser.set_defaults(command=_run)
+    pcm = parser.add_argument_group("PCM on standard input")
+    pcm.add_argument("--rate", metavar="HZ", type=count, help="samples a second")
+    pcm.add_argument("--channels", metavar="N", type=count, help="interleaved channels")
+    pcm.add_argument("--format", choices=["s16le", "s24le", "s32le", "f32le"], help="of a sample")
+    # What happens to its one stream is shown anyway.
+    parser.set_defaults(command=_run, default_log_level="error")
 
 
 def _run(options: argparse.Namespace) -> None:
     from msgspec.structs import replace
 
     from streamtag.cli.live import tag_live
-    from streamtag.settings import Stream
+    from streamtag.sources import redact
 
     config = read_config(options)
-    place = options.device.removeprefix("mic:")
-    place = f"#{place}" if place.isdecimal() else place
-    name = _find(place)
+    stream = _stream(options)
     config = replace(
         config,
         service=replace(config.service, endpoint=options.endpoint or config.service.endpoint),
-        streams=(Stream(id=_STREAM, source=f"mic:{place}"),),
+        streams=(stream,),
     )
-    tag_live(config, title=name, seconds=options.seconds)
+    if stream.id == "microphone":
+        title = _find(stream.source.removeprefix(_MICROPHONE))
+    else:
+        title = "standard input" if stream.source == "-" else redact(stream.source)
+    tag_live(config, title=title, seconds=options.seconds)
+
+
+def _stream(options: argparse.Namespace) -> "Stream":
+    """Return what is to be tagged.
+
+    Raises:
+        SourceError: a device is named beside another source.
+    """
+    from streamtag.settings import Stream
+    from streamtag.sources.uri import split
+
+    source = options.source
+    if options.device is not None:
+        if source != _MICROPHONE:
+            raise SourceError(f"--device {options.device} is a microphone: leave it out, or the source")
+        place = options.device.removeprefix(_MICROPHONE)
+        source = f"{_MICROPHONE}#{place}" if place.isdecimal() else f"{_MICROPHONE}{place}"
+    kind, _ = split(source)
+    return Stream(
+        id={"mic": "microphone", "-": "input"}.get(kind, "source"),
+        source=source,
+        realtime=kind == "file",
+        rate=options.rate,
+        channels=options.channels,
+        format=options.format,
+    )
 
 
 def _find(place: str) -> str:

@@ -37,7 +37,7 @@ def on_terminal() -> bool:
 
 
 def tag_live(config: "Config", *, title: str, seconds: float | None, page: Callable[[], str] = lambda: "") -> None:
-    """Tag the configuration's one stream until a signal comes, or for `seconds`.
+    """Tag the configuration's one stream until it ends or a signal comes, or for `seconds`.
 
     Args:
         config: the settings, with one stream.
@@ -48,13 +48,15 @@ def tag_live(config: "Config", *, title: str, seconds: float | None, page: Calla
     Raises:
         StreamtagError: the service cannot start, or the stream failed for good.
     """
+    from msgspec.structs import replace
+
     from streamtag.engine import Service
     from streamtag.wire import Subscriber
     from streamtag.wire.messages import KINDS, ON_REQUEST
 
     stop = Stop(seconds)
     stream = config.streams[0].id
-    service = Service(config)
+    service = Service(replace(config, streams=()))
     service.start()
     try:
         kinds = (*KINDS, *ON_REQUEST) if on_terminal() else KINDS
@@ -62,11 +64,16 @@ def tag_live(config: "Config", *, title: str, seconds: float | None, page: Calla
             Subscriber(service.endpoint, [stream], kinds) as subscriber,
             _display(service, stream, title, page) as display,
         ):
+            # The stream starts once somebody listens, so that a short one is heard from its beginning.
+            while not stop and subscriber.receive(_LOOK_SECONDS) is None:
+                pass
+            service.reload(config)
             while not stop:
                 message = subscriber.receive(_LOOK_SECONDS)
                 if message is not None:
                     display.take(message)
-                    _check(message, stream)
+                    if _has_ended(message, stream):
+                        break
                 display.refresh()
                 service.wait(0)
             service.stop()
@@ -78,10 +85,18 @@ def tag_live(config: "Config", *, title: str, seconds: float | None, page: Calla
         service.stop()
 
 
-def _check(message: "Message", stream: str) -> None:
+def _has_ended(message: "Message", stream: str) -> bool:
+    """Tell whether a stream came to its end.
+
+    Raises:
+        SourceError: it failed for good.
+    """
     header = message.header
-    if header["kind"] == "status" and header["stream"] == stream and header["state"] == "failed":
+    if header["kind"] != "status" or header["stream"] != stream:
+        return False
+    if header["state"] == "failed":
         raise SourceError(header["reason"])
+    return bool(header["state"] == "ended")
 
 
 @contextmanager

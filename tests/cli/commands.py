@@ -10,17 +10,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from queue import Empty, Queue
-from typing import Any
+from typing import IO, Any
 
 LIMIT_SECONDS = 40
 
 
 def run(
-    *arguments: object, environment: dict[str, str] | None = None, folder: Path | None = None
+    *arguments: object,
+    environment: dict[str, str] | None = None,
+    folder: Path | None = None,
+    stdin: IO[bytes] | None = None,
 ) -> subprocess.CompletedProcess[str]:
     """Run a command to its end."""
     return subprocess.run(
         _command(arguments),
+        stdin=stdin,
         capture_output=True,
         text=True,
         timeout=LIMIT_SECONDS,

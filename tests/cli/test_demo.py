@@ -14,7 +14,7 @@ from tests.real.servers import wait_until
 
 
 def test_the_demo_prints_one_json_object_a_line_and_ends_by_the_clock(config: Path) -> None:
-    done = run("--config", config, "demo", "--seconds", "3", "--no-dashboard")
+    done = run("--config", config, "demo", "--seconds", "6", "--no-dashboard")
     assert (done.returncode, done.stderr) == (0, "")
     messages = [json.loads(line) for line in done.stdout.splitlines()]
     scores = [each for each in messages if each["kind"] == "scores"]

@@ -6,6 +6,7 @@ import pytest
 
 from tests.cli.commands import error_of, run, running
 from tests.real.pulse import Pulse, pulse_server
+from tests.sounds import tone
 
 
 @pytest.fixture
@@ -60,3 +61,22 @@ def test_a_device_that_does_not_exist_is_one_line_with_those_that_do(config: Pat
     line = error_of("--config", config, "listen", "--device", "yard", status=1, environment=pulse.environment)
     assert "no input device 'yard'" in line
     assert "porch" in line
+
+
+def test_pcm_on_standard_input_is_tagged_until_its_end(config: Path, tmp_path: Path) -> None:
+    (tmp_path / "pcm").write_bytes((tone(3.0) * 32767).astype("<i2").tobytes())
+    with (tmp_path / "pcm").open("rb") as pcm:
+        arguments = ("listen", "-", "--rate", "16000", "--channels", "1", "--format", "s16le")
+        done = run("--config", config, *arguments, stdin=pcm)
+    messages = [json.loads(line) for line in done.stdout.splitlines()]
+    assert done.returncode == 0
+    assert [message["start"] for message in messages if message["kind"] == "scores"] == [0.0, 0.96, 1.92]
+    assert messages[-1]["kind"] == "service"
+
+
+def test_pcm_on_standard_input_must_be_described(config: Path) -> None:
+    assert "give its rate, channels and format" in error_of("--config", config, "listen", "-", status=1)
+
+
+def test_a_device_and_another_source_are_one_too_many(config: Path) -> None:
+    assert "--device 3" in error_of("--config", config, "listen", "clip.wav", "--device", "3", status=1)
