@@ -9,13 +9,15 @@ from streamtag.errors import InputError
 from streamtag.wire.messages import StreamState
 from streamtag.wire.pcm import PcmBlock, PcmEnd, PcmInput
 
-__all__ = ["FORGET_SECONDS", "STALLED_SECONDS", "PcmStreams"]
+__all__ = ["ABANDON_SECONDS", "FORGET_SECONDS", "STALLED_SECONDS", "PcmStreams"]
 
 STALLED_SECONDS = 10.0
 """A stream that got no message for so long is stalled."""
 FORGET_SECONDS = 60.0
 """A stream that ended so long ago is no longer told of."""
-_MOST_TOLD = 1000
+ABANDON_SECONDS = 3600.0
+"""One that got no message for so long neither: programs that break off without an end must not fill the service."""
+_MOST_TOLD = 100
 
 logger = logging.getLogger(__name__)
 
@@ -94,7 +96,7 @@ class PcmStreams:
                 idle = now - pushed.last
                 # One that never gave sound was made by a message that could not be used.
                 is_over = pushed.state == "ended" or not pushed.stream.rate
-                if is_over and not pushed.declared and idle >= FORGET_SECONDS:
+                if not pushed.declared and idle >= (FORGET_SECONDS if is_over else ABANDON_SECONDS):
                     del self._pushed[name]
                     self._forget(pushed.stream)
                 elif pushed.state in ("starting", "live") and idle >= STALLED_SECONDS:
