@@ -165,6 +165,22 @@ def test_an_ended_stream_is_forgotten_unless_it_is_declared(begin: Begin, push: 
     listener.until(lambda message: message.header["kind"] == "service" and message.header["streams"] == [])
 
 
+def test_a_program_that_broke_off_does_not_keep_its_stream_for_ever(
+    begin: Begin, push: Push, quick: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pcm, "ABANDON_SECONDS", 1.2)
+    service, listener = begin(Stream(id="declared", source="zmq:"), max_streams=2)
+    pusher = push(service)
+    for name in ("declared", "broken"):
+        pusher.push(name, tone(1.0), RATE)
+    listener.states_of("stalled", "declared", "broken")
+    listener.until(lambda message: message.header["kind"] == "service" and message.header["streams"] == ["declared"])
+    pusher.push("next", tone(1.0), RATE)
+    listener.state("next", "live")
+    assert "ended" in listener.states("broken")
+    assert "ended" not in listener.states("declared")
+
+
 def test_a_jump_by_start_is_lost_audio(begin: Begin, push: Push) -> None:
     service, listener = begin()
     pusher = push(service)
