@@ -1,8 +1,11 @@
 """Changes to log-mel patches that leave their labels true."""
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
+from streamtag.audio.frontend import LOG_OFFSET
 from train.settings import FitSettings
 
 
@@ -30,3 +33,30 @@ def mask_and_shift(
             patches[row, :, low[row] : low[row] + wide[row]] = means[row]
             patches[row, first[row] : first[row] + long[row]] = means[row]
     return patches
+
+
+def mix_up(
+    inputs: Tensor, label: Tensor, counts: Tensor, share: float, rng: np.random.Generator
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return a batch in which a share of the patches is mixed with others of it.
+
+    Magnitudes are added, as if both sounds were heard; labels are mixed in the same proportion (Zhang et al., "mixup",
+    ICLR 2018). A label counts where it counts in both.
+
+    Args:
+        inputs: log-mel patches float32 [n, 1, 96, 64].
+        label: float32 [n, labels].
+        counts: float32 [n, labels].
+        share: of the patches.
+        rng: what is random.
+    """
+    count = len(inputs)
+    weight = np.where(rng.random(count) < share, rng.beta(2.0, 2.0, count), 1.0)
+    mine = torch.from_numpy(weight.astype(np.float32)).to(inputs.device)
+    other = torch.from_numpy(rng.permutation(count)).to(inputs.device)
+    wide = mine[:, None, None, None]
+    magnitude = inputs.exp() - LOG_OFFSET
+    mixed = (wide * magnitude + (1 - wide) * magnitude[other]).clamp(min=0)
+    flat = mine[:, None]
+    both = torch.where(flat < 1, counts * counts[other], counts)
+    return (mixed + LOG_OFFSET).log(), flat * label + (1 - flat) * label[other], both

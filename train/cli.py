@@ -8,8 +8,11 @@ from pathlib import Path
 
 import msgspec
 
-from streamtag.errors import StreamtagError
+from streamtag.errors import ConfigError, StreamtagError
 from train.settings import Settings, load_settings
+
+FINE_TUNE = Path(__file__).parent / "configs" / "finetune.toml"
+"""What `fit --from BUNDLE` runs when no other file is named."""
 
 
 def _settings(arguments: argparse.Namespace) -> Settings:
@@ -17,6 +20,8 @@ def _settings(arguments: argparse.Namespace) -> Settings:
     data, fit, teacher = settings.data, settings.fit, settings.teacher
     if arguments.data:
         data = msgspec.structs.replace(data, root=arguments.data)
+    if arguments.sets:
+        data = msgspec.structs.replace(data, sets=tuple(arguments.sets))
     if arguments.steps:
         fit = msgspec.structs.replace(fit, steps=arguments.steps)
     if arguments.teacher and teacher:
@@ -26,9 +31,15 @@ def _settings(arguments: argparse.Namespace) -> Settings:
 
 
 def _fit(arguments: argparse.Namespace) -> None:
+    from streamtag.bundle import Bundle
     from train.fit import fit
 
-    print(fit(_settings(arguments)))
+    bundle = Bundle.open(arguments.bundle) if arguments.bundle else None
+    if arguments.config is None:
+        if bundle is None:
+            raise ConfigError("fit: name a run's TOML file, or a bundle to start from with --from")
+        arguments.config = FINE_TUNE
+    print(fit(_settings(arguments), bundle))
 
 
 def _export(arguments: argparse.Namespace) -> None:
@@ -56,8 +67,9 @@ def _networks(arguments: argparse.Namespace) -> None:
     print(json.dumps(rows, indent=1) if arguments.json else as_text(rows))
 
 
-def _run_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("config", type=Path, help="the run's TOML file")
+def _run_options(parser: argparse.ArgumentParser, *, optional: bool = False) -> None:
+    parser.add_argument("config", type=Path, nargs="?" if optional else None, help="the run's TOML file")
+    parser.add_argument("--sets", nargs="+", metavar="NAME", help="instead of [data] sets")
     parser.add_argument("--data", type=Path, metavar="FOLDER", help="instead of [data] root")
     parser.add_argument("--teacher", type=Path, metavar="FILE", help="instead of [teacher] model")
     parser.add_argument("--output", type=Path, metavar="FOLDER", help="instead of output")
@@ -68,7 +80,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m train", description="Train, judge and export audio taggers.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     fit = commands.add_parser("fit", help="train from a TOML file; goes on where an interrupted run stopped")
-    _run_options(fit)
+    _run_options(fit, optional=True)
+    fit.add_argument("--from", dest="bundle", metavar="BUNDLE", help="fine-tune a bundle's network, by name or path")
     fit.set_defaults(run=_fit)
     export = commands.add_parser("export", help="write a run's averaged weights as a bundle")
     _run_options(export)

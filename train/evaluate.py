@@ -18,9 +18,8 @@ from train.clipset import ClipSet
 from train.data.sets import Collection, collect
 from train.fit import test_sets
 from train.labels import LabelTable
-from train.loop import LAST, score_patches
+from train.loop import LAST, score_patches, trained_network
 from train.metrics import measure
-from train.networks import make_network
 from train.prepare import say
 from train.settings import Settings
 from train.teacher import restore_teacher
@@ -56,10 +55,8 @@ def bundle_scorer(bundle: Bundle, file: str = "model.int8.onnx") -> Callable[[Sc
 
 def run_scorer(settings: Settings, labels: LabelTable) -> Callable[[Scores], Scores]:
     """Return what scores patches by the averaged weights of a run's last checkpoint."""
-    content = checkpoint.load(settings.output / LAST, settings.fit.network, labels.names)
-    network = make_network(settings.fit.network, len(labels))
-    network.load_state_dict(content["average"])
-    return lambda patches: score_patches(network, patches)
+    network, _ = trained_network(settings, labels.names)
+    return lambda patches: score_patches(network, patches, settings.fit.loss)
 
 
 def windows_of(clips: ClipSet) -> Scores:

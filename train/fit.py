@@ -2,9 +2,14 @@
 
 from pathlib import Path
 
+import msgspec
+
+from streamtag.bundle import Bundle
 from train.clipset import ClipSet
 from train.data.sets import Collection
+from train.from_bundle import network_of, with_labels
 from train.loop import train
+from train.parallel import placed
 from train.prepare import prepare, say
 from train.settings import Settings
 
@@ -19,12 +24,33 @@ def test_sets(collection: Collection) -> dict[str, ClipSet]:
     return {name: ClipSet.of(clips, collection.labels) for name, clips in parts.items() if clips}
 
 
-def fit(settings: Settings) -> Path:
-    """Render, train, and return the folder that holds the weights."""
-    collection, cache = prepare(settings)
-    tests = test_sets(collection)
-    for name, clips in tests.items():
-        for line in clips.skipped:
-            say(f"skipped in {name}: {line}")
-    train(settings, cache, collection.labels.names, tests)
+def fit(settings: Settings, bundle: Bundle | None = None) -> Path:
+    """Render, train, and return the folder that holds the weights.
+
+    Args:
+        settings: of the run.
+        bundle: a model to fine-tune; its network is taken, and its labels where the run has the same.
+
+    Raises:
+        StreamtagError: what cannot be read, written or brought together, in one line.
+    """
+    with placed() as place:
+        begin = None
+        if bundle:
+            settings = msgspec.structs.replace(
+                settings, fit=msgspec.structs.replace(settings.fit, network=bundle.manifest["network"]["name"])
+            )
+        if place.first:
+            collection, cache = prepare(settings)
+            place.wait()
+        else:
+            place.wait()
+            collection, cache = prepare(settings)
+        if bundle:
+            begin = with_labels(network_of(bundle), bundle.labels, collection.labels.names)
+        tests = test_sets(collection) if place.first else {}
+        for name, clips in tests.items():
+            for line in clips.skipped:
+                say(f"skipped in {name}: {line}")
+        train(settings, cache, collection.labels.names, tests, place, begin)
     return settings.output

@@ -1,191 +1,213 @@
 """The training loop."""
 
-import csv
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from numpy.typing import NDArray
+from torch import nn
 
+from streamtag.errors import ConfigError
 from train import checkpoint
-from train.augment import mask_and_shift
 from train.average import Average
 from train.clipset import ClipSet
-from train.data.cache import Cache, Rows
+from train.data.cache import Cache
+from train.from_bundle import freeze_statistics
+from train.journal import Journal
 from train.networks import make_network
+from train.parallel import Place
 from train.prepare import progress_line, say
-from train.settings import FitSettings, Settings
-from train.teacher import BATCH, Teacher, masked_loss, restore_teacher, to_tensors, train_teacher
+from train.settings import Settings
+from train.step import Student, activate, batch_loss, learning_rate
+from train.teacher import BATCH, Teacher, restore_teacher, train_teacher
 
 LAST = "last.pt"
+_TEACHER = "teacher.pt"
 
 
 @dataclass(slots=True)
 class _Run:
     """Everything that a step changes."""
 
-    network: nn.Module
-    imitate: nn.Linear | None
+    student: Student
     optimiser: torch.optim.Optimizer
     average: Average
-    teacher: Teacher | None
     step: int = 0
 
 
-def _learning_rate(settings: FitSettings, step: int) -> float:
-    warm = min(1.0, (step + 1) / max(1, settings.warmup_steps))
-    if settings.schedule == "constant":
-        return settings.learning_rate * warm
-    along = max(0.0, step - settings.warmup_steps) / max(1, settings.steps - settings.warmup_steps)
-    return settings.learning_rate * warm * (0.5 + 0.5 * float(np.cos(np.pi * along)))
+def check(settings: Settings) -> None:
+    """Refuse settings that cannot go together.
+
+    Raises:
+        ConfigError: a teacher with mix_up or with the softmax loss.
+    """
+    if settings.teacher and settings.fit.mix_up:
+        raise ConfigError("[fit] mix_up: a teacher has heard no mixture of two windows: leave out mix_up or [teacher]")
+    if settings.teacher and settings.fit.loss == "softmax":
+        raise ConfigError("[fit] loss = 'softmax': a teacher's scores are independent ones: leave out [teacher]")
 
 
-def _start(settings: Settings, labels: int, embedding: int, teacher: Teacher | None) -> _Run:
+def _start(
+    settings: Settings, labels: int, embedding: int, place: Place, begin: nn.Module | None, teacher: Teacher | None
+) -> _Run:
     torch.manual_seed(settings.fit.seed)
-    network = make_network(settings.fit.network, labels).to(memory_format=torch.channels_last)
+    network = begin or make_network(settings.fit.network, labels, settings.fit.bottleneck)
+    network = network.to(memory_format=torch.channels_last)
     imitate = None
     if teacher:
         with torch.no_grad():
             width = network.eval()(torch.zeros(1, 1, 96, 64))[1].shape[1]
         imitate = nn.Linear(width, embedding)
-    layers = [*network.parameters(), *(imitate.parameters() if imitate else ())]
+    student = Student(network, imitate).to(place.device)
+    layers = list(student.parameters())
     groups = [
         {"params": [layer for layer in layers if layer.dim() > 1], "weight_decay": settings.fit.weight_decay},
         {"params": [layer for layer in layers if layer.dim() <= 1], "weight_decay": 0.0},
     ]
     kind = torch.optim.AdamW if settings.fit.optimiser == "adamw" else torch.optim.Adam
     optimiser = kind(groups, settings.fit.learning_rate)
-    return _Run(network, imitate, optimiser, Average(network, settings.fit.average), teacher)
+    return _Run(student, optimiser, Average(network, settings.fit.average))
 
 
-def _content(run: _Run, settings: Settings, labels: tuple[str, ...]) -> dict[str, Any]:
+def _content(run: _Run, settings: Settings, labels: tuple[str, ...], teacher: Teacher | None) -> dict[str, Any]:
     return {
         "network": settings.fit.network,
+        "bottleneck": settings.fit.bottleneck,
         "labels": list(labels),
         "step": run.step,
-        "weights": run.network.state_dict(),
+        "weights": run.student.network.state_dict(),
         "average": run.average.network.state_dict(),
-        "imitate": run.imitate.state_dict() if run.imitate else None,
+        "imitate": run.student.imitate.state_dict() if run.student.imitate else None,
         "optimiser": run.optimiser.state_dict(),
-        "teacher": run.teacher.state() if run.teacher else None,
+        "teacher": teacher.state() if teacher else None,
     }
 
 
 def _resume(run: _Run, content: dict[str, Any]) -> None:
-    run.network.load_state_dict(content["weights"])
+    run.student.network.load_state_dict(content["weights"])
     run.average.network.load_state_dict(content["average"])
-    if run.imitate:
-        run.imitate.load_state_dict(content["imitate"])
+    if run.student.imitate:
+        run.student.imitate.load_state_dict(content["imitate"])
     run.optimiser.load_state_dict(content["optimiser"])
     run.step = int(content["step"])
 
 
-def _loss(run: _Run, rows: Rows, settings: Settings) -> Tensor:
-    """Return a batch's loss; what is random in it depends on the seed and the step alone."""
-    fit = settings.fit
-    rng = np.random.default_rng([fit.seed, 7, run.step])
-    torch.manual_seed(fit.seed * 1_000_003 + run.step)
-    patches = mask_and_shift(rows.patches.astype(np.float32), fit, rng)
-    inputs = torch.from_numpy(patches)[:, None].contiguous(memory_format=torch.channels_last)
-    embedding, label, counts = to_tensors(rows)
-    with torch.autocast("cpu", torch.bfloat16, enabled=fit.bf16):
-        logits, mine = run.network.train()(inputs)
-        imitated = run.imitate(mine) if run.imitate else None
-    if not (run.teacher and settings.teacher and imitated is not None):
-        return masked_loss(logits.float(), label, counts)
-    scores, standard = run.teacher.targets(embedding)
-    share = settings.teacher.share
-    # Where the label is unsure the teacher alone is the target.
-    target = torch.where(counts > 0, share * scores + (1 - share) * label, scores)
-    error = (imitated.float() - standard).square().mean()
-    return masked_loss(logits.float(), target, torch.ones_like(target)) + settings.teacher.embedding * error
+def _teacher(settings: Settings, cache: Cache, labels: int, width: int, place: Place) -> Teacher | None:
+    """Return the run's teacher; the first process trains it once and all read it."""
+    if not settings.teacher:
+        return None
+    path = settings.output / _TEACHER
+    if place.first and not path.is_file():
+        batches = cache.batches(BATCH, settings.fit.seed)
+        teacher = train_teacher(batches, labels, settings.teacher, settings.fit.seed, say)
+        checkpoint.save(path, {"teacher": teacher.state()})
+    place.wait()
+    state = torch.load(path, weights_only=True)["teacher"]
+    return restore_teacher(state, width, labels, settings.teacher).to(place.device)
 
 
 @torch.no_grad()
-def score_patches(network: nn.Module, patches: np.ndarray[Any, Any], batch: int = 256) -> np.ndarray[Any, Any]:
+def score_patches(network: nn.Module, patches: NDArray[np.float32], loss: str = "sigmoid") -> NDArray[np.float32]:
     """Return scores float32 [n, labels] of patches float32 [n, 96, 64]."""
     network.eval()
+    device = next(network.parameters()).device
     parts = [
-        torch.sigmoid(network(torch.from_numpy(patches[first : first + batch])[:, None])[0]).numpy()
-        for first in range(0, len(patches), batch)
+        activate(network(torch.from_numpy(patches[at : at + 256])[:, None].to(device))[0], loss).cpu().numpy()
+        for at in range(0, len(patches), 256)
     ]
     return np.concatenate(parts)
 
 
-class _Journal:
-    """Loss and metrics to CSV and TensorBoard."""
-
-    def __init__(self, folder: Path) -> None:
-        from torch.utils.tensorboard import SummaryWriter  # imports slowly; only a training run wants it
-
-        self._board = SummaryWriter(str(folder / "board"))
-        self._path = folder / "progress.csv"
-
-    def write(self, step: int, values: dict[str, float]) -> None:
-        """Add a row for each value."""
-        with self._path.open("a", newline="") as file:
-            csv.writer(file).writerows([step, name, f"{value:.6g}"] for name, value in values.items())
-        for name, value in values.items():
-            self._board.add_scalar(name, value, step)
-        self._board.flush()
-
-
-def train(settings: Settings, cache: Cache, labels: tuple[str, ...], tests: dict[str, ClipSet]) -> nn.Module:
+def train(
+    settings: Settings,
+    cache: Cache,
+    labels: tuple[str, ...],
+    tests: dict[str, ClipSet],
+    place: Place,
+    begin: nn.Module | None = None,
+) -> nn.Module:
     """Train or go on training; return the averaged network.
 
-    Writes `last.pt` to the output folder every `checkpoint_every` steps and at the end, and judges the averaged
-    network on the `tests` then.
+    The first process writes `last.pt` to the output folder every `checkpoint_every` steps and at the end, and judges
+    the averaged network on the `tests` then.
+
+    Args:
+        settings: of the run.
+        cache: filled.
+        labels: names in order.
+        tests: sets of clips by name.
+        place: this process among all.
+        begin: a network to fine-tune, whose statistics are kept; without it a fresh one is made.
+
+    Raises:
+        ConfigError: settings that cannot go together, a checkpoint of another run, or no room to write one.
     """
-    torch.set_num_threads(settings.fit.threads)
+    check(settings)
     fit, last = settings.fit, settings.output / LAST
+    torch.set_num_threads(fit.threads)
     width = cache.read(cache.numbers()[0]).embedding.shape[1]
     content = checkpoint.load(last, fit.network, labels) if last.is_file() else None
-    teacher = None
-    if settings.teacher:
-        if content:
-            teacher = restore_teacher(content["teacher"], width, len(labels), settings.teacher)
-        else:
-            teacher = train_teacher(cache.batches(BATCH, fit.seed), len(labels), settings.teacher, fit.seed, say)
-    run = _start(settings, len(labels), width, teacher)
+    teacher = _teacher(settings, cache, len(labels), width, place)
+    run = _start(settings, len(labels), width, place, begin, teacher)
     if content:
         _resume(run, content)
         say(f"going on from step {run.step}")
-    journal = _Journal(settings.output)
-    step_network = torch.compile(run.network) if fit.compile else run.network
-    batches: Iterator[Rows] = cache.batches(fit.batch, fit.seed, skip=run.step)
+    journal = Journal(settings.output) if place.first else None
+    forward: nn.Module = place.spread(run.student)
+    if fit.compile:
+        forward = torch.compile(forward)  # type: ignore[assignment]
+    size = fit.batch // place.world
+    batches = cache.batches(size, fit.seed, skip=run.step, rank=place.rank, world=place.world)
     progress = progress_line("steps")
     running, began = 0.0, time.monotonic()
-    shadow = _Run(step_network, run.imitate, run.optimiser, run.average, run.teacher, run.step)
     while run.step < fit.steps:
         for group in run.optimiser.param_groups:
-            group["lr"] = _learning_rate(fit, run.step)
-        shadow.step = run.step
-        loss = _loss(shadow, next(batches), settings)
+            group["lr"] = learning_rate(fit, run.step)
+        forward.train()
+        if begin is not None:
+            freeze_statistics(run.student)
+        loss = batch_loss(forward, next(batches), settings, teacher, run.step, place.rank)
         run.optimiser.zero_grad()
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(run.network.parameters(), 5.0)
+        torch.nn.utils.clip_grad_norm_(run.student.network.parameters(), 5.0)
         run.optimiser.step()
         run.step += 1
-        run.average.update(run.network, run.step)
+        run.average.update(run.student.network, run.step)
         running += loss.item()
-        if run.step % fit.report_every == 0:
-            journal.write(run.step, {"loss": running / fit.report_every, "minutes": (time.monotonic() - began) / 60})
+        if journal and (run.step % fit.report_every == 0 or run.step == fit.steps):
+            mean = running / (run.step % fit.report_every or fit.report_every)
+            journal.write(run.step, {"loss": mean, "minutes": (time.monotonic() - began) / 60})
             progress(run.step, fit.steps)
-            say(f"  loss {running / fit.report_every:.3f}")
+            say(f"  loss {mean:.3f}")
             running = 0.0
-        if run.step % fit.checkpoint_every == 0 or run.step == fit.steps:
-            checkpoint.save(last, _content(run, settings, labels))
-            judge(run.average.network, tests, journal, run.step)
+        if journal and (run.step % fit.checkpoint_every == 0 or run.step == fit.steps):
+            checkpoint.save(last, _content(run, settings, labels, teacher))
+            judge(run.average.network, tests, journal, run.step, fit.loss)
+    if journal:
+        journal.close()
+    place.wait()
     return run.average.network
 
 
-def judge(network: nn.Module, tests: dict[str, ClipSet], journal: _Journal, step: int) -> None:
+def judge(network: nn.Module, tests: dict[str, ClipSet], journal: Journal, step: int, loss: str) -> None:
     """Say and write down how the network does on each set of clips."""
     for name, clips in tests.items():
-        metrics = clips.judge(lambda patches: score_patches(network, patches))
+        metrics = clips.judge(lambda patches: score_patches(network, patches, loss))
         say(f"  {name}: {metrics.items} clips, top-1 {metrics.top_1:.3f}, mAP {metrics.map:.3f}")
-        journal.write(step, {f"{name}/{key}": value for key, value in metrics.as_dict().items() if value is not None})
+        figures = {f"{name}/{key}": value for key, value in metrics.as_dict().items() if value is not None}
+        journal.write(step, figures)
+
+
+def trained_network(settings: Settings, labels: tuple[str, ...], folder: Path | None = None) -> tuple[nn.Module, int]:
+    """Return the averaged network of a run's last checkpoint and the step that it stands at.
+
+    Raises:
+        ConfigError: there is none, or it is of another network or other labels.
+    """
+    content = checkpoint.load((folder or settings.output) / LAST, settings.fit.network, labels)
+    network = make_network(settings.fit.network, len(labels), int(content.get("bottleneck", 0)))
+    network.load_state_dict(content["average"])
+    return network.eval(), int(content["step"])

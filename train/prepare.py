@@ -41,9 +41,10 @@ def prepare(settings: Settings) -> tuple[Collection, Cache]:
         "data": {**msgspec.to_builtins(settings.data, enc_hook=str), "root": None},
         "render": msgspec.to_builtins(settings.render),
         "teacher": settings.teacher.model.name if settings.teacher else None,
+        "shard": settings.shard,
     }
     cache = Cache.open(settings.output / "cache", collection.labels.names, made_by)
-    if len(cache.numbers()) < len(shard_sizes(settings.render.windows)):
+    if len(cache.numbers()) < len(shard_sizes(settings.render.windows, settings.shard)):
         _fill(collection, cache, settings)
     return collection, cache
 
@@ -58,4 +59,4 @@ def _fill(collection: Collection, cache: Cache, settings: Settings) -> None:
         raise ConfigError("no labelled clip is left to train on: see the lines above, and [data] free_only")
     bank = make_bank(clips, sounds, rooms, collection.labels, settings.render.label_power)
     model = settings.teacher.model if settings.teacher else None
-    fill(cache, bank, settings.render, model, settings.processes, progress_line("windows"))
+    fill(cache, bank, settings.render, model, settings.processes, settings.shard, progress_line("windows"))

@@ -43,6 +43,10 @@ class FitSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The loop."""
 
     network: str = "tagnet"
+    bottleneck: int = 0
+    """Units of a layer before the last one; 0 for none."""
+    loss: Literal["sigmoid", "softmax"] = "sigmoid"
+    """Softmax is for recordings of one label each."""
     steps: int = 15_000
     batch: int = 128
     optimiser: Literal["adamw", "adam"] = "adamw"
@@ -58,7 +62,8 @@ class FitSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     mask_frames: int = 14
     shift_frames: int = 4
     """Each patch moves by up to this many frames, wrapping round."""
-    gain_db: float = 0.0
+    mix_up: float = 0.0
+    """Share of a batch's windows that are mixed with another one of it, labels and all."""
     bf16: bool = False
     compile: bool = False
     threads: int = 2
@@ -77,6 +82,9 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     teacher: TeacherSettings | None = None
     fit: FitSettings = FitSettings()
     processes: int = 2
+    """How many render windows."""
+    shard: int = 4096
+    """Windows in one shard of the cache."""
 
 
 def _decode(kind: type, value: object) -> object:

@@ -48,6 +48,10 @@ class Teacher:
         self.head.eval()
         return torch.sigmoid(self.head(embedding)), (embedding - self.mean) / self.deviation
 
+    def to(self, device: torch.device) -> "Teacher":
+        """Return the teacher on a device."""
+        return Teacher(self.head.to(device), self.mean.to(device), self.deviation.to(device))
+
     def state(self) -> dict[str, object]:
         """Return what `restore` needs."""
         return {"head": self.head.state_dict(), "mean": self.mean, "deviation": self.deviation}

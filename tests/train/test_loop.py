@@ -11,10 +11,12 @@ import pytest
 import torch
 
 from streamtag.errors import ConfigError
+from tests.train.conftest import KINDS
 from train import checkpoint
 from train.fit import fit
-from train.loop import LAST
-from train.settings import Settings
+from train.labels import LabelTable
+from train.loop import LAST, check, trained_network
+from train.settings import Settings, TeacherSettings
 
 _FIT = """
 import pickle, sys
@@ -23,6 +25,7 @@ fit(pickle.loads(sys.stdin.buffer.read()))
 """
 
 
+@pytest.mark.timeout(240)
 def test_a_killed_run_goes_on_and_ends_with_the_weights_of_an_unbroken_one(
     settings: Callable[..., Settings], tmp_path: Path
 ) -> None:
@@ -78,3 +81,21 @@ def test_a_checkpoint_that_cannot_be_written_leaves_the_previous_one(tmp_path: P
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert checkpoint.load(path, "tagnet", ("Dog",))["step"] == 1
     assert [file.name for file in tmp_path.iterdir()] == ["last.pt"]
+
+
+@pytest.mark.parametrize(("key", "value"), [("mix_up", 0.5), ("loss", "softmax")])
+def test_a_teacher_with_settings_that_it_cannot_go_with_is_refused(
+    settings: Callable[..., Settings], key: str, value: object
+) -> None:
+    run = msgspec.structs.replace(settings(**{key: value}), teacher=TeacherSettings(model=Path("yamnet.tflite")))
+    with pytest.raises(ConfigError, match=rf"\[fit\] {key}"):
+        check(run)
+
+
+@pytest.mark.parametrize("fit_settings", [{"mix_up": 0.5}, {"loss": "softmax"}, {"bf16": True}, {"optimiser": "adam"}])
+def test_a_run_learns_with_every_switch(settings: Callable[..., Settings], fit_settings: dict[str, object]) -> None:
+    run = settings(steps=2, checkpoint_every=2, report_every=1, **fit_settings)
+    fit(run)
+    network, step = trained_network(run, LabelTable.of([*KINDS, "Silence"]).names)
+    assert step == 2
+    assert all(torch.isfinite(value).all() for value in network.state_dict().values())

@@ -156,10 +156,10 @@ def test_filling_renders_only_the_shards_that_are_missing(
 ) -> None:
     render_settings = settings().render
     whole = Cache.open(tmp_path / "whole", LABELS.names, {})
-    fill(whole, bank, render_settings, None, 1, lambda done, total: None)
+    fill(whole, bank, render_settings, None, 1, 4096, lambda done, total: None)
     seen: list[tuple[int, int]] = []
-    fill(whole, bank, render_settings, None, 1, lambda done, total: seen.append((done, total)))
+    fill(whole, bank, render_settings, None, 1, 4096, lambda done, total: seen.append((done, total)))
     assert seen == [(64, 64)]
     again = Cache.open(tmp_path / "again", LABELS.names, {})
-    fill(again, bank, render_settings, None, 1, lambda done, total: None)
+    fill(again, bank, render_settings, None, 1, 4096, lambda done, total: None)
     assert (again.read(0).patches == whole.read(0).patches).all()

@@ -15,8 +15,6 @@ from train.data.bank import Bank
 from train.data.cache import Cache, Rows
 from train.data.render import RenderSettings, render
 
-SHARD = 4096
-
 
 @dataclass(frozen=True, slots=True)
 class _Task:
@@ -30,10 +28,10 @@ _task: _Task | None = None
 """What the worker processes work at: inherited by fork, so that no recording is copied."""
 
 
-def shard_sizes(windows: int) -> list[int]:
-    """Return the sizes of the shards that `windows` windows make."""
-    whole, rest = divmod(windows, SHARD)
-    return [SHARD] * whole + ([rest] if rest else [])
+def shard_sizes(windows: int, shard: int) -> list[int]:
+    """Return the sizes of the shards that `windows` windows make, `shard` of them in each but the last."""
+    whole, rest = divmod(windows, shard)
+    return [shard] * whole + ([rest] if rest else [])
 
 
 def fill(
@@ -42,6 +40,7 @@ def fill(
     settings: RenderSettings,
     teacher: Path | None,
     processes: int,
+    shard: int,
     progress: Callable[[int, int], None],
 ) -> None:
     """Render the shards that the cache lacks; `progress` gets the windows done and the windows wanted.
@@ -49,7 +48,7 @@ def fill(
     A shard depends on the seed and its number alone, never on the processes.
     """
     global _task
-    sizes = shard_sizes(settings.windows)
+    sizes = shard_sizes(settings.windows, shard)
     missing = sorted(set(range(len(sizes))) - set(cache.numbers()))
     done = sum(sizes) - sum(sizes[number] for number in missing)
     progress(done, sum(sizes))

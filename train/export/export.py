@@ -19,7 +19,6 @@ from torch import nn
 
 from streamtag.audio.frontend import PATCH_SAMPLES, log_mel_windows, parameters
 from streamtag.bundle import FORMAT, Bundle
-from train import checkpoint
 from train.clipset import ClipSet
 from train.data.bank import make_bank
 from train.data.clips import load_all
@@ -33,9 +32,8 @@ from train.export.modules import FromWaveform, HalfBody, Scores
 from train.fit import test_sets
 from train.labels import LabelTable, unsure_with
 from train.labels.table import SILENCE
-from train.loop import LAST
+from train.loop import trained_network
 from train.metrics import Metrics, measure
-from train.networks import make_network
 from train.networks.counts import multiplies, weights
 from train.prepare import say
 from train.settings import Settings
@@ -46,14 +44,6 @@ _QUANTISE_WINDOWS = 600
 TENSORRT = "tensorrt"
 _QUIET = -4.3
 """A patch whose mean log-mel is lower holds silence: its least is ln(0.01) = -4.6."""
-
-
-def load_network(settings: Settings, labels: LabelTable) -> tuple[nn.Module, int]:
-    """Return the averaged network of a run and the step that it stands at."""
-    content = checkpoint.load(settings.output / LAST, settings.fit.network, labels.names)
-    network = make_network(settings.fit.network, len(labels))
-    network.load_state_dict(content["average"])
-    return network.eval(), int(content["step"])
 
 
 def made_windows(
@@ -105,7 +95,7 @@ def export(
     """
     collection = collect(settings.data)
     labels = collection.labels
-    network, step = load_network(settings, labels)
+    network, step = trained_network(settings, labels.names)
     patches, truth, counts = made_windows(collection, settings, windows)
     calibration = calibrate(logits_of(network, patches), truth, counts)
     say(f"calibration: x {calibration.scale:.3f} {calibration.bias:+.3f}, "
@@ -135,9 +125,9 @@ def export(
         _labels_csv(labels, folder / "labels.csv")
         card = write_card(manifest, credits_of(collection.split.train), _limits(manifest))
         (folder / "card.md").write_text(card, encoding="utf-8")
-        manifest["files"] = {file: _entry(folder / file, precision) for file, precision in precisions.items()}
-        manifest["files"]["labels.csv"] = _entry(folder / "labels.csv", "")
-        manifest["files"]["card.md"] = _entry(folder / "card.md", "")
+        manifest["files"] = {file: bundle_entry(folder / file, precision) for file, precision in precisions.items()}
+        manifest["files"]["labels.csv"] = bundle_entry(folder / "labels.csv", "")
+        manifest["files"]["card.md"] = bundle_entry(folder / "card.md", "")
         (folder / "manifest.json").write_text(
             json.dumps(manifest, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
         )
@@ -275,7 +265,8 @@ def _labels_csv(labels: LabelTable, path: Path) -> None:
     path.write_text(text.getvalue(), encoding="utf-8")
 
 
-def _entry(path: Path, precision: str) -> dict[str, Any]:
+def bundle_entry(path: Path, precision: str) -> dict[str, Any]:
+    """Return a file's entry in the manifest; a graph's, which has a precision, says what goes in and comes out."""
     content = path.read_bytes()
     entry: dict[str, Any] = {"sha256": sha256(content).hexdigest(), "bytes": len(content)}
     if precision:

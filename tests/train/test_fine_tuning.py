@@ -1,0 +1,66 @@
+import numpy as np
+import pytest
+import torch
+
+from streamtag.audio.frontend import parameters
+from streamtag.bundle import Bundle, labels_sha256
+from streamtag.errors import BundleError
+from train.export import graphs
+from train.export.export import bundle_entry
+from train.export.modules import Scores
+from train.from_bundle import freeze_statistics, network_of, with_labels
+from train.networks import make_network
+
+LABELS = ["Dog", "Rain", "Speech"]
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    import json
+
+    folder = tmp_path_factory.mktemp("bundle")
+    torch.manual_seed(1)
+    network = make_network("tagnet", 3).train()
+    for _ in range(3):
+        network(torch.randn(8, 1, 96, 64) * 2 - 1)
+    graphs.write_graph(Scores(network), torch.zeros(2, 1, 96, 64), "patches", folder / "model.onnx")
+    (folder / "labels.csv").write_text("index,name,mid\n" + "".join(f"{i},{n},\n" for i, n in enumerate(LABELS)))
+    manifest = {
+        "format": 1, "name": "made", "version": "1", "frontend": parameters(), "network": {"name": "tagnet"},
+        "labels": {"count": 3, "sha256": labels_sha256(LABELS)},
+        "files": {"model.onnx": bundle_entry(folder / "model.onnx", "float32")},
+    }  # fmt: skip
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    return Bundle.open(folder)
+
+
+def test_a_bundles_network_scores_as_its_graph_does(bundle: Bundle) -> None:
+    patches = np.random.default_rng(0).standard_normal((4, 1, 96, 64)).astype(np.float32)
+    with torch.no_grad():
+        found = torch.sigmoid(network_of(bundle)(torch.from_numpy(patches))[0]).numpy()
+    np.testing.assert_allclose(found, graphs.run_graph(bundle.path / "model.onnx", patches), atol=1e-5)
+
+
+def test_frozen_statistics_keep_the_networks_scores_while_it_trains(bundle: Bundle) -> None:
+    network = network_of(bundle)
+    patches = torch.randn(4, 1, 96, 64)
+    with torch.no_grad():
+        expected = network.eval().body(patches)
+        network.train()
+        freeze_statistics(network)
+        torch.testing.assert_close(network.body(patches), expected)
+
+
+def test_labels_that_both_have_keep_their_weights(bundle: Bundle) -> None:
+    old = network_of(bundle)
+    weights = old.head.weight.detach().clone()
+    new = with_labels(old, LABELS, ["Cat", "Rain"])
+    assert new.head.weight.shape == (2, 512)
+    assert torch.equal(new.head.weight[1], weights[1])
+
+
+def test_a_graph_that_does_not_fit_its_network_is_one_line(bundle: Bundle) -> None:
+    bundle.manifest["network"] = {"name": "fully_connected"}
+    with pytest.raises(BundleError, match="bundle made: its graph has 17 layers and fully_connected has 4"):
+        network_of(bundle)
+    bundle.manifest["network"] = {"name": "tagnet"}

@@ -1,0 +1,100 @@
+"""A bundle's weights back in a torch network, to be trained on."""
+
+from collections.abc import Iterator, Sequence
+from io import BytesIO
+
+import numpy as np
+import onnx
+import torch
+from onnx import numpy_helper
+from torch import Tensor, nn
+
+from streamtag.bundle import Bundle
+from streamtag.errors import BundleError
+from train.networks import make_network
+from train.networks.blocks import Classifier
+
+Weights = tuple[np.ndarray, np.ndarray]
+
+
+def network_of(bundle: Bundle) -> Classifier:
+    """Return a bundle's network with the weights of its float32 graph.
+
+    The graph's convolutions hold the batch normalisations that followed them. Here each convolution gets those
+    weights and its normalisation becomes the identity with an offset: its statistics must stay as they are, so train
+    the network with `freeze_statistics`.
+
+    Raises:
+        BundleError: the network is not one of this package's, or the graph does not fit it.
+    """
+    name = str(bundle.manifest["network"]["name"])
+    network = make_network(name, len(bundle.labels)).eval()
+    layers = list(_graph_layers(bundle.read("model.onnx")))
+    places = _layers_in_order(network)
+    if len(layers) != len(places):
+        raise BundleError(f"bundle {bundle.name}: its graph has {len(layers)} layers and {name} has {len(places)}")
+    with torch.no_grad():
+        for (layer, norm), (weight, bias) in zip(places, layers, strict=True):
+            if tuple(layer.weight.shape) != weight.shape:
+                shape = tuple(layer.weight.shape)
+                raise BundleError(f"bundle {bundle.name}: a layer of its graph is {weight.shape} and of {name} {shape}")
+            layer.weight.copy_(torch.from_numpy(weight))
+            offset = norm.bias if norm is not None else layer.bias
+            if offset is not None:
+                offset.copy_(torch.from_numpy(bias))
+            if norm is not None:
+                norm.weight.fill_((1.0 + norm.eps) ** 0.5)
+                norm.running_mean.zero_()
+                norm.running_var.fill_(1.0)
+    return network
+
+
+def with_labels(network: Classifier, old: Sequence[str], new: Sequence[str]) -> Classifier:
+    """Return the network with a last layer for other labels; labels that both have keep their weights."""
+    head = nn.Linear(network.head.in_features, len(new))
+    with torch.no_grad():
+        head.weight.mul_(0.1)
+        head.bias.fill_(float(network.head.bias.min()))
+        for place, name in enumerate(new):
+            if name in old:
+                head.weight[place] = network.head.weight[list(old).index(name)]
+                head.bias[place] = network.head.bias[list(old).index(name)]
+    network.head = head
+    return network
+
+
+def freeze_statistics(network: nn.Module) -> None:
+    """Have batch normalisations use the statistics that they have; their scales and offsets still train."""
+    for layer in network.modules():
+        if isinstance(layer, nn.BatchNorm2d):
+            layer.eval()
+
+
+def _graph_layers(content: bytes) -> Iterator[Weights]:
+    """Yield weight and bias of each convolution and fully connected layer in the order in which they run."""
+    graph = onnx.load(BytesIO(content)).graph
+    tensors = {tensor.name: numpy_helper.to_array(tensor).copy() for tensor in graph.initializer}
+    for node in graph.node:
+        if node.op_type in ("Conv", "Gemm"):
+            weight = tensors[node.input[1]]
+            bias = tensors[node.input[2]] if len(node.input) > 2 else np.zeros(len(weight), np.float32)
+            yield weight, bias
+
+
+def _layers_in_order(network: nn.Module) -> list[tuple[nn.Module, nn.BatchNorm2d | None]]:
+    """Return each convolution and fully connected layer in the order in which they run, with its normalisation."""
+    ran: list[tuple[nn.Module, nn.BatchNorm2d | None]] = []
+
+    def note(layer: nn.Module, _: tuple[Tensor, ...], __: Tensor) -> None:
+        if isinstance(layer, nn.BatchNorm2d):
+            ran[-1] = (ran[-1][0], layer)
+        else:
+            ran.append((layer, None))
+
+    kinds = (nn.Conv2d, nn.Linear, nn.BatchNorm2d)
+    hooks = [layer.register_forward_hook(note) for layer in network.modules() if isinstance(layer, kinds)]
+    with torch.no_grad():
+        network(torch.zeros(1, 1, 96, 64))
+    for hook in hooks:
+        hook.remove()
+    return ran
