@@ -5,11 +5,15 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from streamtag.errors import ConfigError, StreamtagError
 from train.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from rich.progress import TaskID
 
 FINE_TUNE = Path(__file__).parent / "configs" / "finetune.toml"
 """What `fit --from BUNDLE` runs when no other file is named."""
@@ -67,6 +71,27 @@ def _networks(arguments: argparse.Namespace) -> None:
     print(json.dumps(rows, indent=1) if arguments.json else as_text(rows))
 
 
+def _data(arguments: argparse.Namespace) -> None:
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+
+    from train.data.download import download
+
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    with Progress(*columns, disable=not sys.stderr.isatty()) as bars:
+        tasks: dict[str, TaskID] = {}
+
+        def progress(name: str, have: int, total: int) -> None:
+            if name not in tasks:
+                tasks[name] = bars.add_task(name)
+            bars.update(tasks[name], completed=have, total=total or None)
+
+        for name in arguments.sets:
+            folder, left = download(name, arguments.root, progress)
+            print(folder)
+            if left:
+                print(f"join and unpack these with 7z or zip -s 0: {', '.join(path.name for path in left)}")
+
+
 def _run_options(parser: argparse.ArgumentParser, *, optional: bool = False) -> None:
     parser.add_argument("config", type=Path, nargs="?" if optional else None, help="the run's TOML file")
     parser.add_argument("--sets", nargs="+", metavar="NAME", help="instead of [data] sets")
@@ -99,6 +124,10 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--no-pictures", action="store_true", help="write evaluation.json alone")
     evaluate.add_argument("--json", action="store_true", help="print the figures")
     evaluate.set_defaults(run=_evaluate)
+    data = commands.add_parser("data", help="fetch public sets: esc50, urbansound8k, fsd50k")
+    data.add_argument("sets", nargs="+", metavar="SET", help="esc50, urbansound8k or fsd50k")
+    data.add_argument("--root", type=Path, default=Path("data"), metavar="FOLDER", help="where to (default: data)")
+    data.set_defaults(run=_data)
     networks = commands.add_parser("networks", help="weights and multiplies of the networks, beside the paper's")
     networks.add_argument("--json", action="store_true", help="print JSON")
     networks.set_defaults(run=_networks)
