@@ -72,7 +72,7 @@ class Engine:
         max_batch: the most rows that go through at once; `run` takes any number.
     """
 
-    def __init__(self, plan: bytes, *, lanes: int = LANES) -> None:
+    def __init__(self, plan: bytes) -> None:
         """Load an engine and take its memory.
 
         Raises:
@@ -97,7 +97,7 @@ class Engine:
         self._pinned: list[tuple[int, int]] = []
         self._lock = threading.Lock()
         layout = _Layout(self.input, self.row, self.dtype, self.outputs, self.max_batch)
-        self._lanes = [_Lane(self._engine, layout) for _ in range(lanes)]
+        self._lanes = [_Lane(self._engine, layout) for _ in range(LANES)]
 
     def empty(self, rows: int) -> NDArray[Any]:
         """Return an input array in page-locked memory: `run` hands such to the GPU without a copy on the processor."""
