@@ -1,6 +1,6 @@
 # What a person types: `make demo`, `make test`, `make install`. Each installs what it needs and skips what is there.
 .DEFAULT_GOAL := help
-.PHONY: help demo install test test-packages lint format constraints clean
+.PHONY: help demo install test test-packages lint format benchmark constraints clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -13,6 +13,7 @@ export PYTHON
 help:
 	@echo "make demo     run the demo: a recording tagged live, with the web page   (ARGS=\"--seconds 20 --no-dashboard\")"
 	@echo "make install  set up .venv with everything: dashboard, training, tests"
+	@echo "make benchmark YAMNET=yamnet.tflite   speed, side by side with others"
 	@echo "make test     lint, types, import layers and every test                  (ARGS=\"tests/audio -x\" for some)"
 
 demo: $(STAMPS)/demo
@@ -41,6 +42,15 @@ lint: $(STAMPS)/install
 format: $(STAMPS)/install
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
+
+# In an environment of its own: what is compared with is nothing that the project needs.
+benchmark:
+	@test -f "$(YAMNET)" || { echo "say where the published yamnet.tflite is: make benchmark YAMNET=FILE" >&2; exit 2; }
+	@scripts/make-venv.sh .venv-benchmark
+	@.venv-benchmark/bin/python -m pip install --quiet --constraint constraints.txt torch==2.13.0
+	@.venv-benchmark/bin/python -m pip install --quiet --constraint constraints.txt --editable ".[train,openvino]"
+	@.venv-benchmark/bin/python -m pip install --quiet --requirement benchmarks/requirements.txt
+	@.venv-benchmark/bin/python -m benchmarks.side_by_side --yamnet "$(YAMNET)"
 
 # The versions in the environment become those that everybody gets.
 constraints: $(STAMPS)/install

@@ -28,7 +28,7 @@ def demo_windows(count: int) -> NDArray[np.float32]:
     """Return `count` windows of the packaged recording, over and over: float32 [count, 15600]."""
     patcher = Patcher()
     windows = []
-    with open_source(str(next((Path("streamtag/bundles/default")).glob("demo.[fow]*")))) as source:
+    with open_source(str(next(Bundle.open().path.glob("demo.[fow]*")))) as source:
         for block in source:
             windows += [patch.window for patch in patcher.feed(block)]
     return np.stack([windows[index % len(windows)] for index in range(count)])
