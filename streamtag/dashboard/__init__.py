@@ -1,5 +1,8 @@
 """The web page: a process of its own that subscribes to a running service."""
 
+import signal
+import sys
+
 from streamtag.errors import StreamtagError
 from streamtag.settings import Config
 
@@ -15,7 +18,7 @@ def launch(
     allow_write: bool = False,
     config: Config | None = None,
 ) -> None:
-    """Serve the web page until SIGINT or SIGTERM.
+    """Serve the web page until SIGINT or SIGTERM; to be called in the main thread.
 
     Args:
         connect: the service's endpoint; a service that is not there yet is waited for.
@@ -28,6 +31,8 @@ def launch(
     Raises:
         StreamtagError: the extra 'dashboard' is not installed, the address is in use, or an argument is wrong.
     """
+    for number in (signal.SIGINT, signal.SIGTERM):  # the server hands them on once it has stopped
+        signal.signal(number, lambda *_: sys.exit(0))
     try:
         from streamtag.dashboard.server import serve
     except ImportError as error:

@@ -1,5 +1,6 @@
 """The web server: routes, the door before them, start and stop."""
 
+import gc
 import logging
 import socket
 from collections.abc import AsyncIterator, Callable
@@ -48,6 +49,7 @@ def serve(*, connect: str, host: str, port: int, auth: str | None, allow_write: 
     app = build(
         Hub(connect), config, account=account, may_write=allow_write or account is not None, host=host, port=port
     )
+    gc.freeze()  # what was loaded stays until the end: looking through it again would cost seconds there
     settings = uvicorn.Config(
         app,
         log_config=None,

@@ -1,7 +1,7 @@
 // The visitor's own microphone as a stream of its own.
 
 import { position, setText } from "./format.js";
-import { Feed, sharedFeed } from "./feed.js";
+import { Feed } from "./feed.js";
 import { Panel } from "./panel.js";
 
 const MOST_WAITING = 8 << 20; // bytes that may wait for a slow connection
@@ -52,7 +52,7 @@ export function mount(element) {
     visit = null;
     say(kind, words);
   }
-  sharedFeed();
+  button.disabled = false;
 }
 
 class Visit {

@@ -94,6 +94,7 @@ export function mount(element) {
   audio.ontimeupdate = follow;
   audio.onerror = () => { silent.hidden = false; audio.hidden = true; };
   input.onchange = () => { if (input.files.length) tag(input.files[0]); input.value = ""; };
+  input.disabled = false;
   for (const kind of ["dragenter", "dragover"]) {
     drop.addEventListener(kind, (event) => { event.preventDefault(); drop.dataset.over = true; });
   }
