@@ -18,9 +18,12 @@ if TYPE_CHECKING:
 FINE_TUNE = Path(__file__).parent / "configs" / "finetune.toml"
 """What `fit --from BUNDLE` runs when no other file is named."""
 
+EXPERIMENT = Path(__file__).parent / "configs" / "experiment.toml"
+"""What `experiment` runs when no other file is named."""
+
 
 def _settings(arguments: argparse.Namespace) -> Settings:
-    settings = load_settings(arguments.config)
+    settings = load_settings(arguments.config or EXPERIMENT)
     data, fit, teacher = settings.data, settings.fit, settings.teacher
     if arguments.data:
         data = msgspec.structs.replace(data, root=arguments.data)
@@ -92,6 +95,15 @@ def _data(arguments: argparse.Namespace) -> None:
                 print(f"join and unpack these with 7z or zip -s 0: {', '.join(path.name for path in left)}")
 
 
+def _experiment(arguments: argparse.Namespace) -> None:
+    from train.experiments.conditions import experiment
+
+    settings = _settings(arguments)
+    page = arguments.page or settings.output / f"{arguments.name}.md"
+    settings = msgspec.structs.replace(settings, output=settings.output / arguments.name)
+    print(experiment(arguments.name, settings, page))
+
+
 def _run_options(parser: argparse.ArgumentParser, *, optional: bool = False) -> None:
     parser.add_argument("config", type=Path, nargs="?" if optional else None, help="the run's TOML file")
     parser.add_argument("--sets", nargs="+", metavar="NAME", help="instead of [data] sets")
@@ -124,6 +136,11 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--no-pictures", action="store_true", help="write evaluation.json alone")
     evaluate.add_argument("--json", action="store_true", help="print the figures")
     evaluate.set_defaults(run=_evaluate)
+    experiment = commands.add_parser("experiment", help="repeat one of the paper's experiments at the data's scale")
+    experiment.add_argument("name", choices=["architectures", "labels", "data-size", "transfer"])
+    _run_options(experiment, optional=True)
+    experiment.add_argument("--page", type=Path, metavar="FILE", help="where to write the table, Markdown")
+    experiment.set_defaults(run=_experiment, config=EXPERIMENT)
     data = commands.add_parser("data", help="fetch public sets: esc50, urbansound8k, fsd50k")
     data.add_argument("sets", nargs="+", metavar="SET", help="esc50, urbansound8k or fsd50k")
     data.add_argument("--root", type=Path, default=Path("data"), metavar="FOLDER", help="where to (default: data)")

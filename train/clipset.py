@@ -38,14 +38,19 @@ class ClipSet:
     skipped: tuple[str, ...]
 
     @classmethod
-    def of(cls, clips: Sequence[Clip], labels: LabelTable) -> "ClipSet":
-        """Read the clips and cut them."""
+    def of(cls, clips: Sequence[Clip], labels: LabelTable, *, narrow: bool = False) -> "ClipSet":
+        """Read the clips and cut them; with `narrow` labels that the table lacks are passed over.
+
+        Raises:
+            ConfigError: a clip has a label that the table lacks.
+        """
         kept, sounds, skipped = load_all(clips)
         parts = [log_mel(sound) for sound in sounds]
         truth = np.zeros((len(kept), len(labels)), np.bool_)
         for row, clip in enumerate(kept):
-            sure = {*clip.labels, *(parent for name in clip.labels for parent in implied(name))}
-            truth[row, [labels.index(name) for name in sure if name in clip.labels or name in labels.names]] = True
+            extra = [parent for name in clip.labels for parent in implied(name)]
+            own = [name for name in clip.labels if name in labels.names or not narrow]
+            truth[row, [labels.index(name) for name in (*own, *(set(extra) & set(labels.names)))]] = True
         return cls(
             tuple(kept),
             tuple(sounds),

@@ -16,6 +16,7 @@ from streamtag.errors import ConfigError
 from train import checkpoint
 from train.clipset import ClipSet
 from train.data.sets import Collection, collect
+from train.export.graphs import run_graph
 from train.fit import test_sets
 from train.labels import LabelTable
 from train.loop import LAST, score_patches, trained_network
@@ -38,19 +39,8 @@ class Judged:
 
 def bundle_scorer(bundle: Bundle, file: str = "model.int8.onnx") -> Callable[[Scores], Scores]:
     """Return what scores patches float32 [n, 96, 64] by one of a bundle's graphs."""
-    import onnxruntime  # only this way of scoring needs it
-
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(bundle.read(file), options, providers=["CPUExecutionProvider"])
-
-    def score(patches: Scores) -> Scores:
-        parts = [
-            session.run(["scores"], {"patches": patches[at : at + 64, None]})[0] for at in range(0, len(patches), 64)
-        ]
-        return np.concatenate(parts)
-
-    return score
+    content = bundle.read(file)
+    return lambda patches: run_graph(content, patches[:, None])
 
 
 def run_scorer(settings: Settings, labels: LabelTable) -> Callable[[Scores], Scores]:

@@ -7,8 +7,8 @@ A cache is a folder: `cache.json` (front end, labels, what made it) and `shard-0
 
 import json
 import shutil
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +49,12 @@ class Cache:
 
     folder: Path
     labels: int
+    columns: tuple[int, ...] | None = None
+    """The labels that are given out; all without it."""
+
+    def narrowed(self, columns: Sequence[int]) -> "Cache":
+        """Return the same windows with some of the labels alone."""
+        return replace(self, columns=tuple(columns))
 
     @classmethod
     def open(cls, folder: Path, labels: tuple[str, ...], made_by: dict[str, Any]) -> "Cache":
@@ -100,7 +106,8 @@ class Cache:
         folder = self.shard(number)
 
         def bits(name: str) -> NDArray[np.bool_]:
-            return np.unpackbits(np.load(folder / name), axis=1, count=self.labels).astype(np.bool_)
+            every = np.unpackbits(np.load(folder / name), axis=1, count=self.labels).astype(np.bool_)
+            return every if self.columns is None else every[:, self.columns]
 
         return Rows(
             np.load(folder / "patches.npy", mmap_mode="r"),

@@ -63,3 +63,10 @@ def calibrate(logits: Logits, truth: Mask, counts: Mask) -> Calibration:
         return calibration_error(1 / (1 + np.exp(-values)), truth, counts)
 
     return Calibration(scale, bias, error(logits), error(logits * scale + bias))
+
+
+def unchanged(logits: Logits, truth: Mask, counts: Mask) -> Calibration:
+    """Return the calibration that changes nothing, for scores that sum to 1, with their error."""
+    scores = torch.softmax(torch.from_numpy(logits), dim=1).numpy()
+    error = calibration_error(scores, truth, counts)
+    return Calibration(1.0, 0.0, error, error)

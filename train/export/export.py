@@ -26,7 +26,7 @@ from train.data.render import render
 from train.data.sets import Collection, collect
 from train.export import graphs
 from train.export.alarms import onsets_a_minute, raised_thresholds
-from train.export.calibrate import calibrate
+from train.export.calibrate import calibrate, unchanged
 from train.export.card import credits_of, write_card
 from train.export.modules import FromWaveform, HalfBody, Scores
 from train.fit import test_sets
@@ -97,10 +97,12 @@ def export(
     labels = collection.labels
     network, step = trained_network(settings, labels.names)
     patches, truth, counts = made_windows(collection, settings, windows)
-    calibration = calibrate(logits_of(network, patches), truth, counts)
+    softmax = settings.fit.loss == "softmax"
+    logits = logits_of(network, patches)
+    calibration = unchanged(logits, truth, counts) if softmax else calibrate(logits, truth, counts)
     say(f"calibration: x {calibration.scale:.3f} {calibration.bias:+.3f}, "
         f"error {calibration.error_before:.3f} -> {calibration.error_after:.3f}")  # fmt: skip
-    scores = Scores(network, calibration.scale, calibration.bias)
+    scores = Scores(network, calibration.scale, calibration.bias, softmax=softmax)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         precisions = _graphs(scores, patches, folder, tensorrt=tensorrt)

@@ -128,16 +128,20 @@ def join(first: Path, second: Path, target: Path) -> None:
     )
 
 
-def run_graph(path: Path, inputs: NDArray[np.generic], batch: int = 64) -> NDArray[np.float32]:
-    """Return a graph's scores for all inputs, through ONNX Runtime on the CPU."""
+def run_session(graph: Path | bytes, inputs: NDArray[np.generic], output: str, batch: int = 64) -> NDArray[np.float32]:
+    """Return one output of a graph for all inputs, through ONNX Runtime on the CPU."""
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    source = graph if isinstance(graph, bytes) else str(graph)
+    session = onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
     name = session.get_inputs()[0].name
-    parts = [
-        session.run(["scores"], {name: inputs[first : first + batch]})[0] for first in range(0, len(inputs), batch)
-    ]
+    parts = [session.run([output], {name: inputs[at : at + batch]})[0] for at in range(0, len(inputs), batch)]
     return np.concatenate(parts)
+
+
+def run_graph(graph: Path | bytes, inputs: NDArray[np.generic]) -> NDArray[np.float32]:
+    """Return a graph's scores for all inputs."""
+    return run_session(graph, inputs, "scores")
 
 
 def ends(path: Path) -> tuple[dict[str, list[int | str]], dict[str, list[int | str]]]:

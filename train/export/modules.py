@@ -13,9 +13,10 @@ from streamtag.audio.frontend import BANDS, FFT, FRAMES, HOP, LOG_OFFSET, PATCH_
 class Scores(nn.Module):
     """Patches float32 [n, 1, 96, 64] to calibrated scores [n, labels] and embedding [n, d]."""
 
-    def __init__(self, network: nn.Module, scale: float = 1.0, bias: float = 0.0) -> None:
+    def __init__(self, network: nn.Module, scale: float = 1.0, bias: float = 0.0, *, softmax: bool = False) -> None:
         """Wrap a network; `scale` and `bias` turn its logits into even odds at 0 and are folded into its last layer."""
         super().__init__()
+        self.activation: nn.Module = nn.Softmax(dim=1) if softmax else nn.Sigmoid()
         self.network = copy.deepcopy(network).eval().to(memory_format=torch.contiguous_format)
         head = self.network.head
         assert isinstance(head, nn.Linear)
@@ -26,7 +27,7 @@ class Scores(nn.Module):
     def forward(self, patches: Tensor) -> tuple[Tensor, Tensor]:
         """Return scores and embedding."""
         logits, embedding = self.network(patches)
-        return torch.sigmoid(logits), embedding
+        return self.activation(logits), embedding
 
 
 class HalfBody(nn.Module):
@@ -35,11 +36,12 @@ class HalfBody(nn.Module):
     def __init__(self, scores: Scores) -> None:
         super().__init__()
         self.network = copy.deepcopy(scores.network).half()
+        self.activation = scores.activation
 
     def forward(self, patches: Tensor) -> tuple[Tensor, Tensor]:
         """Return scores and embedding, float32."""
         logits, embedding = self.network(patches.half())
-        return torch.sigmoid(logits.float()), embedding.float()
+        return self.activation(logits.float()), embedding.float()
 
 
 class LogMel(nn.Module):

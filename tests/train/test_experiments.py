@@ -1,0 +1,60 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+
+from streamtag.errors import ConfigError
+from train.data.sets import collect
+from train.experiments.conditions import EXPERIMENTS
+from train.experiments.tables import order_in_words
+from train.experiments.transfer import shallow
+from train.settings import Settings
+
+
+def test_the_order_is_said_pair_by_pair() -> None:
+    ours = {"a": 0.3, "b": 0.2, "c": 0.25}
+    assert order_in_words(ours, {"a": 0.3, "b": 0.1, "c": 0.05}) == (
+        "The order by mAP is the paper's in 2 of 3 pairs. As there: a over b; a over c. Not as there: b over c."
+    )
+
+
+def test_ties_of_the_paper_have_no_order() -> None:
+    assert order_in_words({"a": 1, "b": 2}, {"a": 0.1, "b": 0.1}).startswith("The paper has no two")
+
+
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize(("name", "rows"), [("labels", 4), ("data-size", 4)])
+def test_an_experiment_gives_a_row_a_condition_beside_the_papers(
+    settings: Callable[..., Settings], name: str, rows: int
+) -> None:
+    run = settings(steps=2, checkpoint_every=2, report_every=2)
+    page = EXPERIMENTS[name](run, collect(run.data))
+    table = [line for line in page.splitlines() if line.startswith("| ")]
+    assert len(table) == rows + 1
+    assert "seed 1" in page
+    assert "The order by mAP is the paper's in" in page
+
+
+def test_an_experiment_without_a_test_fold_is_one_line(settings: Callable[..., Settings]) -> None:
+    run = settings()
+    data = msgspec.structs.replace(run.data, test_fold=0)
+    with pytest.raises(ConfigError, match="judged on the test fold"):
+        EXPERIMENTS["data-size"](run, collect(data))
+
+
+def test_a_shallow_network_learns_what_its_inputs_tell() -> None:
+    rng = np.random.default_rng(0)
+    truth = np.eye(3, dtype=np.bool_)[rng.integers(3, size=300)]
+    inputs = (truth @ rng.standard_normal((3, 20)) + 0.1 * rng.standard_normal((300, 20))).astype(np.float32)
+    scores = shallow(inputs[:200], truth[:200], inputs[200:], seed=1)
+    assert (scores.argmax(axis=1) == truth[200:].argmax(axis=1)).mean() > 0.95
+
+
+def test_every_experiment_config_of_the_repository_is_valid() -> None:
+    from train.settings import load_settings
+
+    files = sorted((Path(__file__).parents[2] / "train" / "configs").rglob("*.toml"))
+    assert len(files) >= 8
+    assert {load_settings(path).fit.network for path in files} >= {"tagnet", "vgg", "resnet50"}
