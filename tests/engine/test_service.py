@@ -14,7 +14,8 @@ from streamtag.audio import Block
 from streamtag.engine import Service, inference, readers
 from streamtag.engine import service as service_module
 from streamtag.errors import BundleError, ConfigError, RuntimeUnavailableError, WireError
-from streamtag.settings import EventSettings, LabelThresholds, ServiceSettings, Stream
+from streamtag.history import HistoryReader
+from streamtag.settings import EventSettings, HistorySettings, LabelThresholds, ServiceSettings, Stream
 from streamtag.sources import Source, open_source
 from streamtag.tagger import Tagger
 from tests.bundles import LABELS
@@ -101,6 +102,38 @@ def test_stop_ends_events_says_so_and_closes_everything(begin: Begin, whistle: P
     assert listener.heard[-1].header["kind"] == "service"
     assert own_threads() == set()
     service.stop()  # once more does no harm
+
+
+def test_a_stopped_service_leaves_its_ports_to_the_next(serve: Serve, tiny: Path) -> None:
+    first = serve()
+    endpoint, input_endpoint = first.endpoint, first.input_endpoint
+    first.stop()
+    again = ServiceSettings(endpoint=endpoint, input=input_endpoint)
+    second = Service(msgspec.structs.replace(config(tiny), service=again))
+    second.start()
+    second.stop()
+
+
+def test_the_history_keeps_the_events_that_were_published(begin: Begin, tmp_path: Path, whistle: Path) -> None:
+    kept = HistorySettings(path=str(tmp_path / "history.sqlite"))
+    service, listener = begin(
+        Stream(id="short", source=str(whistle)),
+        Stream(id="endless", source=str(whistle), realtime=True, loop=True),
+        history=kept,
+    )
+    listener.states_of("ended", "short")
+    listener.until(lambda _: len(listener.of("event", "endless")) > 0)
+    service.stop()
+    listener.rest()
+    told = {
+        (event.header["stream"], event.header["label"], event.header["onset"], event.header["offset"])
+        for event in listener.of("event")
+        if event.header["state"] == "off"
+    }
+    events = HistoryReader(tmp_path / "history.sqlite").search()
+    assert {(event.stream, event.label, event.onset, event.offset) for event in events} == told
+    assert {stream for stream, *_ in told} == {"short", "endless"}
+    assert not any(event.is_on for event in events)
 
 
 def test_an_endless_file_read_as_fast_as_possible_stops_at_once(begin: Begin, whistle: Path) -> None:
