@@ -76,13 +76,19 @@ class Subscriber:
         Raises:
             InputError: A kind does not exist, or the stream's name is not one.
         """
-        for prefix in _prefixes([stream], kinds):
-            self._socket.subscribe(prefix)
+        prefixes = _prefixes([stream], kinds)
+        with self._lock:
+            for prefix in [] if self._closed else prefixes:
+                self._socket.subscribe(prefix)
+        self._free_if_closed()
 
     def leave(self, stream: str, kinds: Sequence[str]) -> None:
         """Hear no longer what `follow` asked for; to be called by the thread that reads."""
-        for prefix in _prefixes([stream], kinds):
-            self._socket.unsubscribe(prefix)
+        prefixes = _prefixes([stream], kinds)
+        with self._lock:
+            for prefix in [] if self._closed else prefixes:
+                self._socket.unsubscribe(prefix)
+        self._free_if_closed()
 
     def receive(self, timeout_seconds: float | None = None) -> Message | None:
         """Wait for the next message; None when the time is over (None: wait without limit) or the subscriber closed."""
