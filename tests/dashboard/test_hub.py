@@ -1,0 +1,149 @@
+import json
+import struct
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from streamtag.dashboard import hub as hub_module
+from streamtag.dashboard.hub import Hub
+from streamtag.wire import (
+    EventHeader,
+    LevelsHeader,
+    Outgoing,
+    Publisher,
+    ScoresHeader,
+    ServiceHeader,
+    levels_payload,
+    scores_payload,
+)
+from tests.dashboard.conftest import until
+
+LABELS = ["Dog", "Cat", "Rain"]
+
+
+def service(*streams: str) -> Outgoing:
+    return Outgoing(
+        ServiceHeader(
+            version="1", model="tiny", runtime="x", labels=LABELS, labels_hash="h", streams=list(streams), patches=0,
+            dropped_patches=0, sustainable_streams=None, uptime=0.0, input="tcp://127.0.0.1:1",
+        )
+    )  # fmt: skip
+
+
+def scores(stream: str, index: int, time: float) -> Outgoing:
+    header = ScoresHeader(
+        time=time, stream=stream, start=0.96 * index, end=0.96 * (index + 1), model="tiny", labels_hash="h", n=3,
+        rolling=5, rms_dbfs=-20.0, peak_dbfs=-9.0, lost_samples=0, top=[],
+    )  # fmt: skip
+    return Outgoing(header, scores_payload(np.array([[0.0, 0.5, 1.0], [0.1, 0.2, 0.3]], np.float32)))
+
+
+def levels(stream: str) -> Outgoing:
+    header = LevelsHeader(stream=stream, start=0.0, end=0.12, rms_dbfs=-20.0, peak_dbfs=-9.0, frames=12, bands=64)
+    return Outgoing(header, levels_payload(np.zeros((12, 64), np.float32)))
+
+
+class Page:
+    """A viewer that keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.stream = ""
+        self.told: list[str | bytes] = []
+
+    def offer(self, message: str | bytes) -> None:
+        self.told.append(message)
+
+    def kinds(self) -> list[str]:
+        return [json.loads(message)["kind"] if isinstance(message, str) else str(message[0]) for message in self.told]
+
+    def last(self, kind: str) -> dict[str, object]:
+        found = [json.loads(message) for message in self.told if isinstance(message, str)]
+        return [message for message in found if message["kind"] == kind][-1]
+
+
+@pytest.fixture
+def hub(publisher: Publisher) -> Iterator[Hub]:
+    hub = Hub(publisher.endpoint)
+    hub.start()
+    yield hub
+    hub.stop()
+
+
+@pytest.fixture
+def page(hub: Hub) -> Page:
+    page = Page()
+    hub.add(page)
+    return page
+
+
+def test_a_page_is_told_when_the_service_comes_and_what_it_listens_to(
+    publisher: Publisher, hub: Hub, page: Page
+) -> None:
+    assert page.last("service")["state"] == "waiting"
+    publisher.publish([service("porch", "browser-abc")])
+    assert until(lambda: page.last("service")["state"] == "connected")
+    assert page.last("service")["streams"] == ["porch"]  # a visitor's microphone is shown to nobody else
+    assert page.last("service")["takes_sound"] is True
+    assert hub.labels() == LABELS
+
+
+def test_a_service_that_falls_silent_is_lost(
+    publisher: Publisher, hub: Hub, page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hub_module, "_SILENT_SECONDS", 0.3)
+    publisher.publish([service("porch")])
+    assert until(lambda: page.last("service")["state"] == "lost")
+    assert hub.service is None
+    publisher.publish([service("porch")])
+    assert until(lambda: page.last("service")["state"] == "connected")
+
+
+def test_levels_come_only_while_a_page_watches(publisher: Publisher, hub: Hub, page: Page) -> None:
+    publisher.publish([service("porch")])
+    assert until(hub.streams)
+    assert not publisher.is_watched("porch")
+    hub.watch(page, "porch")
+    assert until(lambda: publisher.is_watched("porch"))
+    publisher.publish([levels("porch")])
+    assert until(lambda: "1" in page.kinds())
+    hub.remove(page)
+    assert until(lambda: not publisher.is_watched("porch"))
+
+
+def test_two_pages_may_watch_and_one_may_leave(publisher: Publisher, hub: Hub, page: Page) -> None:
+    other = Page()
+    hub.add(other)
+    publisher.publish([service("porch")])
+    assert until(hub.streams)
+    hub.watch(page, "porch")
+    hub.watch(other, "porch")
+    hub.remove(other)
+    assert until(lambda: publisher.is_watched("porch"))
+    publisher.publish([levels("porch")])
+    assert until(lambda: "1" in page.kinds())
+    assert "1" not in other.kinds()
+
+
+def test_who_comes_later_sees_the_last_minutes(publisher: Publisher, hub: Hub, page: Page) -> None:
+    publisher.publish([service("porch")])
+    assert until(hub.streams)
+    event = EventHeader(stream="porch", id=1, label="Dog", index=0, state="on", onset=1.0, offset=None, peak=0.9)
+    publisher.publish([scores("porch", 0, 100.0), scores("porch", 1, 101.0), Outgoing(event)])
+    assert until(lambda: len(hub.scores("porch", 3600.0)[0]) >= 1)
+    hub.watch(page, "porch")
+    assert until(lambda: "3" in page.kinds())
+    backlog = next(message for message in page.told if isinstance(message, bytes) and message[0] == 3)
+    count = struct.unpack_from("<I", backlog, 1)[0]
+    assert list(backlog[5 + 8 * count :]) == [0, 128, 255] * count
+
+
+def test_a_page_that_watches_another_stream_hears_no_more_of_the_first(
+    publisher: Publisher, hub: Hub, page: Page
+) -> None:
+    publisher.publish([service("porch", "yard")])
+    assert until(hub.streams)
+    hub.watch(page, "porch")
+    hub.watch(page, "yard")
+    assert until(lambda: publisher.is_watched("yard") and not publisher.is_watched("porch"))
+    assert page.last("stream")["stream"] == "yard"
