@@ -152,13 +152,13 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command; return the exit status: 0 done, 1 it failed, 2 wrong usage."""
+    """Run a command; return the exit status: 0 done, 1 it failed, 2 wrong usage or configuration."""
     arguments = _parser().parse_args(argv)
     try:
         arguments.run(arguments)
     except StreamtagError as error:
         print(f"error: {error}", file=sys.stderr)
-        return 1
+        return 2 if isinstance(error, ConfigError) else 1
     except KeyboardInterrupt:
         return 130
     return 0

@@ -1,5 +1,6 @@
 """The training loop."""
 
+import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -147,7 +148,7 @@ def train(
     """
     check(settings)
     fit, last = settings.fit, settings.output / LAST
-    torch.set_num_threads(fit.threads)
+    torch.set_num_threads(fit.threads or max(1, (os.cpu_count() or 1) // place.world))
     width = cache.read(cache.numbers()[0]).embedding.shape[1]
     content = checkpoint.load(last, fit.network, labels) if last.is_file() else None
     teacher = _teacher(settings, cache, len(labels), width, place)

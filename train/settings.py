@@ -66,7 +66,8 @@ class FitSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Share of a batch's windows that are mixed with another one of it, labels and all."""
     bf16: bool = False
     compile: bool = False
-    threads: int = 2
+    threads: int = 0
+    """Of each process; 0 shares the machine's cores among the processes."""
     seed: int = 1
     checkpoint_every: int = 1000
     report_every: int = 100
