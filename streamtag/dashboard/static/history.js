@@ -1,7 +1,6 @@
 // Events of the past: search, listen, download.
 
 import { clock, day, fillList, fillSelect, length, make, score } from "./format.js";
-import { sharedFeed } from "./feed.js";
 
 const REFRESH_MS = 5000;
 const TYPING_MS = 250;
@@ -121,6 +120,7 @@ export function mount(element) {
 
   const isShown = () => element.offsetParent !== null && !document.hidden;
   new IntersectionObserver(([entry]) => { if (entry.isIntersecting) search(); }).observe(element);
-  setInterval(() => { if (isShown() && pages <= 1 && player.paused && scrollY < 200) search(); }, REFRESH_MS);
-  sharedFeed();
+  // A list that somebody reads, walks through or listens to stays as it is.
+  const isRead = () => pages > 1 || !player.paused || scrollY > 200 || table.contains(document.activeElement);
+  setInterval(() => { if (isShown() && !isRead()) search(); }, REFRESH_MS);
 }
