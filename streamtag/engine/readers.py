@@ -23,6 +23,7 @@ class Reader:
         self._source: Source | None = None
         self._closed = threading.Event()
         self._live = False
+        self._remark = ""  # on sound that came all the same, such as a recording's that is cut
         # A recording that is read as fast as possible waits for room; whatever has its own pace goes on.
         self._can_wait = split(settings.source)[0] in ("file", "-") and not settings.realtime
         self._thread = threading.Thread(target=self._run, name=f"streamtag-{stream.id}", daemon=True)
@@ -44,7 +45,7 @@ class Reader:
     def _run(self) -> None:
         try:
             self._read()
-            self._put([*self.stream.patcher.finish(), Change("ended")])
+            self._put([*self.stream.patcher.finish(), Change("ended", self._remark)])
         except StreamtagError as error:
             self._put([*self.stream.patcher.finish(), Change("failed", str(error))])
         except Exception as error:
@@ -77,6 +78,7 @@ class Reader:
     def _on_state(self, state: str, reason: str) -> None:
         # What the source says of itself stands in the queue behind the sound that it gave before.
         self._live = state == "live"
+        self._remark = reason if self._live else ""
         rest: list[Item] = [] if self._live else list(self.stream.patcher.interrupt())
         self._put([*rest, Change(cast(StreamState, state), reason)])
 
