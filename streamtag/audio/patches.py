@@ -126,8 +126,12 @@ class Patcher:
         self._resampler = resampler
 
     def _cut(self, samples: NDArray[np.float32]) -> list[Patch]:
+        start = self._segment_start + self._segment_patches * PATCH_HOP + self._filled
+        # The resampler holds the newest sound back: what came out was captured before the end of the last block.
+        held_seconds = self._expected / self._rate - (start + len(samples)) / SAMPLE_RATE
+        time = self._time - max(0.0, held_seconds)
         if self.tap is not None:
-            self.tap(self._segment_start + self._segment_patches * PATCH_HOP + self._filled, samples, self._time)
+            self.tap(start, samples, time)
         done = []
         used = 0
         while used < len(samples):
@@ -136,7 +140,7 @@ class Patcher:
             self._filled += take
             used += take
             if self._filled == PATCH_SAMPLES:
-                done.append(self._complete(self._time - (len(samples) - used) / SAMPLE_RATE))
+                done.append(self._complete(time - (len(samples) - used) / SAMPLE_RATE))
         return done
 
     def _complete(self, time: float) -> Patch:

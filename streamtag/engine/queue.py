@@ -11,9 +11,9 @@ __all__ = ["StreamQueues", "Work"]
 Work = tuple[EngineStream | None, Item]
 """A stream with what is next of it; None for what concerns all streams."""
 
-_ALL_STREAMS = 2048
+_ALL_STREAMS = 4096
 _ONE_STREAM = 128
-_LEAST = 2  # so that dropping the oldest never empties a queue
+_LEAST = 4  # at least 2, so that dropping the oldest never empties a queue
 
 
 class StreamQueues:
@@ -21,7 +21,7 @@ class StreamQueues:
 
     Each name of a stream has its own, so that a stream stands behind all of an earlier one of the same name. A full
     one drops the stream's oldest patch and counts it, or makes a source that can wait do so. The room is shared out:
-    128 patches a stream, fewer when there are many streams, never fewer than 2. What is taken goes round the names,
+    128 patches a stream, fewer when there are many streams, never fewer than 4. What is taken goes round the names,
     one patch each, so that none can crowd out another.
     """
 

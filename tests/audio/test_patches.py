@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from streamtag.audio import Block, Patch, Patcher
 from streamtag.audio.block import Samples
-from streamtag.audio.frontend import PATCH_HOP, PATCH_SAMPLES
+from streamtag.audio.frontend import PATCH_HOP, PATCH_SAMPLES, SAMPLE_RATE
 from streamtag.errors import InputError
 from tests.sounds import noise, tone
 
@@ -284,3 +284,16 @@ def test_a_bad_block_is_refused_and_the_stream_goes_on(samples: NDArray[np.float
     (patch,) = patcher.feed(Block(sound[8000:], 8000, SECOND, 0.0))
     np.testing.assert_array_equal(patch.window, sound[:PATCH_SAMPLES])
     assert patcher.lost_samples == 0
+
+
+@pytest.mark.parametrize("rate", [8000, 16000, 44100, 48000, 192000])
+def test_a_patch_was_captured_when_its_last_sample_was(rate: int) -> None:
+    patcher = Patcher()
+    size = rate // 50
+    found = []
+    for number in range(150):
+        block = Block(np.zeros(size, np.float32), number * size, rate, 1000.0 + (number + 1) * 0.02)
+        found += patcher.feed(block)
+    assert len(found) >= 2
+    for patch in found:
+        assert patch.time == pytest.approx(1000.0 + (patch.start + PATCH_SAMPLES) / SAMPLE_RATE, abs=1e-3)

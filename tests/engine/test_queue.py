@@ -78,7 +78,7 @@ def test_the_room_is_shared_among_the_streams() -> None:
     one = stream(queues)
     queues.share_among(512)
     queues.put(one, [patch(number) for number in range(10)])
-    assert one.pending_patches == 4
+    assert one.pending_patches == 8
     queues.share_among(1_000_000)
     queues.put(one, [patch(number) for number in range(10)])
     assert numbers(queues)[-1] == ("a", 9)
