@@ -95,7 +95,6 @@ export class Spectrogram {
     const [wide, high] = [this.canvas.clientWidth, this.canvas.clientHeight];
     const at = this.head % WIDTH;
     const split = (wide * (WIDTH - at)) / WIDTH;
-    context.imageSmoothingQuality = "high";
     if (at < WIDTH) context.drawImage(this.sheet, at, 0, WIDTH - at, BANDS, 0, 0, split, high);
     if (at > 0) context.drawImage(this.sheet, 0, 0, at, BANDS, split, 0, wide - split, high);
   }

@@ -1,0 +1,120 @@
+"""A service, its web page and a real browser."""
+
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from playwright.sync_api import Browser, Page, Playwright
+
+from tests.real.servers import answers, free_port, wait_until
+
+ROOT = Path(__file__).parents[2]
+DEMO = ROOT / "streamtag" / "bundles" / "default" / "demo.flac"
+PATIENCE_MS = 60_000
+"""The machine may be slow at any moment."""
+
+_ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-dev-shm-usage",
+    "--disable-gpu",
+    "--use-fake-ui-for-media-stream",
+    "--use-fake-device-for-media-stream",
+    "--autoplay-policy=no-user-gesture-required",
+]
+
+
+class Command:
+    """A `streamtag` command as a process of its own, with its log."""
+
+    def __init__(self, folder: Path, *arguments: object) -> None:
+        self._command = [sys.executable, "-m", "streamtag", *map(str, arguments)]
+        self._folder = folder
+        self._process: subprocess.Popen[bytes] | None = None
+        self._log = folder / f"{arguments[0]}-{id(self):x}.log"
+
+    def start(self) -> None:
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(self._command, cwd=self._folder, stdout=log, stderr=log)
+
+    def kill(self) -> None:
+        self._end(signal.SIGKILL)
+
+    def stop(self) -> int:
+        return self._end(signal.SIGTERM)
+
+    def log(self) -> str:
+        return self._log.read_text(errors="replace")
+
+    def _end(self, number: signal.Signals) -> int:
+        if self._process is None:
+            return 0
+        self._process.send_signal(number)
+        status = self._process.wait(10)
+        self._process = None
+        return status
+
+
+class Site:
+    """A running service, and a page that looks at it."""
+
+    def __init__(self, folder: Path, *page_options: object, streams: str = "") -> None:
+        self.folder = folder
+        self.config = folder / "streamtag.toml"
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}/"
+        self.config.write_text(
+            f'# Ours\n[service]\nendpoint = "tcp://127.0.0.1:{free_port()}"\ninput = "tcp://127.0.0.1:{free_port()}"\n\n'
+            f'[history]\npath = "history.sqlite"\nclips = true\nclip_seconds = 1.0\n\n{streams}'
+        )
+        self.service = Command(folder, "run", self.config)
+        self.page = Command(folder, "--config", self.config, "dashboard", "--port", self.port, *page_options)
+
+    def __enter__(self) -> "Site":
+        self.page.start()
+        self.service.start()
+        try:
+            wait_until(lambda: answers(self.port), 120, f"the page at {self.port}")
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.page.kill()
+        self.service.kill()
+
+
+@contextmanager
+def browser(playwright: Playwright, microphone: Path) -> Iterator[Browser]:
+    """Start Chromium; its microphone hears a WAV file, again and again."""
+    found = shutil.which("chromium") or shutil.which("chromium-browser")
+    sound = f"--use-file-for-fake-audio-capture={microphone}"
+    chromium = playwright.chromium.launch(executable_path=found, args=[*_ARGUMENTS, sound])
+    yield chromium
+    chromium.close()
+
+
+class Visitor:
+    """One person's browser window; remembers what went wrong and what was asked of other machines."""
+
+    def __init__(self, browser: Browser, url: str, **options: object) -> None:
+        self.context = browser.new_context(permissions=["microphone"], **options)
+        self.context.set_default_timeout(PATIENCE_MS)
+        self.page: Page = self.context.new_page()
+        self.problems: list[str] = []
+        self.hosts: set[str | None] = set()
+        self.page.on("pageerror", lambda error: self.problems.append(str(error)))
+        self.page.on("console", lambda message: message.type == "error" and self.problems.append(message.text))
+        self.page.on("request", lambda request: self.hosts.add(urlsplit(request.url).hostname))
+        self.page.goto(url)
+
+    def open(self, tab: str) -> None:
+        self.page.get_by_role("tab", name=tab).click()
+
+    def close(self) -> None:
+        self.context.close()

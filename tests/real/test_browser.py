@@ -1,0 +1,288 @@
+"""The web page in a real browser, with a real service behind it."""
+
+import base64
+import csv
+import io
+import re
+import tomllib
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Playwright, expect, sync_playwright
+
+from tests.real.browser import DEMO, PATIENCE_MS, Site, Visitor, browser
+from tests.real.servers import wait_until
+from tests.sounds import chirp, speech, write
+
+pytestmark = pytest.mark.timeout(300)
+
+PLAYING = f'[[stream]]\nid = "demo"\nsource = "file:{DEMO}"\nrealtime = true\nloop = true\n'
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    with Site(tmp_path_factory.mktemp("site"), "--allow-write", streams=PLAYING) as site:
+        yield site
+
+
+@pytest.fixture(scope="module")
+def playwright() -> Iterator[Playwright]:
+    with sync_playwright() as playwright:
+        yield playwright
+
+
+@pytest.fixture(scope="module")
+def chromium(playwright: Playwright, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """A browser whose microphone hears somebody speak."""
+    with browser(
+        playwright, write(tmp_path_factory.mktemp("heard") / "speech.wav", speech(rate=48000), 48000)
+    ) as chromium:
+        yield chromium
+
+
+@pytest.fixture
+def visitor(chromium: Browser, site: Site) -> Iterator[Visitor]:
+    visitor = Visitor(chromium, site.url)
+    yield visitor
+    visitor.close()
+    assert visitor.problems == []
+    assert visitor.hosts - {None} == {"127.0.0.1"}
+
+
+def test_the_live_page_shows_what_the_recording_holds(visitor: Visitor) -> None:
+    page = visitor.page
+    live = page.locator("#st-live")
+    for label in ("Speech", "Music", "Rain"):
+        expect(live.locator(".st-heatmap-names li", has_text=label).first).to_be_visible(timeout=PATIENCE_MS)
+        expect(live.locator(".st-event-name", has_text=label).first).to_be_attached(timeout=PATIENCE_MS)
+    expect(live.locator('.st-row[data-sure="true"]').first).to_be_visible()
+    expect(live.locator(".st-state-text")).to_contain_text("Live since")
+    expect(live.get_by_role("meter", name="Level")).to_have_attribute("aria-valuetext", "silence", timeout=PATIENCE_MS)
+    expect(live.get_by_role("meter", name="Level")).not_to_have_attribute("aria-valuetext", "silence")
+
+
+def test_rows_keep_their_place_while_their_label_is_heard(visitor: Visitor) -> None:
+    rows = visitor.page.locator("#st-live .st-row-name")
+    expect(rows.nth(0)).not_to_be_empty()
+    jumps = visitor.page.evaluate(
+        """() => new Promise((resolve) => {
+            const rows = [...document.querySelectorAll("#st-live .st-row-name")];
+            const read = () => rows.map((row) => row.textContent);
+            let before = read(), jumps = 0, changes = 0;
+            const observer = new MutationObserver(() => {
+                const now = read();
+                now.forEach((name, at) => { if (name && before.includes(name) && before[at] !== name) jumps += 1; });
+                before = now;
+                changes += 1;
+            });
+            for (const row of rows) observer.observe(row, { childList: true, characterData: true, subtree: true });
+            setTimeout(() => resolve(changes ? jumps : -1), 12000);
+        })"""
+    )
+    assert jumps == 0
+
+
+def test_past_events_are_found_heard_and_downloaded(visitor: Visitor) -> None:
+    page = visitor.page
+    visitor.open("History")
+    history = page.locator("#st-history")
+    history.get_by_label("Sound").fill("mus")
+    expect(history.locator("tbody tr").first).to_contain_text("Music", timeout=PATIENCE_MS)
+    names = history.locator("tbody tr td.st-wide").all_inner_texts()
+    assert all("mus" in name.lower() for name in names)
+    play = history.get_by_role("button", name="Play Music").first
+    with page.expect_response("**/streamtag/history/clips/*") as heard:
+        play.click()
+    assert heard.value.headers["content-type"] == "audio/wav"
+    with page.expect_download() as saved:
+        history.get_by_role("link", name="Download Music").first.click()
+    assert Path(saved.value.path()).read_bytes()[:4] == b"RIFF"
+    with page.expect_download() as saved:
+        history.get_by_text("CSV", exact=True).click()
+    rows = list(csv.DictReader(io.StringIO(Path(saved.value.path()).read_text())))
+    assert {row["label"] for row in rows} == set(names)
+    history.get_by_label("Sound").fill("no such sound")
+    expect(history.get_by_text("Nothing was found.")).to_be_visible()
+
+
+def test_moved_thresholds_show_their_events_and_reach_the_service(visitor: Visitor, site: Site) -> None:
+    page = visitor.page
+    visitor.open("Thresholds")
+    tuning = page.locator("#st-tuning")
+    tuning.get_by_label("Sound").fill("Music")
+    count = tuning.locator(".st-count")
+    expect(count).to_contain_text(re.compile("been [1-9]"), timeout=PATIENCE_MS)
+    tuning.get_by_label("Begins at").fill("1")
+    tuning.get_by_label("Ends below").fill("1")
+    fired = tuning.locator(".st-fired")
+    before = fired.inner_text()
+    tuning.get_by_label("Begins at").fill("0.05")
+    expect(tuning.get_by_label("Ends below")).to_have_value("0.05")
+    expect(fired).not_to_have_text(before, use_inner_text=True)
+    tuning.get_by_role("button", name="Save for this sound").click()
+    expect(tuning.get_by_text("Saved.")).to_be_visible()
+    text = site.config.read_text()
+    assert text.startswith("# Ours\n")
+    assert tomllib.loads(text)["events"]["labels"] == {"Music": {"on": 0.05, "off": 0.05}}
+    wait_until(lambda: "reloaded" in site.service.log(), 20, "the service's reload")
+
+
+def test_a_dropped_recording_is_tagged_and_its_labels_run_along(visitor: Visitor) -> None:
+    page = visitor.page
+    visitor.open("Recording")
+    recording = page.locator("#st-recording")
+    expect(recording.get_by_label("Choose a recording")).to_be_enabled()
+    page.evaluate(
+        """([content, name]) => {
+            const bytes = Uint8Array.from(atob(content), (letter) => letter.charCodeAt(0));
+            const files = new DataTransfer();
+            files.items.add(new File([bytes], name, { type: "audio/flac" }));
+            const target = document.querySelector("#st-recording .st-drop");
+            target.dispatchEvent(new DragEvent("drop", { dataTransfer: files, bubbles: true, cancelable: true }));
+        }""",
+        [base64.b64encode(DEMO.read_bytes()).decode(), "demo.flac"],
+    )
+    expect(recording.locator(".st-name")).to_have_text("demo.flac, 30.7 s", timeout=PATIENCE_MS)
+    music = recording.get_by_role("button", name="Music at")
+    expect(recording.locator(".st-row-name", has_text="Speech")).to_be_visible()
+    music.first.press("Enter")
+    expect(recording.locator(".st-where")).not_to_have_text("at 0:00")
+    expect(recording.locator(".st-row-name", has_text="Music").first).to_be_visible()
+    expect(recording.locator("audio")).to_be_visible()
+
+
+def test_what_is_no_recording_is_refused_in_plain_words(visitor: Visitor) -> None:
+    visitor.open("Recording")
+    recording = visitor.page.locator("#st-recording")
+    choice = recording.get_by_label("Choose a recording")
+    expect(choice).to_be_enabled()
+    choice.set_input_files({"name": "notes.wav", "mimeType": "audio/wav", "buffer": b"no sound"})
+    expect(recording.get_by_text("This recording cannot be tagged")).to_be_visible(timeout=PATIENCE_MS)
+    visitor.problems.clear()  # the browser itself notes the refusal
+
+
+def test_three_microphones_lose_nothing_while_two_look_on(chromium: Browser, site: Site) -> None:
+    viewers = [Visitor(chromium, site.url) for _ in range(2)]
+    speakers = [Visitor(chromium, site.url) for _ in range(3)]
+    try:
+        for speaker in speakers:
+            speaker.open("My microphone")
+            speaker.page.get_by_role("button", name="Tag my microphone").click()
+        for speaker in speakers:
+            row = speaker.page.locator('#st-microphone .st-row[data-sure="true"] .st-row-name', has_text="Speech")
+            expect(row.first).to_be_visible(timeout=PATIENCE_MS)
+        rate = 44100  # what a browser without sound hardware runs at, or more
+        speakers[0].page.wait_for_function(
+            "(most) => Number(document.querySelector('#st-microphone .st-counts').dataset.captured) >= most",
+            arg=60 * rate,
+            timeout=2 * PATIENCE_MS,
+        )
+        for speaker in speakers:
+            microphone = speaker.page.locator("#st-microphone")
+            microphone.get_by_role("button", name="Stop").click()
+            expect(microphone.get_by_text("Nothing was lost.")).to_be_visible()
+            counts = microphone.locator(".st-counts")
+            captured = int(counts.get_attribute("data-captured") or 0)
+            assert captured == int(counts.get_attribute("data-received") or 0) > 20 * rate
+        for viewer in viewers:
+            live = viewer.page.locator("#st-live")
+            expect(live.locator(".st-state-text")).to_contain_text("Live since")
+            assert live.locator(".st-stream option").all_inner_texts() == ["demo"]  # others' microphones are theirs
+    finally:
+        for visitor in viewers + speakers:
+            visitor.close()
+    assert [visitor.problems for visitor in viewers + speakers] == [[]] * 5
+
+
+def test_the_page_goes_on_when_the_service_was_killed_and_returns(visitor: Visitor, site: Site) -> None:
+    page = visitor.page
+    connection = page.locator(".st-connection-text")
+    expect(connection).to_have_text("Connected: 1 stream")
+    site.service.kill()
+    expect(connection).to_contain_text("stopped answering", timeout=PATIENCE_MS)
+    expect(page.locator("#st-live .st-state-text")).to_contain_text("away")
+    site.service.start()
+    expect(connection).to_have_text("Connected: 1 stream", timeout=PATIENCE_MS)
+    expect(page.locator("#st-live .st-state-text")).to_contain_text("Live since", timeout=PATIENCE_MS)
+    updates = page.locator("#st-live .st-meter-bar").get_attribute("data-updates")
+    expect(page.locator("#st-live .st-meter-bar")).not_to_have_attribute("data-updates", updates or "")
+
+
+def test_a_phone_shows_it_all_in_its_width(chromium: Browser, site: Site) -> None:
+    phone = Visitor(chromium, site.url, viewport={"width": 390, "height": 844}, color_scheme="dark")
+    try:
+        expect(phone.page.locator("#st-live .st-row-name").first).not_to_be_empty()
+        assert phone.page.evaluate("document.documentElement.scrollWidth") <= 390
+        assert phone.page.evaluate("document.body.classList.contains('dark')")
+    finally:
+        phone.close()
+
+
+def test_tabs_and_controls_work_from_the_keyboard_and_have_names(visitor: Visitor) -> None:
+    page = visitor.page
+    page.get_by_role("tab", name="Live").focus()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("tab", name="History")).to_have_attribute("aria-selected", "true")
+    nameless = page.evaluate(
+        """() => [...document.querySelectorAll("button, input, select, a[href], canvas, audio")]
+            .filter((element) => element.closest(".st-view, .st-header") && element.offsetParent !== null)
+            .filter((element) => !(element.getAttribute("aria-label") || element.textContent.trim()
+                || (element.labels && element.labels.length))).map((element) => element.outerHTML)"""
+    )
+    assert nameless == []
+
+
+def test_a_login_is_asked_for_and_a_wrong_password_does_not_open(chromium: Browser, tmp_path: Path) -> None:
+    (tmp_path / "password").write_text("correct horse\n")
+    with Site(tmp_path, "--auth", f"anna:{tmp_path / 'password'}") as site:
+        visitor = Visitor(chromium, site.url)
+        page = visitor.page
+        page.get_by_label("Name").fill("anna")
+        page.get_by_label("Password").fill("wrong")
+        page.get_by_role("button", name="Log in").click()
+        expect(page.get_by_role("alert")).to_have_text("That was not the right name or password.")
+        page.get_by_label("Name").fill("anna")
+        page.get_by_label("Password").fill("correct horse")
+        page.get_by_role("button", name="Log in").click()
+        expect(page.locator(".st-connection-text")).to_contain_text("Connected", timeout=PATIENCE_MS)
+        visitor.close()
+        assert site.page.stop() == 0
+
+
+def test_a_chirp_reaches_the_service_whole(playwright: Playwright, tmp_path: Path, site: Site) -> None:
+    """The pitch of a rising tone tells its place, so that what a browser leaves out would show in the spectrum."""
+    with browser(playwright, write(tmp_path / "chirp.wav", chirp(10.0, 300, 6000, 48000), 48000)) as chromium:
+        visitor = Visitor(chromium, site.url)
+        visitor.open("My microphone")
+        visitor.page.get_by_role("button", name="Tag my microphone").click()
+        bands = visitor.page.evaluate(
+            """async () => {
+                const { Feed } = await import("/streamtag/static/feed.js");
+                const bands = [];
+                const take = Feed.prototype.take;
+                return await new Promise((resolve) => {
+                    Feed.prototype.take = function (data) {
+                        if (typeof data !== "string" && this.stream.startsWith("browser-")
+                            && new DataView(data).getUint8(0) === 1) {
+                            const columns = new Uint8Array(data, 17);
+                            for (let at = 0; at < columns.length; at += 64) {
+                                const frame = columns.subarray(at, at + 64);
+                                const loudest = Math.max(...frame);
+                                if (loudest > 60) bands.push(frame.indexOf(loudest));
+                            }
+                            if (bands.length > 900) { Feed.prototype.take = take; resolve(bands); }
+                        }
+                        return take.call(this, data);
+                    };
+                });
+            }"""
+        )
+        visitor.close()
+    steps = [after - before for before, after in pairwise(bands)]
+    rising = [step for step in steps if step > -20]  # the tone begins anew once
+    assert len(steps) - len(rising) <= 2
+    assert max(rising) <= 2
+    assert min(rising) >= -2

@@ -1,0 +1,125 @@
+"""Every route of the running page, Gradio's too, from outside."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
+
+from tests.real.browser import Site
+from tests.real.servers import answers, wait_until
+
+pytestmark = pytest.mark.timeout(300)
+
+WRONG = [None, ("anna", "wrong"), ("bob", "correct horse"), ("anna", "")]
+LIST = """
+import json
+from streamtag.dashboard.hub import Hub
+from streamtag.dashboard.server import build
+from streamtag.settings import Config
+
+def paths(routes, prefix=""):
+    for route in routes:
+        path = prefix + getattr(route, "path", "")
+        yield path or "/"
+        inner = getattr(route, "original_router", route)
+        yield from paths(getattr(inner, "routes", None) or [], path)
+
+app = build(Hub("tcp://127.0.0.1:1"), Config(), account=None, may_write=False, host="127.0.0.1", port=1)
+print(json.dumps(sorted(set(paths(app._app.router.routes)))))
+"""
+
+
+@pytest.fixture(scope="module")
+def routes() -> list[str]:
+    listed = subprocess.run([sys.executable, "-c", LIST], capture_output=True, text=True, check=True)
+    found: list[str] = json.loads(listed.stdout.splitlines()[-1])
+    assert {"/", "/config", "/streamtag/history", "/streamtag/live", "/gradio_api/upload"} <= set(found)
+    return found
+
+
+@pytest.fixture(scope="module")
+def shut(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    folder = tmp_path_factory.mktemp("shut")
+    (folder / "password").write_text("correct horse\n")
+    with Site(folder, "--auth", f"anna:{folder / 'password'}") as site:
+        yield site
+
+
+@pytest.fixture(scope="module")
+def free(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    with Site(tmp_path_factory.mktemp("free")) as site:
+        yield site
+
+
+def test_a_wrong_password_opens_no_route(shut: Site, routes: list[str]) -> None:
+    opened = []
+    with httpx.Client(base_url=shut.url) as client:
+        for path in routes:
+            for method in ("GET", "POST"):
+                for auth in WRONG:
+                    status = client.request(method, path, auth=auth).status_code
+                    reception = path == "/login" or path == "/logout"
+                    if status not in ((401, 404) if not reception else (200, 303, 401)):
+                        opened.append((method, path, auth, status))
+        assert client.get("/config", auth=("anna", "correct horse")).status_code == 200
+    assert opened == []
+
+
+@pytest.mark.parametrize("path", ["streamtag/live", "streamtag/microphone?rate=48000"])
+def test_no_socket_opens_without_login_nor_to_another_sites_page(shut: Site, free: Site, path: str) -> None:
+    with pytest.raises(InvalidStatus, match="403"):
+        connect(shut.url.replace("http", "ws") + path)
+    with pytest.raises(InvalidStatus, match="403"):
+        connect(free.url.replace("http", "ws") + path, origin="https://elsewhere.example")
+    with connect(free.url.replace("http", "ws") + path, origin=free.url.rstrip("/")) as socket:
+        assert json.loads(socket.recv(20))["kind"] in ("service", "ready", "refused")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "gradio_api/file=/etc/passwd",
+        "file=/etc/passwd",
+        "static/../../../../../../etc/passwd",
+        "assets/%2e%2e/%2e%2e/%2e%2e/%2e%2e/%2e%2e/etc/passwd",
+        "svelte/%2e%2e/%2e%2e/%2e%2e/%2e%2e/%2e%2e/etc/passwd",
+        "streamtag/static/%2e%2e/door.py",
+        "streamtag/history/clips/%2e%2e%2fhistory.sqlite",
+        "streamtag/history/clips/history.sqlite",
+    ],
+)
+def test_no_other_file_can_be_read(free: Site, path: str) -> None:
+    answer = httpx.get(free.url + path)
+    assert answer.status_code >= 400
+    assert "root:" not in answer.text
+    assert "import" not in answer.text
+
+
+def test_nothing_is_saved_where_the_page_may_not_write(free: Site) -> None:
+    before = free.config.read_text()
+    answer = httpx.post(f"{free.url}streamtag/tuning/save?label=Music&on=0.5&off=0.3")
+    assert answer.status_code == 403
+    assert "--allow-write" in answer.json()["error"]
+    assert free.config.read_text() == before
+
+
+def test_the_page_waits_for_a_service_and_takes_no_microphone_before(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    site.page.start()
+    try:
+        wait_until(lambda: answers(site.port), 120, "the page")
+        address = site.url.replace("http", "ws")
+        with connect(f"{address}streamtag/live") as socket:
+            assert json.loads(socket.recv(20))["state"] == "waiting"
+        with connect(f"{address}streamtag/microphone?rate=48000") as socket:
+            told = json.loads(socket.recv(20))
+            assert (told["kind"], "not running" in told["reason"]) == ("refused", True)
+        assert site.page.stop() == 0
+    finally:
+        site.page.kill()
