@@ -20,7 +20,7 @@ from train.export.graphs import run_graph
 from train.fit import test_sets
 from train.labels import LabelTable
 from train.loop import LAST, score_patches, trained_network
-from train.metrics import measure
+from train.metrics import area_under_roc, measure
 from train.prepare import say
 from train.settings import Settings
 from train.teacher import restore_teacher
@@ -87,17 +87,26 @@ def compare_with_yamnet(judged: Judged, labels: LabelTable, settings: Settings) 
     return found
 
 
-def told_apart(judged: Judged, labels: LabelTable, name: str) -> dict[str, float]:
-    """Return how a label's clips are told from clips without it: AUC, and hits and false alarms at 0.5."""
-    from train.metrics import area_under_roc
+def told_apart(
+    scores: Scores, truth: NDArray[np.bool_], counts: NDArray[np.bool_], index: int
+) -> dict[str, float | int | None]:
+    """Return how items of a label are told from items without it: AUC, and hits and false alarms at 0.5.
 
-    index = labels.index(name)
-    clip_scores, truth = judged.clips.means(judged.scores)[:, index], judged.clips.truth[:, index]
+    Args:
+        scores: float32 [n, labels].
+        truth: bool [n, labels].
+        counts: bool [n, labels], where the truth is known.
+        index: the label.
+    """
+    known = counts[:, index]
+    there, values = truth[known, index], scores[known, index]
+    auc = area_under_roc(values, there)
     return {
-        "clips": int(truth.sum()),
-        "auc": round(area_under_roc(clip_scores, truth), 4),
-        "hits": round(float((clip_scores[truth] >= 0.5).mean()), 4),
-        "false_alarms": round(float((clip_scores[~truth] >= 0.5).mean()), 4),
+        "items": int(there.sum()),
+        "others": int((~there).sum()),
+        "auc": round(auc, 4) if np.isfinite(auc) else None,
+        "hits": round(float((values[there] >= 0.5).mean()), 4) if there.any() else None,
+        "false_alarms": round(float((values[~there] >= 0.5).mean()), 4) if (~there).any() else None,
     }
 
 
@@ -122,12 +131,13 @@ def evaluate(
     for item in judged:
         columns = item.clips.columns
         patch_truth = item.clips.truth[item.clips.owner]
+        known = np.ones_like(item.clips.truth)
         entry: dict[str, Any] = {
             "clip": measure(item.clips.means(item.scores)[:, columns], item.clips.truth[:, columns]).as_dict(),
             "patch": measure(item.scores[:, columns], patch_truth[:, columns]).as_dict(),
             "skipped": list(item.clips.skipped),
             "told_apart": {
-                name: told_apart(item, labels, name)
+                name: told_apart(item.clips.means(item.scores), item.clips.truth, known, labels.index(name))
                 for name in ("Speech", "Music")
                 if name in labels.names and item.clips.truth[:, labels.index(name)].any()
             },

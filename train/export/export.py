@@ -24,6 +24,7 @@ from train.data.bank import make_bank
 from train.data.clips import load_all
 from train.data.render import render
 from train.data.sets import Collection, collect
+from train.evaluate import Judged, compare_with_yamnet, told_apart
 from train.export import graphs
 from train.export.alarms import onsets_a_minute, raised_thresholds
 from train.export.calibrate import calibrate, unchanged
@@ -42,6 +43,7 @@ ON, OFF = 0.5, 0.3
 CALIBRATION_WINDOWS = 6000
 _QUANTISE_WINDOWS = 600
 TENSORRT = "tensorrt"
+_APART = ("Speech", "Music", "Silence")
 _QUIET = -4.3
 """A patch whose mean log-mel is lower holds silence: its least is ln(0.01) = -4.6."""
 
@@ -106,9 +108,12 @@ def export(
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         precisions = _graphs(scores, patches, folder, tensorrt=tensorrt)
-        parity, made = _parity(scores, folder, patches, truth & counts)
+        parity, made, quantised = _parity(scores, folder, patches, truth & counts)
         tests = test_sets(collection)
-        metrics, thresholds = _judge(folder / "model.int8.onnx", tests, labels)
+        metrics, thresholds = _judge(folder / "model.int8.onnx", tests, labels, settings)
+        metrics["told_apart"] = {
+            name: told_apart(quantised, truth, counts, labels.index(name)) for name in _APART if name in labels.names
+        }
         metrics["made_windows"] = made.as_dict()
         metrics["calibration"] = {key: round(value, 4) for key, value in asdict(calibration).items()}
         manifest: dict[str, Any] = {
@@ -155,8 +160,8 @@ def _graphs(scores: Scores, patches: NDArray[np.float32], folder: Path, *, tenso
 
 def _parity(
     scores: Scores, folder: Path, patches: NDArray[np.float32], truth: NDArray[np.bool_]
-) -> tuple[dict[str, float], Metrics]:
-    """Return how far the graphs are from torch on real patches, and the int8 graph's metrics there."""
+) -> tuple[dict[str, float], Metrics, NDArray[np.float32]]:
+    """Return how far the graphs are from torch on real patches, and the int8 graph's metrics and scores there."""
     with torch.no_grad():
         parts = [scores(torch.from_numpy(patches[at : at + 256])[:, None])[0] for at in range(0, len(patches), 256)]
     expected = torch.cat(parts).numpy()
@@ -174,11 +179,11 @@ def _parity(
         "int8_mean_difference": float(np.abs(eighth - expected).mean()),
     }
     say(f"parity: {parity}")
-    return parity, int8
+    return parity, int8, eighth
 
 
 def _judge(
-    graph: Path, tests: dict[str, ClipSet], labels: LabelTable
+    graph: Path, tests: dict[str, ClipSet], labels: LabelTable, settings: Settings
 ) -> tuple[dict[str, dict[str, Any]], dict[str, Any]]:
     """Return metrics by set of clips as the int8 graph has them, and the events' thresholds."""
     metrics: dict[str, dict[str, Any]] = {}
@@ -188,6 +193,11 @@ def _judge(
         scores = graphs.run_graph(graph, clips.patches[:, None])
         metrics[name] = measure(clips.means(scores)[:, clips.columns], clips.truth[:, clips.columns]).as_dict()
         say(f"{name}: {metrics[name]}")
+        if settings.teacher:
+            beside = compare_with_yamnet(Judged(name, clips, scores), labels, settings)
+            metrics[f"{name}, YAMNet's labels alone"] = beside["model"]
+            metrics[f"{name}, YAMNet itself"] = beside["yamnet"]
+            say(f"{name}, YAMNet itself: {beside['yamnet']}")
         rate.append(_streams(clips, scores, labels))
         if name == "calibration":
             raised = raised_thresholds(*rate[-1], on=ON, off=OFF, most=1.0)
