@@ -45,7 +45,8 @@ def write_card(manifest: dict[str, Any], credit: list[dict[str, Any]], limits: I
         "",
         "## How good it is",
         "",
-        "By the int8 graph. Clip scores are the mean over a clip's patches; a set is judged among the labels that it has.",
+        "By the int8 graph. Clip scores are the mean over a clip's patches; a set is judged among the labels "
+        "that it has.",
         "None of these recordings, nor another one of the same source, was trained on.",
         "",
         "- `calibration`: held back from training to set the scores' scale.",
