@@ -1,4 +1,5 @@
 import argparse
+import gc
 import logging
 import os
 import signal
@@ -42,6 +43,7 @@ def _run(options: argparse.Namespace) -> None:
     edits = _Edits(options.config)
     service = Service(load_config(options.config))
     service.start()
+    gc.freeze()  # what was loaded stays until the end: looking through it again would hold up messages
     try:
         if service.input_endpoint:
             logger.info("taking PCM on %s", service.input_endpoint)
