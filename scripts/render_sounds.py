@@ -18,16 +18,19 @@ import soxr
 from scripts import synthesis
 from scripts.midi import Note, play
 from scripts.synthesis import RATE, Sound
+from streamtag.audio import PATCH_HOP, PATCH_SAMPLES
 
 FOLDER = Path(__file__).parent.parent / "streamtag" / "bundles" / "default"
-# A whole number of patches, so that a patch never holds two sounds, however often the recording is repeated.
-PATCH_SECONDS = 0.96
-FADE_SECONDS = 0.03
+# A sound lasts a whole number of patches and begins after the samples that the patch before it reads too, so that no
+# patch holds two sounds, however often the recording is repeated.
+PATCH_SECONDS = PATCH_HOP / RATE
+LEAD = PATCH_SAMPLES - PATCH_HOP
+FADE = 480
 
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """`make` returns at least the wanted seconds of sound; `peak` is the level to bring it to."""
+    """`make` is told the seconds wanted: more is cut, less is followed by silence. `peak` is the level it gets."""
 
     label: str
     patches: int
@@ -68,12 +71,11 @@ SEGMENTS = (
 
 def render(segment: Segment) -> Sound:
     """Return a segment's sound, cut to its length, at its level, with soft edges."""
-    seconds = segment.patches * PATCH_SECONDS
-    size, fade = round(seconds * RATE), round(FADE_SECONDS * RATE)
-    sound = np.asarray(segment.make(seconds), float)[:size]
-    sound = np.pad(sound, (0, size - sound.size))
-    ramp = np.minimum(1, np.minimum(np.arange(size), np.arange(size)[::-1]) / fade)
-    sound = sound * ramp
+    size = segment.patches * PATCH_HOP
+    made = np.asarray(segment.make(size / RATE), float)[: size - LEAD]
+    sound = np.pad(made, (LEAD, size - LEAD - made.size))
+    place = np.arange(size)
+    sound *= np.clip(np.minimum(place - LEAD, size - 1 - place) / FADE, 0, 1)
     return sound * (segment.peak / max(np.abs(sound).max(), 1e-9))
 
 

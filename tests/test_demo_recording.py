@@ -25,6 +25,12 @@ def test_each_sound_of_the_demo_is_recognised(result, sound):
     assert sound["label"] in [result.labels[index] for index in best]
 
 
+@pytest.mark.parametrize("sound", REFERENCE["sounds"], ids=lambda sound: sound["label"])
+def test_each_sound_of_the_demo_gives_an_event_where_it_begins(result, sound):
+    onsets = [event.onset for event in result.events if event.label == sound["label"]]
+    assert min(abs(onset - sound["onset"]) for onset in onsets) < PATCH_HOP / SAMPLE_RATE
+
+
 def test_the_reference_covers_the_recording_without_holes():
     sounds = REFERENCE["sounds"]
     edges = [0.0] + [sound["offset"] for sound in sounds]
