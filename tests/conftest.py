@@ -1,10 +1,14 @@
+import os
 from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 # A shared machine may be slow at any moment: tests have a time limit, examples have none.
-settings.register_profile("shared", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# Where a change is judged the examples are the same each time, so that what fails is the change and not chance.
+settings.register_profile(
+    "shared", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize="CI" in os.environ
+)
 settings.load_profile("shared")
 
 

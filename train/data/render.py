@@ -111,7 +111,8 @@ def _empty(
         if SILENCE in names:
             unsure[names[SILENCE]] = level_dbfs < -48.0
         unsure[[names[name] for name in _HISS_LIKE if name in names]] = True
-    return effects.noise(PATCH_SAMPLES, rng) * np.float32(10 ** (level_dbfs / 20))
+    noise = effects.noise(PATCH_SAMPLES, rng) * np.float32(10 ** (level_dbfs / 20))
+    return np.clip(noise, -1.0, 1.0)  # as a converter does
 
 
 def _part(entry: Entry, bank: Bank, settings: RenderSettings, rng: np.random.Generator) -> Sound:
