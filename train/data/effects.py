@@ -80,4 +80,5 @@ def decibel(ratio: float) -> float:
 def loudest(sound: Sound, block: int = 1600) -> float:
     """Return the rms of the loudest 100 ms: how loud a sound is while it sounds."""
     whole = sound[: len(sound) // block * block].reshape(-1, block) if len(sound) >= block else sound[None]
-    return float(np.sqrt(np.mean(whole**2, axis=1).max()))
+    rest = np.mean(sound[-block:] ** 2)  # the last 100 ms, which the blocks may cut short
+    return float(np.sqrt(max(np.mean(whole**2, axis=1).max(), rest)))
