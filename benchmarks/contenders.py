@@ -38,7 +38,6 @@ class Streamtag:
     """A service in a process of its own, the sound pushed to it and the scores taken from it over ZeroMQ."""
 
     def __init__(self, bundle: str, core: int) -> None:
-        self.bundle = Bundle.open(bundle)
         context = get_context("spawn")
         self._pipe, pipe = context.Pipe()
         self._process = context.Process(target=_serve, args=(bundle, core, pipe), daemon=True)
@@ -112,9 +111,9 @@ def yamnet(model: Path) -> Run:
     return run
 
 
-def optional(model: Path, bundle: Bundle) -> dict[str, Run]:
-    """Return those whose packages are installed."""
-    found: dict[str, Run] = {}
+def others(model: Path, bundle: Bundle) -> dict[str, Run]:
+    """Return YAMNet, and those of the others whose packages are installed."""
+    found = {"YAMNet through LiteRT, int8 as published": yamnet(model)}
     for name, make in {
         "MediaPipe AudioClassifier, YAMNet": lambda: _mediapipe(model),
         "Script: librosa and ONNX Runtime, float32, our network": lambda: _script(bundle),

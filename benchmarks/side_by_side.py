@@ -13,7 +13,6 @@ import json
 import os
 import platform
 import statistics
-import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -23,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks import contenders
+from streamtag.bundle import Bundle
 
 PATCHES = 64
 PACKAGES = ("streamtag", "numpy", "scipy", "onnxruntime", "ai-edge-litert", "mediapipe", "librosa", "torch")
@@ -40,13 +40,15 @@ def main() -> None:
 
     os.sched_setaffinity(0, {options.core})
     windows = contenders.demo_windows(PATCHES)
+    others = contenders.others(options.yamnet, Bundle.open(options.bundle))
+    for run in others.values():  # some take long to warm up, and the service would take its streams for stalled
+        run(windows)
     with contenders.Streamtag(options.bundle, options.core) as service:
         runs: dict[str, Callable[[NDArray[np.float32]], float]] = {
-            "YAMNet through LiteRT, int8 as published": contenders.yamnet(options.yamnet),
+            **others,
             "Streamtag, whole path, 64 streams": service.many_streams,
             "Streamtag, whole path, one stream": service.one_stream,
         }
-        runs.update(contenders.optional(options.yamnet, service.bundle))
         seconds: dict[str, list[float]] = {name: [] for name in runs}
         for number in range(options.rounds + 1):
             for name, run in runs.items():
@@ -112,13 +114,6 @@ def installed(name: str) -> str | None:
         return version(name)
     except PackageNotFoundError:
         return None
-
-
-def cpu_seconds(work: Callable[[], object]) -> float:
-    """Return the CPU seconds that this process spends on `work`."""
-    begin = time.process_time()
-    work()
-    return time.process_time() - begin
 
 
 if __name__ == "__main__":
