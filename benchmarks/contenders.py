@@ -13,13 +13,22 @@ import numpy as np
 import zmq
 from numpy.typing import NDArray
 
-from streamtag.audio import PATCH_HOP, FrontEnd, Patcher
+from streamtag.audio import PATCH_HOP, Block, FrontEnd, Patcher
 from streamtag.bundle import Bundle
 from streamtag.engine import Service
+from streamtag.engine.messages import event_message, scores_messages
+from streamtag.engine.queue import StreamQueues
+from streamtag.engine.stream import EngineStream
 from streamtag.errors import StreamtagError
-from streamtag.settings import Config, ModelSettings, ServiceSettings
+from streamtag.events import EventRules
+from streamtag.runtimes import open_runtime
+from streamtag.runtimes.scorer import Scorer
+from streamtag.settings import Config, EventSettings, ModelSettings, ServiceSettings
 from streamtag.sources import open_source
-from streamtag.wire import PcmPusher
+from streamtag.track import Track
+from streamtag.wire import PcmPusher, Publisher
+
+_BATCH = 8
 
 Run = Callable[[NDArray[np.float32]], float]
 
@@ -89,6 +98,65 @@ class Streamtag:
         # The scheduler's own count: nanoseconds on a processor, over all threads of the process.
         tasks = Path(f"/proc/{self._process.pid}/task").iterdir()
         return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1e9
+
+
+class InProcess:
+    """The whole path without PCM over ZeroMQ: samples that lie in memory are cut, scored, judged and published."""
+
+    def __init__(self, bundle: str) -> None:
+        self._bundle = Bundle.open(bundle)
+        self._scorer = Scorer(open_runtime(self._bundle, "onnxruntime"), _BATCH)
+        rules = EventRules(self._bundle.labels, EventSettings(), self._bundle.label_thresholds)
+        self._rules = rules
+        self._publisher = Publisher("tcp://127.0.0.1:*")
+        queues = StreamQueues()
+        self._streams = [EngineStream(f"s{index}", "", Track(rules, 5), queues) for index in range(64)]
+        self._counted = 0
+
+    def __enter__(self) -> Self:
+        self._publisher.start()
+        # In a process of its own: what a subscriber costs is not the publisher's.
+        self._subscriber = get_context("spawn").Process(target=_drain, args=(self._publisher.endpoint,), daemon=True)
+        self._subscriber.start()
+        for stream in self._streams:  # the first patch needs 240 samples more than the others
+            stream.feed(Block(np.zeros(240, np.int16), 0, 16000, time.time()))
+        time.sleep(2.0)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._subscriber.terminate()
+        self._publisher.stop()
+
+    def run(self, windows: NDArray[np.float32]) -> float:
+        """Take one patch of each of as many streams as there are windows from samples to sent messages."""
+        blocks = [_pcm(window) for window in windows]
+        done = self._publisher.statistics().messages
+        begin = time.process_time()
+        sent = 0
+        for first in range(0, len(blocks), _BATCH):
+            streams = self._streams[first : first + _BATCH]
+            patches = []
+            for stream, block in zip(streams, blocks[first : first + _BATCH], strict=True):
+                patches += stream.feed(Block(block, 240 + self._counted, 16000, time.time()))
+            scores = self._scorer.run([patch.window for patch in patches])
+            rows = np.empty((len(patches), 2, scores.shape[1]), np.float32)
+            rows[:, 0] = scores
+            reached = self._rules.reached(scores)
+            results = [
+                stream.track.push(patch, row, labels)
+                for stream, patch, row, labels in zip(streams, patches, rows, reached, strict=True)
+            ]
+            messages = scores_messages(streams, results, rows, self._bundle, 5)
+            for stream, result in zip(streams, results, strict=True):
+                messages += [event_message(stream, event) for event in result.events]
+            self._publisher.publish(messages)
+            sent += len(messages)
+        while self._publisher.statistics().messages < done + sent:
+            time.sleep(0.0005)
+        self._counted += PATCH_HOP
+        return time.process_time() - begin
 
 
 def yamnet(model: Path) -> Run:
@@ -202,3 +270,11 @@ def _serve(bundle: str, core: int, pipe: Connection) -> None:
     pipe.send((service.endpoint, service.input_endpoint))
     pipe.recv()
     service.stop()
+
+
+def _drain(endpoint: str) -> None:
+    with zmq.Context.instance().socket(zmq.SUB) as scores:
+        scores.subscribe(b"")
+        scores.connect(endpoint)
+        while True:
+            scores.recv_multipart()

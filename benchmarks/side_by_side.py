@@ -3,9 +3,9 @@
     python -m benchmarks.side_by_side --yamnet yamnet.tflite --output benchmarks/results
 
 Each round gives every contender the same 64 patches (0.96 s each) and counts the CPU seconds of its whole process, so a
-busy neighbour slows nobody's count much and slows all alike. Streamtag's figure is its whole path: a real service in
-a process of its own that takes PCM over ZeroMQ, cuts, resamples, scores, finds events and publishes to a subscriber.
-The others classify waveforms that lie in memory, and publish nothing.
+busy neighbour slows nobody's count much and slows all alike. The others classify waveforms that lie in memory, and
+publish nothing. Streamtag does the same and more: it cuts samples in memory into patches, scores them, finds events and
+publishes every message to a subscriber. As a service, in a process of its own, it also takes the PCM over ZeroMQ.
 """
 
 import argparse
@@ -43,11 +43,15 @@ def main() -> None:
     others = contenders.others(options.yamnet, Bundle.open(options.bundle))
     for run in others.values():  # some take long to warm up, and the service would take its streams for stalled
         run(windows)
-    with contenders.Streamtag(options.bundle, options.core) as service:
+    with (
+        contenders.InProcess(options.bundle) as in_process,
+        contenders.Streamtag(options.bundle, options.core) as service,
+    ):
         runs: dict[str, Callable[[NDArray[np.float32]], float]] = {
             **others,
-            "Streamtag, whole path, 64 streams": service.many_streams,
-            "Streamtag, whole path, one stream": service.one_stream,
+            "Streamtag, from samples in memory to published messages": in_process.run,
+            "Streamtag, service: PCM in over ZeroMQ, 64 streams": service.many_streams,
+            "Streamtag, service: PCM in over ZeroMQ, one stream alone": service.one_stream,
         }
         seconds: dict[str, list[float]] = {name: [] for name in runs}
         for number in range(options.rounds + 1):
