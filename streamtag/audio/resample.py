@@ -48,7 +48,7 @@ class Resampler:
     """Streaming conversion of one channel to 16 kHz by soxr, high quality.
 
     The samples that come out depend only on the samples that went in, to the last bit, not on how they were cut into
-    blocks. They come out late by the filter's length, about 40 ms at 48 kHz; at 16 kHz they pass through.
+    blocks. They come out late by the filter's length, some tens of milliseconds; at 16 kHz they pass through.
     """
 
     def __init__(self, rate: int) -> None:
