@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from streamtag.audio.spectrum import BLOCK, Matrices, Spectra, bins
 from streamtag.audio.spectrum import FFT as FFT
-from streamtag.audio.spectrum import Matrices, Spectra, bins
 from streamtag.errors import InputError
 
 SAMPLE_RATE = 16000
@@ -26,7 +26,6 @@ LOG_OFFSET = 0.01
 # Neighbouring bands share few bins: products of these sizes cost less than half of a single one, and stay below the
 # size from which OpenBLAS wakes its threads, which would spin on other cores.
 _BAND_GROUPS = (0, 32, 48, 64)
-_BLOCK = 32  # the spectrum's rows are in order by blocks
 _OFFSET = np.float32(LOG_OFFSET)
 PATCH_HOP = FRAMES * HOP
 """Samples from one patch's start to the next one's: 15 360, which is 960 ms."""
@@ -88,8 +87,8 @@ def _band_groups() -> list[tuple[slice, slice, NDArray[np.float32]]]:
     weights = mel_weights()[bins()].astype(np.float32)
     groups = []
     for first, last in pairwise(_BAND_GROUPS):
-        rows = np.flatnonzero(weights[:, first:last].any(axis=1)) // _BLOCK
-        part = slice(int(rows[0]) * _BLOCK, (int(rows[-1]) + 1) * _BLOCK)
+        rows = np.flatnonzero(weights[:, first:last].any(axis=1)) // BLOCK
+        part = slice(int(rows[0]) * BLOCK, (int(rows[-1]) + 1) * BLOCK)
         groups.append((part, slice(first, last), weights[part, first:last].copy()))
     return groups
 

@@ -18,11 +18,13 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["FFT", "Matrices", "Spectra", "bins"]
+__all__ = ["BLOCK", "FFT", "Matrices", "Spectra", "bins"]
 
 FFT: Final = 512
 _B: Final = 16
 _RESIDUES: Final = FFT // _B
+BLOCK: Final = _RESIDUES
+"""Bins of a block of rows, within which they are in another order."""
 _J: Final = FFT // 2 // _RESIDUES
 _PAIRS: Final = _RESIDUES // 2
 """Residue r goes with 32 - r; residue 0, whose sums over a are real, with 16, whose are real but for a factor."""

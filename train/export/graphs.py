@@ -73,7 +73,7 @@ def _hushed() -> Iterator[None]:
 def _start_nodes(graph: onnx.GraphProto) -> list[str]:
     """Return the first convolution where it reads one channel, and its ReLU: on a CPU they stay in float32.
 
-    ONNX Runtime's int8 convolution gathers single bytes there and takes twice as long as its float32 one.
+    ONNX Runtime's int8 convolution gathers single bytes there and is slower than its float32 one.
     """
     first = next((node for node in graph.node if node.op_type == "Conv"), None)
     weights = {tensor.name: tensor.dims for tensor in graph.initializer}
