@@ -39,7 +39,7 @@ def _separable(inputs: int, outputs: int, stride: int = 1) -> tuple[nn.Module, n
 
 
 def tagnet(labels: int, bottleneck: int = 0) -> Classifier:
-    """Return TagNet; with 198 labels 0.99 M weights and 18.6 M multiplies."""
+    """Return TagNet; with 198 labels 0.99 M weights and 19.8 M multiplies."""
     body = nn.Sequential(
         conv(1, 16, 3, 2, padding=1),
         conv(16, 32, 3, 2, padding=1),
