@@ -3,7 +3,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from streamtag.audio import Block
+from streamtag.audio import SAMPLE_RATE, Block
 from streamtag.engine.stream import Change, EngineStream
 from streamtag.errors import InputError
 from streamtag.wire.messages import StreamState
@@ -18,6 +18,10 @@ FORGET_SECONDS = 60.0
 ABANDON_SECONDS = 3600.0
 """One that got no message for so long neither: programs that break off without an end must not fill the service."""
 _MOST_TOLD = 100
+# To begin a conversion to 16 kHz takes up to a millisecond of the thread that serves all: a stream may do so this often
+# at once, and then so often a second.
+_CONVERSIONS = 20.0
+_CONVERSIONS_A_SECOND = 2.0
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +37,17 @@ class _Pushed:
         self.last = time.monotonic()
         self.state: StreamState = "starting"
         self.fault = ""  # the first message that could not be used, and why
+        self._conversions = _CONVERSIONS
+        self._counted = self.last
+
+    def may_convert(self, now: float) -> bool:
+        """Tell whether one more conversion may begin, and count it."""
+        earned = _CONVERSIONS_A_SECOND * (now - self._counted)
+        self._conversions, self._counted = min(_CONVERSIONS, self._conversions + earned), now
+        if self._conversions < 1:
+            return False
+        self._conversions -= 1
+        return True
 
 
 class PcmStreams:
@@ -147,9 +162,15 @@ class PcmStreams:
 
     def _feed(self, pushed: _Pushed, message: PcmBlock) -> None:
         stream = pushed.stream
+        expected = pushed.next_start
         if stream.rate and message.rate != stream.rate:
-            pushed.next_start = round(pushed.next_start * message.rate / stream.rate)
-        start = pushed.next_start if message.start is None else message.start
+            expected = round(expected * message.rate / stream.rate)
+        start = expected if message.start is None else message.start
+        is_begun = message.rate != stream.rate or start != expected
+        if is_begun and message.rate != SAMPLE_RATE and not pushed.may_convert(pushed.last):
+            most = f"at most {_CONVERSIONS_A_SECOND:.0f} times a second where the rate is not {SAMPLE_RATE} Hz"
+            self._blame(pushed, f"the sound breaks off or changes its rate too often; {most}")
+            return
         try:
             items = stream.feed(Block(message.samples, start, message.rate, message.time))
         except InputError as error:

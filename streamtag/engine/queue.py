@@ -1,3 +1,4 @@
+import math
 import threading
 import time
 from collections import deque
@@ -14,6 +15,7 @@ Work = tuple[EngineStream | None, Item]
 _ALL_STREAMS = 4096
 _ONE_STREAM = 128
 _LEAST = 4  # at least 2, so that dropping the oldest never empties a queue
+_LONGEST_WAIT_SECONDS = 10.0
 
 
 class StreamQueues:
@@ -21,15 +23,17 @@ class StreamQueues:
 
     Each name of a stream has its own, so that a stream stands behind all of an earlier one of the same name. A full
     one drops the stream's oldest patch and counts it, or makes a source that can wait do so. The room is shared out:
-    128 patches a stream, fewer when there are many streams, never fewer than 4. What is taken goes round the names,
-    one patch each, so that none can crowd out another.
+    128 patches a stream, fewer when there are many streams, never fewer than 4. A patch that nobody took for 10 s is
+    dropped and counted too, unless its source waits for room: live scores that come later are of no use. What is taken
+    goes round the names, one patch each, so that none can crowd out another.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._filled = threading.Condition(self._lock)
         self._room = threading.Condition(self._lock)
-        self._pending: dict[str, deque[tuple[EngineStream, Item]]] = {}  # by stream id, oldest first
+        # By stream id, oldest first; with the time until which it is worth while.
+        self._pending: dict[str, deque[tuple[EngineStream, Item, float]]] = {}
         self._turns: deque[str] = deque()  # ids with something pending, next first
         self._actions: deque[Action] = deque()
         self._patches = 0
@@ -57,17 +61,20 @@ class StreamQueues:
                     self._room.wait()
                 if stream.has_left:
                     return
+                until = math.inf
                 if isinstance(item, Patch):
+                    if not wait:
+                        until = time.monotonic() + _LONGEST_WAIT_SECONDS
                     if stream.pending_patches >= self._limit:
                         self._drop_oldest(stream)
                     stream.pending_patches += 1
                     self._patches += 1
-                self._append(stream, item)
+                self._append(stream, item, until)
 
     def leave(self, stream: EngineStream, last: Action) -> None:
         """Add the last that is to be done for a stream; nothing of it follows."""
         with self._lock:
-            self._append(stream, last)
+            self._append(stream, last, math.inf)
             stream.has_left = True
             self._room.notify_all()
 
@@ -97,20 +104,24 @@ class StreamQueues:
             work: list[Work] = [(None, action) for action in self._actions]
             self._actions.clear()
             patches = 0
+            now = time.monotonic()
             while self._turns and patches < most:
                 id_ = self._turns.popleft()
                 pending = self._pending[id_]
-                stream, item = pending.popleft()
+                stream, item, until = pending.popleft()
+                is_too_late = until < now
                 if isinstance(item, Patch):
                     stream.pending_patches -= 1
-                    patches += 1
+                    stream.dropped_patches += is_too_late
+                    self._patches -= 1
+                    patches += not is_too_late
                 if pending:
                     self._turns.append(id_)
                 else:
                     del self._pending[id_]
-                work.append((stream, item))
-            self._patches -= patches
-            self._waiting_since = time.monotonic()
+                if not is_too_late:
+                    work.append((stream, item))
+            self._waiting_since = now
             self._room.notify_all()
             return work
 
@@ -124,20 +135,23 @@ class StreamQueues:
     def _is_full(self, stream: EngineStream) -> bool:
         return stream.pending_patches >= self._limit and not (stream.has_left or self._closed)
 
-    def _append(self, stream: EngineStream, item: Item) -> None:
+    def _append(self, stream: EngineStream, item: Item, until: float) -> None:
         pending = self._pending.get(stream.id)
         if pending is None:
             if not self._turns:
                 self._waiting_since = time.monotonic()
             pending = self._pending[stream.id] = deque()
             self._turns.append(stream.id)
-        pending.append((stream, item))
+        pending.append((stream, item, until))
         if self._patches >= self._wake_at or self._wake_at == 1:
             self._filled.notify()
 
     def _drop_oldest(self, stream: EngineStream) -> None:
         pending = self._pending[stream.id]
-        del pending[next(i for i, (whose, item) in enumerate(pending) if whose is stream and isinstance(item, Patch))]
+        patches = (
+            place for place, (whose, item, _) in enumerate(pending) if whose is stream and isinstance(item, Patch)
+        )
+        del pending[next(patches)]
         stream.pending_patches -= 1
         stream.dropped_patches += 1
         self._patches -= 1

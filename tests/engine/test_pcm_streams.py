@@ -205,6 +205,22 @@ def test_without_start_blocks_follow_each_other(begin: Begin, push: Push) -> Non
     assert starts(listener) == pytest.approx([0, 1, 2])
 
 
+@pytest.mark.parametrize("breaks", ["rate", "start"])
+def test_sound_that_is_converted_anew_with_each_message_is_dropped_until_it_is_steady(
+    begin: Begin, push: Push, breaks: str
+) -> None:
+    service, listener = begin()
+    pusher = push(service)
+    for number in range(60):
+        rate = 44100 + number % 2 if breaks == "rate" else 44100
+        pusher.push("desk", tone(0.02, rate=rate), rate, start=None if breaks == "rate" else number * rate)
+    status = listener.until(lambda message: brief(message) == ("status", "desk", "live") and message.header["reason"])
+    assert "too often" in status.header["reason"]
+    time.sleep(1.0)
+    pusher.push("desk", tone(3.0, rate=44100), 44100)
+    listener.patches("desk", 3)
+
+
 @pytest.mark.parametrize(
     ("frames", "said"),
     [

@@ -73,6 +73,21 @@ def test_a_full_queue_drops_its_oldest_patch_and_counts_it() -> None:
     assert one.pending_patches == 0
 
 
+def test_a_patch_that_waited_too_long_is_dropped_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    queues = StreamQueues()
+    live, recording = stream(queues, "live"), stream(queues, "recording")
+    now = time.monotonic()
+    monkeypatch.setattr(queue_module.time, "monotonic", lambda: now)
+    queues.put(live, [Change("live"), patch(0), patch(1)])
+    queues.put(recording, [patch(0)], wait=True)
+    now += 9.0
+    queues.put(live, [patch(2)])
+    now += 2.0
+    assert numbers(queues) == [("recording", 0), ("live", 2)]
+    assert (live.dropped_patches, live.pending_patches) == (2, 0)
+    assert (recording.dropped_patches, recording.pending_patches) == (0, 0)
+
+
 def test_the_room_is_shared_among_the_streams() -> None:
     queues = StreamQueues()
     one = stream(queues)
