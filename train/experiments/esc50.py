@@ -57,8 +57,10 @@ def esc50(settings: Settings, collection: Collection) -> str:
 
 
 def _settings(settings: Settings, name: str, fold: int) -> Settings:
-    if name != ALONE:
-        return with_fit(settings, f"taught-{fold}" if fold else "others")
+    if name == OTHERS:
+        return with_fit(settings, "others")
+    if name == TAUGHT:
+        return with_fit(settings, f"taught-{fold}", steps=(settings.fit.steps + 1) // 2)  # it has learnt before
     return msgspec.structs.replace(with_fit(settings, f"alone-{fold}", loss="softmax", mix_up=_MIX_UP), teacher=None)
 
 
