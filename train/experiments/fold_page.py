@@ -60,8 +60,9 @@ def as_page(found: Mapping[Key, Found], settings: Settings) -> str:
         "",
         *(f"{_against_aim(name, mean)}\n" for name, mean in means.items()),
         f"{fit.network}, {fit.steps} steps of {fit.batch} a run, half as many of one that has learnt before; "
-        f"{settings.render.windows} windows in all, seed {fit.seed}; {settings.processes} runs at a time, {fit.threads or 'all'} thread(s) each, so that minutes are "
-        f"of one run; {_minutes(found[OTHERS, 0])} minutes for what was learnt from the other sets alone. "
+        f"{settings.render.windows} windows in all, seed {fit.seed}; {settings.processes} runs at a time, "
+        f"{fit.threads or 'all'} thread(s) each, so that minutes are of one run; {_minutes(found[OTHERS, 0])} minutes "
+        f"for what was learnt from the other sets alone. "
         f"{machine()}; {datetime.now(UTC):%Y-%m-%d}.",
         "",
     ]
