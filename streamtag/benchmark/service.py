@@ -78,6 +78,10 @@ class ServiceProcess:
         fields = Path(f"/proc/{self._child.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / _TICKS
 
+    def thread_count(self) -> int:
+        """Return how many threads it has."""
+        return len(list(Path(f"/proc/{self._child.pid}/task").iterdir()))
+
     def memory_megabytes(self) -> float:
         """Return its resident memory."""
         lines = Path(f"/proc/{self._child.pid}/status").read_text().splitlines()

@@ -15,6 +15,7 @@ from streamtag.audio.frontend import log_mel_windows
 from train.data.bank import Bank
 from train.data.cache import Cache, Rows
 from train.data.render import RenderSettings, render
+from train.workers import end_with_parent
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,8 @@ def fill(
         return
     _task = _Task(bank, settings, cache, teacher)
     try:
-        with ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("fork")) as pool:
+        fork = multiprocessing.get_context("fork")
+        with ProcessPoolExecutor(processes, mp_context=fork, initializer=end_with_parent) as pool:
             for future in as_completed([pool.submit(_shard, number, sizes[number]) for number in missing]):
                 done += future.result()
                 progress(done, sum(sizes.values()))

@@ -25,6 +25,7 @@ from train.parallel import Place
 from train.prepare import say
 from train.settings import Settings
 from train.teacher import restore_teacher
+from train.workers import end_with_parent
 
 _MIX_UP = 0.7
 """Share of windows mixed with another one where there is no teacher, which would have to hear the mixture."""
@@ -42,7 +43,8 @@ def esc50(settings: Settings, collection: Collection) -> str:
     windows = make_windows(collection, settings)
     jobs: dict[Future[Found], Key] = {}
     found: dict[Key, Found] = {}
-    with ProcessPoolExecutor(settings.processes, mp_context=multiprocessing.get_context("spawn")) as pool:
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(settings.processes, mp_context=spawn, initializer=end_with_parent) as pool:
         try:
             for name, fold in _RUNS:
                 if (name, fold) == (TAUGHT, FOLDS[0]):
