@@ -90,7 +90,6 @@ def measure(config: Config, wishes: Wishes, tell: Callable[[str], None]) -> Repo
         guess = max(1, int(1000 * PATCH_SECONDS / a_patch))
         if wishes.sustained_seconds is not None:
             report.sustained = _sustain(config, wishes.sustained_seconds, guess, tell)
-            guess = max(guess, report.sustained[0].streams or 0)  # half of what is certainly too many
         if wishes.overload:
             tell(f"overload: {_streams(2 * guess)} on one core")
             report.overload = measure_overload(config, 2 * guess, max(1, guess // 4))
