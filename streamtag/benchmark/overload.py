@@ -14,7 +14,7 @@ from streamtag.settings import Config
 __all__ = ["Overload", "measure_overload"]
 
 _SECONDS = 12.0
-_AFTER_SECONDS = 12.0
+_AFTER_SECONDS = 20.0
 
 
 @dataclass(frozen=True, slots=True)

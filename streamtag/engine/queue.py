@@ -14,7 +14,7 @@ Work = tuple[EngineStream | None, Item]
 
 _ALL_STREAMS = 4096
 _ONE_STREAM = 128
-_LEAST = 4  # at least 2, so that dropping the oldest never empties a queue
+_LEAST = 2  # no fewer, so that dropping the oldest never empties a queue
 _LONGEST_WAIT_SECONDS = 10.0
 
 
@@ -23,7 +23,7 @@ class StreamQueues:
 
     Each name of a stream has its own, so that a stream stands behind all of an earlier one of the same name. A full
     one drops the stream's oldest patch and counts it, or makes a source that can wait do so. The room is shared out:
-    128 patches a stream, fewer when there are many streams, never fewer than 4. A patch that nobody took for 10 s is
+    128 patches a stream, fewer when there are many streams, never fewer than 2. A patch that nobody took for 10 s is
     dropped and counted too, unless its source waits for room: live scores that come later are of no use. What is taken
     goes round the names, one patch each, so that none can crowd out another.
     """
