@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from streamtag.child import Child
-from tests.real.servers import wait_until
+from tests.real.servers import is_running, wait_until
 
 PARENT = """
 import sys, time
@@ -47,12 +47,3 @@ def test_a_command_ends_by_itself_when_whoever_started_it_is_killed(config: Path
         assert is_running(pid)
         parent.kill()
     wait_until(lambda: not is_running(pid), 20, "the command's end")
-
-
-def is_running(pid: int) -> bool:
-    """Whether a process is there and no corpse that nobody has looked after."""
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except FileNotFoundError:
-        return False
-    return state != "Z"

@@ -40,10 +40,10 @@ class _Pushed:
         self._conversions = _CONVERSIONS
         self._counted = self.last
 
-    def may_convert(self, now: float) -> bool:
+    def may_convert(self) -> bool:
         """Tell whether one more conversion may begin, and count it."""
-        earned = _CONVERSIONS_A_SECOND * (now - self._counted)
-        self._conversions, self._counted = min(_CONVERSIONS, self._conversions + earned), now
+        earned = _CONVERSIONS_A_SECOND * (self.last - self._counted)
+        self._conversions, self._counted = min(_CONVERSIONS, self._conversions + earned), self.last
         if self._conversions < 1:
             return False
         self._conversions -= 1
@@ -167,7 +167,7 @@ class PcmStreams:
             expected = round(expected * message.rate / stream.rate)
         start = expected if message.start is None else message.start
         is_begun = message.rate != stream.rate or start != expected
-        if is_begun and message.rate != SAMPLE_RATE and not pushed.may_convert(pushed.last):
+        if is_begun and message.rate != SAMPLE_RATE and not pushed.may_convert():
             most = f"at most {_CONVERSIONS_A_SECOND:.0f} times a second where the rate is not {SAMPLE_RATE} Hz"
             self._blame(pushed, f"the sound breaks off or changes its rate too often; {most}")
             return

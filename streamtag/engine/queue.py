@@ -32,7 +32,7 @@ class StreamQueues:
         self._lock = threading.Lock()
         self._filled = threading.Condition(self._lock)
         self._room = threading.Condition(self._lock)
-        # By stream id, oldest first; with the time until which it is worth while.
+        # By stream id, oldest first; with the time until which a patch is worth while.
         self._pending: dict[str, deque[tuple[EngineStream, Item, float]]] = {}
         self._turns: deque[str] = deque()  # ids with something pending, next first
         self._actions: deque[Action] = deque()
@@ -55,16 +55,14 @@ class StreamQueues:
             items: what follows, oldest first.
             wait: when the queue is full wait for room instead of dropping its oldest patch.
         """
+        until = math.inf if wait else time.monotonic() + _LONGEST_WAIT_SECONDS
         with self._lock:
             for item in items:
                 while wait and isinstance(item, Patch) and self._is_full(stream):
                     self._room.wait()
                 if stream.has_left:
                     return
-                until = math.inf
                 if isinstance(item, Patch):
-                    if not wait:
-                        until = time.monotonic() + _LONGEST_WAIT_SECONDS
                     if stream.pending_patches >= self._limit:
                         self._drop_oldest(stream)
                     stream.pending_patches += 1
@@ -109,7 +107,7 @@ class StreamQueues:
                 id_ = self._turns.popleft()
                 pending = self._pending[id_]
                 stream, item, until = pending.popleft()
-                is_too_late = until < now
+                is_too_late = isinstance(item, Patch) and until < now
                 if isinstance(item, Patch):
                     stream.pending_patches -= 1
                     stream.dropped_patches += is_too_late

@@ -22,6 +22,15 @@ def wait_until(condition: Callable[[], object], seconds: float, what: str) -> No
         time.sleep(0.02)
 
 
+def is_running(pid: int) -> bool:
+    """Whether a process is there and no corpse that nobody has looked after."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return False
+    return state != "Z"
+
+
 def free_port(kind: int = socket.SOCK_STREAM) -> int:
     with socket.socket(socket.AF_INET, kind) as probe:
         probe.bind(("127.0.0.1", 0))

@@ -2,10 +2,11 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
+
+from tests.real.servers import is_running, wait_until
 
 WORK = """
 import multiprocessing, os, sys, time
@@ -22,14 +23,6 @@ if __name__ == "__main__":
 """
 
 
-def runs(process: int) -> bool:
-    try:
-        state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
-    except FileNotFoundError:
-        return False
-    return state != "Z"
-
-
 @pytest.mark.parametrize("context", ["fork", "spawn"])
 def test_workers_end_when_who_started_them_is_killed(context: str, tmp_path: Path) -> None:
     (tmp_path / "work.py").write_text(WORK)
@@ -40,9 +33,6 @@ def test_workers_end_when_who_started_them_is_killed(context: str, tmp_path: Pat
         assert main.stdout is not None
         workers = [int(number) for number in main.stdout.readline().split()]
         assert len(workers) == 2
-        assert all(runs(worker) for worker in workers)
+        assert all(is_running(worker) for worker in workers)
         main.send_signal(signal.SIGKILL)
-    deadline = time.monotonic() + 30
-    while any(runs(worker) for worker in workers):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    wait_until(lambda: not any(is_running(worker) for worker in workers), 30, "the workers' end")
