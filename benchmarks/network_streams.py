@@ -32,6 +32,7 @@ PATCH_SECONDS = PATCH_HOP / SAMPLE_RATE
 RATE = 44100
 BIT_RATE = 128_000
 TICK_SECONDS = 0.1
+PHASES = 20  # stations do not send in step
 LIVE_WITHIN_SECONDS = 120.0
 
 
@@ -56,28 +57,27 @@ class Station:
 
     def __init__(self, sound: bytes) -> None:
         self._sound = sound
-        self._listeners: set[asyncio.StreamWriter] = set()
+        self._listeners: list[list[asyncio.StreamWriter]] = [[] for _ in range(PHASES)]
 
     async def serve(self, told: "Connection[int, int]") -> None:
         """Tell the port and serve for ever."""
         server = await asyncio.start_server(self._welcome, "127.0.0.1", 0, backlog=1024)
         told.send(server.sockets[0].getsockname()[1])
-        begin, sent = time.monotonic(), 0
+        begin, sent = time.monotonic(), [0] * PHASES
         while True:
-            await asyncio.sleep(TICK_SECONDS)
-            due = int((time.monotonic() - begin) * BIT_RATE / 8)
-            piece = bytes(self._sound[at % len(self._sound)] for at in range(sent, due))
-            sent = due
-            for listener in list(self._listeners):
-                if listener.is_closing():
-                    self._listeners.discard(listener)
-                else:
+            for phase, listeners in enumerate(self._listeners):
+                await asyncio.sleep(TICK_SECONDS / PHASES)
+                due = int((time.monotonic() - begin) * BIT_RATE / 8)
+                piece = bytes(self._sound[at % len(self._sound)] for at in range(sent[phase], due))
+                sent[phase] = due
+                listeners[:] = [listener for listener in listeners if not listener.is_closing()]
+                for listener in listeners:
                     listener.write(piece)
 
     async def _welcome(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         writer.write(b"HTTP/1.0 200 OK\r\nContent-Type: audio/mpeg\r\n\r\n")
-        self._listeners.add(writer)
+        min(self._listeners, key=len).append(writer)
 
 
 def broadcast(sound: bytes, told: "Connection[int, int]") -> None:

@@ -1,5 +1,6 @@
 """More streams than the service can score: who loses what, and how it comes back."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -32,7 +33,9 @@ class Overload:
     memory_mb: float
     """Resident, when the crowd left."""
     recovery_seconds: float | None
-    """From when the crowd left: after it no patch of the few was dropped or came later than 100 ms. None: never."""
+    """From when the crowd left to the first 0.96 s of which every patch of the few came within 100 ms. None: never."""
+    late_percent: float
+    """Of the few's patches after that, or after the crowd, those that were dropped or came later."""
 
 
 def measure_overload(config: Config, streams: int, few: int) -> Overload:
@@ -64,9 +67,12 @@ def measure_overload(config: Config, streams: int, few: int) -> Overload:
     in_time = np.array(listening.latencies) < IN_TIME_MS / 1000
     good = set(zip(whose[in_time].tolist(), captured[in_time].tolist(), strict=True))
     patches = range(int((plan.end - plan.begin) / PATCH_SECONDS) + 1)
-    after = ((stream, plan.captured(stream, patch * PATCH_HOP)) for stream in range(few) for patch in patches)
-    bad = [when for stream, when in after if plan.crowd_end <= when < plan.end and (stream, when) not in good]
-    recovery = max(bad, default=plan.crowd_end) - plan.crowd_end
+    who = [stream for stream in range(streams) if plan.goes_on(stream)]
+    due = ((stream, plan.captured(stream, patch * PATCH_HOP)) for stream in who for patch in patches)
+    after = [patch for patch in due if plan.crowd_end <= patch[1] < plan.end]
+    bad = sorted(patch[1] for patch in after if patch not in good)
+    recovered = _first_round_without(bad, plan.crowd_end, plan.end)
+    since = recovered or plan.crowd_end
     return Overload(
         streams=streams,
         few=few,
@@ -75,5 +81,15 @@ def measure_overload(config: Config, streams: int, few: int) -> Overload:
         dropped_percent_median=float(np.median(lost_percent)),
         dropped_percent_most=float(lost_percent.max()),
         memory_mb=memory,
-        recovery_seconds=recovery if recovery < _AFTER_SECONDS - PATCH_SECONDS else None,
+        recovery_seconds=None if recovered is None else recovered - plan.crowd_end,
+        late_percent=100 * sum(when > since for when in bad) / max(1, sum(when > since for _, when in after)),
     )
+
+
+def _first_round_without(bad: Sequence[float], begin: float, end: float) -> float | None:
+    """Return from when on none of the bad times, oldest first, lies in the next 0.96 s."""
+    for when in (*bad, end):
+        if when - begin >= PATCH_SECONDS:
+            return begin
+        begin = when
+    return None

@@ -65,7 +65,11 @@ class Plan:
 
     def last(self, stream: int) -> float:
         """Return the time from which on nothing of a stream is captured."""
-        return self.end if stream < self.few else self.crowd_end
+        return self.end if self.goes_on(stream) else self.crowd_end
+
+    def goes_on(self, stream: int) -> bool:
+        """Tell whether a stream is one of the few; they are spread over a patch's time as all are."""
+        return (stream + 1) * self.few // self.streams > stream * self.few // self.streams
 
     def captured(self, stream: int, start: int) -> float:
         """Return when the block with a patch's last sample is captured; `start` is the index of its first."""

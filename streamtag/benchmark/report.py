@@ -91,8 +91,9 @@ def measure(config: Config, wishes: Wishes, tell: Callable[[str], None]) -> Repo
         if wishes.sustained_seconds is not None:
             report.sustained = _sustain(config, wishes.sustained_seconds, guess, tell)
         if wishes.overload:
-            tell(f"overload: {_streams(2 * guess)} on one core")
-            report.overload = measure_overload(config, 2 * guess, max(1, guess // 4))
+            crowd = 3 * guess // 2  # about twice what a core carries live, where sound must be taken in too
+            tell(f"overload: {_streams(crowd)} on one core")
+            report.overload = measure_overload(config, crowd, max(1, guess // 4))
     if wishes.models:
         report.models = measure_models(config, _MODEL_SECONDS, lambda name: tell(f"measuring {name}"))
     return report

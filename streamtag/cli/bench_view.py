@@ -131,12 +131,12 @@ def _sustained(sustained: Sustained) -> Table:
 
 def _overload(overload: Overload) -> str:
     recovery = overload.recovery_seconds
-    after = "did not recover" if recovery is None else f"nothing dropped or late {recovery:.1f} s later"
+    after = "no round in time" if recovery is None else f"in time {recovery:.1f} s later"
     return (
         f"overload, {overload.streams:,} streams on one core: {overload.scored_percent:.0f} % scored; a stream lost "
         f"{overload.dropped_percent_least:.0f} to {overload.dropped_percent_most:.0f} % "
         f"(median {overload.dropped_percent_median:.0f} %); {overload.memory_mb:.0f} MB; "
-        f"back to {overload.few:,} streams: {after}"
+        f"back to {overload.few:,} streams: {after}, {overload.late_percent:.2f} % of patches late after that"
     )
 
 

@@ -16,7 +16,11 @@ from streamtag.sources.uri import redact
 
 __all__ = ["open_request"]
 
-_PARCEL_SECONDS = 0.1
+_PARCEL_SECONDS = 0.25
+# Whoever has read all that came rests, and then finds packets enough for a parcel: the threads of hundreds of
+# connections that wake for each packet keep each other from the interpreter.
+_REST_SECONDS = 0.2
+_AT_ONCE_SECONDS = 0.005
 # HLS comes in lumps of one segment, and a segment may be 6 s and more.
 _HLS_FACTOR = 3
 
@@ -69,11 +73,16 @@ def _listen(url: str, options: dict[str, str], patience: Patience, feed: Feed) -
             recorded = _is_recording(reader)
             track = _Track(reader.decoder, None if recorded else LivePieces(began))
             read_seconds = 0.0
+            asked = time.monotonic()
             for parcel in reader.parcels(_PARCEL_SECONDS):
                 if feed.closed.is_set():
                     return
-                feed.put(_Arrival(parcel, time.monotonic(), track), wait=recorded)
+                arrival = time.monotonic()
+                feed.put(_Arrival(parcel, arrival, track), wait=recorded)
                 read_seconds += parcel.seconds
+                if not recorded and arrival - asked > _AT_ONCE_SECONDS:
+                    feed.closed.wait(_REST_SECONDS)
+                asked = time.monotonic()
             if recorded:
                 _check_length(reader, read_seconds)
                 return

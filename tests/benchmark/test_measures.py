@@ -7,7 +7,7 @@ import pytest
 from streamtag.benchmark.growth import measure_idle
 from streamtag.benchmark.handling import measure_handling
 from streamtag.benchmark.models import measure_models
-from streamtag.benchmark.overload import measure_overload
+from streamtag.benchmark.overload import _first_round_without, measure_overload
 from streamtag.benchmark.scoring import Variant, measure_scoring
 from streamtag.settings import Config
 
@@ -23,6 +23,13 @@ def test_the_few_go_on_when_the_crowd_has_left(config: Config, monkeypatch: pyte
     assert overload.scored_percent == 100
     assert overload.dropped_percent_most == 0
     assert overload.recovery_seconds == 0
+    assert overload.late_percent == 0
+
+
+def test_recovery_is_the_first_round_in_which_nothing_is_late() -> None:
+    assert _first_round_without([], 10.0, 12.0) == 10.0
+    assert _first_round_without([10.2, 10.9, 12.5], 10.0, 14.0) == 10.9
+    assert _first_round_without([10.2, 11.0], 10.0, 11.9) is None
 
 
 def test_patches_from_memory_are_scored_by_one_thread_a_core(config: Config) -> None:

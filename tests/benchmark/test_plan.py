@@ -40,5 +40,6 @@ def test_the_load_is_even_once_all_have_begun(streams: int) -> None:
 
 def test_the_crowd_stops_and_the_few_go_on() -> None:
     plan = Plan.of(10, 15360, 0.0, 9.6, few=2, few_seconds=4.8)
-    assert plan.last(1) == pytest.approx(plan.last(2) + 4.8)
-    assert [plan.expected(stream) for stream in (1, 2)] == [15, 10]
+    assert [stream for stream in range(10) if plan.goes_on(stream)] == [4, 9]
+    assert plan.last(4) == pytest.approx(plan.last(3) + 4.8)
+    assert [plan.expected(stream) for stream in (4, 3)] == [15, 10]

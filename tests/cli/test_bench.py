@@ -36,7 +36,7 @@ def whole_report() -> Report:
         idle=Idle(1000, 110.0),
         scaling=Scaling([one], [one], 1.9),
         sustained=[Sustained(1, 2000, [live(2600, in_real_time=False)], [live(2000, seconds=60.0)])],
-        overload=Overload(4000, 500, 50.0, 49.0, 50.0, 51.0, 300.0, 1.5),
+        overload=Overload(4000, 500, 50.0, 49.0, 50.0, 51.0, 300.0, 1.5, 0.25),
         models=[
             ModelSpeed(Variant("tiny", "onnxruntime", "model.int8.onnx"), one),
             ModelSpeed(Variant("tiny", "torch"), None, "it has no such file"),
