@@ -26,28 +26,36 @@ _CONVERSIONS_A_SECOND = 2.0
 logger = logging.getLogger(__name__)
 
 
+class _Conversions:
+    """How many more conversions a name may begin, for however many streams follow each other under it."""
+
+    def __init__(self) -> None:
+        self._left = _CONVERSIONS
+        self._counted = time.monotonic()
+
+    def may_begin(self) -> bool:
+        """Tell whether one more may begin, and count it."""
+        now = time.monotonic()
+        earned = _CONVERSIONS_A_SECOND * (now - self._counted)
+        self._left, self._counted = min(_CONVERSIONS, self._left + earned), now
+        if self._left < 1:
+            return False
+        self._left -= 1
+        return True
+
+
 class _Pushed:
     """A stream that another program pushes."""
 
-    def __init__(self, stream: EngineStream, *, declared: bool) -> None:
+    def __init__(self, stream: EngineStream, conversions: _Conversions, *, declared: bool) -> None:
         self.stream = stream
+        self.conversions = conversions
         self.declared = declared
         """Whether the configuration names it, so that it stays whatever becomes of the program."""
         self.next_start = 0
         self.last = time.monotonic()
         self.state: StreamState = "starting"
         self.fault = ""  # the first message that could not be used, and why
-        self._conversions = _CONVERSIONS
-        self._counted = self.last
-
-    def may_convert(self) -> bool:
-        """Tell whether one more conversion may begin, and count it."""
-        earned = _CONVERSIONS_A_SECOND * (self.last - self._counted)
-        self._conversions, self._counted = min(_CONVERSIONS, self._conversions + earned), self.last
-        if self._conversions < 1:
-            return False
-        self._conversions -= 1
-        return True
 
 
 class PcmStreams:
@@ -140,18 +148,19 @@ class PcmStreams:
                 return None
             if isinstance(message, PcmBlock):
                 self._forget(pushed.stream)
-                return self._make(name, declared=pushed.declared)
+                return self._make(name, pushed)
         if pushed is None and not isinstance(message, PcmEnd):
             return self._make(name)
         return pushed
 
-    def _make(self, name: str, *, declared: bool = False) -> _Pushed | None:
+    def _make(self, name: str, before: _Pushed | None = None) -> _Pushed | None:
         stream = self._create(name)
         if stream is None:
             self._tell(name, f"PCM for stream {name} is refused: the name is taken, or max_streams is reached")
             self._pushed.pop(name, None)
             return None
-        self._pushed[name] = _Pushed(stream, declared=declared)
+        conversions = before.conversions if before else _Conversions()
+        self._pushed[name] = _Pushed(stream, conversions, declared=before is not None and before.declared)
         return self._pushed[name]
 
     def _tell(self, name: str, warning: str) -> None:
@@ -167,7 +176,7 @@ class PcmStreams:
             expected = round(expected * message.rate / stream.rate)
         start = expected if message.start is None else message.start
         is_begun = message.rate != stream.rate or start != expected
-        if is_begun and message.rate != SAMPLE_RATE and not pushed.may_convert():
+        if is_begun and message.rate != SAMPLE_RATE and not pushed.conversions.may_begin():
             most = f"at most {_CONVERSIONS_A_SECOND:.0f} times a second where the rate is not {SAMPLE_RATE} Hz"
             self._blame(pushed, f"the sound breaks off or changes its rate too often; {most}")
             return

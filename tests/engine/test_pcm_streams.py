@@ -221,6 +221,18 @@ def test_sound_that_is_converted_anew_with_each_message_is_dropped_until_it_is_s
     listener.patches("desk", 3)
 
 
+def test_streams_that_follow_each_other_under_one_name_share_what_it_may_convert(begin: Begin, push: Push) -> None:
+    service, listener = begin()
+    pusher = push(service)
+    for _ in range(60):
+        pusher.push("desk", tone(0.02, rate=44100), 44100)
+        pusher.end("desk")
+    listener.until(lambda message: message.header["kind"] == "status" and "too often" in message.header["reason"])
+    time.sleep(1.0)
+    pusher.push("desk", tone(3.0, rate=44100), 44100)
+    listener.until(lambda message: message.header["kind"] == "scores" and message.header["start"] > 1.5)
+
+
 @pytest.mark.parametrize(
     ("frames", "said"),
     [
