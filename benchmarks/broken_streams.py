@@ -18,6 +18,7 @@ from functools import partial
 
 import numpy as np
 import zmq
+from numpy.typing import NDArray
 
 from streamtag.audio import PATCH_HOP, PATCH_SAMPLES, SAMPLE_RATE
 from streamtag.benchmark.machine import describe_machine
@@ -158,19 +159,21 @@ def main() -> None:
     plans = {"without": plan, "with": replace(plan, broken=options.broken)}
     print(json.dumps(describe_machine()))
     print(f"latency in ms of {plan.good} good streams, without and with {options.broken} broken ones: p50, p95, p99")
-    all_found: dict[str, list[float]] = {name: [] for name in plans}
+    ratios = []
     for number in range(1, options.rounds + 1):
+        rows = []
         for name, one in plans.items():
             found = measure(config, one)
-            all_found[name] += found
-            print(f"round {number}, {name:7}: {quantiles(found)}, {len(found)} patches", flush=True)
-    without, beside = (np.percentile(found, (50, 95, 99)) for found in all_found.values())
-    print(f"with ÷ without: {' '.join(f'{ratio:.2f}' for ratio in beside / without)}")
+            rows.append(np.percentile(found, (50, 95, 99)))
+            print(f"round {number}, {name:7}: {joined(rows[-1], 1)}, {len(found)} patches", flush=True)
+        ratios.append(rows[1] / rows[0])
+    print(f"with ÷ without: median {joined(np.median(ratios, axis=0), 2)}", end="")
+    print(f"; least {joined(np.min(ratios, axis=0), 2)}; most {joined(np.max(ratios, axis=0), 2)}")
 
 
-def quantiles(milliseconds: list[float]) -> str:
-    """Return p50, p95 and p99 as text."""
-    return " ".join(f"{value:.1f}" for value in np.percentile(milliseconds, (50, 95, 99)))
+def joined(values: NDArray[np.float64], digits: int) -> str:
+    """Return numbers as text."""
+    return " ".join(f"{value:.{digits}f}" for value in values)
 
 
 if __name__ == "__main__":
