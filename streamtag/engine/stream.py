@@ -79,7 +79,8 @@ class EngineStream:
 
     def put(self, items: Sequence[Item], *, wait: bool = False) -> None:
         """Have what follows wait to be scored; `wait` for room instead of dropping the oldest patch."""
-        self.queues.put(self, items, wait=wait)
+        if items:  # most messages complete no patch
+            self.queues.put(self, items, wait=wait)
 
     def apply(self, change: Change) -> bool:
         """Take over a new state; tell whether anything changed."""
