@@ -72,7 +72,7 @@ def measure_overload(config: Config, streams: int, few: int) -> Overload:
     after = [patch for patch in due if plan.crowd_end <= patch[1] < plan.end]
     bad = sorted(patch[1] for patch in after if patch not in good)
     recovered = _first_round_without(bad, plan.crowd_end, plan.end)
-    since = recovered or plan.crowd_end
+    since = plan.crowd_end if recovered is None else recovered
     return Overload(
         streams=streams,
         few=few,
