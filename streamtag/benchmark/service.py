@@ -74,18 +74,32 @@ class ServiceProcess:
             raise StreamtagError(f"the service ended: {reason}")
 
     def cpu_seconds(self) -> float:
-        """Return the processor time that all its threads have used."""
-        fields = Path(f"/proc/{self._child.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / _TICKS
+        """Return the processor time that all threads of its processes have used."""
+        stats = [Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split() for pid in self._processes()]
+        return sum(int(fields[11]) + int(fields[12]) for fields in stats) / _TICKS
+
+    def process_count(self) -> int:
+        """Return how many processes it is; those beside the first receive network streams."""
+        return len(self._processes())
 
     def thread_count(self) -> int:
-        """Return how many threads it has."""
-        return len(list(Path(f"/proc/{self._child.pid}/task").iterdir()))
+        """Return how many threads they have."""
+        return sum(len(list(Path(f"/proc/{pid}/task").iterdir())) for pid in self._processes())
 
     def memory_megabytes(self) -> float:
-        """Return its resident memory."""
-        lines = Path(f"/proc/{self._child.pid}/status").read_text().splitlines()
-        return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmRSS"))
+        """Return their resident memory; what they share counts for each."""
+        kilobytes = [
+            int(line.split()[1])
+            for pid in self._processes()
+            for line in Path(f"/proc/{pid}/status").read_text().splitlines()
+            if line.startswith("VmRSS")
+        ]
+        return sum(kilobytes) / 1024
+
+    def _processes(self) -> list[int]:
+        threads = Path(f"/proc/{self._child.pid}/task").iterdir()
+        children = [int(child) for thread in threads for child in (thread / "children").read_text().split()]
+        return [self._child.pid, *children]
 
 
 def _toml(table: dict[str, Any]) -> list[str]:

@@ -15,19 +15,19 @@ from streamtag.engine.load import PATCH_SECONDS
 from streamtag.engine.pcm import PcmStreams
 from streamtag.engine.readers import Reader
 from streamtag.engine.stream import EngineStream
-from streamtag.engine.turns import Turns
 from streamtag.errors import ConfigError
 from streamtag.events import EventRules
 from streamtag.history import History
 from streamtag.runtimes import open_runtime
 from streamtag.settings import Config, Stream
-from streamtag.sources import redact
+from streamtag.sources import Receivers, redact
 from streamtag.track import Track
 from streamtag.wire import Outgoing, PcmInput, Publisher, ServiceHeader
 
 __all__ = ["Service"]
 
 _DRAIN_SECONDS = 0.6
+_RECEIVERS_END_SECONDS = 0.2
 _SCORE_REST_SECONDS = 0.6
 _WRITE_REST_SECONDS = 0.4
 _LOOK_SECONDS = 0.25
@@ -68,7 +68,7 @@ class Service:
         self._workers = self._make_workers()
         self._shares = [0] * len(self._workers)
         self._pcm = PcmStreams(self._create_pushed, self._remove)
-        self._turns = Turns(len(os.sched_getaffinity(0)), "streamtag-network")
+        self._receivers = Receivers()
         self._readers: dict[str, Reader] = {}
         self._streams: dict[str, EngineStream] = {}
         self._leaving: dict[str, EngineStream] = {}  # removed, and not yet scored to their end
@@ -107,7 +107,6 @@ class Service:
         for worker in self._workers:
             worker.start()
         self._watch.start()
-        self._turns.start()
         # Streams that begin together complete their patches together: spread over a patch they load the machine evenly.
         pause = min(_LONGEST_PAUSE, PATCH_SECONDS / max(1, len(self._config.streams)))
         for settings in self._config.streams:
@@ -162,8 +161,7 @@ class Service:
         deadline = time.monotonic() + _DRAIN_SECONDS
         for reader in readers:
             reader.join(deadline - time.monotonic())
-        self._turns.close()
-        self._turns.join(deadline - time.monotonic())
+        self._receivers.close(_RECEIVERS_END_SECONDS)
         deadline = time.monotonic() + _SCORE_REST_SECONDS
         for worker in self._workers:
             worker.stop(deadline)
@@ -229,7 +227,7 @@ class Service:
         if stream is None:
             logger.warning("stream %s is not started: its name is taken, or max_streams is reached", settings.id)
             return
-        reader = Reader(stream, settings, self._turns)
+        reader = Reader(stream, settings, self._receivers)
         with self._lock:
             self._readers[settings.id] = reader
         reader.start()

@@ -6,11 +6,22 @@ A new kind of source is one module with a function `open_request`, and one line 
 from importlib import import_module
 
 from streamtag.errors import SourceError
+from streamtag.sources.receivers import Received, Receivers
 from streamtag.sources.retry import LiveSource
 from streamtag.sources.source import OnState, Patience, Request, Source, ignore_state
 from streamtag.sources.uri import redact, split
 
-__all__ = ["LiveSource", "OnState", "Patience", "Source", "is_network", "open_source", "redact"]
+__all__ = [
+    "LiveSource",
+    "OnState",
+    "Patience",
+    "Received",
+    "Receivers",
+    "Source",
+    "is_network",
+    "open_source",
+    "redact",
+]
 
 _MODULES = {
     "-": "standard_input",

@@ -56,11 +56,6 @@ class ScriptedSource(LiveSource):
             yield time.monotonic() + 30
 
 
-def hung_connection(uri: str, released: threading.Event, on_state: OnState) -> LiveSource:
-    """Make a network stream whose connection hangs in a library until `released`."""
-    return LiveSource(redact(uri), lambda feed: released.wait(30) and None, Patience(), on_state)
-
-
 class SlowRuntime:
     """Takes its time for each patch."""
 

@@ -16,11 +16,13 @@ from streamtag.engine import service as service_module
 from streamtag.errors import BundleError, ConfigError, RuntimeUnavailableError, WireError
 from streamtag.history import HistoryReader
 from streamtag.settings import EventSettings, HistorySettings, LabelThresholds, ServiceSettings, Stream
-from streamtag.sources import OnState, Source, open_source
+from streamtag.sources import Source, open_source
 from streamtag.tagger import Tagger
 from tests.bundles import LABELS
-from tests.engine.fakes import HungSource, ScriptedSource, hung_connection, slow_down
+from tests.engine.fakes import HungSource, ScriptedSource, slow_down
 from tests.engine.listening import Listener, brief, config
+from tests.real.servers import TcpServer, wait_until
+from tests.real.test_rude_servers import hung
 from tests.sounds import noise, tone, write
 
 Serve = Callable[..., Service]
@@ -149,22 +151,19 @@ def test_an_endless_file_read_as_fast_as_possible_stops_at_once(begin: Begin, wh
 
 def test_sources_that_hang_do_not_keep_the_service(begin: Begin, monkeypatch: pytest.MonkeyPatch) -> None:
     released = threading.Event()
-
-    def open_hung(uri: str, *, on_state: OnState, **_: object) -> Source:
-        return hung_connection(uri, released, on_state) if uri.startswith("rtsp:") else HungSource(uri, released)
-
-    monkeypatch.setattr(readers, "open_source", open_hung)
-    try:
+    monkeypatch.setattr(readers, "open_source", lambda uri, **_: HungSource(uri, released))
+    with TcpServer(hung) as server:
+        camera = f"127.0.0.1:{server.port}/audio"
         microphone = Stream(id="porch", source="mic:porch")
-        service, listener = begin(Stream(id="hung", source="rtsp://user:secret@camera/audio"), microphone)
+        service, listener = begin(Stream(id="hung", source=f"rtsp://user:secret@{camera}"), microphone)
+        wait_until(lambda: server.connections, 20, "the connection")
         listener.states_of("starting", "hung", "porch")
         stop_within_two_seconds(service)
         listener.rest()
         assert listener.states("hung") == listener.states("porch") == ["starting", "ended"]
-        assert listener.of("status", "hung")[-1].header["source"] == "rtsp://camera/audio"
+        assert listener.of("status", "hung")[-1].header["source"] == f"rtsp://{camera}"
         assert all("secret" not in json.dumps(message.header) for message in listener.heard)
-    finally:
-        released.set()
+    released.set()
 
 
 def test_a_source_that_is_closed_before_it_is_open_is_closed_all_the_same(
@@ -239,7 +238,7 @@ def test_a_source_that_is_lost_and_returns_ends_its_events_and_jumps(
         ("stalled", "no audio for 10 s"),
     ]
     monkeypatch.setattr(readers, "open_source", lambda uri, *, on_state, **_: ScriptedSource(script, on_state))
-    service, listener = begin(Stream(id="camera", source="rtsp://camera/audio"))
+    service, listener = begin(Stream(id="camera", source="mic:camera"))
     stalled = listener.state("camera", "stalled").header
     assert listener.states("camera") == ["starting", "live", "reconnecting", "live", "stalled"]
     reasons = [status.header["reason"] for status in listener.of("status", "camera")]

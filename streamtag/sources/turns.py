@@ -1,3 +1,5 @@
+"""One thread for many tasks, each of which mostly waits."""
+
 import threading
 import time
 from collections import deque
@@ -7,7 +9,7 @@ __all__ = ["Task", "Turns"]
 
 
 class Task(Protocol):
-    """Work that is done a little at a time, by one thread at a time."""
+    """Work that is done a little at a time."""
 
     def step(self) -> float | None:
         """Do the next bit without waiting for anything.
@@ -17,24 +19,23 @@ class Task(Protocol):
 
 
 class Turns:
-    """A few threads that work off any number of tasks, each of which mostly waits; whoever can go on gets his turn."""
+    """A thread that works off any number of tasks; whoever can go on gets his turn."""
 
-    def __init__(self, threads: int, name: str) -> None:
+    def __init__(self, name: str) -> None:
         self._changed = threading.Condition()
         self._ready: deque[Task] = deque()
         self._waiting: dict[Task, float] = {}  # until when
-        self._running: dict[Task, bool] = {}  # whether it was woken meanwhile
+        self._running: Task | None = None
+        self._woken = False  # who is running
         self._next_due = 0.0  # not after the first of those that wait
-        self._closed = False
-        self._threads = [threading.Thread(target=self._run, name=f"{name}-{n}", daemon=True) for n in range(threads)]
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def start(self) -> None:
-        """Start the threads."""
-        for thread in self._threads:
-            thread.start()
+        """Start the thread, which ends with the process."""
+        self._thread.start()
 
     def add(self, task: Task) -> None:
-        """Take up a task."""
+        """Take up a task; may be called from any thread."""
         with self._changed:
             self._ready.append(task)
             self._changed.notify()
@@ -45,43 +46,29 @@ class Turns:
             if self._waiting.pop(task, None) is not None:
                 self._ready.append(task)
                 self._changed.notify()
-            elif task in self._running:
-                self._running[task] = True
-
-    def close(self) -> None:
-        """Begin no turn any more."""
-        with self._changed:
-            self._closed = True
-            self._changed.notify_all()
-
-    def join(self, seconds: float) -> None:
-        """Wait for the end of the threads for at most `seconds`."""
-        deadline = time.monotonic() + seconds
-        for thread in self._threads:
-            if thread.is_alive():
-                thread.join(max(0.0, deadline - time.monotonic()))
+            elif task is self._running:
+                self._woken = True
 
     def _run(self) -> None:
-        while (task := self._take()) is not None:
+        while True:
+            task = self._take()
             self._put_back(task, task.step())
 
-    def _take(self) -> Task | None:
+    def _take(self) -> Task:
         with self._changed:
-            while not self._closed:
+            while True:
                 self._wake_due()
                 if self._ready:
-                    task = self._ready.popleft()
-                    self._running[task] = False
-                    return task
+                    self._running, self._woken = self._ready.popleft(), False
+                    return self._running
                 self._changed.wait(self._next_due - time.monotonic() if self._waiting else None)
-        return None
 
     def _put_back(self, task: Task, until: float | None) -> None:
         with self._changed:
-            woken = self._running.pop(task)
+            self._running = None
             if until is None:
                 return
-            if woken:
+            if self._woken:
                 self._ready.append(task)
                 return
             if not self._waiting or until < self._next_due:

@@ -1,11 +1,10 @@
 import threading
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
-from streamtag.engine.turns import Turns
+from streamtag.sources.turns import Turns
 
 FAR = 1e9
 
@@ -42,12 +41,10 @@ def soon() -> float:
 
 
 @pytest.fixture
-def turns() -> Iterator[Turns]:
-    made = Turns(2, "turns")
+def turns() -> Turns:
+    made = Turns("turns")
     made.start()
-    yield made
-    made.close()
-    made.join(5)
+    return made
 
 
 def test_a_task_has_turns_until_it_is_done(turns: Turns) -> None:
@@ -86,48 +83,29 @@ def test_tasks_go_on_when_their_time_has_come_whoever_waits_longer(turns: Turns)
     assert task.done.wait(5)
 
 
-def test_many_tasks_are_worked_off_by_few_threads_one_turn_after_the_other(turns: Turns) -> None:
-    threads: Counter[str] = Counter()
-    at_work: set[int] = set()
-    clashes: list[int] = []
+def test_many_tasks_are_worked_off_by_one_thread(turns: Turns) -> None:
+    threads: set[str] = set()
 
     class Busy(Scripted):
         def step(self) -> float | None:
-            if id(self) in at_work:
-                clashes.append(id(self))
-            at_work.add(id(self))
-            threads[threading.current_thread().name] += 1
+            threads.add(threading.current_thread().name)
             turns.wake(self)
-            at_work.discard(id(self))
             return super().step()
 
     tasks = [Busy(*[at_once, when_woken] * 5) for _ in range(200)]
     for task in tasks:
         turns.add(task)
     assert all(task.done.wait(10) for task in tasks)
-    assert set(threads) <= {"turns-0", "turns-1"}
-    assert sum(threads.values()) == 200 * 11
-    assert clashes == []
+    assert threads == {"turns"}
+    assert sum(task.turns for task in tasks) == 200 * 11
 
 
 def test_none_is_passed_over_however_much_another_has_to_do() -> None:
-    single = Turns(1, "turns")
+    turns = Turns("turns")
     endless = Scripted(*[at_once] * 1_000_000)
     other = Scripted(at_once, at_once)
-    single.add(endless)
-    single.add(other)
-    single.start()
+    turns.add(endless)
+    turns.add(other)
+    turns.start()
     assert other.done.wait(5)
-    single.close()
-    single.join(5)
-    assert other.turns == 3
     assert not endless.done.is_set()
-
-
-def test_nothing_is_begun_once_it_is_closed(turns: Turns) -> None:
-    turns.close()
-    turns.join(5)
-    task = Scripted()
-    turns.add(task)
-    assert not task.done.wait(0.05)
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("turns-")]

@@ -1,0 +1,221 @@
+"""Sources that other processes receive: nothing differs but where they run, and what brings such a process down."""
+
+import errno
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from streamtag.audio import Block
+from streamtag.sources import Receivers, open_source, receivers
+from tests.real.listening import HASTE, as_float, tone_share
+from tests.real.servers import TcpServer, file_server, free_port, is_running, running, wait_until
+from tests.real.test_rude_servers import hung, well
+from tests.sounds import chirp, write
+
+PARENT = """
+import sys, time
+from streamtag.sources import Receivers
+from tests.real.test_receivers import Hearing
+hearing = Hearing()
+Receivers().open(sys.argv[1], {}, hearing)
+hearing.wait(lambda: hearing.blocks)
+print("heard", flush=True)
+time.sleep(60)
+"""
+
+
+class Hearing:
+    """Keeps what it hears of one source."""
+
+    def __init__(self) -> None:
+        self.blocks: list[Block] = []
+        self.states: list[tuple[str, str]] = []
+        self.ends: list[str | None] = []
+        self._changed = threading.Condition()
+
+    def take(self, block: Block) -> None:
+        with self._changed:
+            self.blocks.append(block)
+            self._changed.notify_all()
+
+    def tell(self, state: str, reason: str) -> None:
+        with self._changed:
+            self.states.append((state, reason))
+            self._changed.notify_all()
+
+    def end(self, failure: str | None) -> None:
+        with self._changed:
+            self.ends.append(failure)
+            self._changed.notify_all()
+
+    def wait(self, condition: Callable[[], object], seconds: float = 30) -> None:
+        with self._changed:
+            assert self._changed.wait_for(condition, seconds), (self.states, self.ends, len(self.blocks))
+
+
+@pytest.fixture
+def receiving() -> Iterator[Receivers]:
+    made = Receivers()
+    yield made
+    made.close(5)
+    assert processes() == []
+
+
+@pytest.fixture
+def radio() -> Iterator[str]:
+    with TcpServer(well) as server:
+        yield f"http://127.0.0.1:{server.port}/"
+
+
+def processes(parent: int = os.getpid()) -> list[int]:
+    """The receivers that a process has."""
+    children = [
+        int(child)
+        for thread in Path(f"/proc/{parent}/task").iterdir()
+        for child in (thread / "children").read_text().split()
+    ]
+    return [pid for pid in children if b"receiver" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+
+
+def test_a_recording_comes_as_it_does_without_another_process(receiving: Receivers, tmp_path: Path) -> None:
+    write(tmp_path / "chirp.flac", chirp(12.0, rate=44100), 44100)
+    with running(file_server(tmp_path, port := free_port())):
+        uri = f"http://127.0.0.1:{port}/chirp.flac"
+        receiving.open(uri, {}, hearing := Hearing())
+        hearing.wait(lambda: hearing.ends)
+        with open_source(uri) as source:
+            blocks = list(source)
+    assert hearing.ends == [None]
+    assert hearing.states == [("live", "")]
+    assert [(block.start, block.rate) for block in hearing.blocks] == [(block.start, block.rate) for block in blocks]
+    heard, read = (np.concatenate([block.samples for block in some]) for some in (hearing.blocks, blocks))
+    np.testing.assert_array_equal(heard, read)
+    wait_until(lambda: processes() == [], 5, "the end of a process that has nothing to do")
+
+
+def test_what_a_lost_process_received_comes_back_with_the_time_it_was_away(receiving: Receivers, radio: str) -> None:
+    received = receiving.open(radio, {}, hearing := Hearing())
+    hearing.wait(lambda: hearing.blocks)
+    [lost] = processes()
+    os.kill(lost, signal.SIGSEGV)
+    hearing.wait(lambda: len(hearing.states) >= 2)
+    heard = len(hearing.blocks)
+    hearing.wait(lambda: len(hearing.blocks) >= heard + 4)
+    reason = "the process that received it ended (SIGSEGV)"
+    assert hearing.states == [("live", ""), ("reconnecting", reason), ("live", "")]
+    assert processes() != [lost]
+    assert hearing.ends == []
+    gaps = [
+        after.start - before.start - len(before.samples)
+        for before, after in zip(hearing.blocks, hearing.blocks[1:], strict=False)
+    ]
+    away = gaps.pop(heard - 1)
+    assert set(gaps) == {0}
+    before, after = hearing.blocks[heard - 1 : heard + 1]
+    assert away / after.rate == pytest.approx(after.time - before.time - len(after.samples) / after.rate, abs=0.01)
+    assert away > 0
+    assert tone_share(hearing.blocks[-1]) > 0.9
+    received.close()
+
+
+def test_a_process_takes_so_many_sources_and_ends_with_its_last(
+    receiving: Receivers, radio: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(receivers, "_MOST_SOURCES", 2)
+    hearings = [Hearing() for _ in range(5)]
+    received = [receiving.open(radio, {}, hearing) for hearing in hearings]
+    for hearing in hearings:
+        hearing.wait(lambda hearing=hearing: hearing.blocks)
+        assert np.abs(as_float(hearing.blocks[0])).max() > 0.1
+    assert len(processes()) == 3
+    received[2].close()
+    received[3].close()
+    hearings[2].wait(lambda: hearings[2].ends)
+    hearings[3].wait(lambda: hearings[3].ends)
+    wait_until(lambda: len(processes()) == 2, 5, "the end of a process that has nothing to do")
+    heard = [len(hearing.blocks) for hearing in hearings]
+    for number in (0, 1, 4):
+        hearings[number].wait(lambda number=number: len(hearings[number].blocks) > heard[number] + 2)
+    for number in (2, 3):
+        assert (hearings[number].ends, len(hearings[number].blocks)) == ([None], heard[number])
+    for one in received:
+        one.close()
+        one.close()
+    for hearing in hearings:
+        hearing.wait(lambda hearing=hearing: hearing.ends == [None])
+
+
+def test_a_source_that_cannot_be_read_fails_and_one_that_is_away_is_waited_for(receiving: Receivers) -> None:
+    receiving.open("http://", {}, nameless := Hearing())
+    receiving.open("rtsp://user:secret@127.0.0.1/x", {"rate": 16000}, odd := Hearing())
+    away = f"http://user:secret@127.0.0.1:{free_port()}/"
+    waiting = receiving.open(away, {"patience": HASTE}, hearing := Hearing())
+    nameless.wait(lambda: nameless.ends)
+    odd.wait(lambda: odd.ends)
+    hearing.wait(lambda: hearing.states)
+    assert "names no server" in str(nameless.ends)
+    assert "takes no option 'rate'" in str(odd.ends)
+    assert "secret" not in str(odd.ends)
+    assert hearing.states[0][0] == "reconnecting"
+    assert "refused" in hearing.states[0][1]
+    waiting.close()
+    hearing.wait(lambda: hearing.ends == [None])
+
+
+def test_closing_waits_for_nobody(receiving: Receivers) -> None:
+    with TcpServer(hung) as server:
+        received = receiving.open(f"http://127.0.0.1:{server.port}/", {}, hearing := Hearing())
+        wait_until(lambda: server.connections, 30, "the connection")
+        begin = time.monotonic()
+        received.close()
+        hearing.wait(lambda: hearing.ends == [None])
+        receiving.close(5)
+        assert time.monotonic() - begin < 2
+        assert hearing.states == []
+
+
+def test_what_is_closed_while_its_process_is_lost_ends_at_once(
+    receiving: Receivers, radio: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(receivers, "next_delay", lambda *_: 1000.0)
+    received = receiving.open(radio, {}, hearing := Hearing())
+    hearing.wait(lambda: hearing.blocks)
+    os.kill(processes()[0], signal.SIGKILL)
+    hearing.wait(lambda: hearing.states[-1] == ("reconnecting", "the process that received it ended (SIGKILL)"))
+    received.close()
+    hearing.wait(lambda: hearing.ends == [None])
+
+
+def test_a_process_that_cannot_be_started_is_tried_again(
+    receiving: Receivers, radio: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(subprocess, "Popen", full)
+        received = receiving.open(radio, {}, hearing := Hearing())
+        hearing.wait(lambda: hearing.states)
+    reason = "no process could be started to receive it: Resource temporarily unavailable"
+    assert hearing.states == [("reconnecting", reason)]
+    hearing.wait(lambda: hearing.blocks)
+    assert hearing.blocks[0].start == 0
+    received.close()
+
+
+def test_no_process_outlives_whoever_started_it(radio: str) -> None:
+    command = [sys.executable, "-c", PARENT, radio]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        assert parent.stdout.readline() == "heard\n"
+        [pid] = processes(parent.pid)
+        parent.kill()
+    wait_until(lambda: not is_running(pid), 20, "the process's end")
