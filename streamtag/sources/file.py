@@ -77,11 +77,11 @@ class FileSource:
             self.rate, self.channels = chunk.rate, chunk.samples.shape[1]
             captured = time.time()
             if self._realtime:
-                ahead = begin + timeline.seconds - time.monotonic()
-                if ahead > 0 and self._closed.wait(ahead):
+                due = begin + timeline.seconds
+                if self._closed.wait(max(0.0, due - time.monotonic())):
                     return
                 # A block that goes out late is as old as it is: its time tells.
-                captured = time.time() + min(0.0, ahead)
+                captured = time.time() + due - time.monotonic()
             if self._closed.is_set():
                 return
             yield Block(chunk.samples, start, chunk.rate, captured)
