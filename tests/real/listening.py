@@ -11,11 +11,14 @@ from streamtag.sources import Patience, open_source
 HASTE = Patience(open_seconds=2.0, read_seconds=1.5, first_delay=0.1, longest_delay=0.5)
 """Time-outs for servers on this machine."""
 
+AT_ONCE = 4.0
+"""Sooner than any time-out of `Patience()`, and longer than a slow machine needs to do what it should do at once."""
+
 
 class Listener:
     def __init__(self, uri: str, **options: object) -> None:
         self.blocks: list[Block] = []
-        self.arrivals: list[float] = []
+        self.ages: list[float] = []  # of each block's end, when it came
         self.states: list[tuple[str, str]] = []
         self.error: BaseException | None = None
         self.ended = False
@@ -44,7 +47,7 @@ class Listener:
                 for block in source:
                     with self._changed:
                         self.blocks.append(block)
-                        self.arrivals.append(time.monotonic())
+                        self.ages.append(time.time() - block.time)
                         self._changed.notify_all()
                 self._end()
         except Exception as error:
@@ -76,6 +79,13 @@ class Listener:
             )
             return len(self.blocks)
 
+    def wait_unbroken(self, audio_seconds: float, seconds: float = 60) -> None:
+        """Wait for so much audio in a row: a machine that is held up loses some, but never all the time."""
+        with self._changed:
+            assert self._changed.wait_for(lambda: self._unbroken_seconds() >= audio_seconds or self.ended, seconds), (
+                f"never {audio_seconds:.2f} s in a row, {self.jumps()}, {self.states}, {self.error}"
+            )
+
     def wait_tone(self, frequency: float = 440.0, seconds: float = 20) -> None:
         """Wait until the newest block is little but a tone."""
         with self._changed:
@@ -89,6 +99,10 @@ class Listener:
 
     def heard_seconds(self) -> float:
         return sum(len(block.samples) / block.rate for block in self.blocks)
+
+    def _unbroken_seconds(self) -> float:
+        since = max((number for number, _ in self.jumps()), default=0)
+        return sum(len(block.samples) / block.rate for block in self.blocks[since:])
 
     def jumps(self) -> list[tuple[int, float]]:
         """Number of each block that does not follow the one before, and the seconds in between."""

@@ -1,25 +1,24 @@
 """A virtual microphone: plugged, unplugged, plugged in elsewhere; its sound server killed; no device at all."""
 
-import time
 from pathlib import Path
 
 import pytest
 
 from streamtag.sources.microphone import list_devices
-from tests.real.listening import Listener
+from tests.real.listening import AT_ONCE, Listener
 from tests.real.pulse import Pulse
 
 
+@pytest.mark.timeout(120)
 def test_a_microphone_hears_what_is_played_without_a_hole(pulse: Pulse) -> None:
     with pulse.playing("porch"), Listener("mic:porch") as listener:
         listener.wait_tone()
-        listener.wait_audio(2.0)
+        listener.wait_unbroken(2.0)
         assert listener.states == [("live", "")]
-        assert listener.jumps() == []
         assert listener.blocks[0].start == 0
-        assert abs(time.time() - listener.blocks[-1].time) < 1.0
+        assert -0.1 < min(listener.ages[-25:]) < 1.0  # a busy machine hands some of it over late, but not all
         listener.source.close()
-        listener.wait_end(1.0)
+        listener.wait_end(AT_ONCE)
 
 
 def test_a_microphone_gives_the_rate_and_channels_asked_for(pulse: Pulse) -> None:
@@ -53,10 +52,10 @@ def test_an_unplugged_microphone_is_found_again_by_name_where_it_moved(pulse: Pu
             listener.wait_tone(880)
         assert [device.index for device in list_devices() if device.name == "porch"] != [0]
 
-        assert [number for number, _ in listener.jumps()] == [heard]
-        first, last = listener.blocks[0], listener.blocks[-1]
-        # Two seconds and more were lost; the virtual sound card's own clock slips when the machine is busy.
-        assert (last.start - first.start) / last.rate == pytest.approx(last.time - first.time, abs=1.0)
+        # The virtual sound card's own clock slips when the machine is busy, but the outage is in the stream's time.
+        before, after = listener.blocks[heard - 1 : heard + 1]
+        assert dict(listener.jumps())[heard] == pytest.approx(after.time - before.time, abs=0.5)
+        assert after.time - before.time > 1.0
 
 
 def test_a_microphone_outlives_its_sound_server(pulse: Pulse) -> None:
