@@ -183,6 +183,14 @@ def test_real_time_keeps_the_pace_of_the_clock(tmp_path: Path) -> None:
         assert block.time >= begin + end_seconds - 0.01
 
 
+def test_a_block_that_goes_out_late_tells_when_it_was_due(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = open_source(str(write(tmp_path / "a.wav", noise(0.5))), realtime=True)
+    monkeypatch.setattr(source._closed, "wait", lambda seconds: time.sleep(seconds + 0.15))
+    blocks = list(source)
+    seconds = [len(block.samples) / block.rate for block in blocks[1:]]
+    assert np.diff([block.time for block in blocks]) == pytest.approx(seconds, abs=0.05)
+
+
 def test_closing_wakes_a_source_that_waits_for_its_time(tmp_path: Path) -> None:
     source = open_source(str(write(tmp_path / "a.wav", noise(60.0))), realtime=True)
     heard = threading.Event()
@@ -195,5 +203,5 @@ def test_closing_wakes_a_source_that_waits_for_its_time(tmp_path: Path) -> None:
     reader.start()
     assert heard.wait(5)
     source.close()
-    reader.join(1.0)
+    reader.join(5)
     assert not reader.is_alive()
