@@ -76,7 +76,7 @@ def test_closing_ends_the_wait_for_more(pipe: Pipe) -> None:
     pipe.send(bytes(400))
     assert heard.wait(5)
     pipe.source.close()
-    reader.join(1.0)
+    reader.join(5)
     assert not reader.is_alive()
     pipe.end()
 
