@@ -18,15 +18,14 @@ def test_each_stream_is_pushed_as_planned() -> None:
             pushing.begin(plan)
             samples: dict[str, list[int]] = {}
             assert pushing.lateness() >= 0
-            while socket.poll(200):
+            planned = [sum(plan.due(stream, number) < plan.last(stream) for number in range(20)) for stream in range(3)]
+            while socket.poll(20_000 if sum(map(len, samples.values())) < sum(planned) else 200):
                 block = decode_message(socket.recv_multipart())
                 assert isinstance(block, PcmBlock)
                 samples.setdefault(block.stream, []).append(len(block.samples))
     counts = Counter({name: len(sizes) for name, sizes in samples.items()})
     assert all(sizes[0] == LEAD_SAMPLES and set(sizes[1:]) == {1920} for sizes in samples.values())
-    for stream in range(3):
-        planned = [number for number in range(20) if plan.due(stream, number) < plan.last(stream)]
-        assert counts[f"bench{stream}"] == len(planned)
+    assert [counts[f"bench{stream}"] for stream in range(3)] == planned
 
 
 def test_a_pusher_that_ends_early_is_told_of() -> None:

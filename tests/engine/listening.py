@@ -100,9 +100,15 @@ class Listener:
         return states
 
     def rest(self, quiet_seconds: float = 0.3) -> None:
-        """Hear what still comes, until it is quiet."""
-        while (message := self._subscriber.receive(quiet_seconds)) is not None:
-            self._keep(message)
+        """Hear what still comes, until it is quiet: in steps, so that a machine that is held up for one is not."""
+        quiet_steps = 0
+        while quiet_steps < 10:
+            message = self._subscriber.receive(quiet_seconds / 10)
+            if message is None:
+                quiet_steps += 1
+            else:
+                quiet_steps = 0
+                self._keep(message)
 
     def during(self, seconds: float) -> None:
         """Hear what comes in so many seconds."""
