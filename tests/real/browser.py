@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, Page, Playwright
+from playwright.sync_api import Browser, Page, Playwright, expect
 
 from tests.real.servers import answers, free_port, wait_until
 
@@ -17,6 +17,7 @@ ROOT = Path(__file__).parents[2]
 DEMO = ROOT / "streamtag" / "bundles" / "default" / "demo.flac"
 PATIENCE_MS = 60_000
 """The machine may be slow at any moment."""
+expect.set_options(timeout=PATIENCE_MS)
 
 _ARGUMENTS = [
     "--no-sandbox",
@@ -54,7 +55,7 @@ class Command:
         if self._process is None:
             return 0
         self._process.send_signal(number)
-        status = self._process.wait(10)
+        status = self._process.wait(30)
         self._process = None
         return status
 

@@ -64,7 +64,7 @@ class Program:
         )
         if self._port is not None:
             port = self._port
-            wait_until(lambda: answers(port), 10, f"{self._command[0]} listening on {port}")
+            wait_until(lambda: answers(port), 30, f"{self._command[0]} listening on {port}")
 
     def kill(self) -> None:
         if self._process is not None:

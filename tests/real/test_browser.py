@@ -55,11 +55,11 @@ def test_the_live_page_shows_what_the_recording_holds(visitor: Visitor) -> None:
     page = visitor.page
     live = page.locator("#st-live")
     for label in ("Speech", "Music", "Rain"):
-        expect(live.locator(".st-heatmap-names li", has_text=label).first).to_be_visible(timeout=PATIENCE_MS)
-        expect(live.locator(".st-event-name", has_text=label).first).to_be_attached(timeout=PATIENCE_MS)
+        expect(live.locator(".st-heatmap-names li", has_text=label).first).to_be_visible()
+        expect(live.locator(".st-event-name", has_text=label).first).to_be_attached()
     expect(live.locator('.st-row[data-sure="true"]').first).to_be_visible()
     expect(live.locator(".st-state-text")).to_contain_text("Live since")
-    expect(live.get_by_role("meter", name="Level")).to_have_attribute("aria-valuetext", "silence", timeout=PATIENCE_MS)
+    expect(live.get_by_role("meter", name="Level")).to_have_attribute("aria-valuetext", "silence")
     expect(live.get_by_role("meter", name="Level")).not_to_have_attribute("aria-valuetext", "silence")
 
 
@@ -100,7 +100,7 @@ def test_past_events_are_found_heard_and_downloaded(visitor: Visitor) -> None:
     visitor.open("History")
     history = page.locator("#st-history")
     history.get_by_label("Sound").fill("mus")
-    expect(history.locator("tbody tr").first).to_contain_text("Music", timeout=PATIENCE_MS)
+    expect(history.locator("tbody tr").first).to_contain_text("Music")
     names = history.locator("tbody tr td.st-wide").all_inner_texts()
     assert all("mus" in name.lower() for name in names)
     play = history.get_by_role("button", name="Play Music").first
@@ -124,7 +124,7 @@ def test_moved_thresholds_show_their_events_and_reach_the_service(visitor: Visit
     tuning = page.locator("#st-tuning")
     tuning.get_by_label("Sound").fill("Music")
     count = tuning.locator(".st-count")
-    expect(count).to_contain_text(re.compile("been [1-9]"), timeout=PATIENCE_MS)
+    expect(count).to_contain_text(re.compile("been [1-9]"))
     tuning.get_by_label("Begins at").fill("1")
     tuning.get_by_label("Ends below").fill("1")
     fired = tuning.locator(".st-fired")
@@ -156,7 +156,7 @@ def test_a_dropped_recording_is_tagged_and_its_labels_run_along(visitor: Visitor
         }""",
         [base64.b64encode(DEMO.read_bytes()).decode(), "demo.flac"],
     )
-    expect(recording.locator(".st-name")).to_have_text("demo.flac, 30.7 s", timeout=PATIENCE_MS)
+    expect(recording.locator(".st-name")).to_have_text("demo.flac, 30.7 s")
     music = recording.get_by_role("button", name="Music at")
     expect(recording.locator(".st-row-name", has_text="Speech")).to_be_visible()
     music.first.press("Enter")
@@ -171,7 +171,7 @@ def test_what_is_no_recording_is_refused_in_plain_words(visitor: Visitor) -> Non
     choice = recording.get_by_label("Choose a recording")
     expect(choice).to_be_enabled()
     choice.set_input_files({"name": "notes.wav", "mimeType": "audio/wav", "buffer": b"no sound"})
-    expect(recording.get_by_text("This recording cannot be tagged")).to_be_visible(timeout=PATIENCE_MS)
+    expect(recording.get_by_text("This recording cannot be tagged")).to_be_visible()
     visitor.problems.clear()  # the browser itself notes the refusal
 
 
@@ -184,7 +184,7 @@ def test_three_microphones_lose_nothing_while_two_look_on(chromium: Browser, sit
             speaker.page.get_by_role("button", name="Tag my microphone").click()
         for speaker in speakers:
             row = speaker.page.locator('#st-microphone .st-row[data-sure="true"] .st-row-name', has_text="Speech")
-            expect(row.first).to_be_visible(timeout=PATIENCE_MS)
+            expect(row.first).to_be_visible()
         rate = 44100  # what a browser without sound hardware runs at, or more
         speakers[0].page.wait_for_function(
             "(most) => Number(document.querySelector('#st-microphone .st-counts').dataset.captured) >= most",
@@ -213,11 +213,11 @@ def test_the_page_goes_on_when_the_service_was_killed_and_returns(visitor: Visit
     connection = page.locator(".st-connection-text")
     expect(connection).to_have_text("Connected: 1 stream")
     site.service.kill()
-    expect(connection).to_contain_text("stopped answering", timeout=PATIENCE_MS)
+    expect(connection).to_contain_text("stopped answering")
     expect(page.locator("#st-live .st-state-text")).to_contain_text("away")
     site.service.start()
-    expect(connection).to_have_text("Connected: 1 stream", timeout=PATIENCE_MS)
-    expect(page.locator("#st-live .st-state-text")).to_contain_text("Live since", timeout=PATIENCE_MS)
+    expect(connection).to_have_text("Connected: 1 stream")
+    expect(page.locator("#st-live .st-state-text")).to_contain_text("Live since")
     updates = page.locator("#st-live .st-meter-bar").get_attribute("data-updates")
     expect(page.locator("#st-live .st-meter-bar")).not_to_have_attribute("data-updates", updates or "")
 
@@ -225,7 +225,7 @@ def test_the_page_goes_on_when_the_service_was_killed_and_returns(visitor: Visit
 def test_a_phone_shows_it_all_in_its_width(chromium: Browser, site: Site) -> None:
     phone = Visitor(chromium, site.url, viewport={"width": 390, "height": 844}, color_scheme="dark")
     try:
-        expect(phone.page.locator("#st-live .st-row-name").first).not_to_be_empty(timeout=PATIENCE_MS)
+        expect(phone.page.locator("#st-live .st-row-name").first).not_to_be_empty()
         assert phone.page.evaluate("document.documentElement.scrollWidth") <= 390
         assert phone.page.evaluate("document.body.classList.contains('dark')")
     finally:
@@ -259,7 +259,7 @@ def test_a_login_is_asked_for_and_a_wrong_password_does_not_open(chromium: Brows
         page.get_by_label("Name").fill("anna")
         page.get_by_label("Password").fill("correct horse")
         page.get_by_role("button", name="Log in").click()
-        expect(page.locator(".st-connection-text")).to_contain_text("Connected", timeout=PATIENCE_MS)
+        expect(page.locator(".st-connection-text")).to_contain_text("Connected")
         visitor.close()
         assert site.page.stop() == 0
 

@@ -4,8 +4,9 @@ import time
 
 import pytest
 
+from streamtag.sources import Patience
 from tests.real.conftest import Station
-from tests.real.listening import Listener, tone_share
+from tests.real.listening import AT_ONCE, Listener, tone_share
 
 
 @pytest.fixture(params=["rtsp", "rtsp_telephone", "icecast", "hls", "rtp", "udp"])
@@ -40,10 +41,10 @@ def test_a_stream_whose_server_dies_comes_back_by_itself(station: Station) -> No
 
 
 def test_closing_ends_a_live_stream_at_once(station: Station) -> None:
-    with Listener(station.uri) as listener:
+    with Listener(station.uri, patience=Patience()) as listener:
         listener.wait_audio(0.2)
         listener.source.close()
-        listener.wait_end(1.0)
+        listener.wait_end(AT_ONCE)
         assert listener.error is None
 
 
@@ -63,8 +64,8 @@ def test_a_frozen_server_is_stalled_and_goes_on_when_it_thaws(rtsp: Station) -> 
 def test_the_old_audio_of_an_icecast_burst_is_dropped(icecast: Station) -> None:
     with Listener(icecast.uri) as first:
         first.wait_audio(6.0)  # so that the server has a store
+        began = time.monotonic()
         with Listener(icecast.uri) as second:
-            began = time.monotonic()
             second.wait_audio(1.0)
             assert second.heard_seconds() < time.monotonic() - began + 1.5
 

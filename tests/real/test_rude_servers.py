@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.real.listening import Listener, tone_share
+from streamtag.sources import Patience
+from tests.real.listening import AT_ONCE, Listener, tone_share
 from tests.real.servers import TcpServer, free_port
 from tests.sounds import noise, tone, write
 
@@ -145,11 +146,12 @@ def test_a_host_that_does_not_exist_is_tried_again() -> None:
 
 @pytest.mark.parametrize("scheme", ["http", "rtsp"])
 def test_closing_does_not_wait_for_a_hung_server(scheme: str) -> None:
-    with TcpServer(hung) as server, Listener(f"{scheme}://127.0.0.1:{server.port}/x") as listener:
+    uri = "{}://127.0.0.1:{}/x"
+    with TcpServer(hung) as server, Listener(uri.format(scheme, server.port), patience=Patience()) as listener:
         while not server.connections:
             time.sleep(0.01)
         listener.source.close()
-        listener.wait_end(1.0)
+        listener.wait_end(AT_ONCE)
 
 
 def serve_file(data: bytes, cut_first_at: int | None = None) -> Treatment:
