@@ -287,7 +287,7 @@ def test_status_and_service_messages_are_repeated(begin: Begin, monkeypatch: pyt
     _, listener = begin(Stream(id="yard", source=str(whistle)))
     ended = listener.state("yard", "ended").header
     again = listener.state("yard", "ended").header
-    assert again["time"] - ended["time"] == pytest.approx(0.4, abs=0.35)
+    assert 0.3 < again["time"] - ended["time"] < 4  # by itself it would take longer
     assert again["since"] == ended["since"]
     assert again["seq"] == ended["seq"] + 1
     listener.until(lambda message: message.header["kind"] == "service" and message.header["patches"] == 5)
