@@ -1,5 +1,6 @@
 """A virtual microphone: plugged, unplugged, plugged in elsewhere; its sound server killed; no device at all."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -11,11 +12,15 @@ from tests.real.pulse import Pulse
 
 @pytest.mark.timeout(120)
 def test_a_microphone_hears_what_is_played_without_a_hole(pulse: Pulse) -> None:
+    began = time.monotonic()
     with pulse.playing("porch"), Listener("mic:porch") as listener:
         listener.wait_tone()
         listener.wait_unbroken(2.0)
         assert listener.states == [("live", "")]
         assert listener.blocks[0].start == 0
+        last = listener.blocks[-1]
+        # Holes that are made up would lead it ahead of the clock.
+        assert last.start / last.rate < time.monotonic() - began
         assert -0.1 < min(listener.ages[-25:]) < 1.0  # a busy machine hands some of it over late, but not all
         listener.source.close()
         listener.wait_end(AT_ONCE)
