@@ -1,4 +1,5 @@
-"""What broken streams do to the others: the same good streams with and without them, in turn within one run.
+"""What broken streams do to the others: the same good streams alone, beside broken ones, and beside good ones in their
+place, in turn within one run.
 
     python -m benchmarks.broken_streams --streams 1000 --broken 100 --rounds 3
 
@@ -83,14 +84,17 @@ class Plan:
     """Who pushes what when."""
 
     good: int
-    broken: int
+    """Those whose latency is measured."""
+    others: int
+    broken: bool
+    """Whether the others are broken, or as good."""
     begin: float
     """`time.monotonic()`, which is the same in all processes."""
     seconds: float
 
     def due(self, stream: int, number: int) -> float:
         """When a stream's message is pushed; the streams are spread over a patch."""
-        spread = PATCH_SECONDS * stream / (self.good + self.broken)
+        spread = PATCH_SECONDS * stream / (self.good + self.others)
         return self.begin + spread + (number + 1) * BLOCK / SAMPLE_RATE
 
 
@@ -99,7 +103,7 @@ def push(endpoint: str, plan: Plan) -> None:
     blocks = [block.tobytes() for block in bursts(20 * PATCH_SECONDS).reshape(-1, BLOCK)]
     faults = itertools.cycle(BROKEN.values())
     makers = [partial(_good, f"good{stream}") for stream in range(plan.good)]
-    makers += [partial(next(faults), f"broken{stream}") for stream in range(plan.broken)]
+    makers += [partial(next(faults) if plan.broken else _good, f"other{stream}") for stream in range(plan.others)]
     due = [(plan.due(stream, 0), stream, 0) for stream in range(len(makers))]
     heapq.heapify(due)
     with zmq.Context() as context, context.socket(zmq.PUSH) as socket:
@@ -155,20 +159,26 @@ def main() -> None:
     options = parser.parse_args()
 
     config = Config(model=ModelSettings(bundle=options.bundle))
-    plan = Plan(options.streams - options.broken, 0, 0.0, options.seconds)
-    plans = {"without": plan, "with": replace(plan, broken=options.broken)}
+    good = options.streams - options.broken
+    plans = {
+        "alone": Plan(good, 0, False, 0.0, options.seconds),
+        "broken": Plan(good, options.broken, True, 0.0, options.seconds),
+        "good": Plan(good, options.broken, False, 0.0, options.seconds),
+    }
     print(json.dumps(describe_machine()))
-    print(f"latency in ms of {plan.good} good streams, without and with {options.broken} broken ones: p50, p95, p99")
-    ratios = []
+    print(f"latency in ms of {good} good streams, alone and beside {options.broken} broken or good ones: p50, p95, p99")
+    rounds = []
     for number in range(1, options.rounds + 1):
-        rows = []
-        for name, one in plans.items():
-            found = measure(config, one)
-            rows.append(np.percentile(found, (50, 95, 99)))
-            print(f"round {number}, {name:7}: {joined(rows[-1], 1)}, {len(found)} patches", flush=True)
-        ratios.append(rows[1] / rows[0])
-    print(f"with ÷ without: median {joined(np.median(ratios, axis=0), 2)}", end="")
-    print(f"; least {joined(np.min(ratios, axis=0), 2)}; most {joined(np.max(ratios, axis=0), 2)}")
+        rows = {}
+        for name, plan in plans.items():
+            found = measure(config, plan)
+            rows[name] = np.percentile(found, (50, 95, 99))
+            print(f"round {number}, {name:6}: {joined(rows[name], 1)}, {len(found)} patches", flush=True)
+        rounds.append(rows)
+    for name, other in (("broken", "alone"), ("good", "alone"), ("broken", "good")):
+        ratios = np.array([rows[name] / rows[other] for rows in rounds])
+        print(f"{name:6} ÷ {other:5}: median {joined(np.median(ratios, axis=0), 2)}", end="")
+        print(f"; least {joined(np.min(ratios, axis=0), 2)}; most {joined(np.max(ratios, axis=0), 2)}")
 
 
 def joined(values: NDArray[np.float64], digits: int) -> str:
