@@ -72,6 +72,14 @@ def test_eight_channels_become_their_mean() -> None:
     assert to_mono(np.tile(channels, (3, 1))).tolist() == [pytest.approx(3.5 / 16)] * 3
 
 
+@pytest.mark.parametrize("channels", range(2, 10))
+@pytest.mark.parametrize("samples", [1, 2, 40])
+def test_the_mean_is_that_of_numpy_to_the_last_bit(samples: int, channels: int) -> None:
+    floats = noise(samples * channels / 16000).reshape(samples, channels)
+    floats[::3] = -0.0
+    assert to_mono(floats).tobytes() == floats.mean(axis=1).tobytes()
+
+
 @given(data=st.data(), channels=st.integers(1, 8), layout=st.sampled_from("CF"))
 def test_the_mean_of_a_sample_does_not_depend_on_its_block(data: st.DataObject, channels: int, layout: str) -> None:
     samples = noise(40 * channels / 16000).reshape(40, channels)
