@@ -1,3 +1,4 @@
+import math
 from collections.abc import Callable
 
 import msgspec
@@ -7,7 +8,7 @@ from numpy.typing import NDArray
 from streamtag.audio.block import Block, Samples
 from streamtag.audio.frontend import PATCH_HOP, PATCH_SAMPLES, SAMPLE_RATE
 from streamtag.audio.levels import levels_dbfs
-from streamtag.audio.resample import Resampler, check_samples, to_mono
+from streamtag.audio.resample import Resampler, check_samples, to_mono, to_mono_unchecked
 
 __all__ = ["Patch", "Patcher"]
 
@@ -70,17 +71,14 @@ class Patcher:
         # Integers at 16 kHz are converted where they are cut, without a copy between.
         mono = self._prepare(samples) if samples.dtype.kind == "f" or block.rate != SAMPLE_RATE else None
         done: list[Patch] = []
-        if block.rate != self._rate:
+        resampler = self._resampler
+        if resampler is None or block.rate != self._rate or block.start - self._origin != self._expected:
             resampler = Resampler(block.rate)
-            done += self._end_segment()
+            done = self._end_segment()
             self._begin(block, resampler)
-        elif self._resampler is None or block.start - self._origin != self._expected:
-            done += self._end_segment()
-            self._begin(block, Resampler(block.rate))
-        assert self._resampler is not None
         self._expected += count
         self._time = block.time
-        done += self._cut(samples if mono is None else self._resampler.feed(mono))
+        self._cut(samples if mono is None else resampler.feed(mono), done)
         return done
 
     def interrupt(self) -> list[Patch]:
@@ -101,11 +99,11 @@ class Patcher:
         # The sum is not finite if one of the samples is not, and costs a third of looking at each.
         with np.errstate(invalid="ignore", over="ignore"):
             total = mono.sum()
-        if not np.isfinite(total):
+        if not math.isfinite(total):
             bad = ~np.isfinite(mono)
             self.bad_samples += int(np.count_nonzero(bad))
             mono[bad] = 0.0
-        np.clip(mono, -1.0, 1.0, out=mono)
+        mono.clip(-1.0, 1.0, out=mono)
 
     def _begin(self, block: Block, resampler: Resampler) -> None:
         if not self._rate:
@@ -125,25 +123,25 @@ class Patcher:
         self._resampler = resampler
         self._window = np.empty(PATCH_SAMPLES, np.float32)
 
-    def _cut(self, samples: Samples) -> list[Patch]:
-        start = self._segment_start + self._segment_patches * PATCH_HOP + self._filled
+    def _cut(self, samples: Samples, done: list[Patch]) -> None:
+        """Add to `done` the patches that these samples complete."""
+        left = len(samples)
+        end = self._segment_start + self._segment_patches * PATCH_HOP + self._filled + left
         # The resampler holds the newest sound back: what came out was captured before the end of the last block.
-        held_seconds = self._expected / self._rate - (start + len(samples)) / SAMPLE_RATE
-        time = self._time - max(0.0, held_seconds)
-        done = []
-        used = 0
-        while used < len(samples):
-            take = min(PATCH_SAMPLES - self._filled, len(samples) - used)
-            part = self._window[self._filled : self._filled + take]
-            to_mono(samples[used : used + take], part)
-            self._filled += take
-            used += take
-            part_time = time - (len(samples) - used) / SAMPLE_RATE
+        time = self._time - max(0.0, self._expected / self._rate - end / SAMPLE_RATE)
+        while left:
+            filled = self._filled
+            take = min(PATCH_SAMPLES - filled, left)
+            part = self._window[filled : filled + take]
+            to_mono_unchecked(samples[:take], part)
+            samples = samples[take:]
+            left -= take
+            self._filled = filled + take
+            part_time = time - left / SAMPLE_RATE
             if self.tap is not None:
-                self.tap(start + used - take, part, part_time)
+                self.tap(end - left - take, part, part_time)
             if self._filled == PATCH_SAMPLES:
                 done.append(self._complete(part_time))
-        return done
 
     def _complete(self, time: float) -> Patch:
         window = self._window
@@ -158,7 +156,8 @@ class Patcher:
     def _end_segment(self, *, last: bool = False) -> list[Patch]:
         if self._resampler is None:
             return []
-        done = self._cut(self._resampler.finish())
+        done: list[Patch] = []
+        self._cut(self._resampler.finish(), done)
         is_short_recording = last and not self.patches and self._filled > 0
         if 2 * self._filled >= PATCH_HOP or is_short_recording:
             self._window[self._filled :] = 0.0

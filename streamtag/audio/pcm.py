@@ -11,7 +11,11 @@ __all__ = ["SAMPLE_BYTES", "decode_pcm"]
 
 SAMPLE_BYTES: Final = {"s16le": 2, "s24le": 3, "s32le": 4, "f32le": 4}
 """Bytes of one sample of one channel, by sample format."""
-_DTYPES: Final = {"s16le": "<i2", "s32le": "<i4", "f32le": "<f4"}
+_DTYPES: Final[dict[str, np.dtype[Any]]] = {
+    "s16le": np.dtype("<i2"),
+    "s32le": np.dtype("<i4"),
+    "f32le": np.dtype("<f4"),
+}
 
 
 def decode_pcm(data: bytes | memoryview, sample_format: str, channels: int) -> NDArray[Any]:
@@ -30,7 +34,8 @@ def decode_pcm(data: bytes | memoryview, sample_format: str, channels: int) -> N
         InputError: The size is not a multiple of a sample of all channels.
     """
     frame_bytes = SAMPLE_BYTES[sample_format] * channels
-    if len(data) % frame_bytes:
+    count, rest = divmod(len(data), frame_bytes)
+    if rest:
         raise InputError(
             f"{len(data)} bytes of PCM are not whole samples: {channels} channels of {sample_format} take {frame_bytes}"
         )
@@ -38,4 +43,4 @@ def decode_pcm(data: bytes | memoryview, sample_format: str, channels: int) -> N
         wide = np.zeros((len(data) // 3, 4), np.uint8)
         wide[:, 1:] = np.frombuffer(data, np.uint8).reshape(-1, 3)
         return wide.view("<i4").reshape(-1, channels)
-    return np.frombuffer(data, _DTYPES[sample_format]).reshape(-1, channels)
+    return np.ndarray((count, channels), _DTYPES[sample_format], data)
