@@ -102,9 +102,11 @@ class PcmStreams:
         with self._lock:
             if self._closed:
                 return
-            pushed = self._find(message)
-            if pushed is None:
-                return
+            pushed = self._pushed.get(message.stream or "")
+            if pushed is None or pushed.state == "ended":
+                pushed = self._begin(message, pushed)
+                if pushed is None:
+                    return
             pushed.last = time.monotonic()
             if isinstance(message, PcmBlock):
                 self._feed(pushed, message)
@@ -137,21 +139,20 @@ class PcmStreams:
                 if pushed.state == "live":
                     self._end(pushed, "the service stopped")
 
-    def _find(self, message: PcmInput) -> _Pushed | None:
+    def _begin(self, message: PcmInput, before: _Pushed | None) -> _Pushed | None:
+        """Return whose a message is that no stream, or one that has ended, goes by; None: it is nobody's."""
         name = message.stream
         if name is None:
             self._tell("", f"a message at the PCM input was dropped: {getattr(message, 'reason', '')}")
             return None
-        pushed = self._pushed.get(name)
-        if pushed is not None and pushed.state == "ended":
-            if isinstance(message, PcmEnd):
-                return None
-            if isinstance(message, PcmBlock):
-                self._forget(pushed.stream)
-                return self._make(name, pushed)
-        if pushed is None and not isinstance(message, PcmEnd):
+        if isinstance(message, PcmEnd):
+            return None
+        if before is None:
             return self._make(name)
-        return pushed
+        if isinstance(message, PcmBlock):
+            self._forget(before.stream)
+            return self._make(name, before)
+        return before
 
     def _make(self, name: str, before: _Pushed | None = None) -> _Pushed | None:
         stream = self._create(name)
@@ -172,10 +173,11 @@ class PcmStreams:
     def _feed(self, pushed: _Pushed, message: PcmBlock) -> None:
         stream = pushed.stream
         expected = pushed.next_start
-        if stream.rate and message.rate != stream.rate:
+        is_new_rate = message.rate != stream.rate
+        if is_new_rate and stream.rate:
             expected = round(expected * message.rate / stream.rate)
         start = expected if message.start is None else message.start
-        is_begun = message.rate != stream.rate or start != expected
+        is_begun = is_new_rate or start != expected
         if is_begun and message.rate != SAMPLE_RATE and not pushed.conversions.may_begin():
             most = f"at most {_CONVERSIONS_A_SECOND:.0f} times a second where the rate is not {SAMPLE_RATE} Hz"
             self._blame(pushed, f"the sound breaks off or changes its rate too often; {most}")

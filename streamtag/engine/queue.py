@@ -16,6 +16,7 @@ _ALL_STREAMS = 4096
 _ONE_STREAM = 128
 _LEAST = 2  # no fewer, so that dropping the oldest never empties a queue
 _LONGEST_WAIT_SECONDS = 10.0
+_NOT_WAITING = math.inf
 
 
 class StreamQueues:
@@ -38,7 +39,7 @@ class StreamQueues:
         self._actions: deque[Action] = deque()
         self._patches = 0
         self._waiting_since = 0.0
-        self._wake_at = 1  # how many patches the taking thread waits for
+        self._wake_at = _NOT_WAITING  # how many patches the taking thread waits for; 1: anything at all
         self._limit = _ONE_STREAM
         self._closed = False
 
@@ -92,13 +93,15 @@ class StreamQueues:
         """
         with self._lock:
             if not (self._turns or self._actions or self._closed):
+                self._wake_at = 1
                 self._filled.wait(timeout)
+                self._wake_at = _NOT_WAITING
             if linger > 0 and not self._actions:
                 deadline = self._waiting_since + linger
                 self._wake_at = most  # to be woken for each patch would cost more than the larger batch saves
                 while 0 < self._patches < most and not self._closed and (left := deadline - time.monotonic()) > 0:
                     self._filled.wait(left)
-                self._wake_at = 1
+                self._wake_at = _NOT_WAITING
             work: list[Work] = [(None, action) for action in self._actions]
             self._actions.clear()
             patches = 0

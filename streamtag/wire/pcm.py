@@ -107,10 +107,11 @@ def decode_message(frames: Sequence[bytes | memoryview]) -> PcmInput:
         return _without_format(header_frame, payload, str(error))
     if header.end:
         return _end(header.stream, payload)
-    if not payload:
+    size = len(payload)
+    if not size:
         return PcmFault(header.stream, 'the PCM frame is empty; only {"end": true} has none')
-    if len(payload) > MAX_PAYLOAD_BYTES:
-        return PcmFault(header.stream, f"{len(payload)} bytes of PCM in one message; at most {MAX_PAYLOAD_BYTES}")
+    if size > MAX_PAYLOAD_BYTES:
+        return PcmFault(header.stream, f"{size} bytes of PCM in one message; at most {MAX_PAYLOAD_BYTES}")
     try:
         samples = decode_pcm(payload, header.format, header.channels)
     except InputError as error:

@@ -247,13 +247,15 @@ class Publisher:
         while time.monotonic() < until:
             # Frame by frame, not copied: recv_multipart costs three times as much.
             try:
-                frames = [socket.recv(_NOBLOCK, copy=False)]
+                frame = socket.recv(_NOBLOCK, copy=False)
             except zmq.Again:
                 return
-            while frames[-1].more:
-                frames.append(socket.recv(_NOBLOCK, copy=False))
+            frames: list[bytes | memoryview] = [frame.bytes]
+            while frame.more:
+                frame = socket.recv(_NOBLOCK, copy=False)
+                frames.append(frame.buffer)
             self._pcm_messages += 1
-            pcm = decode_message([frames[0].bytes, *[frame.buffer for frame in frames[1:]]])
+            pcm = decode_message(frames)
             if isinstance(pcm, PcmFault):
                 self._pcm_faults += 1
             try:
