@@ -144,10 +144,7 @@ class InProcess:
             rows = np.empty((len(patches), 2, scores.shape[1]), np.float32)
             rows[:, 0] = scores
             reached = self._rules.reached(scores)
-            results = [
-                stream.track.push(patch, row, labels)
-                for stream, patch, row, labels in zip(streams, patches, rows, reached, strict=True)
-            ]
+            results = Track.push_all([stream.track for stream in streams], patches, rows, reached)
             messages = scores_messages(streams, results, rows, self._bundle, 5)
             for stream, result in zip(streams, results, strict=True):
                 messages += [event_message(stream, event) for event in result.events]

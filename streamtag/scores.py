@@ -25,9 +25,17 @@ class RollingMean:
 
     def push(self, scores: NDArray[np.float32], out: NDArray[np.float32]) -> None:
         """Take in one patch's scores, float32 [labels], and write the rolling ones into `out`, float32 [labels]."""
-        size = len(self._rows)
-        self._rows[self._count % size] = scores
+        np.divide(out, self.add(scores, out), out)
+
+    def add(self, scores: NDArray[np.float32], out: NDArray[np.float32]) -> int:
+        """Take in one patch's scores as `push` does; write the rolling scores' sum, and return of how many it is.
+
+        So that whoever pushes to many at once can divide all of their sums in one go.
+        """
+        rows = self._rows
+        size = len(rows)
+        rows[self._count % size] = scores
         self._count += 1
-        count = min(self._count, size)
-        np.add.reduce(self._rows[:count], axis=0, out=out)
-        np.divide(out, count, out)
+        count = self._count
+        np.add.reduce(rows if count >= size else rows[:count], axis=0, out=out)
+        return min(count, size)

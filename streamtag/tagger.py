@@ -170,8 +170,7 @@ class Tagger:
     def _run(self, scorer: Scorer, track: Track, patches: list[Patch]) -> Iterator[Scores]:
         rows = np.empty((len(patches), 2, len(self.labels)), np.float32)
         rows[:, 0] = scorer.run([patch.window for patch in patches])
-        for patch, row, reached in zip(patches, rows, self._rules.reached(rows[:, 0]), strict=True):
-            yield track.push(patch, row, reached)
+        yield from Track.push_all([track] * len(patches), patches, rows, self._rules.reached(rows[:, 0]))
 
 
 def _within(event: Event, seconds: float) -> Event:

@@ -1,3 +1,5 @@
+from collections.abc import Sequence
+
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
@@ -59,9 +61,33 @@ class Track:
             rows: float32 [2, labels] with the patch's scores in row 0; row 1 is written, and the result keeps both.
             reached: the labels whose `on` the scores reach, where they are known already.
         """
+        self._rolling.push(rows[0], rows[1])
+        return self._judge(patch, rows, reached)
+
+    @staticmethod
+    def push_all(
+        tracks: Sequence["Track"], patches: Sequence[Patch], rows: NDArray[np.float32], reached: Sequence[list[int]]
+    ) -> list[Scores]:
+        """Take in a batch, as `push` for one patch after the other; a track may be there more than once.
+
+        Args:
+            tracks: whose each patch is.
+            patches: what was scored.
+            rows: float32 [n, 2, labels]; as for `push`.
+            reached: of each patch, the labels whose `on` its scores reach.
+        """
+        counts = []
+        results = []
+        for track, patch, row, labels in zip(tracks, patches, rows, reached, strict=True):
+            counts.append(track._rolling.add(row[0], row[1]))
+            results.append(track._judge(patch, row, labels))
+        rolling = rows[:, 1]
+        np.divide(rolling, np.array(counts, np.float32)[:, np.newaxis], rolling)
+        return results
+
+    def _judge(self, patch: Patch, rows: NDArray[np.float32], reached: list[int] | None) -> Scores:
         start = patch.start / SAMPLE_RATE
         end = (patch.start + PATCH_HOP) / SAMPLE_RATE
-        self._rolling.push(rows[0], rows[1])
         events = self.events.push(rows[0], start, end, reached)
         return Scores(start, end, patch.time, patch.rms_dbfs, patch.peak_dbfs, rows, events)
 

@@ -81,8 +81,7 @@ def _measure(
         rows[:, 0] = runtime.run(log_mels)
 
     def judge() -> None:
-        for stream, patch, row, reached in zip(streams, patches, rows, rules.reached(rows[:, 0]), strict=True):
-            stream.track.push(patch, row, reached)
+        Track.push_all([stream.track for stream in streams], patches, rows, rules.reached(rows[:, 0]))
 
     def send() -> None:
         for header, payload in scores_messages(streams, results, rows, bundle, config.scores.rolling):

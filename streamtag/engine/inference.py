@@ -17,6 +17,7 @@ from streamtag.events import EventRules
 from streamtag.history import History
 from streamtag.runtimes import Runtime
 from streamtag.runtimes.scorer import Scorer
+from streamtag.track import Track
 from streamtag.wire.messages import Outgoing
 
 __all__ = ["Inference"]
@@ -169,13 +170,12 @@ class Inference:
             return
         rows = np.empty((len(patches), 2, scores.shape[1]), np.float32)
         rows[:, 0] = scores
-        results = []
-        for stream, patch, row, reached in zip(streams, patches, rows, self.rules.reached(scores), strict=True):
-            results.append(stream.track.push(patch, row, reached))
-            stream.scored += 1
+        results = Track.push_all([stream.track for stream in streams], patches, rows, self.rules.reached(scores))
         messages = scores_messages(streams, results, rows, self._bundle, self.rolling)
         for stream, result in zip(streams, results, strict=True):
-            messages += [event_message(stream, event) for event in result.events]
+            stream.scored += 1
+            if result.events:
+                messages += [event_message(stream, event) for event in result.events]
         self._publish(messages)
         if self._history is not None:
             for stream, patch, result in zip(streams, patches, results, strict=True):

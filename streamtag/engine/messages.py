@@ -28,7 +28,7 @@ def scores_messages(
         bundle: the model.
         rolling: the number of patches in a rolling score.
     """
-    names = bundle.labels
+    model, labels_hash, count, label_of = bundle.name, bundle.labels_hash, len(bundle.labels), bundle.labels.__getitem__
     messages = []
     for stream, score, indices, values in zip(streams, scores, *_best(rows[:, 1]), strict=True):
         header = ScoresHeader(
@@ -36,14 +36,14 @@ def scores_messages(
             stream=stream.id,
             start=score.start,
             end=score.end,
-            model=bundle.name,
-            labels_hash=bundle.labels_hash,
-            n=len(names),
+            model=model,
+            labels_hash=labels_hash,
+            n=count,
             rolling=rolling,
             rms_dbfs=score.rms_dbfs,
             peak_dbfs=score.peak_dbfs,
             lost_samples=stream.patcher.lost_samples,
-            top=[TopLabel(names[index], value) for index, value in zip(indices, values, strict=True)],
+            top=list(map(TopLabel, map(label_of, indices), values)),
         )
         messages.append(Outgoing(header, score.rows.tobytes()))
     return messages
