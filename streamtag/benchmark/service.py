@@ -78,10 +78,6 @@ class ServiceProcess:
         stats = [Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split() for pid in self._processes()]
         return sum(int(fields[11]) + int(fields[12]) for fields in stats) / _TICKS
 
-    def process_count(self) -> int:
-        """Return how many processes it is; those beside the first receive network streams."""
-        return len(self._processes())
-
     def thread_count(self) -> int:
         """Return how many threads they have."""
         return sum(len(list(Path(f"/proc/{pid}/task").iterdir())) for pid in self._processes())
