@@ -1,5 +1,7 @@
 import logging
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, cast
 
 from streamtag.audio import Block
@@ -54,28 +56,25 @@ class Reader:
 
     def take(self, block: Block) -> None:
         """Take in what was received."""
-        if self._closed.is_set():
-            return
-        try:
-            self._take(block)
-        except Exception as error:
-            self._fail(error)
-            self.close()
+        with self._failing_alone():
+            if not self._closed.is_set():
+                self._take(block)
 
     def tell(self, state: str, reason: str) -> None:
         """Take over what the source says of itself; it stands in the queue behind the sound that it gave before."""
-        self._live = state == "live"
-        self._remark = reason if self._live else ""
-        rest: list[Item] = [] if self._live else list(self.stream.patcher.interrupt())
-        self._put([*rest, Change(cast(StreamState, state), reason)])
+        with self._failing_alone():
+            self._live = state == "live"
+            self._remark = reason if self._live else ""
+            rest: list[Item] = [] if self._live else list(self.stream.patcher.interrupt())
+            self._put([*rest, Change(cast(StreamState, state), reason)])
 
     def end(self, failure: str | None) -> None:
         """Score what is left and say how it ended; only the first call counts."""
-        if self._ended.is_set():
-            return
-        change = Change("ended", self._remark) if failure is None else Change("failed", failure)
-        self._put([*self.stream.patcher.finish(), change])
-        self._ended.set()
+        with self._failing_alone():
+            if not self._ended.is_set():
+                change = Change("ended", self._remark) if failure is None else Change("failed", failure)
+                self._put([*self.stream.patcher.finish(), change])
+                self._ended.set()
 
     def _read(self) -> None:
         """Read all, in a thread of its own."""
@@ -96,12 +95,23 @@ class Reader:
                     return
                 self._take(block)
 
+    @contextmanager
+    def _failing_alone(self) -> Iterator[None]:
+        """Whoever calls goes on with other streams whatever happens."""
+        try:
+            yield
+        except Exception as error:
+            self._fail(error)
+            self.close()
+
     def _fail(self, error: Exception) -> None:
         if isinstance(error, StreamtagError):
             self.end(str(error))
-        else:
-            logger.error("stream %s: reading failed", self.stream.id, exc_info=error)
-            self.end(f"internal error: {type(error).__name__}: {error}")
+            return
+        logger.error("stream %s: reading failed", self.stream.id, exc_info=error)
+        if not self._ended.is_set():
+            self._put([Change("failed", f"internal error: {type(error).__name__}: {error}")])
+            self._ended.set()
 
     def _options(self) -> dict[str, Any]:
         settings = self.settings

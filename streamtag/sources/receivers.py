@@ -29,7 +29,7 @@ _SETTLED_SECONDS = 60.0
 
 
 class Listener(Protocol):
-    """Who hears of a source, from one thread at a time."""
+    """Who hears of a source, from one thread at a time; lets no error out."""
 
     def take(self, block: Block) -> None:
         """Take the next sound."""
@@ -183,6 +183,8 @@ class Receivers:
                 received.begin(next(self._numbers), receiver)
                 receiver.sources[received.number] = received
                 receiver.order(received.number, received.uri, received.options)
+                if received.closed:
+                    receiver.order(received.number)
         except OSError as error:
             self._lose([received], f"no process could be started to receive it: {error.strerror}")
 

@@ -33,7 +33,7 @@ class LiveSource:
 
     Each connection runs in a thread of its own, which may hang in a library for as long as it likes: the source
     listens to its `Feed` with a time limit, and leaves it behind when nothing comes. Whoever has many sources takes
-    their `steps` instead of iterating, with a few threads for all of them.
+    their `steps` instead of iterating, with one thread for all of them.
     """
 
     def __init__(self, name: str, connect: Callable[[Feed], None], patience: Patience, on_state: OnState) -> None:

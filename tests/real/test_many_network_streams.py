@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from streamtag.audio import Block
 from streamtag.engine import Service
+from streamtag.engine.stream import EngineStream, Item
 from streamtag.settings import Stream
 from streamtag.sources import receivers
 from streamtag.wire import Subscriber
@@ -45,3 +47,23 @@ def test_many_network_streams_share_few_processes_and_all_come_back(service: Ser
         for stream in streams:
             listener.patches(stream, heard[stream] + 1)
             assert listener.scores(stream)[-1].header["lost_samples"] > 0
+
+
+def test_an_error_that_nobody_foresaw_fails_one_stream_and_not_its_neighbours(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    feed = EngineStream.feed
+
+    def feed_or_break(stream: EngineStream, block: Block) -> list[Item]:
+        if stream.id == "radio3":
+            raise ZeroDivisionError("of a library")
+        return feed(stream, block)
+
+    with closing(Listener(Subscriber(service.endpoint))) as listener:
+        listener.patches("radio3", 1)
+        monkeypatch.setattr(EngineStream, "feed", feed_or_break)
+        failed = listener.state("radio3", "failed").header
+        assert failed["reason"] == "internal error: ZeroDivisionError: of a library"
+        for stream in ("radio0", "radio4"):
+            listener.patches(stream, len(listener.scores(stream)) + 2)
+        assert listener.states("radio3")[-1] == "failed"
