@@ -4,6 +4,7 @@ import json
 import os
 import socket
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -93,9 +94,11 @@ class ServiceProcess:
         return sum(kilobytes) / 1024
 
     def _processes(self) -> list[int]:
-        threads = Path(f"/proc/{self._child.pid}/task").iterdir()
-        children = [int(child) for thread in threads for child in (thread / "children").read_text().split()]
-        return [self._child.pid, *children]
+        found = [self._child.pid]
+        for thread in Path(f"/proc/{self._child.pid}/task").iterdir():
+            with suppress(OSError):  # a thread that has ended meanwhile
+                found += map(int, (thread / "children").read_text().split())
+        return found
 
 
 def _toml(table: dict[str, Any]) -> list[str]:

@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -77,12 +78,13 @@ def radio() -> Iterator[str]:
 
 def processes(parent: int = os.getpid()) -> list[int]:
     """The receivers that a process has."""
-    children = [
-        int(child)
-        for thread in Path(f"/proc/{parent}/task").iterdir()
-        for child in (thread / "children").read_text().split()
-    ]
-    return [pid for pid in children if b"receiver" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    found = []
+    for thread in Path(f"/proc/{parent}/task").iterdir():
+        with suppress(OSError):  # a thread or process that has ended meanwhile
+            for child in (thread / "children").read_text().split():
+                if b"receiver" in Path(f"/proc/{child}/cmdline").read_bytes():
+                    found.append(int(child))
+    return found
 
 
 def test_a_recording_comes_as_it_does_without_another_process(receiving: Receivers, tmp_path: Path) -> None:

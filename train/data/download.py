@@ -129,7 +129,9 @@ def unpack(archive: Path, folder: Path) -> bool:
                 content.extractall(folder)
         else:
             with tarfile.open(archive) as content:
-                content.extractall(folder, filter="data")
+                # Nothing outside the folder; Python before 3.11.4 cannot tell.
+                content.extraction_filter = getattr(tarfile, "data_filter", None)
+                content.extractall(folder)
     except (zipfile.BadZipFile, tarfile.TarError, OSError) as error:
         raise SourceError(f"{archive}: cannot be unpacked ({error}): delete it and run this again") from error
     return True
