@@ -3,13 +3,13 @@ from numpy.typing import NDArray
 
 from streamtag.errors import InputError
 
-__all__ = ["RollingMean"]
+__all__ = ["RollingSum"]
 
 
-class RollingMean:
-    """The mean of a stream's last patches' scores.
+class RollingSum:
+    """The sum of a stream's last patches' scores; by their number it is the rolling score.
 
-    Over all patches of a clip it is the clip score of Hershey et al. (2017), section 3.
+    Over all patches of a clip that is the clip score of Hershey et al. (2017), section 3.
     """
 
     def __init__(self, labels: int, size: int) -> None:
@@ -23,14 +23,10 @@ class RollingMean:
         self._rows = np.zeros((size, labels), np.float32)
         self._count = 0
 
-    def push(self, scores: NDArray[np.float32], out: NDArray[np.float32]) -> None:
-        """Take in one patch's scores, float32 [labels], and write the rolling ones into `out`, float32 [labels]."""
-        np.divide(out, self.add(scores, out), out)
+    def push(self, scores: NDArray[np.float32], out: NDArray[np.float32]) -> int:
+        """Take in one patch's scores, float32 [labels]; write the sum of the last ones and return of how many it is.
 
-    def add(self, scores: NDArray[np.float32], out: NDArray[np.float32]) -> int:
-        """Take in one patch's scores as `push` does; write the rolling scores' sum, and return of how many it is.
-
-        So that whoever pushes to many at once can divide all of their sums in one go.
+        So whoever pushes to many streams divides all of their sums in one go.
         """
         rows = self._rows
         size = len(rows)

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from streamtag.audio import PATCH_HOP, SAMPLE_RATE, Patch
 from streamtag.events import Event, EventDetector, EventRules
-from streamtag.scores import RollingMean
+from streamtag.scores import RollingSum
 
 __all__ = ["Scores", "Track"]
 
@@ -53,44 +53,30 @@ class Track:
         if rolling != self._rolling_size:
             self._set_rolling(rolling)
 
-    def push(self, patch: Patch, rows: NDArray[np.float32], reached: list[int] | None = None) -> Scores:
-        """Take in a patch's scores.
-
-        Args:
-            patch: what was scored.
-            rows: float32 [2, labels] with the patch's scores in row 0; row 1 is written, and the result keeps both.
-            reached: the labels whose `on` the scores reach, where they are known already.
-        """
-        self._rolling.push(rows[0], rows[1])
-        return self._judge(patch, rows, reached)
-
     @staticmethod
     def push_all(
         tracks: Sequence["Track"], patches: Sequence[Patch], rows: NDArray[np.float32], reached: Sequence[list[int]]
     ) -> list[Scores]:
-        """Take in a batch, as `push` for one patch after the other; a track may be there more than once.
+        """Take in the scores of a batch, in order; a track may be there more than once.
 
         Args:
             tracks: whose each patch is.
             patches: what was scored.
-            rows: float32 [n, 2, labels]; as for `push`.
+            rows: float32 [n, 2, labels] with each patch's scores in row 0; row 1 is written, and the results keep both.
             reached: of each patch, the labels whose `on` its scores reach.
         """
         counts = []
         results = []
         for track, patch, row, labels in zip(tracks, patches, rows, reached, strict=True):
-            counts.append(track._rolling.add(row[0], row[1]))
-            results.append(track._judge(patch, row, labels))
+            counts.append(track._rolling.push(row[0], row[1]))
+            start = patch.start / SAMPLE_RATE
+            end = (patch.start + PATCH_HOP) / SAMPLE_RATE
+            events = track.events.push(row[0], start, end, labels)
+            results.append(Scores(start, end, patch.time, patch.rms_dbfs, patch.peak_dbfs, row, events))
         rolling = rows[:, 1]
         np.divide(rolling, np.array(counts, np.float32)[:, np.newaxis], rolling)
         return results
 
-    def _judge(self, patch: Patch, rows: NDArray[np.float32], reached: list[int] | None) -> Scores:
-        start = patch.start / SAMPLE_RATE
-        end = (patch.start + PATCH_HOP) / SAMPLE_RATE
-        events = self.events.push(rows[0], start, end, reached)
-        return Scores(start, end, patch.time, patch.rms_dbfs, patch.peak_dbfs, rows, events)
-
     def _set_rolling(self, size: int) -> None:
         self._rolling_size = size
-        self._rolling = RollingMean(len(self.events.rules.labels), size)
+        self._rolling = RollingSum(len(self.events.rules.labels), size)

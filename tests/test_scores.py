@@ -6,13 +6,12 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
 from streamtag.errors import InputError
-from streamtag.scores import RollingMean
+from streamtag.scores import RollingSum
 
 
-def push(mean: RollingMean, scores: NDArray[np.float32]) -> NDArray[np.float32]:
+def push(total: RollingSum, scores: NDArray[np.float32]) -> NDArray[np.float32]:
     rolling = np.full_like(scores, np.nan)
-    mean.push(scores, rolling)
-    return rolling
+    return rolling / total.push(scores, rolling)
 
 
 rows_of_scores = arrays(
@@ -22,17 +21,17 @@ rows_of_scores = arrays(
 
 @given(rows=rows_of_scores, size=st.integers(1, 12))
 def test_a_rolling_score_is_the_mean_of_the_last_patches(rows: NDArray[np.float32], size: int) -> None:
-    mean = RollingMean(rows.shape[1], size)
+    total = RollingSum(rows.shape[1], size)
     for count, row in enumerate(rows, 1):
         expected = rows[max(0, count - size) : count].astype(np.float64).mean(axis=0)
-        np.testing.assert_allclose(push(mean, row), expected, atol=1e-6)
+        np.testing.assert_allclose(push(total, row), expected, atol=1e-6)
 
 
 @given(rows=rows_of_scores)
 def test_a_rolling_score_stays_a_probability(rows: NDArray[np.float32]) -> None:
-    mean = RollingMean(rows.shape[1], 1000)
+    total = RollingSum(rows.shape[1], 1000)
     for row in rows:
-        rolling = push(mean, row)
+        rolling = push(total, row)
         assert rolling.dtype == np.float32
         assert (rolling >= 0).all()
         assert (rolling <= 1).all()
@@ -40,19 +39,19 @@ def test_a_rolling_score_stays_a_probability(rows: NDArray[np.float32]) -> None:
 
 def test_a_mean_over_everything_is_the_clip_score() -> None:
     rows = np.random.default_rng(0).random((2000, 3), np.float32)
-    mean = RollingMean(3, 10_000)
-    np.testing.assert_allclose([push(mean, row) for row in rows][-1], rows.mean(axis=0), atol=1e-5)
+    total = RollingSum(3, 10_000)
+    np.testing.assert_allclose([push(total, row) for row in rows][-1], rows.mean(axis=0), atol=1e-5)
 
 
 def test_a_row_of_scores_may_change_once_it_was_taken_in() -> None:
-    mean = RollingMean(2, 2)
+    total = RollingSum(2, 2)
     row = np.array([0.25, 0.75], np.float32)
-    push(mean, row)
+    push(total, row)
     row[:] = 0
-    assert push(mean, np.array([0.75, 0.25], np.float32)).tolist() == [0.5, 0.5]
+    assert push(total, np.array([0.75, 0.25], np.float32)).tolist() == [0.5, 0.5]
 
 
 @pytest.mark.parametrize("size", [0, -1])
 def test_a_mean_over_no_patch_is_refused(size: int) -> None:
     with pytest.raises(InputError, match=f"at least 1 patch, not {size}"):
-        RollingMean(3, size)
+        RollingSum(3, size)

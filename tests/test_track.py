@@ -21,7 +21,8 @@ def test_a_batch_scores_as_its_patches_do_one_by_one() -> None:
         return np.stack([scores, np.zeros_like(scores)], axis=1)
 
     singly, together = ([Track(RULES, 3) for _ in range(3)] for _ in range(2))
-    expected = [singly[stream].push(patch, row) for stream, patch, row in zip(whose, patches, rows(), strict=True)]
+    ones = zip(whose, patches, rows(), RULES.reached(scores), strict=True)
+    expected = [Track.push_all([singly[one]], [patch], row[None], [labels])[0] for one, patch, row, labels in ones]
     results = Track.push_all([together[stream] for stream in whose], patches, rows(), RULES.reached(scores))
     for one, other in zip(results, expected, strict=True):
         assert one.rows.tobytes() == other.rows.tobytes()

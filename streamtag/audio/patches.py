@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from streamtag.audio.block import Block, Samples
 from streamtag.audio.frontend import PATCH_HOP, PATCH_SAMPLES, SAMPLE_RATE
 from streamtag.audio.levels import levels_dbfs
-from streamtag.audio.resample import Resampler, check_samples, to_mono, to_mono_unchecked
+from streamtag.audio.resample import Resampler, check_samples, to_mono_unchecked
 
 __all__ = ["Patch", "Patcher"]
 
@@ -90,7 +90,7 @@ class Patcher:
         return self._end_segment(last=True)
 
     def _prepare(self, samples: Samples) -> NDArray[np.float32]:
-        mono = to_mono(samples)
+        mono = to_mono_unchecked(samples, np.empty(len(samples), np.float32))
         if samples.dtype.kind == "f":
             self._mend(mono)
         return mono

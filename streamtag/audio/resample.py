@@ -33,23 +33,22 @@ def check_samples(samples: Samples) -> None:
         raise InputError(f"samples are int16, int32 or float32, not {samples.dtype}")
 
 
-def to_mono(samples: Samples, out: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
+def to_mono(samples: Samples) -> NDArray[np.float32]:
     """Return the mean of the channels as float32 [samples] in [-1, 1], never what was lent.
 
     Args:
         samples: [samples] or [samples, channels]; int16 and int32 are full scale of their type, floats are taken as
             they are.
-        out: float32 [samples] to write into; made when absent.
 
     Raises:
         InputError: as `check_samples`.
     """
     check_samples(samples)
-    return to_mono_unchecked(samples, np.empty(len(samples), np.float32) if out is None else out)
+    return to_mono_unchecked(samples, np.empty(len(samples), np.float32))
 
 
 def to_mono_unchecked(samples: Samples, out: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Do as `to_mono` with samples that `check_samples` let pass."""
+    """Write into `out`, float32 [samples], what `to_mono` returns; `check_samples` let the samples pass."""
     scale = _SCALES[samples.dtype]
     if samples.ndim == 2 and samples.shape[1] == 1:
         samples = samples[:, 0]

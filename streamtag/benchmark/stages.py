@@ -17,7 +17,7 @@ from streamtag.engine.stream import EngineStream
 from streamtag.events import EventRules
 from streamtag.runtimes import Runtime, open_runtime
 from streamtag.settings import Config
-from streamtag.track import Track
+from streamtag.track import Scores, Track
 from streamtag.wire.messages import encode_header, topic_of
 
 __all__ = ["BATCHES", "Stage", "measure_stages"]
@@ -80,8 +80,8 @@ def _measure(
     def score() -> None:
         rows[:, 0] = runtime.run(log_mels)
 
-    def judge() -> None:
-        Track.push_all([stream.track for stream in streams], patches, rows, rules.reached(rows[:, 0]))
+    def judge() -> list[Scores]:
+        return Track.push_all([stream.track for stream in streams], patches, rows, rules.reached(rows[:, 0]))
 
     def send() -> None:
         for header, payload in scores_messages(streams, results, rows, bundle, config.scores.rolling):
@@ -93,7 +93,7 @@ def _measure(
 
     transform()
     score()
-    results = [stream.track.push(patch, row) for stream, patch, row in zip(streams, patches, rows, strict=True)]
+    results = judge()
     steps: dict[str, Callable[[], object]] = {
         "cut into patches": lambda: Patcher().feed(block),
         "front end": transform,

@@ -27,7 +27,6 @@ from streamtag.wire import Outgoing, PcmInput, Publisher, ServiceHeader
 __all__ = ["Service"]
 
 _DRAIN_SECONDS = 0.6
-_RECEIVERS_END_SECONDS = 0.2
 _SCORE_REST_SECONDS = 0.6
 _WRITE_REST_SECONDS = 0.4
 _LOOK_SECONDS = 0.25
@@ -161,7 +160,7 @@ class Service:
         deadline = time.monotonic() + _DRAIN_SECONDS
         for reader in readers:
             reader.join(deadline - time.monotonic())
-        self._receivers.close(_RECEIVERS_END_SECONDS)
+        self._receivers.close(deadline - time.monotonic())
         deadline = time.monotonic() + _SCORE_REST_SECONDS
         for worker in self._workers:
             worker.stop(deadline)

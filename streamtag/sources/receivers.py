@@ -23,7 +23,7 @@ from streamtag.sources.source import Patience
 
 __all__ = ["Listener", "Received", "Receivers"]
 
-_MOST_SOURCES = 50  # a process; about as many as leave its interpreter half idle
+_MOST_SOURCES = 50  # a process, where one thread decodes for all of them
 # Whoever was received for so long is brought back with the shortest delay when its process is lost.
 _SETTLED_SECONDS = 60.0
 
@@ -76,6 +76,7 @@ class Received:
             self._delay = 0.0
         self._delay = next_delay(self._delay, Patience())
         self.receiver, self.due = None, now + self._delay
+        self._begun = self.due  # where no process can be started, it was lost again at once
         self._begins_anew = True
 
     def hear(self, word: object) -> None:

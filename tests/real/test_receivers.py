@@ -203,11 +203,14 @@ def test_a_process_that_cannot_be_started_is_tried_again(
         raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
 
     with monkeypatch.context() as patch:
+        delays: list[float] = []
+        patch.setattr(receivers, "next_delay", lambda previous, _: delays.append(previous) or previous + 0.1)
         patch.setattr(subprocess, "Popen", full)
         received = receiving.open(radio, {}, hearing := Hearing())
-        hearing.wait(lambda: hearing.states)
+        hearing.wait(lambda: len(hearing.states) >= 3)
     reason = "no process could be started to receive it: Resource temporarily unavailable"
-    assert hearing.states == [("reconnecting", reason)]
+    assert set(hearing.states) == {("reconnecting", reason)}
+    assert delays[:3] == [0.0, 0.1, 0.2]
     hearing.wait(lambda: hearing.blocks)
     assert hearing.blocks[0].start == 0
     received.close()
