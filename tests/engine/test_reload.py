@@ -14,6 +14,7 @@ from streamtag.settings import EventSettings, LabelThresholds, Stream
 from streamtag.wire import PcmPusher
 from tests.engine.fakes import HungSource
 from tests.engine.listening import Listener, brief, config
+from tests.real.servers import wait_until
 from tests.sounds import tone, write
 
 Begin = Callable[..., tuple[Service, Listener]]
@@ -75,9 +76,13 @@ def test_a_removed_stream_is_not_told_to_who_comes_later(
     listener.patches("goes", 1)
     service.reload(config(tiny, streams=(playing("stays", high),)))
     listener.state("goes", "ended")
-    late = listen(service)
-    late.patches("stays", 1)
-    assert late.of("status", "goes") == late.scores("goes") == []
+
+    def is_forgotten() -> bool:
+        late = listen(service)
+        late.patches("stays", 1)
+        return late.of("status", "goes") == late.scores("goes") == []
+
+    wait_until(is_forgotten, 20, "the forgetting of the stream")  # its end is told first
 
 
 def test_a_changed_stream_begins_anew_after_all_of_the_old_one(begin: Begin, tiny: Path, low: Path, high: Path) -> None:
