@@ -1,6 +1,5 @@
-"""FFmpeg (through PyAV): from a file or a URL to arrays of samples. The one module that imports PyAV."""
+"""FFmpeg (through PyAV): from a file or a URL to arrays of samples."""
 
-import errno
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import TracebackType
@@ -15,19 +14,12 @@ from av.audio.resampler import AudioResampler
 from av.packet import Packet
 
 from streamtag.audio.block import Samples
+from streamtag.sources.reasons import ReadError, read_error
 
-__all__ = ["AudioReader", "Chunk", "Decoder", "Parcel", "ReadError"]
+__all__ = ["AudioReader", "Chunk", "Decoder", "Parcel"]
 
 _JITTER_SECONDS = 0.1
 _AS_THEY_ARE = frozenset({"s16", "s16p", "s32", "s32p", "flt", "fltp"})
-
-
-class ReadError(Exception):
-    """FFmpeg cannot open or go on; the text is a plain reason without the URL."""
-
-    def __init__(self, reason: str, *, timed_out: bool = False) -> None:
-        super().__init__(reason)
-        self.timed_out = timed_out
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -130,11 +122,12 @@ class AudioReader:
     def __init__(
         self, url: str, options: Mapping[str, str] | None = None, timeout: tuple[float, float] | None = None
     ) -> None:
+        self._is_file = timeout is None
         try:
             # Tags in a foreign encoding must not keep a recording from being read.
             self._container = av.open(url, options=dict(options or {}), timeout=timeout, metadata_errors="ignore")
         except (av.error.FFmpegError, OSError) as error:
-            raise _read_error(error) from None
+            raise read_error(error, is_file=self._is_file) from None
         tracks = self._container.streams.audio
         if not tracks or tracks[0].codec_context is None:
             self._container.close()
@@ -183,7 +176,7 @@ class AudioReader:
             try:
                 packet = next(reading, None)
             except (av.error.FFmpegError, OSError) as error:
-                failure = _read_error(error)
+                failure = read_error(error, is_file=self._is_file)
                 break
             if packet is None:
                 break
@@ -206,27 +199,3 @@ class AudioReader:
         """
         for parcel in self.parcels(seconds):
             yield from self.decoder.decode(parcel)
-
-
-def _read_error(error: Exception) -> ReadError:
-    """A plain reason; FFmpeg's own text names the URL, credentials and all."""
-    match error:
-        case av.error.ExitError() | av.error.TimeoutError() | TimeoutError():
-            return ReadError("no answer in time", timed_out=True)
-        case av.error.InvalidDataError():
-            return ReadError("it is not audio that FFmpeg can read")
-        case av.error.HTTPUnauthorizedError() | av.error.HTTPForbiddenError():
-            return ReadError("the server refuses user or password")
-        case av.error.HTTPNotFoundError():
-            return ReadError("the server knows no such stream (404)")
-        case av.error.HTTPServerError():
-            return ReadError("the server reports a fault of its own")
-        case av.error.HTTPClientError():
-            return ReadError("the server refuses the request")
-        case av.error.EOFError():
-            return ReadError("the stream ended")
-        case OSError(errno=errno.EIO):
-            return ReadError("the connection broke off")
-        case OSError() if error.strerror:
-            return ReadError(error.strerror.lower())
-    return ReadError(type(error).__name__)

@@ -9,7 +9,8 @@ from typing import Self
 
 from streamtag.audio.block import Block
 from streamtag.errors import SourceError
-from streamtag.sources.ffmpeg import AudioReader, Chunk, ReadError
+from streamtag.sources.ffmpeg import AudioReader, Chunk
+from streamtag.sources.reasons import ReadError
 from streamtag.sources.source import Request, Source
 from streamtag.sources.timeline import Timeline
 

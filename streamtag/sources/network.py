@@ -9,7 +9,8 @@ from pathlib import Path
 from streamtag.errors import SourceError
 from streamtag.sources.clock import LivePieces
 from streamtag.sources.feed import Feed, Lost, Piece
-from streamtag.sources.ffmpeg import AudioReader, Decoder, Parcel, ReadError
+from streamtag.sources.ffmpeg import AudioReader, Decoder, Parcel
+from streamtag.sources.reasons import ReadError
 from streamtag.sources.retry import LiveSource
 from streamtag.sources.source import Patience, Request, Source
 from streamtag.sources.uri import redact
