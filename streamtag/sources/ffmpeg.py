@@ -12,6 +12,7 @@ from av.audio.fifo import AudioFifo
 from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
 from av.packet import Packet
+from av.stream import Discard
 
 from streamtag.audio.block import Samples
 from streamtag.sources.reasons import ReadError, read_error
@@ -19,7 +20,15 @@ from streamtag.sources.reasons import ReadError, read_error
 __all__ = ["AudioReader", "Chunk", "Decoder", "Parcel"]
 
 _JITTER_SECONDS = 0.1
+_GENERATE_STAMPS = 1  # AVFMT_FLAG_GENPTS
 _AS_THEY_ARE = frozenset({"s16", "s16p", "s32", "s32p", "flt", "fltp"})
+# PyAV counts the planes of a frame past their end from here on.
+_TOO_MANY_PLANES = 8
+# Whoever made a file decides what its packets claim to last, and how much sound is in each: what is read, and what is
+# decoded, in one go is limited by itself.
+_MOST_PACKETS = 500
+_MOST_BYTES = 1 << 20
+_MOST_SAMPLES = 1 << 19
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,9 +58,13 @@ class Decoder:
         self.damaged = 0
         """Packets that could not be decoded, so far."""
         self._codec = codec
-        self._convert: AudioResampler | None = None
+        # A layout that the container spells out channel by channel is freed twice by PyAV, with each frame anew. The
+        # channels are mixed, so their number is enough; to ask for it is the one access that must come before.
+        if channels := codec.channels:
+            codec.layout = f"{channels} channels"
         self._fifo = AudioFifo()
-        self._kind: tuple[int, str, str] | None = None
+        self._kind: tuple[int, str, int] | None = None
+        self._pack: AudioResampler | None = None  # of frames of this kind, where they cannot be taken as they are
         self._expected: float | None = None
         self._skipped = 0.0
 
@@ -60,20 +73,29 @@ class Decoder:
         self._skipped += seconds
         self._expected = None
 
-    def decode(self, parcel: Parcel) -> list[Chunk]:
+    def decode(self, parcel: Parcel) -> Iterator[Chunk]:
         """Decode all of a parcel; frames are joined up to the next jump of their time stamps."""
-        chunks: list[Chunk] = []
         for packet in parcel.packets:
             for frame in self._frames(packet):
                 jump = self._jump(frame)
-                kind = (frame.sample_rate, frame.format.name, frame.layout.name)
+                kind = (frame.sample_rate, frame.format.name, frame.layout.nb_channels)
                 if jump or kind != self._kind:
-                    chunks += self._drain()
+                    yield from self._drain()
                     self._skipped += jump
-                    self._fifo, self._kind = AudioFifo(), kind
+                    self._begin(*kind)
                 frame.pts = None  # the queue refuses frames whose time stamps do not follow each other exactly
                 self._fifo.write(frame)
-        return chunks + self._drain()
+                if self._fifo.samples * kind[2] > _MOST_SAMPLES:
+                    yield from self._drain()
+        yield from self._drain()
+
+    def _begin(self, rate: int, name: str, channels: int) -> None:
+        if self._kind != (rate, name, channels):
+            self._kind = (rate, name, channels)
+            packed = name.removesuffix("p")
+            fits = name in _AS_THEY_ARE and (name == packed or channels < _TOO_MANY_PLANES)
+            self._pack = None if fits else AudioResampler(format=packed if packed in _AS_THEY_ARE else "flt")
+        self._fifo = AudioFifo()
 
     def _frames(self, packet: "Packet[Any]") -> Iterator[AudioFrame]:
         try:
@@ -82,14 +104,8 @@ class Decoder:
             self.damaged += 1
             return
         for frame in frames:
-            if not frame.samples:
-                continue
-            if frame.format.name in _AS_THEY_ARE:
+            if frame.samples:
                 yield frame
-                continue
-            if self._convert is None:
-                self._convert = AudioResampler(format="flt")
-            yield from self._convert.resample(frame)
 
     def _jump(self, frame: AudioFrame) -> float:
         """How many seconds are missing before a frame; jitter and jumps back are none."""
@@ -102,14 +118,15 @@ class Decoder:
             self._expected += frame.samples / frame.sample_rate
         return jump if jump > _JITTER_SECONDS else 0.0
 
-    def _drain(self) -> list[Chunk]:
-        frame = self._fifo.read() if self._fifo.samples else None
-        if frame is None:
-            return []
-        data = frame.to_ndarray()
-        samples = np.ascontiguousarray(data.T if frame.format.is_planar else data.reshape(frame.samples, -1))
-        skipped, self._skipped = self._skipped, 0.0
-        return [Chunk(cast(Samples, samples), frame.sample_rate, skipped)]
+    def _drain(self) -> Iterator[Chunk]:
+        joined = self._fifo.read() if self._fifo.samples else None
+        if joined is None:
+            return
+        for frame in [joined] if self._pack is None else self._pack.resample(joined):
+            data = frame.to_ndarray()
+            samples = np.ascontiguousarray(data.T if frame.format.is_planar else data.reshape(frame.samples, -1))
+            skipped, self._skipped = self._skipped, 0.0
+            yield Chunk(cast(Samples, samples), frame.sample_rate, skipped)
 
 
 class AudioReader:
@@ -133,6 +150,12 @@ class AudioReader:
             self._container.close()
             raise ReadError("no decoder for its audio track" if tracks else "it has no audio track")
         self._track = tracks[0]
+        # PyAV asks for time stamps where a container has none: FFmpeg would read on to the end of a film to find those
+        # of a picture that nobody wants.
+        self._container.flags &= ~_GENERATE_STAMPS
+        for stream in self._container.streams:
+            if stream is not self._track:
+                stream.discard = Discard.all
         self.decoder = Decoder(tracks[0].codec_context)
 
     def __enter__(self) -> Self:
@@ -161,7 +184,7 @@ class AudioReader:
         return None if self._container.duration is None else self._container.duration / 1e6
 
     def parcels(self, seconds: float) -> Iterator[Parcel]:
-        """Read, a parcel as soon as it holds `seconds` of sound or a packet that does not tell its length.
+        """Read, a parcel as soon as it holds `seconds` of sound, a packet that does not tell its length, or much else.
 
         Raises:
             ReadError: if reading fails, after what was read before; the end of the file or stream just ends the
@@ -169,6 +192,7 @@ class AudioReader:
         """
         packets: list[Packet[Any]] = []
         held = 0.0
+        size = 0
         failure: ReadError | None = None
         tick = float(self._track.time_base or 0)
         reading = self._container.demux(self._track)
@@ -183,9 +207,10 @@ class AudioReader:
             packets.append(packet)
             length = (packet.duration or 0) * tick
             held += length
-            if held >= seconds or not length:
+            size += packet.size
+            if held >= seconds or not length or len(packets) >= _MOST_PACKETS or size >= _MOST_BYTES:
                 yield Parcel(packets, held)
-                packets, held = [], 0.0
+                packets, held, size = [], 0.0, 0
         if packets:
             yield Parcel(packets, held)
         if failure is not None:

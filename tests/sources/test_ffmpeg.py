@@ -1,12 +1,29 @@
+import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from streamtag.sources.ffmpeg import AudioReader, Chunk, Parcel
+from tests.media import bomb, encode, film
 from tests.sounds import noise, write
 
 RATE = 16000
+READ_ALL = """
+import gc, json, sys
+from streamtag.sources.ffmpeg import AudioReader
+found = {}
+for path in sys.argv[1:]:
+    with AudioReader("file:" + path) as reader:
+        chunks = list(reader.chunks(1.0))
+    found[path] = [chunks[0].samples.shape[1], sum(len(chunk.samples) / chunk.rate for chunk in chunks)]
+    del reader, chunks
+    gc.collect()
+print(json.dumps(found))
+"""
 
 
 @pytest.fixture
@@ -43,3 +60,50 @@ def test_what_the_time_stamps_jump_over_is_missing(parcels: tuple[AudioReader, l
     reader, read = parcels
     chunks = [chunk for parcel in read[:2] + read[5:] for chunk in reader.decoder.decode(parcel)]
     assert sum(chunk.skipped_seconds for chunk in chunks) == pytest.approx(sum(parcel.seconds for parcel in read[2:5]))
+
+
+def read_elsewhere(*paths: Path) -> dict[str, list[float]]:
+    """Channels and seconds of each, read in another process, which a fault of a library may end."""
+    done = subprocess.run([sys.executable, "-c", READ_ALL, *paths], capture_output=True, text=True)
+    assert done.returncode == 0, (done.returncode, done.stderr)
+    found: dict[str, list[float]] = json.loads(done.stdout)
+    return found
+
+
+def test_planar_sound_of_many_channels_is_read(tmp_path: Path) -> None:
+    kinds = {"7.1.m4a": ("7.1", "aac"), "wide.m4a": ("7.1(wide)", "alac"), "16.mka": ("hexadecagonal", "aac")}
+    paths = [encode(tmp_path / name, "-c:a", codec, layout=layout) for name, (layout, codec) in kinds.items()]
+    found = read_elsewhere(*paths)
+    assert [channels for channels, _ in found.values()] == [8, 8, 16]
+    assert [seconds for _, seconds in found.values()] == pytest.approx([1.0] * 3, abs=0.1)
+
+
+def test_sound_whose_channels_are_named_one_by_one_is_read(tmp_path: Path) -> None:
+    paths = [
+        encode(tmp_path / f"{codec}.{container}", "-c:a", codec, layout="7.1")
+        for codec in ("pcm_s16le", "pcm_s24be", "pcm_f32le")
+        for container in ("mov", "caf")
+    ]
+    found = read_elsewhere(*paths)
+    assert list(found.values()) == [[8, pytest.approx(1.0)]] * 6
+
+
+@pytest.mark.parametrize("suffix", ["avi", "mpg", "vob"])
+def test_a_picture_that_ends_early_is_not_searched_to_the_end(tmp_path: Path, suffix: str) -> None:
+    path = film(tmp_path / f"film.{suffix}", 1.0, 120.0)
+    with AudioReader(f"file:{path}") as reader:
+        next(reader.chunks(1.0))
+        [place] = [
+            int(Path(f"/proc/self/fdinfo/{number}").read_text().split()[1])
+            for number in os.listdir("/proc/self/fd")
+            if os.path.realpath(f"/proc/self/fd/{number}") == str(path)
+        ]
+    assert place < path.stat().st_size / 2
+
+
+def test_what_packets_claim_to_last_does_not_decide_how_much_is_decoded_at_once(tmp_path: Path) -> None:
+    path = bomb(tmp_path / "bomb.m4a", 300.0)
+    with AudioReader(f"file:{path}") as reader:
+        chunks = list(reader.chunks(1.0))
+    assert samples(chunks) / 48000 > 200
+    assert max(len(chunk.samples) for chunk in chunks) < 15 * 48000
