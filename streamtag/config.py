@@ -15,6 +15,7 @@ import msgspec
 from msgspec import Struct
 
 from streamtag.errors import ConfigError
+from streamtag.redaction import redact, scrub
 from streamtag.settings import (
     Config,
     EventSettings,
@@ -185,7 +186,7 @@ class _Reader:
         lines = key_lines(self._text)
         named = next((keys[:depth] for depth in range(len(keys), 0, -1) if keys[:depth] in lines), None)
         place = f", line {lines[named]}" if named else ""
-        return ConfigError(f"{self._path}{place}: {text}")
+        return ConfigError(f"{self._path}{place}: {scrub(text)}")
 
     def _label_lines(self, document: dict[str, Any]) -> dict[str, int]:
         names = document.get("events", {}).get("labels", {})
@@ -246,5 +247,7 @@ def _shown(value: Any) -> str:
         return "a table"
     if isinstance(value, list):
         return "a list"
+    if isinstance(value, str) and "@" in value:
+        value = redact(value)  # a source in another key's place
     text = _quoted(value) if isinstance(value, bool | str) else str(value)
     return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"

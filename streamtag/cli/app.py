@@ -7,6 +7,7 @@ from typing import NoReturn
 
 from streamtag.cli import bench, dashboard, demo, devices, doctor, listen, models, run, subscribe, tag
 from streamtag.errors import ConfigError, StreamtagError
+from streamtag.redaction import ScrubbingFormatter, scrub
 
 __all__ = ["build_parser", "main"]
 
@@ -27,7 +28,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.print_help(sys.stderr)
         return _WRONG_USE
     level = options.log_level or getattr(options, "default_log_level", "warning")
-    logging.basicConfig(level=level.upper(), format="%(asctime)s %(levelname)-7s %(message)s", stream=sys.stderr)
+    log = logging.StreamHandler(sys.stderr)
+    log.setFormatter(ScrubbingFormatter("%(asctime)s %(levelname)-7s %(message)s"))
+    logging.basicConfig(level=level.upper(), handlers=[log])
     # A file's name may be anything: what is not text comes out as the bytes that it is.
     sys.stdout.reconfigure(errors="surrogateescape")  # type: ignore[union-attr]
     if options.with_parent:
@@ -40,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         _leave(_DONE)  # who read our output has enough
     except StreamtagError as error:
-        print("streamtag:", " ".join(str(error).split()), file=sys.stderr)
+        print("streamtag:", scrub(" ".join(str(error).split())), file=sys.stderr)
         return _WRONG_USE if isinstance(error, ConfigError) else _FAILED
     except KeyboardInterrupt:
         print("streamtag: interrupted", file=sys.stderr)
@@ -57,7 +60,7 @@ def _leave(status: int) -> NoReturn:
 
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of all commands; each sets `command`, the function that runs it."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="streamtag",
         description="Streaming real-time audio tagger: sound in, label scores and events out over ZeroMQ.",
         epilog="streamtag COMMAND --help tells what a command takes.",
@@ -72,6 +75,12 @@ def build_parser() -> argparse.ArgumentParser:
     for module in _COMMANDS:
         module.add(commands)
     return parser
+
+
+class _Parser(argparse.ArgumentParser):
+    # Where an argument stands in the wrong place it may hold a password all the same.
+    def error(self, message: str) -> NoReturn:
+        super().error(scrub(message))
 
 
 class _Version(argparse.Action):

@@ -5,6 +5,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from streamtag.redaction import redact
+
 __all__ = ["SUFFIXES", "Recording", "find"]
 
 SUFFIXES = frozenset({
@@ -32,7 +34,7 @@ def find(names: Iterable[str]) -> Iterator[Recording]:
     taken: set[Path] = set()
     for name in names:
         path = Path(name)
-        found = [Recording(path, Path(path.name))]
+        found = [Recording(path, Path(Path(redact(name)).name))]
         if path.is_dir():
             above = path.resolve().parent
             inside = [Path(folder, file) for folder, _, files in os.walk(path) for file in files]

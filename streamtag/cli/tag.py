@@ -14,6 +14,7 @@ from streamtag.cli.formats import FORMATS, Format, Tagged
 from streamtag.cli.output import note
 from streamtag.cli.recordings import Recording, find
 from streamtag.errors import ConfigError, StreamtagError
+from streamtag.redaction import redact
 
 if TYPE_CHECKING:
     from streamtag.settings import Config
@@ -56,13 +57,14 @@ def _run(options: argparse.Namespace) -> int:
     show = _Shown(form, options.output)
 
     def tag(recording: Recording) -> Tagged:
+        shown = Path(redact(str(recording.path)))  # what is not there may be a URL with a password
         if recording.path.is_dir():
             return Tagged(recording.path, None, error=f"{recording.path}: there are no recordings in this folder")
         tagger = idle.get()
         try:
             return Tagged(recording.path, tagger.tag(recording.path), top=options.top)
         except StreamtagError as error:
-            return Tagged(recording.path, None, error=str(error).removeprefix("file:"))
+            return Tagged(shown, None, error=str(error).removeprefix("file:"))
         finally:
             idle.put(tagger)
 

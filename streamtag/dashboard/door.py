@@ -59,7 +59,7 @@ def read_account(text: str) -> Account:
         password = Path(file).expanduser().read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not a text in UTF-8"
-        raise ConfigError(f"--auth: the password file {file} cannot be read: {reason}") from error
+        raise ConfigError(f"--auth: the password file named behind the colon cannot be read: {reason}") from error
     if not password or not password[0]:
         raise ConfigError(f"--auth: the password file {file} is empty; its first line is the password")
     return Account(user, password[0])

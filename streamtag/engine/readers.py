@@ -7,6 +7,7 @@ from typing import Any, cast
 from streamtag.audio import Block
 from streamtag.engine.stream import Change, EngineStream, Item
 from streamtag.errors import StreamtagError
+from streamtag.redaction import scrub
 from streamtag.settings import Stream
 from streamtag.sources import Received, Receivers, Source, is_network, open_source
 from streamtag.sources.uri import split
@@ -66,13 +67,13 @@ class Reader:
             self._live = state == "live"
             self._remark = reason if self._live else ""
             rest: list[Item] = [] if self._live else list(self.stream.patcher.interrupt())
-            self._put([*rest, Change(cast(StreamState, state), reason)])
+            self._put([*rest, Change(cast(StreamState, state), scrub(reason))])
 
     def end(self, failure: str | None) -> None:
         """Score what is left and say how it ended; only the first call counts."""
         with self._failing_alone():
             if not self._ended.is_set():
-                change = Change("ended", self._remark) if failure is None else Change("failed", failure)
+                change = Change("ended", self._remark) if failure is None else Change("failed", scrub(failure))
                 self._put([*self.stream.patcher.finish(), change])
                 self._ended.set()
 
@@ -110,7 +111,7 @@ class Reader:
             return
         logger.error("stream %s: reading failed", self.stream.id, exc_info=error)
         if not self._ended.is_set():
-            self._put([Change("failed", f"internal error: {type(error).__name__}: {error}")])
+            self._put([Change("failed", scrub(f"internal error: {type(error).__name__}: {error}"))])
             self._ended.set()
 
     def _options(self) -> dict[str, Any]:

@@ -6,10 +6,11 @@ A new kind of source is one module with a function `open_request`, and one line 
 from importlib import import_module
 
 from streamtag.errors import SourceError
+from streamtag.redaction import redact
 from streamtag.sources.receivers import Received, Receivers
 from streamtag.sources.retry import LiveSource
 from streamtag.sources.source import OnState, Patience, Request, Source, ignore_state
-from streamtag.sources.uri import redact, split
+from streamtag.sources.uri import split
 
 __all__ = [
     "LiveSource",
@@ -75,7 +76,7 @@ def open_source(
         )
     if scheme not in _MODULES:
         raise SourceError(
-            f"{redact(uri)}: unknown kind of source {scheme!r}; use a path, '-', or "
+            f"{redact(uri)}: unknown kind of source; use a path, '-', or "
             + ", ".join(f"{name}:" for name in _MODULES if name != "-")
         )
     patience = patience or Patience()

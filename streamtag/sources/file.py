@@ -9,6 +9,7 @@ from typing import Self
 
 from streamtag.audio.block import Block
 from streamtag.errors import SourceError
+from streamtag.redaction import redact
 from streamtag.sources.ffmpeg import AudioReader, Chunk
 from streamtag.sources.reasons import ReadError
 from streamtag.sources.source import Request, Source
@@ -38,7 +39,7 @@ class FileSource:
     def __init__(self, request: Request) -> None:
         place = request.place.removeprefix("//") if request.place.startswith("///") else request.place
         self._path = Path(place).expanduser()
-        self.name = request.uri
+        self.name = redact(request.uri)
         self.rate = 0
         self.channels = 0
         self._on_state = request.on_state
@@ -49,6 +50,8 @@ class FileSource:
         try:
             if not self._path.is_file():
                 problem = "it is not a file" if self._path.exists() else "there is no such file"
+                if self.name != request.uri:
+                    problem += "; a URL is written like rtsp://user:password@host/path"
                 raise SourceError(f"{self.name}: {problem}")
             if self._path.stat().st_size == 0:
                 raise SourceError(f"{self.name}: the file is empty")

@@ -7,13 +7,13 @@ from functools import partial
 from pathlib import Path
 
 from streamtag.errors import SourceError
+from streamtag.redaction import redact
 from streamtag.sources.clock import LivePieces
 from streamtag.sources.feed import Feed, Lost, Piece
 from streamtag.sources.ffmpeg import AudioReader, Decoder, Parcel
 from streamtag.sources.reasons import ReadError
 from streamtag.sources.retry import LiveSource
 from streamtag.sources.source import Patience, Request, Source
-from streamtag.sources.uri import redact
 
 __all__ = ["open_request"]
 

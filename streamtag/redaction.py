@@ -1,0 +1,191 @@
+"""What may be shown of a source: the one place that takes out what may be secret.
+
+It goes by what may be a secret, not by what parses. Nothing is shown because it is not known to be a secret; a part is
+shown because it is known to be harmless: a host, a port, a path's plain words, the few names and values of a query that
+say what is heard. Of a source that is not understood nothing is shown but what follows its last `@`.
+"""
+
+import logging
+import re
+from pathlib import Path
+from urllib.parse import unquote
+
+__all__ = ["HIDDEN", "ScrubbingFormatter", "redact", "scrub"]
+
+HIDDEN = "***"
+_LAST_PORT = 65_535
+
+_URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*|\*{3}):/{2}(?!/)(.*)\Z", re.DOTALL)
+_OWN = re.compile(r"(mic|zmq):(.*)\Z", re.DOTALL | re.IGNORECASE)
+_FILE = re.compile(r"(file|sdp):", re.IGNORECASE)
+_AUTHORITY = re.compile(r"(?:\w[\w.-]*|\[[0-9A-Fa-f:.]+(?:%[\w.-]+)?\]|\*)(?::(?P<port>\d{1,5}|\*))?\Z")
+_SCHEMES = re.compile(
+    r"(?:ftps?|https?|icecast|inproc|ipc|mms[ht]?|rtmp[st]?|s?rtp|rtsps?|s3|sftp|smb|srt|tcp|tls|udp|wss?)\Z"
+)
+_HARMLESS = re.compile(r"(?:audio|bitrate|camera|channel|codec|format|profile|quality|rate|stream|subtype|track)\Z")
+# Names that may be shown beside a value that is not.
+_KNOWN = re.compile(
+    r"(?:(?:access_)?token|api_?key|auth(?:orization)?|key|login|pass(?:wd|word)?|pwd|secret|session|sid|sig(?:nature)?"
+    r"|user(?:name)?|usr)\Z"
+)
+_TELLING = re.compile(
+    r"pass(wor[dt]|wd|phrase)?|pwd|secret|token|api_?key|auth|sig(nature)?|session|credential", re.IGNORECASE
+)
+_ACCOUNT = re.compile(r"(user(name)?|usr|login|key)\Z", re.IGNORECASE)
+_HARMLESS_VALUE = re.compile(r"[A-Za-z0-9.-]{0,16}\Z")
+_PLAIN_SEGMENT = re.compile(r"[@;]?[\w.~+,!() -]*\Z")
+# What a program made, not a person: a key in the path.
+_MADE = re.compile(r"(?=.*\d)(?=.*[A-Za-z])[A-Za-z0-9_-]{20,}\Z|[0-9A-Fa-f-]{16,}\Z")
+_ACCOUNT_FOLDERS = frozenset({"live", "movie", "series", "timeshift"})
+# In a path that leads to no file. (A colon may stand in a time of day.)
+_MAY_BE_SECRET = re.compile(r"[@=\"<>]|\A[\s']|(?<!\d):|:(?!\d)")
+_IN_TEXT = re.compile(r"\b([A-Za-z][A-Za-z0-9+.-]*):/{1,3}(?P<account>.*@)?(?:[^\s\"'<>]*[^\s\"'<>:;,.)\]])?")
+_ACCOUNT_IN_TEXT = re.compile(r"[^\s\"'(]*(?::|//)[^\s\"']*@(?=[\w\[])")
+_ENCODED_IN_TEXT = re.compile(r"[^\s\"'<>]*%(?:25)*(?:3[Aa]|40)[^\s\"'<>:]*")
+_PAIR_IN_TEXT = re.compile(
+    r"(?i)\b(pass(?:wor[dt]|wd|phrase)?|pwd|secret|token|api_?key|authorization|cookie)"
+    r"(\"?\s*[=:]\s*)(?:basic |bearer )?[^\s&;,\"']*[^\s&;,:.\"']"
+)
+
+
+def redact(source: str) -> str:
+    """The source without user, password and whatever else may be secret, for logs, status and errors.
+
+    A path of a file that is there is shown as it is: it was understood. Any text can be given; nothing is raised.
+    """
+    if source in ("", "-"):
+        return source
+    if (own := _OWN.match(source)) is not None:
+        return source if not re.search(r"@|://", own[2]) else f"{own[1].lower()}:{HIDDEN}"
+    if (url := _URL.match(source)) is not None and url[1].lower() not in ("file", "sdp"):
+        return _url(url[1].lower(), url[2])
+    kind = _FILE.match(source)
+    scheme, path = (kind[0].lower(), source[kind.end() :]) if kind else ("", source)
+    if _is_there(path) or not _MAY_BE_SECRET.search(_decoded(path)):
+        return source
+    return scheme + HIDDEN + _behind_the_last_at(path)
+
+
+def scrub(text: str) -> str:
+    """A text of any origin (an error, a log line, a library's message) without the secrets of sources in it."""
+    text = _IN_TEXT.sub(_in_text, text)
+    text = _ENCODED_IN_TEXT.sub(lambda found: redact(found[0]), text)
+    text = _ACCOUNT_IN_TEXT.sub(f"{HIDDEN}@", text)
+    return _PAIR_IN_TEXT.sub(lambda found: f"{found[1]}{found[2]}{HIDDEN}", text)
+
+
+class ScrubbingFormatter(logging.Formatter):
+    """A log's formatter that lets no secret of a source out, whoever wrote the record, traceback included."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the record as text, without secrets."""
+        return scrub(super().format(record))
+
+
+def _url(scheme: str, rest: str) -> str:
+    shown = scheme if _SCHEMES.match(scheme) else HIDDEN
+    place = _place(rest)
+    return f"{shown}://{HIDDEN if place is None else place}"
+
+
+def _place(rest: str) -> str | None:
+    """What is shown of host, path, query and fragment; None where they are not understood."""
+    authority = re.split(r"[/?#\\]", rest, maxsplit=1)[0]
+    behind = rest[len(authority) :]
+    _, at, host = authority.rpartition("@")
+    match = _AUTHORITY.match(host)
+    if "@" in behind and not (match is not None and not at and _is_no_account(match, behind)):
+        return _place(rest.rpartition("@")[2])
+    if match is None or int((match["port"] or "0").replace("*", "0")) > _LAST_PORT:
+        return None
+    return host + (f"/{HIDDEN}" if behind.startswith("\\") else _behind(behind))
+
+
+def _is_no_account(host: re.Match[str], behind: str) -> bool:
+    """Whether an "@" behind the host belongs to a path or a query.
+
+    Where there is a port it may not: "rtsp://user:12/34?5@host" has its password where a port and a path seem to be.
+    """
+    if host["port"] and not host[0].startswith("["):
+        return False
+    is_handle = behind.startswith("/@") and behind.count("@") == 1  # "/@studio/live"
+    return is_handle or "@" not in re.split(r"[?#]", behind, maxsplit=1)[0]
+
+
+def _behind(rest: str) -> str:
+    """Path, query and fragment."""
+    rest, _, fragment = rest.partition("#")
+    path, question, query = rest.partition("?")
+    if question and query:
+        shown = _pairs(query)
+        query = shown if shown else HIDDEN
+    return _path(path) + question + query + (f"#{HIDDEN}" if fragment else "")
+
+
+def _path(path: str) -> str:
+    segments = path.split("/")
+    shown = [_segment(segment) for segment in segments]
+    words = [unquote(segment) for segment in segments]
+    for number, word in enumerate(words[:-1]):
+        if _ACCOUNT.match(word) or _TELLING.fullmatch(word):
+            shown[number + 1] = HIDDEN
+        # An account's name and password as folders, as some television servers have them.
+        if word.lower() in _ACCOUNT_FOLDERS and len(words) - number == 4 and words[-1].partition(".")[0].isdigit():
+            shown[number + 1] = shown[number + 2] = HIDDEN
+    return "/".join(shown)
+
+
+def _segment(segment: str) -> str:
+    word = _decoded(segment)
+    if "=" in word or "&" in word:
+        return _pairs(word)
+    if not _PLAIN_SEGMENT.match(word) or _MADE.match(word.partition(".")[0]):
+        return HIDDEN
+    if _TELLING.search(word) and not _TELLING.fullmatch(word):
+        return HIDDEN
+    return segment
+
+
+def _pairs(text: str) -> str:
+    """The pairs of a query: keys are named in too many ways to list them, so the harmless ones are listed."""
+    shown: list[str] = []
+    for part in re.split(r"[&;,]", text):
+        name, equals, value = part.partition("=")
+        name = unquote(name).lower()
+        if equals and _HARMLESS.match(name) and _HARMLESS_VALUE.match(value):
+            shown.append(part)
+        else:
+            shown.append(f"{name}={HIDDEN}" if equals and _KNOWN.match(name) else HIDDEN)
+    # What follows a secret may be a part of it.
+    return "&".join(part for number, part in enumerate(shown) if part != HIDDEN or HIDDEN not in shown[:number])
+
+
+def _behind_the_last_at(text: str) -> str:
+    """The host, or the file's name, behind what may be a user and password."""
+    _, at, rest = text.rpartition("@")
+    place = _place(rest) if at else None
+    return f"@{place}" if place and place != HIDDEN else ""
+
+
+def _decoded(text: str) -> str:
+    """Decode what may be percent-encoded more than once."""
+    for _ in range(3):
+        text = unquote(text)
+    return text
+
+
+def _is_there(path: str) -> bool:
+    try:
+        return Path(path).exists()
+    except (OSError, ValueError):
+        return False
+
+
+def _in_text(found: re.Match[str]) -> str:
+    text, scheme = found[0], found[1].lower()
+    if found["account"] and redact(text) != text:
+        place = _place(text.rpartition("@")[2])
+        return f"{scheme if _SCHEMES.match(scheme) else HIDDEN}://{place or HIDDEN}"
+    if _URL.match(text):
+        return redact(text)
+    return f"{scheme}://{HIDDEN}" if _SCHEMES.match(scheme) and scheme not in ("ipc", "inproc") else text
