@@ -5,7 +5,8 @@ import signal
 import subprocess
 import sys
 import tempfile
-import threading
+
+from streamtag.threads import Worker
 
 __all__ = ["Child", "end_with_parent"]
 
@@ -59,7 +60,7 @@ class Child:
 
 def end_with_parent() -> None:
     """End this process in good order as soon as its standard input ends: whoever held the other end is gone."""
-    threading.Thread(target=_wait_for_parent, name="streamtag-parent", daemon=True).start()
+    Worker("parent", _wait_for_parent, on_failure=lambda _: os.kill(os.getpid(), signal.SIGTERM)).start()
 
 
 def _wait_for_parent() -> None:

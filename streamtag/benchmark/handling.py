@@ -88,7 +88,7 @@ class _Rounds:
             open_runtime(bundle, config.model.runtime),
             publisher.publish,
             None,
-            threading.Event(),
+            lambda _: None,
             rules=rules,
             rolling=rolling,
             max_batch=config.model.max_batch,

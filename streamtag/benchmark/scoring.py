@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,7 @@ from streamtag.engine.stream import EngineStream
 from streamtag.events import EventRules
 from streamtag.runtimes import Runtime, load_runtime, open_runtime
 from streamtag.settings import Config
+from streamtag.threads import Worker
 from streamtag.track import Track
 from streamtag.wire import Publisher
 
@@ -127,7 +129,7 @@ def _score(endpoint: str, config: Config, variant: Variant, seconds: float, thre
             runtime,
             publisher.publish,
             None,
-            threading.Event(),
+            _ignore,
             rules=rules,
             rolling=config.scores.rolling,
             max_batch=config.model.max_batch,
@@ -144,7 +146,8 @@ def _score(endpoint: str, config: Config, variant: Variant, seconds: float, thre
             for index in range(_STREAMS_A_THREAD)
         ]
         worker.start()
-        threading.Thread(target=_feed, args=(streams, [patch.window for patch in patches], over), daemon=True).start()
+        windows = [patch.window for patch in patches]
+        Worker(f"feed-{number}", partial(_feed, streams, windows, over), on_failure=_ignore).start()
     time.sleep(_WARM_UP_SECONDS)
     before = _next_scored(workers)
     begin, cpu = time.monotonic(), time.process_time()
@@ -167,6 +170,10 @@ def _score(endpoint: str, config: Config, variant: Variant, seconds: float, thre
         patches_a_second=done / took,
         streams=int(done / took * PATCH_HOP / SAMPLE_RATE),
     )
+
+
+def _ignore(error: BaseException) -> None:
+    """`_scored` asks."""
 
 
 def _scored(workers: Sequence[Inference]) -> int:

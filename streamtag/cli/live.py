@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from streamtag.cli.output import note, print_json_line
 from streamtag.cli.stopping import Stop
-from streamtag.errors import SourceError, StreamtagError
+from streamtag.errors import SourceError
 
 if TYPE_CHECKING:
     from streamtag.engine import Service
@@ -81,8 +81,6 @@ def tag_live(config: "Config", *, title: str, seconds: float | None, page: Calla
             service.stop()
             while (message := subscriber.receive(_REST_SECONDS)) is not None:
                 display.take(message)
-    except RuntimeError as error:
-        raise StreamtagError(str(error)) from error
     finally:
         service.stop()
 

@@ -54,8 +54,6 @@ def _run(options: argparse.Namespace) -> None:
                 _reload(service, options.config)
             if service.wait(0):
                 raise StreamtagError("the service ended by itself")
-    except RuntimeError as error:
-        raise StreamtagError(str(error)) from error
     finally:
         service.stop()
     logger.info("stopped")

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from streamtag.dashboard.packing import pack_backlog, pack_levels, pack_scores
 from streamtag.dashboard.recent import RecentStream
 from streamtag.history import PRIVATE_PREFIX
+from streamtag.threads import Worker
 from streamtag.wire import Message, Subscriber
 
 __all__ = ["Connection", "Hub", "Viewer"]
@@ -60,7 +61,7 @@ class Hub:
         self._viewers: list[Viewer] = []
         self._lock = threading.RLock()
         self._heard = 0.0
-        self._thread = threading.Thread(target=self._run, name="streamtag-hub", daemon=True)
+        self._thread = Worker("hub", self._run)
 
     def start(self) -> None:
         """Start the thread."""
@@ -142,7 +143,7 @@ class Hub:
                 self._wishes.append(lambda: self._leave_levels(stream))
 
     def _run(self) -> None:
-        while self._thread is threading.current_thread():
+        while True:
             message = self._subscriber.receive(_LOOK_SECONDS)
             while self._wishes:
                 self._wishes.popleft()()

@@ -1,5 +1,4 @@
 import logging
-import threading
 import time
 from collections.abc import Callable, Iterable
 
@@ -17,6 +16,7 @@ from streamtag.events import EventRules
 from streamtag.history import History
 from streamtag.runtimes import Runtime
 from streamtag.runtimes.scorer import Scorer
+from streamtag.threads import Worker
 from streamtag.track import Track
 from streamtag.wire.messages import Outgoing
 
@@ -40,7 +40,7 @@ class Inference:
         runtime: Runtime,
         publish: Callable[[list[Outgoing]], None],
         history: History | None,
-        ended: threading.Event,
+        failed: Callable[[BaseException], None],
         *,
         rules: EventRules,
         rolling: int,
@@ -54,7 +54,7 @@ class Inference:
             runtime: the model, compiled.
             publish: where messages go.
             history: what keeps events, if anything does.
-            ended: set when the thread has ended, by itself or not.
+            failed: told of an error that ended the thread; it cannot go on, for nobody knows what it left half done.
             rules: thresholds of the events.
             rolling: number of patches in a rolling score.
             max_batch: most patches in a batch.
@@ -65,19 +65,22 @@ class Inference:
         self.rolling = rolling
         self.scored = 0
         self.load = Load()
-        self.error: BaseException | None = None
         self._streams: dict[str, EngineStream] = {}
         self._bundle = bundle
         self._publish_all = publish
         self._history = history
-        self._ended = ended
         self._max_batch = max_batch
         self._max_wait = max_wait
         self._scorer = Scorer(runtime, max_batch)
         self._no_scores = np.empty((0, len(bundle.labels)), np.float32)
         self._look_due = 0.0
         self._stop_at: float | None = None
-        self._thread = threading.Thread(target=self._run, name="streamtag-inference", daemon=True)
+        self._thread = Worker("inference", self._run, on_failure=failed)
+
+    @property
+    def error(self) -> BaseException | None:
+        """What ended the thread, if it did not end by itself."""
+        return self._thread.error
 
     def start(self) -> None:
         """Start the thread."""
@@ -111,22 +114,15 @@ class Inference:
 
     def join(self, seconds: float) -> None:
         """Wait for the thread's end for at most `seconds`."""
-        if self._thread.is_alive():
-            self._thread.join(max(0.0, seconds))
+        self._thread.join(seconds)
 
     def _run(self) -> None:
-        try:
-            while self._stop_at is None:
-                self._step(self._max_wait if self.load.busy else 0.0, _LOOK_SECONDS)
-            while time.monotonic() < self._stop_at and self._step(0.0, 0.0):
-                pass
-            for stream in self._streams.values():
-                self._apply(stream, Change("ended", "the service stopped"))
-        except BaseException as error:
-            self.error = error
-            logger.exception("scoring failed")
-        finally:
-            self._ended.set()
+        while self._stop_at is None:
+            self._step(self._max_wait if self.load.busy else 0.0, _LOOK_SECONDS)
+        while time.monotonic() < self._stop_at and self._step(0.0, 0.0):
+            pass
+        for stream in self._streams.values():
+            self._apply(stream, Change("ended", "the service stopped"))
 
     def _step(self, linger: float, timeout: float) -> bool:
         most = min(self._max_batch, self.load.patches_in(_LONGEST_ROUND_SECONDS) or self._max_batch)

@@ -59,7 +59,11 @@ class _Pushed:
 
 
 class PcmStreams:
-    """The streams that other programs push over ZeroMQ: made by their first message, ended by their last."""
+    """The streams that other programs push over ZeroMQ: made by their first message, ended by their last.
+
+    Attributes:
+        faults: Messages that could not be used, those of no stream too.
+    """
 
     def __init__(
         self,
@@ -72,6 +76,7 @@ class PcmStreams:
             create: makes a stream, or returns None where no more can be served or the name is another source's.
             forget: lets go of a stream that ended a while ago.
         """
+        self.faults = 0
         self._create = create
         self._forget = forget
         self._pushed: dict[str, _Pushed] = {}
@@ -106,6 +111,7 @@ class PcmStreams:
             if pushed is None or pushed.state == "ended":
                 pushed = self._begin(message, pushed)
                 if pushed is None:
+                    self.faults += not isinstance(message, PcmEnd)  # the end of what is over already is none
                     return
             pushed.last = time.monotonic()
             if isinstance(message, PcmBlock):
@@ -198,6 +204,8 @@ class PcmStreams:
         pushed.stream.put([*pushed.stream.patcher.finish(), Change("ended", reason)])
 
     def _blame(self, pushed: _Pushed, reason: str) -> None:
+        self.faults += 1
+        pushed.stream.faults += 1
         if not pushed.fault:
             pushed.fault = f"a message was dropped: {reason}"
             pushed.stream.put([Change(None, pushed.fault)])

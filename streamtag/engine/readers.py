@@ -1,5 +1,6 @@
 import logging
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, cast
@@ -11,9 +12,13 @@ from streamtag.redaction import scrub
 from streamtag.settings import Stream
 from streamtag.sources import Received, Receivers, Source, is_network, open_source
 from streamtag.sources.uri import split
+from streamtag.threads import Worker
 from streamtag.wire.messages import StreamState
 
 __all__ = ["Reader"]
+
+# Of errors that each block may bring.
+_COMPLAINT_SECONDS = 60.0
 
 logger = logging.getLogger(__name__)
 
@@ -32,7 +37,9 @@ class Reader:
         self._closed = threading.Event()
         self._ended = threading.Event()
         self._live = False
+        self._complain_at = 0.0
         self._remark = ""  # on sound that came all the same, such as a recording's that is cut
+        self._is_live = is_network(settings.source) or split(settings.source)[0] == "mic"
         # A recording that is read as fast as possible waits for room; whatever has its own pace goes on.
         self._can_wait = split(settings.source)[0] in ("file", "-") and not settings.realtime
 
@@ -43,7 +50,7 @@ class Reader:
             if self._closed.is_set():  # close() came before there was a source that it could close
                 self._source.close()
         else:
-            threading.Thread(target=self._read, name=f"streamtag-{self.stream.id}", daemon=True).start()
+            Worker(self.stream.id, self._read, on_failure=self._fail).start()
 
     def close(self) -> None:
         """Ask the source to end; what it gave is still queued."""
@@ -57,13 +64,13 @@ class Reader:
 
     def take(self, block: Block) -> None:
         """Take in what was received."""
-        with self._failing_alone():
+        with self._failing_alone(lasting=self._is_live):
             if not self._closed.is_set():
                 self._take(block)
 
     def tell(self, state: str, reason: str) -> None:
         """Take over what the source says of itself; it stands in the queue behind the sound that it gave before."""
-        with self._failing_alone():
+        with self._failing_alone(lasting=self._is_live):
             self._live = state == "live"
             self._remark = reason if self._live else ""
             rest: list[Item] = [] if self._live else list(self.stream.patcher.interrupt())
@@ -94,24 +101,39 @@ class Reader:
             for block in source:
                 if self._closed.is_set():
                     return
-                self._take(block)
+                self.take(block)
 
     @contextmanager
-    def _failing_alone(self) -> Iterator[None]:
-        """Whoever calls goes on with other streams whatever happens."""
+    def _failing_alone(self, *, lasting: bool = False) -> Iterator[None]:
+        """Whoever calls goes on whatever happens, and so does a stream that is `lasting`, but for what failed."""
         try:
-            yield
+            try:
+                yield
+            except StreamtagError:
+                raise
+            except Exception as error:
+                if not lasting:
+                    raise
+                self._stumble(error)
         except Exception as error:
             self._fail(error)
             self.close()
 
-    def _fail(self, error: Exception) -> None:
+    def _stumble(self, error: Exception) -> None:
+        """Leave out what could not be taken in; the source is live and gives more, which may go well."""
+        if time.monotonic() >= self._complain_at:
+            self._complain_at = time.monotonic() + _COMPLAINT_SECONDS
+            logger.error("stream %s: a block could not be taken in", self.stream.id, exc_info=error)
+        self._live, self._remark = False, ""
+        self._put([*self.stream.patcher.interrupt(), Change("reconnecting", _in_words(error))])
+
+    def _fail(self, error: BaseException) -> None:
         if isinstance(error, StreamtagError):
             self.end(str(error))
             return
         logger.error("stream %s: reading failed", self.stream.id, exc_info=error)
         if not self._ended.is_set():
-            self._put([Change("failed", scrub(f"internal error: {type(error).__name__}: {error}"))])
+            self._put([Change("failed", _in_words(error))])
             self._ended.set()
 
     def _options(self) -> dict[str, Any]:
@@ -133,3 +155,7 @@ class Reader:
 
     def _put(self, items: list[Item]) -> None:
         self.stream.put(items, wait=self._can_wait and not self._closed.is_set())
+
+
+def _in_words(error: BaseException) -> str:
+    return scrub(f"internal error: {type(error).__name__}: {error}")

@@ -15,12 +15,13 @@ from streamtag.engine.load import PATCH_SECONDS
 from streamtag.engine.pcm import PcmStreams
 from streamtag.engine.readers import Reader
 from streamtag.engine.stream import EngineStream
-from streamtag.errors import ConfigError
+from streamtag.errors import ConfigError, StreamtagError
 from streamtag.events import EventRules
 from streamtag.history import History
 from streamtag.runtimes import open_runtime
 from streamtag.settings import Config, Stream
 from streamtag.sources import Receivers, redact
+from streamtag.threads import Worker
 from streamtag.track import Track
 from streamtag.wire import Outgoing, PcmInput, Publisher, ServiceHeader
 
@@ -60,9 +61,12 @@ class Service:
         _check(config, self.bundle)
         self._config = config
         self._rules = EventRules(self.bundle.labels, config.events, self.bundle.label_thresholds)
-        self._publisher = Publisher(config.service.endpoint, config.service.input, self._take_pcm)
+        self._publisher = Publisher(
+            config.service.endpoint, config.service.input, self._take_pcm, on_failure=partial(self._fail, "publishing")
+        )
         kept = config.history
         self._history = History(Path(kept.path), kept) if kept.path else None
+        self._failure: StreamtagError | None = None
         self._ended = threading.Event()
         self._workers = self._make_workers()
         self._shares = [0] * len(self._workers)
@@ -77,7 +81,7 @@ class Service:
         self._changed = threading.Event()  # the list of streams
         self._running = False
         self._stopping = threading.Event()
-        self._watch = threading.Thread(target=self._look, name="streamtag-watch", daemon=True)
+        self._watch = Worker("watch", self._look)
         self._started = time.monotonic()
 
     @property
@@ -135,15 +139,14 @@ class Service:
                 self._open(settings)
 
     def wait(self, seconds: float | None = None) -> bool:
-        """Wait until the service ends by itself, for at most `seconds`; return whether it did.
+        """Wait until the service ends, for at most `seconds`; return whether it did.
 
         Raises:
-            RuntimeError: scoring failed; the cause is attached.
+            StreamtagError: a part failed without which the service is none; the cause is attached.
         """
         ended = self._ended.wait(seconds)
-        for worker in self._workers:
-            if worker.error is not None:
-                raise RuntimeError(f"scoring failed: {worker.error}") from worker.error
+        if self._failure is not None:
+            raise self._failure
         return ended
 
     def stop(self) -> None:
@@ -170,6 +173,14 @@ class Service:
         self._publisher.stop()
         if self._history is not None:
             self._history.stop(_WRITE_REST_SECONDS)
+        self._ended.set()
+
+    def _fail(self, part: str, error: BaseException) -> None:
+        """End the service: whoever waits for it hears why, and starts it anew from the beginning."""
+        if self._failure is None:
+            self._failure = StreamtagError(f"{part} failed: {type(error).__name__}: {error}; the service ends")
+            self._failure.__cause__ = error
+        self._ended.set()
 
     def _make_workers(self) -> list[Inference]:
         """One thread a core, each with a model of its own; a device other than the CPU is fed by one thread."""
@@ -185,7 +196,7 @@ class Service:
                 runtime,
                 self._publisher.publish,
                 self._history,
-                self._ended,
+                partial(self._fail, "scoring"),
                 rules=self._rules,
                 rolling=self._config.scores.rolling,
                 max_batch=model.max_batch,
@@ -215,8 +226,17 @@ class Service:
                 sustainable_streams=round(len(self._workers) * sum(known) / len(known)) if known else None,
                 uptime=time.monotonic() - self._started,
                 input=self.input_endpoint,
+                pcm_faults=self._pcm.faults,
+                dropped_messages=self._publisher.statistics().dropped,
+                restarts=self._restarts(),
             )
         )
+
+    def _restarts(self) -> dict[str, int]:
+        restarts = {"watch": self._watch.restarts}
+        if self._history is not None:
+            restarts["history"] = self._history.restarts
+        return {name: count for name, count in restarts.items() if count}
 
     def _open(self, settings: Stream) -> None:
         if settings.source == _PUSHED:

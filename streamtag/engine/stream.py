@@ -49,6 +49,7 @@ class EngineStream:
         self.queues = queues
         self.rate = 0
         self.channels = 0
+        self.faults = 0  # messages with its PCM that could not be used
         self.patcher = Patcher()
         self._bad_samples_told = False
 
@@ -106,4 +107,5 @@ class EngineStream:
             dropped_patches=self.dropped_patches,
             lost_samples=self.patcher.lost_samples,
             queue=self.pending_patches,
+            faults=self.faults,
         )

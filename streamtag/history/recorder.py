@@ -12,6 +12,7 @@ from streamtag.audio import PATCH_SAMPLES, SAMPLE_RATE, Patch
 from streamtag.history.clips import Clip, ClipCutter
 from streamtag.history.store import Begin, DiskFullError, End, Record, Store
 from streamtag.settings import HistorySettings
+from streamtag.threads import Worker
 
 __all__ = ["PRIVATE_PREFIX", "History"]
 
@@ -56,7 +57,12 @@ class History:
         self._stopping = False
         self._trouble = ""
         self._clip_trouble = ""
-        self._thread = threading.Thread(target=self._run, name="streamtag-history", daemon=True)
+        self._thread = Worker("history", self._run)
+
+    @property
+    def restarts(self) -> int:
+        """How often the thread failed in a way that nobody foresaw, and went on."""
+        return self._thread.restarts
 
     def start(self) -> None:
         """Start the thread, which opens the file; if it cannot, the log says so and the service goes on."""
@@ -102,8 +108,7 @@ class History:
         with self._changed:
             self._stopping = True
             self._changed.notify()
-        if self._thread.is_alive():
-            self._thread.join(seconds)
+        self._thread.join(seconds)
 
     def _put(self, record: Record) -> None:
         with self._changed:

@@ -78,7 +78,7 @@ class _Reading:
 
 def _serve(connection: "Connection[Any, Any]") -> None:
     """Do as ordered until nobody orders any more."""
-    turns = Turns("streamtag-receiver")
+    turns = Turns("receiver")
     turns.start()
     readings: dict[int, _Reading] = {}
 

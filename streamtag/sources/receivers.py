@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from contextlib import suppress
+from functools import partial
 from itertools import count
 from multiprocessing.connection import Connection
 from typing import Any, Protocol
@@ -20,6 +21,7 @@ import msgspec
 from streamtag.audio.block import Block
 from streamtag.sources.retry import next_delay
 from streamtag.sources.source import Patience
+from streamtag.threads import Worker
 
 __all__ = ["Listener", "Received", "Receivers"]
 
@@ -144,7 +146,7 @@ class Receivers:
 
     def __init__(self) -> None:
         self._changed = threading.Condition()  # over all that follows, and each source's place
-        self._receivers: dict[_Receiver, threading.Thread] = {}
+        self._receivers: dict[_Receiver, Worker] = {}
         self._numbers = count()
 
     def open(self, uri: str, options: dict[str, Any], listener: Listener) -> Received:
@@ -175,7 +177,7 @@ class Receivers:
         for receiver in receivers:
             receiver.process.kill()
         for thread in receivers.values():
-            thread.join(max(0.0, deadline - time.monotonic()))
+            thread.join(deadline - time.monotonic())
 
     def _place(self, received: Received) -> None:
         try:
@@ -191,7 +193,8 @@ class Receivers:
 
     def _start(self) -> _Receiver:
         receiver = _Receiver()
-        thread = threading.Thread(target=self._listen, args=(receiver,), name="streamtag-receiver", daemon=True)
+        lost = partial(self._lose_all, receiver)
+        thread = Worker("receiver", partial(self._listen, receiver), on_failure=lambda _: lost("an internal error"))
         self._receivers[receiver] = thread
         thread.start()
         return receiver
@@ -203,13 +206,17 @@ class Receivers:
                 receiver.sources[number].hear(word)
                 if word is None or isinstance(word, str):
                     self._let_go(receiver, number)
+        self._lose_all(receiver, "")
+
+    def _lose_all(self, receiver: _Receiver, cause: str) -> None:
+        """End a process; what it received is received by another one."""
         with self._changed:
             receiver.ending = True
-        reason = f"the process that received it ended ({receiver.end()})"
+        ending = receiver.end()
         with self._changed:
             del self._receivers[receiver]
         if receiver.sources:
-            self._lose(list(receiver.sources.values()), reason)
+            self._lose(list(receiver.sources.values()), f"the process that received it ended ({cause or ending})")
 
     def _let_go(self, receiver: _Receiver, number: int) -> None:
         with self._changed:
@@ -223,7 +230,8 @@ class Receivers:
         for received in lost:
             if not received.closed:
                 received.listener.tell("reconnecting", reason)
-        threading.Thread(target=self._bring_back, args=(lost,), name="streamtag-lost", daemon=True).start()
+        # Anew if need be: what is brought back already is no longer in `lost`.
+        Worker("lost", partial(self._bring_back, lost)).start()
 
     def _bring_back(self, lost: list[Received]) -> None:
         while lost:
@@ -232,8 +240,8 @@ class Receivers:
                 self._changed.wait_for(lambda: any(received.closed for received in lost), max(0.0, pause))
             now = time.monotonic()
             for received in [received for received in lost if received.closed or received.due <= now]:
-                lost.remove(received)
                 if received.closed:
                     received.listener.end(None)
                 else:
                     self._place(received)
+                lost.remove(received)

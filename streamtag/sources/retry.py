@@ -1,21 +1,27 @@
 """The one state machine of live sources: connect, listen, notice silence, wait, connect again."""
 
+import logging
 import random
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from types import TracebackType
 from typing import Self
 
 from streamtag.audio.block import Block
 from streamtag.errors import StreamtagError
+from streamtag.redaction import scrub
 from streamtag.sources.feed import Complete, Feed, Lost, Piece
 from streamtag.sources.source import OnState, Patience
 from streamtag.sources.timeline import Timeline
+from streamtag.threads import Worker
 
 __all__ = ["LiveSource", "next_delay"]
 
 _GOODBYE_SECONDS = 0.4
+
+logger = logging.getLogger(__name__)
 
 
 def next_delay(previous: float, patience: Patience, uniform: Callable[[float, float], float] = random.uniform) -> float:
@@ -58,7 +64,7 @@ class LiveSource:
         self.on_wake: Callable[[], None] = self._woken.set
         """Called, from any thread, when it is worth going on with `steps`; to be set before they begin."""
         self._feed: Feed | None = None
-        self._thread: threading.Thread | None = None
+        self._thread: Worker | None = None
         self._timeline = Timeline()
         self._heard: float | None = None
 
@@ -108,6 +114,11 @@ class LiveSource:
                 return
             except Lost as lost:
                 self._tell("stalled" if lost.stalled else "reconnecting", str(lost))
+            except StreamtagError:
+                raise  # it can never be read
+            except Exception as error:  # the outermost edge of what a connection gave: only that one is lost by it
+                logger.exception("%s: what was received could not be used", self.name)
+                self._tell("reconnecting", _unforeseen(error))
             finally:
                 feed.close()
             if live_since is not None and time.monotonic() - live_since > delay:
@@ -140,8 +151,8 @@ class LiveSource:
         self._feed = feed = Feed(self._patience.read_seconds, self.on_wake)
         if self._closed.is_set():
             feed.close()
-        self._thread = threading.Thread(target=self._run, args=(feed,), name=f"connection to {self.name}", daemon=True)
-        self._thread.start()
+        name = f"connection to {self.name}"
+        self._thread = Worker(name, partial(self._run, feed), on_failure=partial(_give_up, feed)).start()
         return feed
 
     def _run(self, feed: Feed) -> None:
@@ -149,8 +160,6 @@ class LiveSource:
             self._connect(feed)
             feed.end(None)
         except (Lost, StreamtagError) as error:
-            feed.end(error)
-        except Exception as error:  # the thread's outermost edge: raised again where the blocks are read
             feed.end(error)
 
     def _first_block(self, piece: Piece) -> Block:
@@ -171,3 +180,12 @@ class LiveSource:
         if (state, reason) != self._told:
             self._told = (state, reason)
             self._on_state(state, reason)
+
+
+def _give_up(feed: Feed, error: BaseException) -> None:
+    """A connection that failed in a way that nobody foresaw is lost as others are: the next one may do better."""
+    feed.end(Lost(_unforeseen(error)))
+
+
+def _unforeseen(error: BaseException) -> str:
+    return scrub(f"internal error: {type(error).__name__}: {error}")

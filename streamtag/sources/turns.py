@@ -1,9 +1,12 @@
 """One thread for many tasks, each of which mostly waits."""
 
+import os
 import threading
 import time
 from collections import deque
 from typing import Protocol
+
+from streamtag.threads import Worker
 
 __all__ = ["Task", "Turns"]
 
@@ -19,7 +22,11 @@ class Task(Protocol):
 
 
 class Turns:
-    """A thread that works off any number of tasks; whoever can go on gets his turn."""
+    """A thread that works off any number of tasks; whoever can go on gets his turn.
+
+    Where a task lets an error out the process ends: nobody knows what is left half done, and whoever started the
+    process notices and begins anew.
+    """
 
     def __init__(self, name: str) -> None:
         self._changed = threading.Condition()
@@ -28,7 +35,7 @@ class Turns:
         self._running: Task | None = None
         self._woken = False  # who is running
         self._next_due = 0.0  # not after the first of those that wait
-        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._thread = Worker(name, self._run, on_failure=lambda _: os._exit(1))
 
     def start(self) -> None:
         """Start the thread, which ends with the process."""

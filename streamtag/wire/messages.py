@@ -20,6 +20,7 @@ __all__ = [
     "ON_REQUEST",
     "EventHeader",
     "Header",
+    "HistoryState",
     "LevelsHeader",
     "Message",
     "Outgoing",
@@ -118,7 +119,10 @@ class EventHeader(_Header, kw_only=True, gc=False):
 
 
 class StatusHeader(_Header, kw_only=True, gc=False):
-    """State of one stream; `since` in Unix seconds, `source` without secrets, `queue` in blocks that wait."""
+    """State of one stream; `since` in Unix seconds, `source` without secrets, `queue` in blocks that wait.
+
+    `faults` counts messages with its PCM that could not be used.
+    """
 
     kind: Literal["status"] = "status"
     stream: StreamId
@@ -132,12 +136,33 @@ class StatusHeader(_Header, kw_only=True, gc=False):
     dropped_patches: _Count
     lost_samples: _Count
     queue: _Count
+    faults: _Count = 0
+
+
+class HistoryState(msgspec.Struct, gc=False):
+    """How the history fares.
+
+    Attributes:
+        state: `kept`; `waiting`: it cannot be written now and is tried again; `refused`: the file cannot be used as it
+            is, and nothing is kept.
+        reason: Why it is not kept.
+        dropped: Onsets and ends that could not be kept since the start.
+    """
+
+    state: Literal["kept", "waiting", "refused"]
+    reason: str = ""
+    dropped: _Count = 0
 
 
 class ServiceHeader(_Header, kw_only=True, gc=False):
     """State of the whole service; `sustainable_streams` is None until known, `uptime` in seconds.
 
-    `input` is the endpoint at which it takes PCM, None where it takes none.
+    Attributes:
+        input: The endpoint at which it takes PCM, None where it takes none.
+        pcm_faults: Messages with PCM that could not be used, also those of no stream.
+        dropped_messages: Messages that were never sent because too many waited to be.
+        history: How the history fares, None where none is kept.
+        restarts: Parts of the service that failed and were begun anew: how often, by name.
     """
 
     kind: Literal["service"] = "service"
@@ -152,6 +177,10 @@ class ServiceHeader(_Header, kw_only=True, gc=False):
     sustainable_streams: int | None
     uptime: float
     input: str | None = None
+    pcm_faults: _Count = 0
+    dropped_messages: _Count = 0
+    history: HistoryState | None = None
+    restarts: dict[str, int] = {}
 
 
 class LevelsHeader(_Header, kw_only=True, gc=False):

@@ -11,6 +11,7 @@ from typing import Final
 
 import zmq
 
+from streamtag.threads import Worker
 from streamtag.wire.endpoints import bind
 from streamtag.wire.inbox import Inbox
 from streamtag.wire.messages import Outgoing, encode_header, topic_of
@@ -66,6 +67,7 @@ class Publisher:
         endpoint: Where messages go out, ``tcp://ADDRESS:PORT`` or ``ipc://PATH``; port ``*`` chooses a free one.
         input_endpoint: Where PCM comes in; None takes none.
         on_pcm: Called in the publisher's thread with each message of PCM; it must be quick.
+        on_failure: Told, in that thread, of an error that ended it: nothing is published any more.
 
     Attributes:
         endpoint: The real endpoint once started.
@@ -78,6 +80,8 @@ class Publisher:
         endpoint: str,
         input_endpoint: str | None = None,
         on_pcm: Callable[[PcmInput], None] | None = None,
+        *,
+        on_failure: Callable[[BaseException], None] = lambda _: None,
     ) -> None:
         self.endpoint = endpoint
         self.input_endpoint = input_endpoint
@@ -89,7 +93,7 @@ class Publisher:
         self._level_prefixes: tuple[bytes, ...] = ()  # replaced as a whole: other threads read it
         self._replay: OrderedDict[bytes, None] = OrderedDict()
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="streamtag-publisher", daemon=True)
+        self._thread = Worker("publisher", self._run, on_failure=on_failure)
         self._messages = self._replayed = self._pcm_messages = self._pcm_faults = 0
 
     def start(self) -> None:
@@ -144,17 +148,17 @@ class Publisher:
             dropped=self._inbox.dropped,
             pcm_messages=self._pcm_messages,
             pcm_faults=self._pcm_faults,
-            running=self._thread.is_alive(),
+            running=self._thread.is_alive,
         )
 
     def stop(self) -> None:
         """Send what was handed over, then close; subscribers get half a second to fetch it."""
-        if not self._thread.is_alive():
+        if not self._thread.is_alive:
             return
         self._stopping.set()
         self._wakeup.set()
-        self._thread.join(timeout=2.0)
-        if self._thread.is_alive():
+        self._thread.join(2.0)
+        if self._thread.is_alive:
             _log.warning("the publisher did not stop within 2 s; a caller's on_pcm holds it")
 
     @staticmethod
@@ -215,8 +219,9 @@ class Publisher:
         # Three sends cost a third of send_multipart, and half of that without pyzmq's layer for sockets of other kinds.
         # XPUB drops whole messages, so none of them waits.
         send = super(zmq.Socket, self._out).send
+        header = encode_header(message.header)  # before the first frame: what cannot be encoded must not be half sent
         send(name, _SNDMORE)
-        send(encode_header(message.header), _SNDMORE)
+        send(header, _SNDMORE)
         send(message.payload)
 
     def _take_subscriptions(self) -> None:

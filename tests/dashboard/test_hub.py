@@ -10,6 +10,7 @@ from streamtag.dashboard.hub import Hub
 from streamtag.wire import (
     EventHeader,
     LevelsHeader,
+    Message,
     Outgoing,
     Publisher,
     ScoresHeader,
@@ -149,3 +150,24 @@ def test_a_page_that_watches_another_stream_hears_no_more_of_the_first(
     hub.watch(page, "yard")
     assert until(lambda: publisher.is_watched("yard") and not publisher.is_watched("porch"))
     assert page.last("stream")["stream"] == "yard"
+
+
+def test_a_hub_that_fails_is_made_anew_and_tells_what_comes_next(
+    hub: Hub, page: Page, publisher: Publisher, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    publisher.publish([service("porch")])
+    until(lambda: page.last("service")["state"] == "connected")
+    take = Hub._take
+    rest = ["this one"]
+
+    def take_or_break(hub: Hub, message: Message) -> None:
+        if rest:
+            raise ZeroDivisionError(rest.pop())
+        take(hub, message)
+
+    monkeypatch.setattr(Hub, "_take", take_or_break)
+    publisher.publish([service("yard")])
+    until(lambda: not rest)
+    publisher.publish([service("shed")])
+    until(lambda: page.last("service")["streams"] == ["shed"])
+    assert "the thread hub failed and is made anew" in caplog.text

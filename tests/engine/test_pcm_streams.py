@@ -262,7 +262,7 @@ def test_a_bad_message_is_named_once_in_a_reason_and_dropped(
     assert "\n" not in status.header["reason"]
     socket.send_multipart([header(), bytes(64_000)])
     socket.send_multipart([json.dumps({"v": 1, "stream": "desk", "end": True}).encode(), b""])
-    listener.state("desk", "ended")
+    assert listener.state("desk", "ended").header["faults"] == 3
     assert starts(listener) == pytest.approx([0, 0.96, 1.92])
     named = [message for message in listener.of("status", "desk") if message.header["reason"]]
     assert len(named) == 1
@@ -280,6 +280,8 @@ def test_garbage_ends_nothing_and_fills_no_log(
     socket.send_multipart([header("bad name!"), b"\0\0"])
     push(service).push("desk", tone(1.0), RATE)
     listener.patches("desk", 1)
+    told = listener.until(lambda message: message.header["kind"] == "service" and "desk" in message.header["streams"])
+    assert told.header["pcm_faults"] == 202
     assert len([record for record in caplog.records if record.levelno >= logging.WARNING]) == 1
 
 

@@ -143,12 +143,34 @@ def test_what_can_never_come_right_ends_the_source() -> None:
         list(Script(never).source())
 
 
-def test_a_fault_in_a_connection_is_not_swallowed() -> None:
+def test_an_error_that_nobody_foresaw_costs_one_connection_and_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     def faulty(feed: Feed) -> None:
-        raise ZeroDivisionError
+        put(feed)
+        raise ZeroDivisionError("http://user:secret@host")
 
-    with pytest.raises(ZeroDivisionError):
-        list(Script(faulty).source())
+    script = Script(faulty, recording)
+    assert len(list(script.source())) == 2
+    assert [state for state, _ in script.states] == ["live", "reconnecting", "live"]
+    assert script.states[1][1].startswith("internal error: ZeroDivisionError: http")
+    assert "secret" not in script.states[1][1]
+    assert "the thread connection to test failed: ZeroDivisionError" in caplog.text
+
+
+def test_sound_that_cannot_be_decoded_for_an_unforeseen_reason_costs_one_connection(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    class Odd(Piece):
+        def pieces(self, dropped_seconds: float) -> list[Piece]:
+            raise ZeroDivisionError
+
+    def odd(feed: Feed) -> None:
+        feed.put(Odd(np.ones((160, 2), np.float32), 16000, 0.0, time.monotonic()))
+        feed.closed.wait()
+
+    script = Script(odd, recording)
+    assert len(list(script.source())) == 1
+    assert [state for state, _ in script.states] == ["reconnecting", "live"]
+    assert "what was received could not be used" in caplog.text
 
 
 @pytest.mark.parametrize("step", [one_block_then_silence, lambda feed: time.sleep(10), broken])

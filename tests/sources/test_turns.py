@@ -96,7 +96,7 @@ def test_many_tasks_are_worked_off_by_one_thread(turns: Turns) -> None:
     for task in tasks:
         turns.add(task)
     assert all(task.done.wait(10) for task in tasks)
-    assert threads == {"turns"}
+    assert threads == {"streamtag-turns"}
     assert sum(task.turns for task in tasks) == 200 * 11
 
 

@@ -1,0 +1,68 @@
+"""Each thread of the service dies in a way that nobody foresaw."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from streamtag.engine import Service, inference
+from streamtag.engine.pcm import PcmStreams
+from streamtag.errors import StreamtagError
+from streamtag.settings import Stream
+from streamtag.wire import Publisher
+from tests.engine.listening import Listener
+from tests.sounds import tone, write
+
+Begin = Callable[..., tuple[Service, Listener]]
+
+
+@pytest.fixture
+def whistle(tmp_path: Path) -> Path:
+    return write(tmp_path / "whistle.wav", tone(4.5, 2900))
+
+
+def break_down(*_: object) -> None:
+    raise ZeroDivisionError("of a library")
+
+
+def test_a_publisher_that_fails_ends_the_service(
+    begin: Begin, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    service, _ = begin()
+    monkeypatch.setattr(Publisher, "_send_waiting", break_down)
+    with pytest.raises(StreamtagError, match="publishing failed: ZeroDivisionError: of a library; the service ends"):
+        service.wait(20)
+    assert "the thread publisher failed: ZeroDivisionError: of a library" in caplog.text
+
+
+def test_an_inference_thread_that_fails_ends_the_service(
+    begin: Begin, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    service, _ = begin()
+    monkeypatch.setattr(inference.Inference, "_repeat", break_down)
+    with pytest.raises(StreamtagError, match="scoring failed: ZeroDivisionError: of a library; the service ends"):
+        service.wait(20)
+    assert "the thread inference failed" in caplog.text
+
+
+def test_a_watch_that_fails_is_made_anew_and_told(begin: Begin, monkeypatch: pytest.MonkeyPatch) -> None:
+    service, listener = begin()
+    look = PcmStreams.look
+    rest = [break_down] * 2
+
+    def look_or_break(streams: PcmStreams) -> None:
+        rest.pop()() if rest else look(streams)
+
+    monkeypatch.setattr(PcmStreams, "look", look_or_break)
+    told = listener.until(lambda message: message.header.get("restarts") == {"watch": 2})
+    assert told.header["kind"] == "service"
+    assert not service.wait(0)
+
+
+def test_a_reader_that_fails_ends_its_stream_and_no_other(
+    begin: Begin, monkeypatch: pytest.MonkeyPatch, whistle: Path
+) -> None:
+    monkeypatch.setattr("streamtag.engine.readers.Reader._read_all", break_down)
+    _, listener = begin(Stream(id="yard", source=str(whistle)))
+    told = listener.state("yard", "failed")
+    assert told.header["reason"] == "internal error: ZeroDivisionError: of a library"
