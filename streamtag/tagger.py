@@ -137,7 +137,7 @@ class Tagger:
 
         Args:
             blocks: [samples] or [samples, channels] of any length, float32 in [-1, 1], int16 or int32.
-            rate: samples a second, 8000 to 192000.
+            rate: samples a second, 1 to 100,000,000.
 
         Raises:
             InputError: the rate or a block's type or shape cannot be used.

@@ -13,11 +13,12 @@ def encode(path: Path, *options: str, seconds: float = 1.0, layout: str = "mono"
     return path
 
 
-def film(path: Path, picture_seconds: float, sound_seconds: float) -> Path:
+def film(path: Path, picture_seconds: float, sound_seconds: float, *options: str) -> Path:
     """Write a film whose picture and sound last for so long each."""
     picture = ["-f", "lavfi", "-i", f"testsrc=size=64x64:rate=25:duration={picture_seconds}"]
     sound = ["-f", "lavfi", "-i", f"sine=frequency=440:duration={sound_seconds}"]
-    subprocess.run(["ffmpeg", "-v", "error", "-y", *picture, *sound, "-bf", "2", "-c:a", "mp2", path], check=True)
+    command = ["ffmpeg", "-v", "error", "-y", *picture, *sound, "-c:a", "mp2", *(options or ["-bf", "2"]), path]
+    subprocess.run(command, check=True)
     return path
 
 

@@ -8,8 +8,9 @@ from streamtag.errors import InputError
 
 __all__ = ["MAX_RATE", "MIN_RATE", "Resampler", "check_samples", "to_mono", "to_mono_unchecked"]
 
-MIN_RATE = 8_000
-MAX_RATE = 192_000
+# What recordings come with: bats at 384 kHz, DSD at some MHz; and slow ones, for there is no reason to refuse them.
+MIN_RATE = 1
+MAX_RATE = 100_000_000
 # Of the higher rate, at a time: soxr keeps buffers of the largest portion it ever got, for each stream.
 _PORTION = 2048
 _FEW_CHANNELS = 7  # of more, NumPy adds up several sums
@@ -88,11 +89,11 @@ class Resampler:
         """Start a conversion from `rate` Hz.
 
         Raises:
-            InputError: the rate is below 8 kHz or above 192 kHz.
+            InputError: the rate is below 1 Hz or above 100 MHz.
         """
         if not MIN_RATE <= rate <= MAX_RATE:
             raise InputError(f"a sample rate of {rate} Hz cannot be used: it may be {MIN_RATE} to {MAX_RATE}")
-        self._portion = _PORTION * rate // max(rate, SAMPLE_RATE)
+        self._portion = max(1, _PORTION * rate // max(rate, SAMPLE_RATE))
         self._stream = None if rate == SAMPLE_RATE else soxr.ResampleStream(rate, SAMPLE_RATE, 1, "float32", "HQ")
 
     def feed(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -1,6 +1,6 @@
 """FFmpeg (through PyAV): from a file or a URL to arrays of samples."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self, cast
@@ -11,6 +11,7 @@ from av.audio.codeccontext import AudioCodecContext
 from av.audio.fifo import AudioFifo
 from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
+from av.audio.stream import AudioStream
 from av.packet import Packet
 from av.stream import Discard
 
@@ -20,6 +21,8 @@ from streamtag.sources.reasons import ReadError, read_error
 __all__ = ["AudioReader", "Chunk", "Decoder", "Parcel"]
 
 _JITTER_SECONDS = 0.1
+# A recording that was cut out of a stream begins and ends with packets that need others; and tags may follow it.
+_EDGE_SECONDS = 0.5
 _GENERATE_STAMPS = 1  # AVFMT_FLAG_GENPTS
 _AS_THEY_ARE = frozenset({"s16", "s16p", "s32", "s32p", "flt", "fltp"})
 # PyAV counts the planes of a frame past their end from here on.
@@ -29,6 +32,7 @@ _TOO_MANY_PLANES = 8
 _MOST_PACKETS = 500
 _MOST_BYTES = 1 << 20
 _MOST_SAMPLES = 1 << 19
+_LONGEST_SECONDS = 1e9  # thirty years: a length beyond is a number that was never set
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,7 +60,10 @@ class Decoder:
 
     def __init__(self, codec: AudioCodecContext) -> None:
         self.damaged = 0
-        """Packets that could not be decoded, so far."""
+        """Packets that could not be decoded, so far, and are followed by some that could."""
+        self._has_begun = False
+        self._undecoded = 0  # packets since the last that could be decoded
+        self._undecoded_seconds = 0.0
         self._codec = codec
         # A layout that the container spells out channel by channel is freed twice by PyAV, with each frame anew. The
         # channels are mixed, so their number is enough; to ask for it is the one access that must come before.
@@ -99,13 +106,26 @@ class Decoder:
 
     def _frames(self, packet: "Packet[Any]") -> Iterator[AudioFrame]:
         try:
-            frames = self._codec.decode(packet)
+            frames = [] if packet.has_sidedata("encryption_info") else self._codec.decode(packet)
         except av.error.FFmpegError:
-            self.damaged += 1
+            if packet.size:  # some containers end a track with an empty packet
+                self._undecoded += 1
+                self._undecoded_seconds += float((packet.duration or 0) * (packet.time_base or 0))
             return
         for frame in frames:
             if frame.samples:
+                self._begin_again()
                 yield frame
+
+    def _begin_again(self) -> None:
+        if self._undecoded and (self._has_begun or self._undecoded_seconds > _EDGE_SECONDS):
+            self.damaged += self._undecoded
+        self._has_begun, self._undecoded, self._undecoded_seconds = True, 0, 0.0
+
+    @property
+    def damaged_at_end(self) -> int:
+        """Packets after the last sound that could not be decoded; a tag behind the sound is not damage."""
+        return self._undecoded if self._undecoded_seconds > _EDGE_SECONDS else 0
 
     def _jump(self, frame: AudioFrame) -> float:
         """How many seconds are missing before a frame; jitter and jumps back are none."""
@@ -130,33 +150,52 @@ class Decoder:
 
 
 class AudioReader:
-    """The first audio track of a file or URL.
+    """The first audio track of a file or URL that has a decoder.
 
-    Raises:
-        ReadError: if it cannot be opened, or has no audio track that can be decoded.
+    Attributes:
+        decoder: decodes what is read.
+        track: which of the audio tracks it is, counted from 0.
+        has_more_tracks: whether other audio tracks follow it.
     """
 
     def __init__(
-        self, url: str, options: Mapping[str, str] | None = None, timeout: tuple[float, float] | None = None
+        self,
+        url: str,
+        options: Mapping[str, str] | None = None,
+        timeout: tuple[float, float] | None = None,
+        *,
+        track: int = 0,
     ) -> None:
+        """Open a file or URL.
+
+        Args:
+            url: as FFmpeg takes it.
+            options: FFmpeg's options.
+            timeout: seconds to open it, and to wait for each packet; None for a file.
+            track: the audio tracks before this one are left out: they gave no sound.
+
+        Raises:
+            ReadError: it cannot be opened, or has no audio track that can be decoded.
+        """
         self._is_file = timeout is None
         try:
             # Tags in a foreign encoding must not keep a recording from being read.
             self._container = av.open(url, options=dict(options or {}), timeout=timeout, metadata_errors="ignore")
         except (av.error.FFmpegError, OSError) as error:
             raise read_error(error, is_file=self._is_file) from None
-        tracks = self._container.streams.audio
-        if not tracks or tracks[0].codec_context is None:
+        try:
+            self.track, self.decoder = _choose(self._container.streams.audio, track)
+        except ReadError:
             self._container.close()
-            raise ReadError("no decoder for its audio track" if tracks else "it has no audio track")
-        self._track = tracks[0]
+            raise
+        self._track = self._container.streams.audio[self.track]
+        self.has_more_tracks = self.track + 1 < len(self._container.streams.audio)
         # PyAV asks for time stamps where a container has none: FFmpeg would read on to the end of a film to find those
         # of a picture that nobody wants.
         self._container.flags &= ~_GENERATE_STAMPS
         for stream in self._container.streams:
             if stream is not self._track:
                 stream.discard = Discard.all
-        self.decoder = Decoder(tracks[0].codec_context)
 
     def __enter__(self) -> Self:
         return self
@@ -177,11 +216,18 @@ class AudioReader:
         return self._container.size
 
     @property
+    def codec(self) -> str:
+        """FFmpeg's name of the decoder, such as `opus`."""
+        return self._track.codec_context.name
+
+    @property
     def seconds(self) -> float | None:
-        """Length that the container's header declares, if it does."""
+        """Length that the container's header declares, if it does, or FFmpeg guesses."""
         if self._track.duration is not None and self._track.time_base is not None:
-            return float(self._track.duration * self._track.time_base)
-        return None if self._container.duration is None else self._container.duration / 1e6
+            seconds = float(self._track.duration * self._track.time_base)
+        else:
+            seconds = (self._container.duration or 0) / 1e6
+        return seconds if 0 < seconds < _LONGEST_SECONDS else None
 
     def parcels(self, seconds: float) -> Iterator[Parcel]:
         """Read, a parcel as soon as it holds `seconds` of sound, a packet that does not tell its length, or much else.
@@ -224,3 +270,21 @@ class AudioReader:
         """
         for parcel in self.parcels(seconds):
             yield from self.decoder.decode(parcel)
+
+
+def _choose(tracks: Sequence[AudioStream], first: int) -> tuple[int, Decoder]:
+    """Return the first track from `first` on whose decoder can be opened."""
+    if not tracks:
+        raise ReadError("it has no audio track")
+    failure = ReadError("no decoder for its audio track")
+    for number, track in enumerate(tracks[first:], first):
+        if track.codec_context is None:  # PyAV has none where FFmpeg has no decoder
+            continue
+        decoder = Decoder(track.codec_context)
+        try:
+            track.codec_context.open(strict=False)
+        except (av.error.FFmpegError, ValueError) as error:
+            failure = read_error(error, is_file=True)
+        else:
+            return number, decoder
+    raise failure

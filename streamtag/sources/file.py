@@ -10,8 +10,8 @@ from typing import Self
 from streamtag.audio.block import Block
 from streamtag.errors import SourceError
 from streamtag.redaction import redact
-from streamtag.sources.ffmpeg import AudioReader, Chunk
-from streamtag.sources.reasons import ReadError
+from streamtag.sources.ffmpeg import Chunk
+from streamtag.sources.recording import Pass
 from streamtag.sources.source import Request, Source
 from streamtag.sources.timeline import Timeline
 
@@ -19,8 +19,6 @@ __all__ = ["FileSource", "open_request"]
 
 _PACED_SECONDS = 0.1
 _FAST_SECONDS = 1.0
-# Formats whose header holds no length: FFmpeg guesses it from the bit rate.
-_GUESSED_LENGTH = frozenset({"aac", "ac3", "eac3", "mp3", "mpeg", "mpegts"})
 
 
 def open_request(request: Request) -> Source:
@@ -92,51 +90,10 @@ class FileSource:
 
     def _passes(self) -> Iterator[tuple[Chunk, float]]:
         while True:
-            yield from self._once()
+            once = Pass(self._path, self.name, _PACED_SECONDS if self._realtime else _FAST_SECONDS)
+            yield from once
+            if once.remark and not self._told_damage:
+                self._told_damage = True  # once, and not in each round of a loop
+                self._on_state("live", once.remark)
             if not self._loop:
                 return
-
-    def _once(self) -> Iterator[tuple[Chunk, float]]:
-        """One pass over the file: its chunks, each with the seconds that are missing before it."""
-        position = missing = 0.0
-        damaged = 0
-        declared: float | None = None
-        failure = ""
-        try:
-            with AudioReader(f"file:{self._path}") as reader:
-                if reader.format not in _GUESSED_LENGTH:
-                    declared = reader.seconds
-                for chunk in reader.chunks(_PACED_SECONDS if self._realtime else _FAST_SECONDS):
-                    hole = chunk.skipped_seconds
-                    # FFmpeg leaves out what is damaged; a jump beyond the end is a clock that was set anew.
-                    if declared is not None and position + hole > declared:
-                        hole = 0.0
-                    missing += hole
-                    position += hole + len(chunk.samples) / chunk.rate
-                    damaged = reader.decoder.damaged
-                    yield chunk, hole
-                damaged = reader.decoder.damaged
-        except ReadError as error:
-            failure = str(error)
-        if not position:
-            raise SourceError(f"{self.name}: {failure or 'it holds no audio'}")
-        problems = []
-        if failure:
-            problems.append(f"ended early after {position:.1f} s: {failure}")
-        elif declared is not None and position < declared - max(0.5, 0.01 * declared):
-            problems.append(f"ended early after {position:.1f} s of {declared:.1f} s")
-        elif _is_cut_wav(self._path):
-            problems.append(f"ended early after {position:.1f} s: the file is shorter than its header says")
-        if missing or damaged:
-            problems.append(f"damaged: {missing:.1f} s are missing, {damaged} packets were skipped")
-        if problems and not self._told_damage:
-            self._told_damage = True  # once, and not in each round of a loop
-            self._on_state("live", "; ".join(problems))
-
-
-def _is_cut_wav(path: Path) -> bool:
-    """Whether a WAV file is shorter than it says; FFmpeg does not tell. (0 and 2^32 - 1: the writer did not know.)"""
-    with path.open("rb") as file:
-        head = file.read(8)
-    declared = int.from_bytes(head[4:], "little")
-    return head[:4] == b"RIFF" and 0 < declared < 0xFFFFFFFF and path.stat().st_size < declared + 8

@@ -30,13 +30,13 @@ def test_single_samples_give_the_same_bits(rate: int) -> None:
     np.testing.assert_array_equal(convert(samples, rate, list(range(1, len(samples)))), convert(samples, rate, []))
 
 
-@given(rate=st.integers(8000, 192_000), samples=st.integers(1, 30_000))
+@given(rate=st.integers(1000, 6_000_000), samples=st.integers(1, 30_000))
 def test_a_sound_lasts_as_long_afterwards_as_before(rate: int, samples: int) -> None:
     converted = convert(np.zeros(samples, np.float32), rate, [])
     assert abs(len(converted) - samples * 16000 / rate) <= 1
 
 
-@pytest.mark.parametrize("rate", [8000, 22050, 44100, 48000, 96000, 192_000])
+@pytest.mark.parametrize("rate", [4000, 8000, 22050, 44100, 48000, 96000, 192_000, 384_000, 2_822_400])
 def test_a_tone_stays_the_tone_it_was(rate: int) -> None:
     converted = convert(tone(1.0, 1000, rate), rate, [])
     np.testing.assert_allclose(converted[800:-800], tone(1.0, 1000)[800:-800], atol=2e-3)
@@ -46,9 +46,9 @@ def test_what_16_khz_cannot_hold_is_filtered_out() -> None:
     assert np.abs(convert(tone(1.0, 9000, 48000), 48000, [])[800:-800]).max() < 1e-3
 
 
-@pytest.mark.parametrize("rate", [0, -16000, 7999, 192_001])
+@pytest.mark.parametrize("rate", [0, -16000, 100_000_001])
 def test_a_rate_out_of_range_is_refused(rate: int) -> None:
-    with pytest.raises(InputError, match=f"{rate} Hz cannot be used: it may be 8000 to 192000"):
+    with pytest.raises(InputError, match=f"{rate} Hz cannot be used: it may be 1 to 100000000"):
         Resampler(rate)
 
 

@@ -1,0 +1,133 @@
+"""One pass over a recording: its sound, and what is wrong with it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final, cast
+
+import numpy as np
+
+from streamtag.audio.block import Samples
+from streamtag.errors import SourceError
+from streamtag.sources.ffmpeg import AudioReader, Chunk
+from streamtag.sources.mp3_length import mp3_seconds
+from streamtag.sources.ogg import ogg_parts
+from streamtag.sources.protection import is_encrypted
+from streamtag.sources.reasons import ReadError
+from streamtag.sources.whole import is_cut
+
+__all__ = ["Pass"]
+
+# Formats whose header says how much sound they hold, and not how many bytes: FFmpeg passes it on.
+_COUNTED: Final = frozenset({"ape", "flac", "gxf", "mpc", "mpc8", "mxf", "rm", "tak", "tta", "wv"})
+_TOLERANCE_SECONDS: Final = 0.15
+# Senders of these leave out what is silent: a short gap in their time stamps is silence, not damage.
+_SILENT_GAPS: Final = frozenset({"amrnb", "amrwb", "libopus", "libspeex", "opus", "speex"})
+_SILENT_GAP_SECONDS: Final = 1.0
+_LONGEST_CHUNK_SECONDS: Final = 10.0
+_CUT: Final = "the file is shorter than its header says"
+
+
+class Pass:
+    """Reads a recording once, from its first audio track that can be decoded; iterate only once.
+
+    Yields chunks, each with the seconds that are missing before it.
+
+    Attributes:
+        remark: what is wrong with the recording, in words; known once the iteration is over, empty for a whole one.
+
+    Raises:
+        SourceError: while iterating, if there is no sound in it.
+    """
+
+    def __init__(self, path: Path, name: str, chunk_seconds: float) -> None:
+        self.remark = ""
+        self._path = path
+        self._name = name
+        self._chunk_seconds = chunk_seconds
+        self._position = 0.0
+        self._missing = 0.0
+        self._damaged = 0
+        self._declared: tuple[float, float] | None = None  # seconds, and how many fewer there may be
+        self._failure = ""
+
+    def __iter__(self) -> Iterator[tuple[Chunk, float]]:
+        try:
+            parts = ogg_parts(self._path)
+        except OSError as error:
+            raise SourceError(f"{self._name}: {(error.strerror or 'it cannot be read').lower()}") from None
+        urls = [f"file:{self._path}"]
+        if len(parts) > 1:
+            urls = [f"subfile,,start,{begin},end,{end},,:file:{self._path}" for begin, end in parts]
+        for url in urls:
+            yield from self._part(url)
+        if not self._position:
+            raise SourceError(f"{self._name}: {self._why_silent()}")
+        self.remark = "; ".join(self._problems())
+
+    def _part(self, url: str) -> Iterator[tuple[Chunk, float]]:
+        """Read the first track that gives sound."""
+        begun, track, more = self._position, 0, True
+        while more and self._position == begun:
+            try:
+                with AudioReader(url, track=track) as reader:
+                    track, more = reader.track + 1, reader.has_more_tracks
+                    if reader.format == "mp3":
+                        self._declared = mp3_seconds(self._path)
+                    elif reader.format in _COUNTED and reader.seconds:
+                        self._declared = reader.seconds, 0.0
+                    yield from self._track(reader)
+            except ReadError as error:
+                self._failure = self._failure or str(error)
+                more = more and track > 0  # it could be opened, and may hold another track
+
+    def _track(self, reader: AudioReader) -> Iterator[tuple[Chunk, float]]:
+        begun, end = self._position, reader.seconds
+        try:
+            for chunk in reader.chunks(self._chunk_seconds):
+                hole = chunk.skipped_seconds
+                # FFmpeg leaves out what is damaged; a jump beyond the end is a clock that was set anew.
+                if end is not None and self._position - begun + hole > end:
+                    hole = 0.0
+                if 0 < hole <= _SILENT_GAP_SECONDS and reader.codec in _SILENT_GAPS:
+                    yield from self._count(_silence(hole, chunk), 0.0)
+                    hole = 0.0
+                yield from self._count(chunk, hole)
+        finally:
+            if self._position > begun:
+                self._damaged += reader.decoder.damaged + reader.decoder.damaged_at_end
+
+    def _count(self, chunk: Chunk, hole: float) -> Iterator[tuple[Chunk, float]]:
+        """Pass a chunk on, in portions: at a low rate a packet may last for hours."""
+        self._missing += hole
+        portion = max(1, int(_LONGEST_CHUNK_SECONDS * chunk.rate))
+        for first in range(0, len(chunk.samples), portion):
+            samples = chunk.samples[first : first + portion]
+            self._position += hole + len(samples) / chunk.rate
+            yield Chunk(samples, chunk.rate, 0.0), hole
+            hole = 0.0
+
+    def _problems(self) -> Iterator[str]:
+        seconds = f"{self._position:.1f} s"
+        declared, fewer = self._declared or (0.0, 0.0)
+        if self._failure:
+            yield f"ended early after {seconds}: {self._failure}"
+        elif self._position < declared - fewer - _TOLERANCE_SECONDS:
+            yield f"ended early after {seconds} of {declared:.1f} s"
+        elif is_cut(self._path):
+            yield f"ended early after {seconds}: {_CUT}"
+        damage = [f"{self._missing:.1f} s are missing"] if self._missing else []
+        if self._damaged:
+            damage.append(f"{self._damaged} packets were skipped" if self._damaged > 1 else "1 packet was skipped")
+        if damage:
+            yield f"damaged: {', '.join(damage)}"
+
+    def _why_silent(self) -> str:
+        if is_encrypted(self._path):
+            return "it is encrypted: only what may decrypt it can play it"
+        reason = self._failure or "it holds no audio"
+        return f"{reason}; {_CUT}" if is_cut(self._path) else reason
+
+
+def _silence(seconds: float, like: Chunk) -> Chunk:
+    samples = np.zeros_like(like.samples, shape=(round(seconds * like.rate), like.samples.shape[1]))
+    return Chunk(cast(Samples, samples), like.rate, 0.0)

@@ -1,0 +1,270 @@
+"""Odd recordings that are whole all the same, and what is said of those that are not."""
+
+import subprocess
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from av.packet import Packet
+
+from streamtag.errors import SourceError
+from streamtag.sources.ogg import ogg_parts
+from streamtag.sources.protection import is_encrypted
+from tests.media import encode, film
+from tests.sounds import chirp, noise, write
+from tests.sources.test_lengths import read, seconds
+
+
+def remux(source: Path, target: Path, change: Callable[[Packet, int], Packet | None], form: str | None = None) -> Path:
+    """Copy packets one by one; `change` may drop them, or give others in their place."""
+    with av.open(str(source)) as from_, av.open(str(target), "w", format=form) as to:
+        track = to.add_stream_from_template(from_.streams.audio[0])
+        for number, packet in enumerate(from_.demux(from_.streams.audio[0])):
+            changed = change(packet, number) if packet.dts is not None else None
+            if changed is not None:
+                changed.stream = track
+                to.mux(changed)
+    return target
+
+
+@pytest.mark.parametrize("name", ["a.webm", "a.mkv", "a.mp4", "a.avi", "a.mpg", "a.flv", "a.ts", "a.wmv"])
+@pytest.mark.parametrize(("picture_seconds", "sound_seconds"), [(3.0, 1.5), (1.0, 2.5)])
+def test_the_length_of_a_film_is_that_of_its_sound(
+    tmp_path: Path, name: str, picture_seconds: float, sound_seconds: float
+) -> None:
+    codec = {"a.webm": ["-c:a", "libvorbis"], "a.flv": ["-c:a", "aac"], "a.wmv": ["-c:a", "wmav2"]}.get(name, [])
+    blocks, remark = read(film(tmp_path / name, picture_seconds, sound_seconds, *codec))
+    assert seconds(blocks) == pytest.approx(sound_seconds, abs=0.08)
+    assert remark == ""
+
+
+@pytest.mark.parametrize("name", ["a.webm", "a.mkv", "a.mp4", "a.ts", "a.nut"])
+def test_sound_that_starts_late_is_not_missing(tmp_path: Path, name: str) -> None:
+    sound = encode(tmp_path / "sound.mka", "-c:a", "libopus" if name == "a.webm" else "aac", seconds=2.0, rate=48000)
+    late = tmp_path / name
+    command = ["ffmpeg", "-v", "error", "-itsoffset", "3", "-i", sound, "-c", "copy", "-copyts", late]
+    subprocess.run(command, check=True)
+    blocks, remark = read(late)
+    assert blocks[0].start == 0
+    assert seconds(blocks) == pytest.approx(2.0, abs=0.08)
+    assert remark == ""
+
+
+def ape_tag(size: int) -> bytes:
+    """An APEv2 tag with one binary item, such as a picture."""
+    item = (
+        size.to_bytes(4, "little")
+        + (2).to_bytes(4, "little")
+        + b"Cover Art (Front)\0"
+        + bytes(range(256)) * (size // 256)
+    )
+    footer = b"APETAGEX" + (2000).to_bytes(4, "little") + (len(item) + 32).to_bytes(4, "little")
+    footer += (1).to_bytes(4, "little")
+    return (
+        footer
+        + (0xA0000000).to_bytes(4, "little")
+        + bytes(8)
+        + item
+        + footer
+        + (0x80000000).to_bytes(4, "little")
+        + bytes(8)
+    )
+
+
+TAGS = {
+    "ID3v1": b"TAG" + b"title".ljust(125, b"\0"),
+    "APEv2": ape_tag(256),
+    "APEv2 with a picture": ape_tag(20480),
+    "Lyrics3": b"LYRICSBEGININD0000200" + b"la" * 50 + b"000121LYRICS200",
+    "ID3v2 behind": b"ID3\x04\0\0\0\0\0\x20TIT2\0\0\0\x06\0\0\x03title",
+    "zeros": bytes(4096),
+}
+
+
+@pytest.mark.parametrize("name", ["a.mp3", "a.aac", "a.ac3", "a.flac"])
+@pytest.mark.parametrize("tag", TAGS)
+def test_a_tag_behind_the_sound_is_not_damage(tmp_path: Path, name: str, tag: str) -> None:
+    path = (
+        encode(tmp_path / name, "-write_xing", "0", seconds=2.0)
+        if name == "a.mp3"
+        else encode(tmp_path / name, seconds=2.0)
+    )
+    before = seconds(read(path)[0])
+    path.write_bytes(path.read_bytes() + TAGS[tag])
+    blocks, remark = read(path)
+    assert remark == ""
+    assert seconds(blocks) == pytest.approx(before, abs=0.06)
+
+
+def test_a_recording_cut_out_of_a_stream_is_not_damaged(tmp_path: Path) -> None:
+    whole = encode(tmp_path / "whole.mp3", "-b:a", "64k", "-write_xing", "0", seconds=3.0).read_bytes()
+    path = tmp_path / "middle.mp3"
+    path.write_bytes(whole[len(whole) // 3 : 2 * len(whole) // 3])
+    blocks, remark = read(path)
+    assert remark == ""
+    assert seconds(blocks) == pytest.approx(1.0, abs=0.1)
+
+
+def test_packets_lost_in_the_middle_are_counted_and_told(tmp_path: Path) -> None:
+    path = encode(tmp_path / "whole.mka", "-c:a", "aac", seconds=3.0)
+
+    def spoil(packet: Packet, number: int) -> Packet:
+        if 20 <= number < 24:
+            packet.update(b"\x7e" * packet.size)
+        return packet
+
+    _, remark = read(remux(path, tmp_path / "spoilt.mka", spoil))
+    assert "damaged" in remark
+    assert "packets were skipped" in remark
+
+
+@pytest.mark.parametrize("name", ["a.webm", "a.mka"])
+def test_speech_without_the_packets_of_its_pauses_is_whole(tmp_path: Path, name: str) -> None:
+    """Discontinuous transmission, as browsers record it: silence has no packets."""
+    sound = noise(4.0, 48000)
+    sound[48000:96000] = 0
+    wav = write(tmp_path / "a.wav", sound, 48000)
+    spoken = tmp_path / "spoken.webm"
+    command = [
+        "ffmpeg",
+        "-v",
+        "error",
+        "-i",
+        wav,
+        "-c:a",
+        "libopus",
+        "-application",
+        "voip",
+        "-dtx",
+        "1",
+        "-b:a",
+        "16k",
+    ]
+    subprocess.run([*command, spoken], check=True)
+    dropped = []
+
+    def drop(packet: Packet, number: int) -> Packet | None:
+        # A pause is refreshed every 400 ms.
+        if 1.1 < packet.pts * packet.time_base < 1.9 and number % 20:
+            dropped.append(number)
+            return None
+        return packet
+
+    blocks, remark = read(remux(spoken, tmp_path / name, drop))
+    assert len(dropped) > 30
+    assert remark == ""
+    assert seconds(blocks) == pytest.approx(4.0, abs=0.05)
+    assert sum(len(block.samples) for block in blocks) == pytest.approx(4.0 * 48000, abs=2400)
+
+
+PARTS = {
+    "another rate": (("libvorbis", 48000, "mono"), ("libvorbis", 22050, "mono")),
+    "other channels": (("libopus", 48000, "mono"), ("libopus", 48000, "stereo")),
+    "another codec": (("libopus", 48000, "mono"), ("libvorbis", 16000, "stereo")),
+    "FLAC": (("flac", 48000, "mono"), ("flac", 16000, "stereo")),
+    "the same": (("libvorbis", 44100, "mono"), ("libvorbis", 44100, "mono")),
+}
+
+
+@pytest.mark.parametrize("kind", PARTS)
+def test_all_parts_of_a_chained_ogg_file_are_heard(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "it's, a: chain.ogg"
+    for number, (codec, rate, layout) in enumerate((*PARTS[kind], PARTS[kind][0])):
+        part = encode(tmp_path / f"{number}.ogg", "-c:a", codec, seconds=1.5, rate=rate, layout=layout)
+        with path.open("ab") as file:
+            file.write(part.read_bytes())
+    assert len(ogg_parts(path)) == 3
+    blocks, remark = read(path)
+    assert remark == ""
+    assert seconds(blocks) == pytest.approx(4.5, abs=0.06)
+    assert blocks[-1].rate == PARTS[kind][0][1]
+
+
+def two_tracks(path: Path, *options: str) -> Path:
+    sounds = [
+        option
+        for hz, length in ((440, 1.0), (1000, 2.0))
+        for option in ("-f", "lavfi", "-i", f"sine=frequency={hz}:sample_rate=16000:duration={length}")
+    ]
+    subprocess.run(["ffmpeg", "-v", "error", *sounds, "-map", "0", "-map", "1", *options, path], check=True)
+    return path
+
+
+def test_of_several_tracks_the_first_is_heard(tmp_path: Path) -> None:
+    blocks, remark = read(two_tracks(tmp_path / "a.mka", "-c:a", "pcm_s16le"))
+    assert seconds(blocks) == 1.0
+    assert remark == ""
+
+
+def test_a_first_track_without_a_decoder_is_passed_over(tmp_path: Path) -> None:
+    path = two_tracks(tmp_path / "a.mka", "-c:a:0", "flac", "-c:a:1", "pcm_s16le")
+    path.write_bytes(path.read_bytes().replace(b"A_FLAC", b"A_NONE"))
+    blocks, remark = read(path)
+    assert seconds(blocks) == 2.0
+    assert remark == ""
+
+
+def test_a_first_track_that_cannot_be_decoded_is_passed_over(tmp_path: Path) -> None:
+    path = two_tracks(tmp_path / "a.mka", "-c:a", "aac")
+    spoilt = tmp_path / "b.mka"
+    with av.open(str(path)) as from_, av.open(str(spoilt), "w") as to:
+        tracks = [to.add_stream_from_template(track) for track in from_.streams.audio]
+        for packet in from_.demux():
+            if packet.dts is not None:
+                if packet.stream.index == 0:
+                    packet.update(b"\x7e" * packet.size)
+                packet.stream = tracks[packet.stream.index]
+                to.mux(packet)
+    blocks, remark = read(spoilt)
+    assert seconds(blocks) == pytest.approx(2.0, abs=0.15)
+    assert remark == ""
+
+
+def test_an_empty_first_track_is_passed_over(tmp_path: Path) -> None:
+    path = tmp_path / "a.mka"
+    with av.open(str(path), "w") as out:
+        empty, full = (out.add_stream("pcm_s16le", rate=16000, layout="mono") for _ in range(2))
+        frame = av.AudioFrame.from_ndarray((noise(1.0) * 2**15).astype(np.int16)[np.newaxis], "s16", "mono")
+        frame.rate, frame.pts, frame.time_base = 16000, 0, Fraction(1, 16000)
+        out.mux([*full.encode(frame), *full.encode(None), *empty.encode(None)])
+    blocks, _ = read(path)
+    assert seconds(blocks) == 1.0
+
+
+def test_a_recording_that_is_encrypted_says_so(tmp_path: Path) -> None:
+    path = encode(tmp_path / "plain.m4a", "-c:a", "aac", seconds=1.0)
+    assert not is_encrypted(path)
+    encrypted = tmp_path / "a.mp4"
+    key = ["-encryption_scheme", "cenc-aes-ctr", "-encryption_key", "00" * 15 + "01", "-encryption_kid", "02" * 16]
+    subprocess.run(["ffmpeg", "-v", "error", "-i", path, "-c", "copy", *key, encrypted], check=True)
+    with pytest.raises(SourceError, match=r"a\.mp4: it is encrypted"):
+        read(encrypted)
+
+
+@pytest.mark.parametrize("rate", [1, 100, 1000, 4000, 256_000, 384_000, 2_822_400])
+def test_any_rate_is_read(tmp_path: Path, rate: int) -> None:
+    count = max(rate // 5, 3)
+    samples = np.resize(chirp(1.0), count)
+    path = tmp_path / "a.wav"
+    header = b"RIFF" + (36 + 2 * count).to_bytes(4, "little") + b"WAVEfmt " + (16).to_bytes(4, "little")
+    header += b"\x01\0\x01\0" + rate.to_bytes(4, "little") + (2 * rate).to_bytes(4, "little") + b"\x02\0\x10\0data"
+    path.write_bytes(header + (2 * count).to_bytes(4, "little") + (samples * 32767).astype("<i2").tobytes())
+    blocks, remark = read(path)
+    assert remark == ""
+    assert {block.rate for block in blocks} == {rate}
+    assert seconds(blocks) == pytest.approx(count / rate)
+
+
+def test_a_header_with_a_length_that_was_never_set_is_not_believed(tmp_path: Path) -> None:
+    path = encode(tmp_path / "a.mp4", "-c:a", "aac", "-movflags", "+faststart", seconds=1.0)
+    content = bytearray(path.read_bytes())
+    for box, at in ((b"mvhd", 20), (b"mdhd", 20), (b"tkhd", 24)):
+        place = content.index(box)
+        content[place + at : place + at + 4] = b"\xff\xff\xff\xff"
+    path.write_bytes(content)
+    blocks, remark = read(path)
+    assert seconds(blocks) == pytest.approx(1.0, abs=0.08)
+    assert remark == ""
