@@ -1,13 +1,13 @@
 """What crosses from a connection's thread to the thread that reads the source: a bounded queue."""
 
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Protocol
 
 from streamtag.audio.block import Samples
+from streamtag.sources.clock import Clock, now
 
 __all__ = ["Complete", "Feed", "Lost", "Piece", "Sound"]
 
@@ -36,7 +36,7 @@ class Piece:
     lost_seconds: float
     """Audio lost within this connection, just before these samples."""
     captured: float
-    """`time.monotonic()` when the last sample was captured, as well as it is known."""
+    """By the feed's clock: when the last sample was captured, as well as it is known."""
 
     @property
     def seconds(self) -> float:
@@ -66,18 +66,20 @@ class Sound(Protocol):
 class Feed:
     """One connection's sound; when it is full, the oldest goes and counts as lost."""
 
-    def __init__(self, quiet_seconds: float, wake: Callable[[], None]) -> None:
+    def __init__(self, quiet_seconds: float, wake: Callable[[], None], clock: Clock = now) -> None:
         """Make an empty feed.
 
         Args:
             quiet_seconds: how long the connection may give nothing before it is taken for dead.
             wake: called when there is something new to take.
+            clock: tells when sound came.
         """
         self.closed = threading.Event()
         """Set when nobody listens any more: the connection's thread must end."""
         self.quiet_seconds = quiet_seconds
+        self.clock = clock
         self.arrived = 0.0
-        """`time.monotonic()` when what was last taken came."""
+        """By the feed's clock: when what was last taken came."""
         self._wake = wake
         self._held: deque[tuple[Sound, float]] = deque()
         self._held_seconds = 0.0
@@ -94,7 +96,7 @@ class Feed:
                     continue
                 oldest, _ = self._pop()
                 self._dropped_seconds += oldest.lost_seconds + oldest.seconds
-            self._held.append((sound, time.monotonic()))
+            self._held.append((sound, self.clock()))
             self._held_seconds += sound.seconds
         self._wake()
 

@@ -17,10 +17,13 @@ from av.stream import Discard
 
 from streamtag.audio.block import Samples
 from streamtag.sources.reasons import ReadError, read_error
+from streamtag.sources.stamps import Stamps
 
 __all__ = ["AudioReader", "Chunk", "Decoder", "Parcel"]
 
-_JITTER_SECONDS = 0.1
+# By their header some containers know how long they are; where two of the others were joined, stamps jump by hours.
+_GUESSED_LENGTH = frozenset({"aac", "ac3", "eac3", "mp3", "mpeg", "mpegts"})
+_LONGEST_HOLE_SECONDS = 60.0
 # A recording that was cut out of a stream begins and ends with packets that need others; and tags may follow it.
 _EDGE_SECONDS = 0.5
 _GENERATE_STAMPS = 1  # AVFMT_FLAG_GENPTS
@@ -52,7 +55,7 @@ class Chunk:
     """[samples, channels]"""
     rate: int
     skipped_seconds: float
-    """How much is missing just before it, by the presentation time stamps."""
+    """How much is missing just before it, as far as the decoder can tell."""
 
 
 class Decoder:
@@ -64,6 +67,8 @@ class Decoder:
         self._has_begun = False
         self._undecoded = 0  # packets since the last that could be decoded
         self._undecoded_seconds = 0.0
+        self.stamps: Stamps[AudioFrame] | None = None
+        """What tells of holes; None where time stamps are not to be heeded."""
         self._codec = codec
         # A layout that the container spells out channel by channel is freed twice by PyAV, with each frame anew. The
         # channels are mixed, so their number is enough; to ask for it is the one access that must come before.
@@ -72,29 +77,41 @@ class Decoder:
         self._fifo = AudioFifo()
         self._kind: tuple[int, str, int] | None = None
         self._pack: AudioResampler | None = None  # of frames of this kind, where they cannot be taken as they are
-        self._expected: float | None = None
         self._skipped = 0.0
 
     def skip(self, seconds: float) -> None:
         """Go on behind packets of so many seconds that nobody decodes."""
         self._skipped += seconds
-        self._expected = None
+        if self.stamps is not None:
+            self.stamps.skip()
 
     def decode(self, parcel: Parcel) -> Iterator[Chunk]:
-        """Decode all of a parcel; frames are joined up to the next jump of their time stamps."""
+        """Decode all of a parcel; frames are joined up to the next hole."""
         for packet in parcel.packets:
             for frame in self._frames(packet):
-                jump = self._jump(frame)
-                kind = (frame.sample_rate, frame.format.name, frame.layout.nb_channels)
-                if jump or kind != self._kind:
-                    yield from self._drain()
-                    self._skipped += jump
-                    self._begin(*kind)
-                frame.pts = None  # the queue refuses frames whose time stamps do not follow each other exactly
-                self._fifo.write(frame)
-                if self._fifo.samples * kind[2] > _MOST_SAMPLES:
-                    yield from self._drain()
+                if self.stamps is None:
+                    yield from self._add(0.0, frame)
+                    continue
+                for hole, certain in self.stamps.take(frame, frame.samples / frame.sample_rate, frame.time):
+                    yield from self._add(hole, certain)
         yield from self._drain()
+
+    def finish(self) -> Iterator[Chunk]:
+        """Return what was held back to see how its time stamps go on; nothing follows."""
+        for hole, frame in [] if self.stamps is None else self.stamps.finish():
+            yield from self._add(hole, frame)
+        yield from self._drain()
+
+    def _add(self, hole: float, frame: AudioFrame) -> Iterator[Chunk]:
+        kind = (frame.sample_rate, frame.format.name, frame.layout.nb_channels)
+        if hole or kind != self._kind:
+            yield from self._drain()
+            self._skipped += hole
+            self._begin(*kind)
+        frame.pts = None  # the queue refuses frames whose time stamps do not follow each other exactly
+        self._fifo.write(frame)
+        if self._fifo.samples * kind[2] > _MOST_SAMPLES:
+            yield from self._drain()
 
     def _begin(self, rate: int, name: str, channels: int) -> None:
         if self._kind != (rate, name, channels):
@@ -126,17 +143,6 @@ class Decoder:
     def damaged_at_end(self) -> int:
         """Packets after the last sound that could not be decoded; a tag behind the sound is not damage."""
         return self._undecoded if self._undecoded_seconds > _EDGE_SECONDS else 0
-
-    def _jump(self, frame: AudioFrame) -> float:
-        """How many seconds are missing before a frame; jitter and jumps back are none."""
-        jump = 0.0
-        if frame.time is not None:
-            jump = 0.0 if self._expected is None else frame.time - self._expected
-            if self._expected is None or abs(jump) > _JITTER_SECONDS:
-                self._expected = frame.time
-        if self._expected is not None:
-            self._expected += frame.samples / frame.sample_rate
-        return jump if jump > _JITTER_SECONDS else 0.0
 
     def _drain(self) -> Iterator[Chunk]:
         joined = self._fifo.read() if self._fifo.samples else None
@@ -189,6 +195,8 @@ class AudioReader:
             self._container.close()
             raise
         self._track = self._container.streams.audio[self.track]
+        knows_length = self.seconds is not None and self.format not in _GUESSED_LENGTH
+        self.decoder.stamps = Stamps(float("inf") if knows_length else _LONGEST_HOLE_SECONDS)
         self.has_more_tracks = self.track + 1 < len(self._container.streams.audio)
         # PyAV asks for time stamps where a container has none: FFmpeg would read on to the end of a film to find those
         # of a picture that nobody wants.
@@ -268,8 +276,15 @@ class AudioReader:
         Raises:
             ReadError: if reading fails; the end of the file or stream just ends the iteration.
         """
-        for parcel in self.parcels(seconds):
-            yield from self.decoder.decode(parcel)
+        failure: ReadError | None = None
+        try:
+            for parcel in self.parcels(seconds):
+                yield from self.decoder.decode(parcel)
+        except ReadError as error:
+            failure = error
+        yield from self.decoder.finish()
+        if failure is not None:
+            raise failure
 
 
 def _choose(tracks: Sequence[AudioStream], first: int) -> tuple[int, Decoder]:

@@ -5,9 +5,8 @@ The one module that imports sounddevice.
 
 import re
 import threading
-import time
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -15,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamtag.errors import SourceError
+from streamtag.sources.capture import CaptureClock
 from streamtag.sources.feed import Feed, Lost, Piece
 from streamtag.sources.retry import LiveSource
 from streamtag.sources.source import Request, Source
@@ -24,14 +24,13 @@ try:
 except OSError:  # sounddevice found no PortAudio
     raise SourceError("microphones need PortAudio; install it: apt install libportaudio2 libasound2-plugins") from None
 
-__all__ = ["InputDevice", "LossMeter", "choose", "list_devices", "named", "open_request"]
+__all__ = ["InputDevice", "choose", "list_devices", "microphone_clock", "named", "open_request"]
 
 _BLOCK_SECONDS = 0.04
-# Without a flag of the driver, only this much is a hole, and only when it has stayed for so long: callbacks jitter.
-_UNFLAGGED_SECONDS = 0.25
+# Callbacks jitter by less than this; and a hole is what stays for so long.
+_SLACK_SECONDS = 0.25
 _SURE_SECONDS = 0.5
-# A device's clock and the machine's run apart by less than this, in seconds a second.
-_DRIFT = 0.001
+_LONGEST_SECONDS = 2.0
 _CARD_NUMBER = re.compile(r" \(hw:\d+,\d+\)$")
 
 
@@ -154,73 +153,52 @@ def choose(devices: list[InputDevice], place: str) -> InputDevice:
     )
 
 
-class LossMeter:
-    """Tells how much audio is missing before each block of one stream.
+@dataclass(frozen=True, slots=True, eq=False)
+class _Recorded:
+    """What a callback got; whoever takes it relates it to the clock."""
 
-    A driver that throws audio away says so, but not every loss is a driver's. What is missing then makes all that
-    follows late. A machine that was held up hands audio over late as well, but then what waited comes at once, and
-    nothing is missing. The device's own clock cannot tell the two apart: a sound server only estimates it.
-    """
+    piece: Piece
+    arrival: float
+    overflowed: bool
+    clock: CaptureClock
 
-    def __init__(self) -> None:
-        self._position = 0.0  # seconds of audio so far, lost audio included
-        self._origin: float | None = None  # when position 0 was captured: what came soonest tells
-        self._last = 0.0
-        self._late_from: tuple[float, float] | None = None  # since when, and at which position, all is late
-        self._least_late = 0.0
+    @property
+    def seconds(self) -> float:
+        return self.piece.seconds
 
-    def lost_seconds(self, seconds: float, now: float, gap_seconds: float, overflowed: bool) -> float:
-        """Take the next block, and say how much audio was lost before it.
+    @property
+    def lost_seconds(self) -> float:
+        return 0.0
 
-        Args:
-            seconds: length of the block.
-            now: `time.monotonic()` when it came.
-            gap_seconds: from the end of the last block to the start of this one, by the device's clock.
-            overflowed: whether the driver says that it threw audio away.
-        """
-        self._position += seconds
-        lost = max(gap_seconds, _BLOCK_SECONDS) if overflowed else self._missing(now)
-        if lost:
-            self._position += lost
-            self._late_from = None
-        soonest = now - self._position
-        drifted = soonest if self._origin is None else self._origin + _DRIFT * (now - self._last)
-        self._origin, self._last = min(drifted, soonest), now
-        return lost
-
-    def _missing(self, now: float) -> float:
-        late = 0.0 if self._origin is None else now - self._position - self._origin
-        if late <= _UNFLAGGED_SECONDS:
-            self._late_from = None
-            return 0.0
-        if self._late_from is None:
-            self._late_from, self._least_late = (now, self._position), late
-        self._least_late = min(self._least_late, late)
-        since, position = self._late_from
-        is_sure = min(now - since, self._position - position) >= _SURE_SECONDS
-        return self._least_late if is_sure else 0.0
+    def pieces(self, dropped_seconds: float) -> list[Piece]:
+        piece = replace(self.piece, lost_seconds=dropped_seconds) if dropped_seconds else self.piece
+        return self.clock.take(piece, self.arrival, flagged=self.overflowed)
 
 
 class _Callback:
-    """PortAudio's callback: copies, and counts what is missing."""
+    """PortAudio's callback: copies, and looks at the clock."""
 
     def __init__(self, feed: Feed, rate: int) -> None:
         self._feed = feed
         self._rate = rate
-        self._end: float | None = None
-        self._losses = LossMeter()
+        self._clock = microphone_clock()
 
     def __call__(self, data: NDArray[np.float32], frames: int, times: Any, status: Any) -> None:
-        begin = times.inputBufferAdcTime
-        length = frames / self._rate
-        gap = 0.0 if self._end is None else begin - self._end
-        self._end = begin + length
-        now = time.monotonic()
-        lost = self._losses.lost_seconds(length, now, gap, status.input_overflow)
+        now = self._feed.clock()
         # The device's clock has an origin of its own; not every driver fills it in.
-        age = times.currentTime - self._end
+        age = times.currentTime - times.inputBufferAdcTime - frames / self._rate
         captured = now - (age if 0.0 < age < 1.0 else 0.0)
-        self._feed.put(Piece(data.copy(), self._rate, lost, captured))
+        piece = Piece(data.copy(), self._rate, 0.0, captured)
+        self._feed.put(_Recorded(piece, now, bool(status.input_overflow), self._clock))
+
+
+def microphone_clock() -> CaptureClock:
+    """Return the clock of one stream of a microphone.
+
+    A driver that throws sound away says so, but not every loss is a driver's. Nor does the device's own clock tell
+    what is lost: a sound server only estimates it.
+    """
+    return CaptureClock(_SLACK_SECONDS, _SURE_SECONDS, _LONGEST_SECONDS)
 
 
 def _listen(place: str, rate: int | None, channels: int, feed: Feed) -> None:

@@ -1,16 +1,15 @@
 """Network streams: RTSP, HTTP (Icecast, HLS, plain), UDP and RTP described by an SDP file."""
 
-import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from streamtag.errors import SourceError
 from streamtag.redaction import redact
-from streamtag.sources.clock import LivePieces
+from streamtag.sources.capture import CaptureClock, LivePieces
 from streamtag.sources.feed import Feed, Lost, Piece
-from streamtag.sources.ffmpeg import AudioReader, Decoder, Parcel
+from streamtag.sources.ffmpeg import AudioReader, Chunk, Decoder, Parcel
 from streamtag.sources.reasons import ReadError
 from streamtag.sources.retry import LiveSource
 from streamtag.sources.source import Patience, Request, Source
@@ -24,6 +23,9 @@ _REST_SECONDS = 0.2
 _AT_ONCE_SECONDS = 0.005
 # HLS comes in lumps of one segment, and a segment may be 6 s and more.
 _HLS_FACTOR = 3
+# Packets are read in lots of a quarter of a second, and networks jitter.
+_SLACK_SECONDS = 0.5
+_SURE_SECONDS = 2.0
 
 
 def open_request(request: Request) -> Source:
@@ -64,7 +66,7 @@ def _options(scheme: str, patience: Patience) -> dict[str, str]:
 
 def _listen(url: str, options: dict[str, str], patience: Patience, feed: Feed) -> None:
     """One connection, from its opening to its end."""
-    began = time.monotonic()
+    began = feed.clock()
     # HTTP has a time-out of its own, and this one must leave room for HLS.
     quiet_seconds = patience.read_seconds * (_HLS_FACTOR if "rw_timeout" in options else 1)
     try:
@@ -72,24 +74,35 @@ def _listen(url: str, options: dict[str, str], patience: Patience, feed: Feed) -
             if reader.format == "hls":
                 feed.quiet_seconds *= _HLS_FACTOR
             recorded = _is_recording(reader)
-            track = _Track(reader.decoder, None if recorded else LivePieces(began))
+            if not recorded or reader.format == "hls":
+                reader.decoder.stamps = None
+            track = _Track(reader.decoder, None if recorded else _live_pieces(began, feed.quiet_seconds))
             read_seconds = 0.0
-            asked = time.monotonic()
-            for parcel in reader.parcels(_PARCEL_SECONDS):
-                if feed.closed.is_set():
-                    return
-                arrival = time.monotonic()
-                feed.put(_Arrival(parcel, arrival, track), wait=recorded)
-                read_seconds += parcel.seconds
-                if not recorded and arrival - asked > _AT_ONCE_SECONDS:
-                    feed.closed.wait(_REST_SECONDS)
-                asked = time.monotonic()
+            asked = feed.clock()
+            try:
+                for parcel in reader.parcels(_PARCEL_SECONDS):
+                    if feed.closed.is_set():
+                        return
+                    arrival = feed.clock()
+                    feed.put(_Arrival(parcel, arrival, track), wait=recorded)
+                    read_seconds += parcel.seconds
+                    if not recorded and arrival - asked > _AT_ONCE_SECONDS:
+                        feed.closed.wait(_REST_SECONDS)
+                    asked = feed.clock()
+            finally:
+                feed.put(_Rest(feed.clock(), track), wait=recorded)
             if recorded:
                 _check_length(reader, read_seconds)
                 return
     except ReadError as error:
         raise Lost(str(error), stalled=error.timed_out) from None
     raise Lost("the stream ended")
+
+
+def _live_pieces(began: float, quiet_seconds: float) -> LivePieces:
+    """What live sound goes through; nothing is held back for so long that the connection seems to be silent."""
+    longest = quiet_seconds / 2
+    return LivePieces(began, CaptureClock(_SLACK_SECONDS, min(_SURE_SECONDS, longest / 2), longest), longest)
 
 
 def _is_recording(reader: AudioReader) -> bool:
@@ -111,7 +124,13 @@ class _Track:
 
     decoder: Decoder
     live: LivePieces | None
-    """None for a recording, of which nothing is old or lost."""
+    """None for a recording, of which nothing is old."""
+
+    def pieces(self, chunks: Iterable[Chunk], arrival: float) -> Iterator[Piece]:
+        """Return what of the sound that arrived then is certain."""
+        for chunk in chunks:
+            piece = Piece(chunk.samples, chunk.rate, chunk.skipped_seconds, arrival)
+            yield from (piece,) if self.live is None else self.live.take(piece)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -131,10 +150,28 @@ class _Arrival:
         return 0.0
 
     def pieces(self, dropped_seconds: float) -> Iterator[Piece]:
-        decoder, live = self.track.decoder, self.track.live
+        decoder = self.track.decoder
         if dropped_seconds:
             decoder.skip(dropped_seconds)
-        for chunk in decoder.decode(self.parcel):
-            lost = 0.0 if live is None else chunk.skipped_seconds
-            piece = Piece(chunk.samples, chunk.rate, lost, self.arrival)
-            yield from (piece,) if live is None else live.take(piece)
+        yield from self.track.pieces(decoder.decode(self.parcel), self.arrival)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Rest:
+    """What a connection's end leaves certain of the sound that came before it."""
+
+    arrival: float
+    track: _Track
+
+    @property
+    def seconds(self) -> float:
+        return 0.0
+
+    @property
+    def lost_seconds(self) -> float:
+        return 0.0
+
+    def pieces(self, dropped_seconds: float) -> Iterator[Piece]:
+        yield from self.track.pieces(self.track.decoder.finish(), self.arrival)
+        if self.track.live is not None:
+            yield from self.track.live.finish()

@@ -9,7 +9,6 @@ its blocks, its states as `(state, reason)`, and how it ended: None, or why it f
 import logging
 import os
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import suppress
 from functools import partial
@@ -19,6 +18,7 @@ from typing import Any
 from streamtag.audio.block import Block
 from streamtag.errors import StreamtagError
 from streamtag.sources import LiveSource, open_source
+from streamtag.sources.clock import now
 from streamtag.sources.turns import Turns
 
 logger = logging.getLogger(__name__)
@@ -68,7 +68,7 @@ class _Reading:
             for step in source.steps():
                 if isinstance(step, Block):
                     self._send(step)
-                yield time.monotonic() if isinstance(step, Block) else step
+                yield now() if isinstance(step, Block) else step
         finally:
             source.close()
 

@@ -12,6 +12,7 @@ from typing import Self
 from streamtag.audio.block import Block
 from streamtag.errors import StreamtagError
 from streamtag.redaction import scrub
+from streamtag.sources.clock import Clock, now
 from streamtag.sources.feed import Complete, Feed, Lost, Piece
 from streamtag.sources.source import OnState, Patience
 from streamtag.sources.timeline import Timeline
@@ -42,7 +43,14 @@ class LiveSource:
     their `steps` instead of iterating, with one thread for all of them.
     """
 
-    def __init__(self, name: str, connect: Callable[[Feed], None], patience: Patience, on_state: OnState) -> None:
+    def __init__(
+        self,
+        name: str,
+        connect: Callable[[Feed], None],
+        patience: Patience,
+        on_state: OnState,
+        clock: Clock = now,
+    ) -> None:
         """Make a source that is not connected yet.
 
         Args:
@@ -51,6 +59,7 @@ class LiveSource:
                 recording is complete; raises `Lost` when the connection is, `SourceError` if it never can be.
             patience: the time limits.
             on_state: told each change.
+            clock: tells how much time has passed, the machine's sleep included.
         """
         self.name = name
         self.rate = 0
@@ -58,6 +67,7 @@ class LiveSource:
         self._connect = connect
         self._patience = patience
         self._on_state = on_state
+        self._clock = clock
         self._told: tuple[str, str] | None = None
         self._closed = threading.Event()
         self._woken = threading.Event()
@@ -90,13 +100,13 @@ class LiveSource:
             if isinstance(step, Block):
                 yield step
             else:
-                self._woken.wait(step - time.monotonic())
+                self._woken.wait(step - self._clock())
                 self._woken.clear()
 
     def steps(self) -> Iterator[Block | float]:
         """Return the blocks without ever waiting for one.
 
-        Where there is none yet stands the time (`time.monotonic()`) at which to go on if `on_wake` was not called.
+        Where there is none yet stands the time (by `clock`) at which to go on if `on_wake` was not called.
         """
         delay = 0.0
         while not self._closed.is_set():
@@ -107,7 +117,7 @@ class LiveSource:
                     if isinstance(piece, float):
                         yield piece
                     elif live_since is None:
-                        live_since = time.monotonic()
+                        live_since = self._clock()
                         yield self._first_block(piece)
                     else:
                         yield self._block(piece, piece.lost_seconds)
@@ -121,16 +131,16 @@ class LiveSource:
                 self._tell("reconnecting", _unforeseen(error))
             finally:
                 feed.close()
-            if live_since is not None and time.monotonic() - live_since > delay:
+            if live_since is not None and self._clock() - live_since > delay:
                 delay = 0.0
             delay = next_delay(delay, self._patience)
-            until = time.monotonic() + delay
-            while not self._closed.is_set() and time.monotonic() < until:
+            until = self._clock() + delay
+            while not self._closed.is_set() and self._clock() < until:
                 yield until
 
     def _pieces(self, feed: Feed) -> Iterator[Piece | float]:
         """What a connection gives until it is complete; raises `Lost` if it breaks or gives nothing for too long."""
-        heard = time.monotonic()
+        heard = self._clock()
         least_seconds = self._patience.open_seconds + self._patience.read_seconds
         while not feed.closed.is_set():
             try:
@@ -143,12 +153,12 @@ class LiveSource:
                 continue
             # Anew each time: what the connection turns out to be may ask for more patience.
             limit = max(least_seconds, feed.quiet_seconds)
-            if time.monotonic() >= heard + limit:
+            if self._clock() >= heard + limit:
                 raise Lost(f"no audio for {limit:g} s", stalled=True)
             yield heard + limit
 
     def _start_connection(self) -> Feed:
-        self._feed = feed = Feed(self._patience.read_seconds, self.on_wake)
+        self._feed = feed = Feed(self._patience.read_seconds, self.on_wake, self._clock)
         if self._closed.is_set():
             feed.close()
         name = f"connection to {self.name}"
@@ -174,7 +184,7 @@ class LiveSource:
         self._heard = piece.captured
         self.rate, self.channels = piece.rate, piece.samples.shape[1]
         start = self._timeline.place(len(piece.samples), piece.rate, lost_seconds)
-        return Block(piece.samples, start, piece.rate, time.time() - (time.monotonic() - piece.captured))
+        return Block(piece.samples, start, piece.rate, time.time() - (self._clock() - piece.captured))
 
     def _tell(self, state: str, reason: str) -> None:
         if (state, reason) != self._told:

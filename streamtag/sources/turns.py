@@ -2,10 +2,10 @@
 
 import os
 import threading
-import time
 from collections import deque
 from typing import Protocol
 
+from streamtag.sources.clock import now
 from streamtag.threads import Worker
 
 __all__ = ["Task", "Turns"]
@@ -17,7 +17,7 @@ class Task(Protocol):
     def step(self) -> float | None:
         """Do the next bit without waiting for anything.
 
-        Returns the time (`time.monotonic()`) at which to go on if nobody wakes the task before; None: it is done.
+        Returns the time (`clock.now`) at which to go on if nobody wakes the task before; None: it is done.
         """
 
 
@@ -68,7 +68,7 @@ class Turns:
                 if self._ready:
                     self._running, self._woken = self._ready.popleft(), False
                     return self._running
-                self._changed.wait(self._next_due - time.monotonic() if self._waiting else None)
+                self._changed.wait(self._next_due - now() if self._waiting else None)
 
     def _put_back(self, task: Task, until: float | None) -> None:
         with self._changed:
@@ -83,10 +83,10 @@ class Turns:
             self._waiting[task] = until
 
     def _wake_due(self) -> None:
-        now = time.monotonic()
-        if not self._waiting or now < self._next_due:
+        present = now()
+        if not self._waiting or present < self._next_due:
             return
-        due = [task for task, until in self._waiting.items() if until <= now]
+        due = [task for task, until in self._waiting.items() if until <= present]
         for task in due:
             del self._waiting[task]
         self._ready += due

@@ -30,7 +30,10 @@ def test_a_stream_whose_server_dies_comes_back_by_itself(station: Station) -> No
         told = listener.wait_state("live", after=told)
         listener.wait_audio(1.0)
         assert tone_share(listener.blocks[-1]) > 0.9
-        assert [number for number, _ in listener.jumps()] == [heard]
+        # A server may offer the rest of the dead encoder's sound before the new sound, whose distance is a jump too.
+        jumps = [number for number, _ in listener.jumps()]
+        assert jumps[0] == heard
+        assert all(number <= heard + 4 for number in jumps)
         assert listener.states[told - 1][1].startswith("back after")
 
         # The stream's time is the clock's: the outage is in it, and no old audio is.

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from streamtag.errors import SourceError
 from streamtag.sources import open_source
 from streamtag.sources.feed import Lost
-from streamtag.sources.microphone import InputDevice, LossMeter, choose, named
+from streamtag.sources.microphone import InputDevice, choose, named
 
 APIS = ["ALSA", "JACK"]
 
@@ -89,44 +89,3 @@ def test_no_device_at_all_is_told_plainly() -> None:
 def test_an_index_that_is_no_number_is_refused() -> None:
     with pytest.raises(SourceError, match="index"):
         open_source("mic:#one")
-
-
-def steady(begin: float, blocks: int) -> list[float]:
-    """When blocks of 0.04 s come, 0.02 s sooner or later each."""
-    return [begin + 0.04 * number + 0.02 * (number % 2) for number in range(blocks)]
-
-
-def losses(times: list[float], gap_seconds: float = 0.0) -> list[float]:
-    """What is lost before blocks that come at these times, by a device whose clock tells of a gap each time."""
-    meter = LossMeter()
-    return [lost for lost in (meter.lost_seconds(0.04, now, gap_seconds, False) for now in times) if lost]
-
-
-@pytest.mark.parametrize("seconds", [0.3, 0.8, 3.0])
-def test_what_comes_late_and_then_at_once_is_not_lost(seconds: float) -> None:
-    waited = [2.0 + seconds] * round(seconds / 0.04)
-    assert losses([*steady(0.0, 50), *waited, *steady(2.0 + seconds, 100)], gap_seconds=seconds) == []
-
-
-@pytest.mark.parametrize("seconds", [0.3, 0.8, 3.0])
-def test_what_makes_all_that_follows_late_is_lost_once(seconds: float) -> None:
-    told = losses([*steady(0.0, 50), *steady(2.0 + seconds, 100)])
-    assert told == [pytest.approx(seconds, abs=0.03)]
-
-
-def test_small_losses_are_told_when_they_are_enough() -> None:
-    times = [time for number in range(20) for time in steady(2.1 * number, 50)]
-    assert sum(losses(times)) == pytest.approx(19 * 0.1, abs=0.3)
-
-
-def test_a_slow_clock_loses_nothing() -> None:
-    assert losses([1.0005 * time for time in steady(0.0, 25_000)]) == []
-
-
-def test_an_overflow_is_lost_at_once_and_once() -> None:
-    meter = LossMeter()
-    for now in steady(0.0, 50):
-        assert meter.lost_seconds(0.04, now, 0.0, False) == 0.0
-    assert meter.lost_seconds(0.04, 2.8, 0.8, True) == 0.8
-    assert all(meter.lost_seconds(0.04, now, 0.0, False) == 0.0 for now in steady(2.84, 100))
-    assert meter.lost_seconds(0.04, 6.84, -0.01, True) > 0.0

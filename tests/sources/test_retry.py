@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streamtag.errors import SourceError
+from streamtag.sources.clock import now
 from streamtag.sources.feed import Feed, Lost, Piece
 from streamtag.sources.retry import LiveSource, next_delay
 from streamtag.sources.source import Patience
@@ -19,7 +20,7 @@ DAY = Patience()
 
 
 def put(feed: Feed, samples: int = 160, rate: int = 16000, lost_seconds: float = 0.0) -> None:
-    feed.put(Piece(np.ones((samples, 2), np.float32), rate, lost_seconds, time.monotonic()))
+    feed.put(Piece(np.ones((samples, 2), np.float32), rate, lost_seconds, now()))
 
 
 class Script:

@@ -1,9 +1,9 @@
 import threading
-import time
 from collections.abc import Callable
 
 import pytest
 
+from streamtag.sources.clock import now
 from streamtag.sources.turns import Turns
 
 FAR = 1e9
@@ -33,11 +33,11 @@ def at_once() -> float:
 
 
 def when_woken() -> float:
-    return time.monotonic() + FAR
+    return now() + FAR
 
 
 def soon() -> float:
-    return time.monotonic() + 0.05
+    return now() + 0.05
 
 
 @pytest.fixture
