@@ -2,6 +2,7 @@
 
 import errno
 import socket as sockets
+from contextlib import suppress
 from typing import Any, Final
 
 import zmq
@@ -28,6 +29,7 @@ def bind(socket: "zmq.Socket[Any]", endpoint: str, purpose: str) -> str:
     _check_transport(endpoint, purpose)
     if _ipc_listener_answers(endpoint):
         raise WireError(f"{purpose} {endpoint}: another program listens there; stop it or choose another path")
+    _allow_ipv6(socket, endpoint)
     try:
         socket.bind(endpoint)
     except zmq.ZMQError as error:
@@ -42,6 +44,7 @@ def connect(socket: "zmq.Socket[Any]", endpoint: str, purpose: str) -> None:
         WireError: The endpoint is malformed.
     """
     _check_transport(endpoint, purpose)
+    _allow_ipv6(socket, endpoint)
     try:
         socket.connect(endpoint)
     except zmq.ZMQError as error:
@@ -54,6 +57,23 @@ def _check_transport(endpoint: str, purpose: str) -> None:
     port = endpoint.rpartition(":")[2]
     if endpoint.startswith("tcp://") and port != "*" and not (port.isdecimal() and int(port) <= _MAX_PORT):
         raise WireError(f"{purpose} {endpoint}: {_FORM} with a port from 1 to {_MAX_PORT}")  # ZeroMQ would cut it
+
+
+def _allow_ipv6(socket: "zmq.Socket[Any]", endpoint: str) -> None:
+    """Let a socket use IPv6 where the endpoint has no other address.
+
+    ZeroMQ tries one address alone: with IPv6 allowed, "localhost" would be ::1 though the service is on 127.0.0.1.
+    """
+    host = endpoint.removeprefix("tcp://").rpartition(":")[0].rpartition(";")[2]
+    if not endpoint.startswith("tcp://") or host in ("", "*"):
+        return
+    if ":" in host:
+        socket.set(zmq.IPV6, 1)
+        return
+    with suppress(OSError, UnicodeError):  # whatever cannot be found now is looked for by ZeroMQ as before
+        found = {family for family, *_ in sockets.getaddrinfo(host, None, type=sockets.SOCK_STREAM)}
+        if found == {sockets.AF_INET6}:
+            socket.set(zmq.IPV6, 1)
 
 
 def _ipc_listener_answers(endpoint: str) -> bool:
@@ -74,7 +94,7 @@ def _remedy(error: zmq.ZMQError) -> str:
         case errno.EADDRINUSE:
             return "the port is in use; stop the program that has it, or choose another port"
         case errno.ENODEV | errno.EADDRNOTAVAIL:
-            return "this machine has no such address; use 127.0.0.1, * for all, or an address of this machine"
+            return "this machine has no such address; use 127.0.0.1, [::1], * for all, or an address of this machine"
         case errno.EACCES:
             return "permission denied; choose a port above 1023 or a path in a folder that you may write to"
         case errno.ENOENT | errno.ENOTDIR:

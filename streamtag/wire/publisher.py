@@ -16,6 +16,7 @@ from streamtag.wire.endpoints import bind
 from streamtag.wire.inbox import Inbox
 from streamtag.wire.messages import Outgoing, encode_header, topic_of
 from streamtag.wire.pcm import PcmFault, PcmInput, decode_message
+from streamtag.wire.subscriptions import MAX_FRAME_BYTES, Subscriptions
 from streamtag.wire.topics import Topics
 from streamtag.wire.wakeup import Wakeup
 
@@ -28,12 +29,14 @@ _SEND_QUEUE_MESSAGES: Final = 10_000
 """Messages that wait for one subscriber; those of a subscriber that does not read are dropped beyond it."""
 _PCM_QUEUE_MESSAGES: Final = 256
 """Messages that wait from one pusher; beyond it the pusher's own queue fills, and then the pusher waits."""
-_PCM_FRAME_BYTES: Final = 16 << 20
+_PCM_FRAME_BYTES: Final = 2 << 20
 """Larger frames end the pusher's connection before they take memory; between 1 MiB and this they are faults."""
+_PCM_MOST_FRAMES: Final = 16
+"""So many frames of a message are kept to tell of it: a message has two."""
 _REPLAY_CHUNK: Final = 500
 _REPLAY_PAUSE_MS: Final = 10
-_PCM_SECONDS: Final = 0.005
-"""How long PCM is taken in one go, so that messages out do not wait for a flood of it."""
+_TURN_SECONDS: Final = 0.005
+"""How long PCM, or subscriptions, are taken in one go, so that messages out do not wait for a flood of them."""
 _LINGER_MS: Final = 500
 _SNDMORE: Final = int(zmq.SNDMORE)  # plain integers spare pyzmq an enum operation a frame
 _NOBLOCK: Final = int(zmq.NOBLOCK)
@@ -89,8 +92,7 @@ class Publisher:
         self._on_pcm = on_pcm or (lambda _: None)
         self._inbox = Inbox(_INBOX_MESSAGES)
         self._topics = Topics()
-        self._prefixes: set[bytes] = set()
-        self._level_prefixes: tuple[bytes, ...] = ()  # replaced as a whole: other threads read it
+        self._subscriptions = Subscriptions()
         self._replay: OrderedDict[bytes, None] = OrderedDict()
         self._stopping = threading.Event()
         self._thread = Worker("publisher", self._run, on_failure=on_failure)
@@ -107,6 +109,9 @@ class Publisher:
             self._out = self._context.socket(zmq.XPUB)
             self._out.set(zmq.XPUB_VERBOSE, 1)
             self._out.set(zmq.SNDHWM, _SEND_QUEUE_MESSAGES)
+            self._out.set(zmq.MAXMSGSIZE, MAX_FRAME_BYTES)
+            # Where ZeroMQ stops reading because much waits, a peer with heartbeats that is reset ends this process.
+            self._out.set(zmq.RCVHWM, 0)
             self._notice_lost_peers(self._out)
             self.endpoint = bind(self._out, self.endpoint, "cannot publish on")
             self._in: zmq.Socket[bytes] | None = None
@@ -138,7 +143,7 @@ class Publisher:
 
     def is_watched(self, stream: str) -> bool:
         """Tell, in any thread, whether somebody subscribes to the levels of a stream by name, or to all levels."""
-        return bool(self._level_prefixes) and f"levels/{stream}/".encode("ascii").startswith(self._level_prefixes)
+        return self._subscriptions.is_watched(stream)
 
     def statistics(self) -> PublisherStatistics:
         """Count what went through so far."""
@@ -202,7 +207,7 @@ class Publisher:
                 self._send(entry)
 
     def _send(self, messages: Sequence[Outgoing]) -> None:
-        topics, session, listened = self._topics, self.session, bool(self._prefixes)
+        topics, session, listened = self._topics, self.session, bool(self._subscriptions)
         for message in messages:
             header = message.header
             name = topic_of(header)
@@ -225,18 +230,17 @@ class Publisher:
         send(message.payload)
 
     def _take_subscriptions(self) -> None:
-        while True:
+        wanted: set[bytes] = set()
+        until = time.monotonic() + _TURN_SECONDS
+        while time.monotonic() < until:
             try:
                 frame = self._out.recv(_NOBLOCK)
             except zmq.Again:
                 return
-            prefix = frame[1:]
-            if frame[:1] == b"\x01":
-                self._prefixes.add(prefix)
+            prefix = self._subscriptions.take(frame)
+            if prefix is not None and prefix not in wanted:
+                wanted.add(prefix)
                 self._replay.update(dict.fromkeys(self._topics.matching(prefix)))
-            elif frame[:1] == b"\x00":
-                self._prefixes.discard(prefix)
-            self._level_prefixes = tuple(prefix for prefix in self._prefixes if prefix.startswith(b"levels/"))
 
     def _replay_some(self) -> None:
         """Send the newest messages of some topics again; in portions, so that no subscriber's queue runs over."""
@@ -248,7 +252,7 @@ class Publisher:
                 self._replayed += 1
 
     def _take_pcm(self, socket: "zmq.Socket[bytes]") -> None:
-        until = time.monotonic() + _PCM_SECONDS
+        until = time.monotonic() + _TURN_SECONDS
         while time.monotonic() < until:
             # Frame by frame, not copied: recv_multipart costs three times as much.
             try:
@@ -258,7 +262,8 @@ class Publisher:
             frames: list[bytes | memoryview] = [frame.bytes]
             while frame.more:
                 frame = socket.recv(_NOBLOCK, copy=False)
-                frames.append(frame.buffer)
+                if len(frames) < _PCM_MOST_FRAMES:
+                    frames.append(frame.buffer)
             self._pcm_messages += 1
             pcm = decode_message(frames)
             if isinstance(pcm, PcmFault):

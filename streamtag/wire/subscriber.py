@@ -51,6 +51,7 @@ class Subscriber:
         self._context = zmq.Context()
         self._socket = self._context.socket(zmq.SUB)
         self._socket.set(zmq.RCVHWM, _RECEIVE_QUEUE_MESSAGES)
+        self._socket.set(zmq.SNDHWM, 0)  # only subscriptions go out, and those beyond the mark would be dropped
         self._socket.set(zmq.HEARTBEAT_IVL, _HEARTBEAT_MS)
         self._socket.set(zmq.HEARTBEAT_TIMEOUT, _HEARTBEAT_TIMEOUT_MS)
         try:

@@ -1,5 +1,6 @@
 """Sequence numbers and the last-value cache."""
 
+from bisect import bisect_left
 from collections import Counter, OrderedDict
 from dataclasses import dataclass
 from typing import Final
@@ -25,6 +26,7 @@ class Topics:
 
     def __init__(self) -> None:
         self._topics: dict[bytes, Topic] = {}
+        self._sorted: list[bytes] | None = None  # made when it is asked for
         self._forgotten: OrderedDict[bytes, int] = OrderedDict()
 
     def __getitem__(self, name: bytes) -> Topic:
@@ -32,6 +34,7 @@ class Topics:
         topic = self._topics.get(name)
         if topic is None:
             topic = self._topics[name] = Topic(self._forgotten.pop(name, 0))
+            self._sorted = None
         return topic
 
     def newest(self, name: bytes) -> Outgoing | None:
@@ -43,7 +46,9 @@ class Topics:
         """Name the topics that a subscription matches."""
         if prefix in self._topics:  # no topic is the beginning of another, because each ends in its only last slash
             return [prefix]
-        return [name for name in self._topics if name.startswith(prefix)]
+        if self._sorted is None:
+            self._sorted = sorted(self._topics)
+        return self._sorted[bisect_left(self._sorted, prefix) : bisect_left(self._sorted, prefix + b"\xff")]
 
     def skip(self, lost: Counter[bytes]) -> None:
         """Leave a gap in the numbers of topics whose messages were dropped before they were sent."""
@@ -56,6 +61,7 @@ class Topics:
             name = f"{kind}/{stream}/".encode("ascii")
             topic = self._topics.pop(name, None)
             if topic is not None:
+                self._sorted = None
                 self._forgotten[name] = topic.next_seq
         while len(self._forgotten) > REMEMBERED_TOPICS:
             self._forgotten.popitem(last=False)

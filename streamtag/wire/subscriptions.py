@@ -1,0 +1,70 @@
+"""What subscribers asked for, in bounded memory however much they ask."""
+
+import logging
+from typing import Final
+
+__all__ = ["MAX_FRAME_BYTES", "Subscriptions"]
+
+_log = logging.getLogger(__name__)
+
+MAX_FRAME_BYTES: Final = 512
+"""A larger subscription ends its connection: the longest topic, `levels/` and a stream's name, has 72 bytes."""
+_MOST: Final = 200_000
+"""Subscriptions beyond this are served, but not remembered: they get no replay."""
+_MOST_PARTS: Final = 100
+_LEVELS: Final = b"levels/"
+
+
+class Subscriptions:
+    """The prefixes that anybody subscribes to.
+
+    One thread changes it; `is_watched` may be asked from any.
+    """
+
+    def __init__(self) -> None:
+        self._prefixes: set[bytes] = set()
+        self._level_names: set[bytes] = set()
+        self._level_parts: tuple[bytes, ...] = ()  # replaced as a whole: other threads read it
+        self._told = False
+
+    def __bool__(self) -> bool:
+        """Whether anybody subscribes to anything, as far as is known."""
+        return bool(self._prefixes)
+
+    def take(self, frame: bytes) -> bytes | None:
+        """Take a subscription, or its end, as XPUB gives it; return the prefix that is wanted now, if one is."""
+        prefix = frame[1:]
+        if frame[:1] == b"\x00":
+            self._prefixes.discard(prefix)
+            self._level_names.discard(prefix)
+            if prefix in self._level_parts:
+                self._level_parts = tuple(part for part in self._level_parts if part != prefix)
+            return None
+        if frame[:1] != b"\x01":
+            return None
+        if prefix not in self._prefixes:
+            if len(self._prefixes) >= _MOST:
+                self._tell()
+                return None
+            self._prefixes.add(prefix)
+            if prefix.startswith(_LEVELS):
+                self._watch(prefix)
+        return prefix
+
+    def is_watched(self, stream: str) -> bool:
+        """Tell whether somebody subscribes to the levels of a stream by name, or to all levels."""
+        if not self._level_names and not self._level_parts:
+            return False
+        name = f"levels/{stream}/".encode("ascii")
+        return name in self._level_names or name.startswith(self._level_parts)
+
+    def _watch(self, prefix: bytes) -> None:
+        if prefix.endswith(b"/") and prefix != _LEVELS:
+            self._level_names.add(prefix)
+        elif len(self._level_parts) < _MOST_PARTS:
+            self._level_parts += (prefix,)
+
+    def _tell(self) -> None:
+        if not self._told:
+            self._told = True
+            _log.warning("there are more than %d subscriptions: those beyond get no replay", _MOST)
