@@ -6,6 +6,8 @@ The names are loaded when they are first used, so that `import streamtag` costs 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from streamtag.quiet import keep_libraries_quiet
+
 if TYPE_CHECKING:
     from streamtag.audio.frontend import log_mel
     from streamtag.errors import StreamtagError
@@ -14,6 +16,8 @@ if TYPE_CHECKING:
     from streamtag.wire.messages import Message
     from streamtag.wire.pusher import PcmPusher
     from streamtag.wire.subscriber import Subscriber
+
+keep_libraries_quiet()  # first of all: some read their switch when they are imported
 
 __all__ = ["Message", "PcmPusher", "Result", "Scores", "StreamtagError", "Subscriber", "Tagger", "log_mel"]
 

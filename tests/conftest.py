@@ -4,6 +4,8 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
+import streamtag  # noqa: F401 - keeps libraries quiet before any of them is imported
+
 # A shared machine may be slow at any moment: tests have a time limit, examples have none.
 # Where a change is judged the examples are the same each time, so that what fails is the change and not chance.
 settings.register_profile(

@@ -3,9 +3,11 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import NoReturn
 
 from streamtag.cli import bench, dashboard, demo, devices, doctor, listen, models, run, subscribe, tag
+from streamtag.cli.standard_streams import OutputError, complain, open_closed, prepare
 from streamtag.errors import ConfigError, StreamtagError
 from streamtag.redaction import ScrubbingFormatter, scrub
 
@@ -22,39 +24,62 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Args:
         arguments: what follows the program's name; the process's own when absent.
     """
+    open_closed()
+    prepare()
+    try:
+        status = _run(arguments)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _leave(_DONE)  # who read our output has enough
+    except OutputError as error:
+        complain(f"streamtag: {error}")
+        _leave(_FAILED)
+    except StreamtagError as error:
+        complain(f"streamtag: {_line(error)}")
+        return _WRONG_USE if isinstance(error, ConfigError) else _FAILED
+    except OSError as error:
+        logging.getLogger(__name__).debug("", exc_info=True)
+        place = f"{error.filename}: " if error.filename else ""
+        complain(f"streamtag: {_line(f'{place}{error.strerror or error}')}")
+        return _FAILED
+    except KeyboardInterrupt:
+        complain("streamtag: interrupted")
+        _leave(_FAILED)
+    return status
+
+
+def _run(arguments: Sequence[str] | None) -> int:
     parser = build_parser()
-    options = parser.parse_args(arguments)
+    try:
+        options = parser.parse_args(arguments)
+    except SystemExit:
+        sys.stdout.flush()  # what was asked for may be the help
+        raise
     if options.command is None:
-        parser.print_help(sys.stderr)
+        complain(parser.format_help().rstrip())
         return _WRONG_USE
     level = options.log_level or getattr(options, "default_log_level", "warning")
     log = logging.StreamHandler(sys.stderr)
     log.setFormatter(ScrubbingFormatter("%(asctime)s %(levelname)-7s %(message)s"))
     logging.basicConfig(level=level.upper(), handlers=[log])
-    # A file's name may be anything: what is not text comes out as the bytes that it is.
-    sys.stdout.reconfigure(errors="surrogateescape")  # type: ignore[union-attr]
+    logging.raiseExceptions = False  # where standard error is full, nobody reads that it is
     if options.with_parent:
         from streamtag.child import end_with_parent
 
         end_with_parent()
-    try:
-        status: int | None = options.command(options)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        _leave(_DONE)  # who read our output has enough
-    except StreamtagError as error:
-        print("streamtag:", scrub(" ".join(str(error).split())), file=sys.stderr)
-        return _WRONG_USE if isinstance(error, ConfigError) else _FAILED
-    except KeyboardInterrupt:
-        print("streamtag: interrupted", file=sys.stderr)
-        _leave(_FAILED)
+    status: int | None = options.command(options)
     return status or _DONE
+
+
+def _line(error: object) -> str:
+    return scrub(" ".join(str(error).split()))
 
 
 def _leave(status: int) -> NoReturn:
     # At once: the interpreter would wait for threads that are in the middle of a long recording, and would complain
     # about output that nobody reads.
-    sys.stderr.flush()
+    with suppress(OSError):
+        sys.stderr.flush()
     os._exit(status)
 
 

@@ -19,6 +19,7 @@ from typing import Any, Literal
 from streamtag.bundle import Bundle
 from streamtag.cli.page import is_free
 from streamtag.errors import StreamtagError
+from streamtag.folders import NOWHERE, cache_folder
 from streamtag.runtimes import RUNTIMES
 from streamtag.settings import Config
 
@@ -28,6 +29,7 @@ _PROBE_SECONDS = 60
 _CODECS = ("aac", "flac", "mp3", "opus", "pcm_s16le", "vorbis")
 _INT8_FLAGS = ("amx_int8", "avx512_vnni", "avx_vnni", "asimddp")
 _PAGE_PORT = 7860
+_TCP_PORT = re.compile(r"tcp://.+:(\d+)\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,12 @@ def _python() -> Check:
 def _packages() -> Iterator[Check]:
     """Yield one check for the package's own needs and one for each extra."""
     needs: dict[str, list[str]] = {"": []}
-    for line in requires("streamtag") or []:
+    try:
+        lines = requires("streamtag") or []
+    except PackageNotFoundError:
+        yield Check("packages", "missing", "streamtag is run without being installed", "pip install streamtag")
+        return
+    for line in lines:
         name = re.match(r"[A-Za-z0-9._-]+", line)
         group = re.search(r"""extra == ['"](.+?)['"]""", line)
         if name is not None:
@@ -160,6 +167,7 @@ def _gpu() -> Check:
             ["nvidia-smi", "--query-gpu=name,driver_version,memory.total", "--format=csv,noheader"],
             capture_output=True,
             text=True,
+            errors="replace",
             timeout=_PROBE_SECONDS,
             check=True,
         )
@@ -203,7 +211,8 @@ def _microphones() -> Check:
 
 def _ports(config: Config) -> Iterator[Check]:
     places = {"scores out": config.service.endpoint, "PCM in": config.service.input or "tcp://127.0.0.1:5557"}
-    numbers = {name: int(place.rpartition(":")[2]) for name, place in places.items() if place[-1].isdigit()}
+    ports = {name: _TCP_PORT.match(place) for name, place in places.items()}
+    numbers = {name: int(found[1]) for name, found in ports.items() if found}
     for name, number in {**numbers, "web page": _PAGE_PORT}.items():
         if is_free(number):
             yield Check(f"port {number}", "ok", f"free for {name}")
@@ -213,16 +222,15 @@ def _ports(config: Config) -> Iterator[Check]:
 
 
 def _cache() -> Check:
-    from platformdirs import user_cache_path
-
-    folder = user_cache_path("streamtag")
+    folder = cache_folder()
     try:
         folder.mkdir(parents=True, exist_ok=True)
         probe = folder / "doctor"
         probe.write_text("")
         probe.unlink()
     except OSError as error:
-        detail = f"{folder} cannot be written ({error.strerror}): the fastest file is measured at every start"
+        place = f"{folder} cannot be written ({error.strerror})" if folder != NOWHERE else "no home folder"
+        detail = f"{place}: the fastest file is measured at every start"
         return Check("cache", "optional", detail, "set XDG_CACHE_HOME to a folder of yours")
     return Check("cache", "ok", str(folder))
 
@@ -231,11 +239,20 @@ def _probe(code: str, *arguments: str) -> Any:
     """Run Python code in a process of its own and return the JSON value that it prints last."""
     try:
         done = subprocess.run(
-            [sys.executable, "-c", code, *arguments], capture_output=True, text=True, timeout=_PROBE_SECONDS
+            [sys.executable, "-P", "-c", code, *arguments],
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=_PROBE_SECONDS,
         )
     except subprocess.TimeoutExpired:
         raise _ProbeError(f"no answer in {_PROBE_SECONDS} s") from None
+    except OSError as error:
+        raise _ProbeError(f"{sys.executable} cannot be started: {error.strerror}") from None
     if done.returncode:
         lines = [line for line in done.stderr.splitlines() if line.strip()]
         raise _ProbeError(lines[-1] if lines else f"it ended with status {done.returncode}")
-    return json.loads(done.stdout.splitlines()[-1])
+    try:
+        return json.loads(done.stdout.splitlines()[-1])
+    except (IndexError, ValueError):
+        raise _ProbeError("it gave no answer that can be read") from None

@@ -73,12 +73,15 @@ def demo_config(config: "Config", endpoint: str | None = None) -> "Config":
     """
     from msgspec.structs import replace
 
-    from streamtag.cli.page import HOST, is_free
+    from streamtag.cli.page import HOST, free_port, is_free
     from streamtag.settings import Stream
 
     recording = Path(str(resources.files("streamtag"))) / "bundles" / "default" / _RECORDING
     # Other programs, and the web page's microphone, may push sound; nobody relies on this port.
     free = f"tcp://{HOST}:{_INPUT_PORT if is_free(_INPUT_PORT) else '*'}"
-    service = replace(config.service, endpoint=endpoint or config.service.endpoint, input=config.service.input or free)
+    place = endpoint or config.service.endpoint
+    if place.startswith("tcp://") and place.endswith(":*"):
+        place = f"{place[:-1]}{free_port()}"  # the web page is told before the service has chosen one
+    service = replace(config.service, endpoint=place, input=config.service.input or free)
     stream = Stream(id=STREAM, source=f"file:{recording}", realtime=True, loop=True)
     return replace(config, service=service, streams=(stream,))

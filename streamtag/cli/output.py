@@ -3,6 +3,8 @@
 import sys
 from typing import Any
 
+from streamtag.cli.standard_streams import complain
+
 __all__ = ["note", "print_json", "print_json_line", "table", "to_json"]
 
 
@@ -28,7 +30,7 @@ def to_json(value: Any) -> str:
 
 def note(text: str) -> None:
     """Tell the user something that is no result."""
-    print("streamtag:", text, file=sys.stderr, flush=True)
+    complain(f"streamtag: {text}")
 
 
 def table(rows: list[tuple[str, ...]]) -> str:

@@ -8,7 +8,7 @@ from typing import Self
 from streamtag.child import Child
 from streamtag.errors import StreamtagError
 
-__all__ = ["HOST", "Page", "is_free"]
+__all__ = ["HOST", "Page", "free_port", "is_free"]
 
 HOST = "127.0.0.1"
 _GOODBYE_SECONDS = 1.0
@@ -23,6 +23,13 @@ def is_free(port: int) -> bool:
         except OSError:
             return False
         return True
+
+
+def free_port() -> int:
+    """Return a TCP port at which nobody listens now."""
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        return int(probe.getsockname()[1])
 
 
 class Page:

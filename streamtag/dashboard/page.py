@@ -22,7 +22,7 @@ _QUEUE_SECONDS: Final = 0.5
 
 def mount_page(app: FastAPI) -> None:
     """Add the page to an application, at its root."""
-    os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+    os.environ.setdefault("PATH", os.defpath)  # in an empty environment a library of Gradio's would fail
     import gradio as gr
 
     with gr.Blocks(title="Streamtag", fill_width=True, analytics_enabled=False) as page:

@@ -9,10 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from platformdirs import user_cache_path
 
 from streamtag.audio import BANDS, FRAMES
 from streamtag.bundle import Bundle
+from streamtag.folders import cache_folder
 from streamtag.runtimes import Runtime
 
 __all__ = ["faster_file"]
@@ -35,7 +35,7 @@ def faster_file(bundle: Bundle, threads: int, load: Callable[[Bundle, str, int],
         return FULL
     if FULL not in bundle.files:
         return QUANTISED
-    store = user_cache_path("streamtag") / "fastest.json"
+    store = cache_folder() / "fastest.json"
     library = load.__module__.rpartition(".")[2]
     key = " ".join([library, bundle.files[QUANTISED]["sha256"][:16], _processor(), f"threads={threads}"])
     known = _read(store)

@@ -10,6 +10,8 @@ from streamtag.runtimes.choice import faster_file
 
 __all__ = ["OnnxModel", "open_model"]
 
+onnxruntime.disable_telemetry_events()  # for programs that imported it before this package
+
 
 class OnnxModel:
     """One ONNX file of a bundle in a session of its own."""

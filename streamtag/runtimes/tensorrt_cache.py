@@ -75,6 +75,6 @@ def store(path: Path, content: bytes) -> None:
 
 
 def _folder() -> Path:
-    from platformdirs import user_cache_path
+    from streamtag.folders import cache_folder
 
-    return user_cache_path("streamtag") / "engines"
+    return cache_folder() / "engines"

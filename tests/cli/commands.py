@@ -79,10 +79,19 @@ class Running:
 
 
 @contextmanager
-def running(*arguments: object, environment: dict[str, str] | None = None) -> Iterator[Running]:
-    """Start a command, and end it with the block if it still runs."""
+def running(
+    *arguments: object, environment: dict[str, str] | None = None, through: str | None = None
+) -> Iterator[Running]:
+    """Start a command, and end it with the block if it still runs.
+
+    Args:
+        arguments: what follows the program's name.
+        environment: variables beside those of the tests.
+        through: a line of a shell that starts it, as "$@".
+    """
+    shell = [] if through is None else ["bash", "-c", through, "bash"]
     process = subprocess.Popen(
-        _command(arguments),
+        [*shell, *_command(arguments)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

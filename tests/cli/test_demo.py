@@ -84,6 +84,11 @@ def test_the_demo_takes_pcm_at_another_port_if_its_own_is_taken() -> None:
         assert demo_config(Config()).service.input == "tcp://127.0.0.1:*"
 
 
+def test_the_web_page_is_told_the_port_that_is_taken_for_any() -> None:
+    endpoint = demo_config(Config(), "tcp://127.0.0.1:*").service.endpoint
+    assert endpoint.rpartition(":")[2].isdecimal()
+
+
 def test_the_demo_keeps_the_settings_but_not_the_streams() -> None:
     settings = ServiceSettings(endpoint="tcp://127.0.0.1:7001", input="tcp://127.0.0.1:7002")
     config = demo_config(Config(service=settings), "tcp://127.0.0.1:7003")

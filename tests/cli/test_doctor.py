@@ -1,6 +1,8 @@
 import json
 from pathlib import Path
 
+from streamtag.cli.checks import _ports
+from streamtag.settings import Config, ServiceSettings
 from tests.cli.commands import run
 
 
@@ -14,6 +16,12 @@ def test_the_doctor_finds_that_tagging_works(config: Path) -> None:
         assert checks[name]["state"] == "ok", checks[name]
     assert {"GPU", "CPU int8", "microphones", "extra dashboard"} <= checks.keys()
     assert all(check["detail"] for check in checks.values())
+
+
+def test_only_ports_are_looked_at_as_ports(config: Path) -> None:
+    for endpoint in ("ipc:///tmp/streamtag-1", "ipc://@streamtag:5", "tcp://127.0.0.1:*"):
+        check_ports = [check.name for check in _ports(Config(service=ServiceSettings(endpoint=endpoint)))]
+        assert check_ports == ["port 5557", "port 7860"]
 
 
 def test_what_is_missing_is_told_with_what_mends_it(config: Path, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ _ROOT = Path(streamtag.__file__).parent
 _FILES = [
     "__init__.py",
     "errors.py",
+    "quiet.py",
     "runtimes/__init__.py",
     "runtimes/agreement.py",
     "runtimes/cuda.py",

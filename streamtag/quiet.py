@@ -1,0 +1,18 @@
+"""No library speaks to its vendor: each is told so before anything can import it, and so are all processes we start."""
+
+import os
+
+__all__ = ["SWITCHES", "keep_libraries_quiet"]
+
+SWITCHES = {
+    "ORT_DISABLE_TELEMETRY": "1",  # ONNX Runtime: read once, when it is imported
+    "GRADIO_ANALYTICS_ENABLED": "False",
+    "HF_HUB_DISABLE_TELEMETRY": "1",  # comes with Gradio
+    "DO_NOT_TRACK": "1",  # whoever keeps to https://consoledonottrack.com
+}
+"""Environment variables by which libraries are told to send nothing and to keep nothing for sending."""
+
+
+def keep_libraries_quiet() -> None:
+    """Set the variables for this process and those that it starts."""
+    os.environ.update(SWITCHES)

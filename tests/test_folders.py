@@ -1,0 +1,51 @@
+import subprocess
+import sys
+
+import pytest
+
+from streamtag.folders import cache_folder
+
+HOMELESS = """
+import pwd, sys
+def unknown(user): raise KeyError(user)
+pwd.getpwuid = unknown
+from streamtag.cli import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def homeless(*arguments: object) -> subprocess.CompletedProcess[str]:
+    """Run a command as a user whom the system does not know, in an empty environment."""
+    command = [sys.executable, "-c", HOMELESS, *map(str, arguments)]
+    return subprocess.run(command, env={}, capture_output=True, text=True, timeout=50)
+
+
+def test_the_cache_lies_where_the_environment_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", "/var/cache/somewhere")
+    assert str(cache_folder()) == "/var/cache/somewhere/streamtag"
+
+
+def test_without_a_home_nothing_can_be_kept_and_nothing_else_is_different(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(*_: object) -> None:
+        raise RuntimeError("could not determine the home directory")
+
+    monkeypatch.setattr("streamtag.folders.user_cache_path", unknown)
+    folder = cache_folder()
+    assert not folder.exists()
+    with pytest.raises(OSError, match="Not a directory"):
+        folder.mkdir(parents=True)
+    with pytest.raises(OSError, match="Not a directory"):
+        (folder / "file").read_text()
+    assert list(folder.glob("*")) == []
+
+
+def test_a_user_without_a_home_can_tag() -> None:
+    done = homeless("demo", "--seconds", "3", "--no-dashboard", "--endpoint", "tcp://127.0.0.1:*")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert '"kind":"scores"' in done.stdout
+
+
+def test_the_doctor_tells_a_user_without_a_home_what_that_costs() -> None:
+    done = homeless("doctor")
+    assert done.returncode == 0, done.stderr
+    assert "no home folder: the fastest file is measured at every start" in done.stdout
