@@ -32,13 +32,14 @@ class Patcher:
     """Cuts one stream's blocks into patches.
 
     Audio without a hole is a segment. Each segment is cut as a recording is: patches from its first sample on, and a
-    tail of at least half a patch padded with zeros. A hole, a change of rate or a source that starts counting anew
-    ends a segment, so a patch never spans one.
+    tail of at least half a patch padded with zeros. A hole or a source that starts counting anew ends a segment, so a
+    patch never spans one; a change of rate without a hole does not.
 
     Attributes:
         tap: called with what is cut: index at 16 kHz of the first sample, samples [n], time of the last; None at first.
         patches: how many were cut so far.
-        lost_samples: how many samples at 16 kHz were missing between blocks so far.
+        lost_samples: how many samples at 16 kHz are in no patch so far, though the stream went on or may: those that
+            were missing between blocks, and those before a hole or a break that were too few to be scored.
         bad_samples: how many samples were not finite, and taken as 0, so far.
     """
 
@@ -72,10 +73,12 @@ class Patcher:
         mono = self._prepare(samples) if samples.dtype.kind == "f" or block.rate != SAMPLE_RATE else None
         done: list[Patch] = []
         resampler = self._resampler
-        if resampler is None or block.rate != self._rate or block.start - self._origin != self._expected:
+        if resampler is None or not self._follows(block):
             resampler = Resampler(block.rate)
             done = self._end_segment()
             self._begin(block, resampler)
+        elif block.rate != self._rate:
+            resampler = self._change_rate(block, resampler, done)
         self._expected += count
         self._time = block.time
         self._cut(samples if mono is None else resampler.feed(mono), done)
@@ -104,6 +107,22 @@ class Patcher:
             self.bad_samples += int(np.count_nonzero(bad))
             mono[bad] = 0.0
         mono.clip(-1.0, 1.0, out=mono)
+
+    def _follows(self, block: Block) -> bool:
+        """Whether nothing is missing before a block, whatever its rate; its place may be rounded."""
+        if block.rate == self._rate:
+            return block.start - self._origin == self._expected
+        return abs(block.start - (self._origin + self._expected) * block.rate / self._rate) <= 1
+
+    def _change_rate(self, block: Block, before: Resampler, done: list[Patch]) -> Resampler:
+        """Go on at another rate, without a hole."""
+        resampler = Resampler(block.rate)
+        self._cut(before.finish(), done)
+        self._expected = round(self._expected * block.rate / self._rate)
+        self._origin = block.start - self._expected
+        self._rate = block.rate
+        self._resampler = resampler
+        return resampler
 
     def _begin(self, block: Block, resampler: Resampler) -> None:
         if not self._rate:
@@ -162,6 +181,8 @@ class Patcher:
         if 2 * self._filled >= PATCH_HOP or is_short_recording:
             self._window[self._filled :] = 0.0
             done.append(self._complete(self._time))
+        elif not last:
+            self.lost_samples += self._filled
         # Whoever is silent for hours costs nothing but what is counted.
         self._resampler = None
         self._window = np.empty(0, np.float32)

@@ -99,7 +99,7 @@ def test_a_lost_block_shows_as_a_jump() -> None:
     after = patcher.feed(Block(sound[40000:], 40000, SECOND, 0.0))
     assert starts(before) == [0, 15360]
     assert starts(after) == [40000, 40000 + 15360, 40000 + 30720]
-    assert patcher.lost_samples == 8000
+    assert patcher.lost_samples == 8000 + 32000 - 2 * PATCH_HOP
     np.testing.assert_array_equal(after[0].window, sound[40000 : 40000 + PATCH_SAMPLES])
 
 
@@ -123,25 +123,39 @@ def test_less_than_half_a_patch_before_a_hole_is_left_out() -> None:
     rate=st.sampled_from([8000, 16000, 48000]),
     pieces=st.lists(st.tuples(st.integers(1, 30_000), st.integers(0, 30_000)), min_size=1, max_size=6),
 )
-def test_every_sample_is_in_a_patch_or_counted_as_lost_or_a_short_rest(
-    rate: int, pieces: list[tuple[int, int]]
-) -> None:
+def test_every_sample_is_in_a_patch_or_counted_as_lost_or_waits(rate: int, pieces: list[tuple[int, int]]) -> None:
     patcher = Patcher()
-    position = lost = rests = 0
+    position = 0
     patches = []
     for size, gap in pieces:
         patches += patcher.feed(Block(np.zeros(size, np.float32), position, rate, 0.0))
         position += size + gap
-        lost += gap
-        rests += 1
-    lost -= pieces[-1][1]  # nothing is known to follow the last piece
-    patches += patcher.finish()
-    assert patcher.lost_samples == pytest.approx(lost * 16000 / rate, abs=len(pieces))
+    patches += patcher.interrupt()
+    position -= pieces[-1][1]  # nothing is known to follow the last piece
     assert patcher.patches == len(patches)
     for one, other in pairwise(starts(patches)):
         assert other > one  # time never goes back
-    heard = sum(size for size, _ in pieces) * 16000 / rate
-    assert heard - rests * 8000 - 16000 <= len(patches) * PATCH_HOP <= heard + rests * (PATCH_HOP / 2 + 1) + PATCH_HOP
+    accounted = len(patches) * PATCH_HOP + patcher.lost_samples
+    elapsed = position * SAMPLE_RATE / rate
+    # The rest of a stretch without a hole is padded where it lasts half a patch.
+    assert elapsed - 2 * len(pieces) <= accounted <= elapsed + len(pieces) * (PATCH_HOP / 2 + 2)
+
+
+@pytest.mark.parametrize("seconds", [0.1, 0.3, 0.47])
+def test_fragments_that_are_too_short_to_be_scored_count_as_lost(seconds: float) -> None:
+    patcher = Patcher()
+    size = round(seconds * SECOND)
+    for number in range(100):
+        assert patcher.feed(Block(np.ones(size, np.float32), number * (size + 320), SECOND, 0.0)) == []
+    patcher.interrupt()
+    assert patcher.lost_samples == 100 * size + 99 * 320
+
+
+def test_a_recording_s_short_rest_is_not_lost() -> None:
+    patcher = Patcher()
+    patcher.feed(Block(noise(1.2), 0, SECOND, 0.0))
+    assert patcher.finish() == []
+    assert patcher.lost_samples == 0
 
 
 def test_a_source_that_counts_anew_goes_on_where_it_was() -> None:
@@ -149,24 +163,40 @@ def test_a_source_that_counts_anew_goes_on_where_it_was() -> None:
     patcher.feed(Block(noise(2.0), 0, SECOND, 0.0))
     (tail_or_next, *_) = patcher.feed(Block(noise(2.0), 0, SECOND, 0.0))
     assert tail_or_next.start == 32000
-    assert patcher.lost_samples == 0
+    assert patcher.lost_samples == 32000 - 2 * PATCH_HOP  # the rest alone
 
 
 def test_the_first_block_is_the_stream_s_beginning_whatever_it_counts_from() -> None:
     patcher = Patcher()
     assert starts(patcher.feed(Block(noise(1.0), 123_456, SECOND, 0.0))) == [0]
     patcher.feed(Block(noise(1.0), 123_456 + 16000 + 500, SECOND, 0.0))
-    assert patcher.lost_samples == 500
+    assert patcher.lost_samples == 500 + 16000 - PATCH_HOP
 
 
 @pytest.mark.parametrize("first", [0, 80_000])
 @pytest.mark.parametrize("rates", [(16000, 48000), (48000, 16000), (44100, 8000)])
-def test_a_change_of_rate_keeps_the_place_in_time(first: int, rates: tuple[int, int]) -> None:
+def test_a_change_of_rate_without_a_hole_goes_on_as_one_stretch(first: int, rates: tuple[int, int]) -> None:
     patcher = Patcher()
     before, after = rates
-    patcher.feed(Block(noise(2.0, before), first * before // 16000, before, 0.0))
-    patches = patcher.feed(Block(noise(1.5, after), (first + 32000) * after // 16000, after, 0.0))
-    assert patches[-1].start == 32000
+    patches = patcher.feed(Block(tone(2.0, rate=before), first * before // 16000, before, 1002.0))
+    patches += patcher.feed(Block(tone(2.0, rate=after), (first + 32000) * after // 16000, after, 1004.0))
+    patches += patcher.finish()
+    assert starts(patches) == [0, 15360, 30720, 46080]
+    assert patcher.lost_samples == 0
+    across = patches[2]
+    assert across.rms_dbfs == pytest.approx(patches[0].rms_dbfs, abs=0.3)
+    assert across.time == pytest.approx(1000 + (across.start + PATCH_SAMPLES) / SAMPLE_RATE, abs=0.01)
+
+
+def test_sound_whose_rate_changes_all_the_time_is_scored_whole() -> None:
+    patcher = Patcher()
+    position = 0.0
+    for number in range(100):
+        rate = (48000, 22050)[number % 2]
+        patcher.feed(Block(np.zeros(round(1.4 * rate), np.float32), round(position * rate), rate, 0.0))
+        position += 1.4
+    patcher.finish()
+    assert patcher.patches == round(140 / 0.96)
     assert patcher.lost_samples == 0
 
 
@@ -175,7 +205,7 @@ def test_a_loss_at_a_change_of_rate_is_counted() -> None:
     patcher.feed(Block(noise(2.0), 8000, SECOND, 0.0))
     patches = patcher.feed(Block(noise(1.5, 48000), 3 * (8000 + 32000 + 16000), 48000, 0.0))
     assert patches[-1].start == 48000
-    assert patcher.lost_samples == 16000
+    assert patcher.lost_samples == 16000 + 32000 - 2 * PATCH_HOP
 
 
 def test_an_interrupted_source_gives_its_tail_at_once() -> None:
