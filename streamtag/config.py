@@ -15,6 +15,7 @@ import msgspec
 from msgspec import Struct
 
 from streamtag.errors import ConfigError
+from streamtag.paths import user_path
 from streamtag.redaction import redact, scrub
 from streamtag.settings import (
     Config,
@@ -151,6 +152,10 @@ class _Reader:
             stream = self._read(Stream, table, keys, "[[stream]]")
             if stream.id in streams:
                 raise self._error((*keys, "id"), f"[[stream]] id = {_quoted(stream.id)}: another stream has this id")
+            if stream.source == "-" and any(each.source == "-" for each in streams.values()):
+                raise self._error(
+                    (*keys, "source"), '[[stream]] source = "-": another stream reads standard input already'
+                )
             for key in ("rate", "channels", "format"):
                 if key in table and stream.source != "-":
                     raise self._error((*keys, key), f'[[stream]] {key}: only for PCM on standard input (source = "-")')
@@ -194,7 +199,7 @@ class _Reader:
         return {name: lines["events", "labels", name] for name in names}
 
     def _absolute(self, path: str) -> str:
-        return str(self._folder / Path(path).expanduser())
+        return str(user_path(path, self._folder))
 
     def _bundle(self, bundle: str) -> str:
         """Return a packaged bundle's name as it is, a path from the file's folder."""
@@ -209,7 +214,9 @@ class _Reader:
             return source
         if colon and scheme in ("file", "sdp"):
             return f"{scheme}:{self._absolute(rest)}"
-        if re.match(r"[A-Za-z][A-Za-z0-9+.-]*:", source):
+        # A recording's name may hold a colon: "take:2.wav" is a file if such a file is there.
+        is_file = "//" not in source and scheme not in ("mic", "zmq") and (self._folder / source).exists()
+        if re.match(r"[A-Za-z][A-Za-z0-9+.-]*:", source) and not is_file:
             return source
         return self._absolute(source)
 

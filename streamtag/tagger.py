@@ -37,6 +37,8 @@ class Result:
     """Every event, ended; in the order of their onsets."""
     notes: tuple[str, ...]
     """What was wrong with the recording though it could be tagged, such as damaged packets."""
+    rate: int
+    """Samples a second of the recording; the lowest where it changes."""
 
     @property
     def clip(self) -> NDArray[np.float32]:
@@ -93,27 +95,32 @@ class Tagger:
 
         Raises:
             SourceError: there is no such file, or it holds no audio.
-            InputError: it is longer than `max_seconds`.
+            InputError: it is longer than `max_seconds`, or its sample rate cannot be used.
         """
         notes: list[str] = []
         seconds = 0.0
+        rate = 0
 
         def note(state: str, reason: str) -> None:
             if reason:
                 notes.append(reason)
 
         def blocks() -> Iterator[Block]:
-            nonlocal seconds
+            nonlocal seconds, rate
             with open_source(f"file:{Path(path)}", on_state=note) as source:
                 for block in source:
                     seconds = (block.start + len(block.samples)) / block.rate
+                    rate = min(rate or block.rate, block.rate)
                     if seconds > max_seconds:
-                        raise InputError(f"{path}: longer than {max_seconds:g} s, the most that is taken")
+                        raise InputError(f"longer than {max_seconds:g} s, the most that is taken")
                     yield block
 
         patcher = Patcher()
         track = self._track()
-        scores = list(self._score(patcher, track, blocks(), _BATCH))
+        try:
+            scores = list(self._score(patcher, track, blocks(), _BATCH))
+        except InputError as error:
+            raise InputError(f"{path}: {error}") from None
         if not scores:
             raise SourceError(f"{path}: it holds no audio")
         if patcher.bad_samples:
@@ -127,6 +134,7 @@ class Tagger:
             patches=np.stack([each.patch for each in scores]),
             events=tuple(sorted(ended, key=lambda event: (event.onset, event.id))),
             notes=tuple(notes),
+            rate=rate,
         )
 
     def stream(self, blocks: Iterable[Samples], rate: int) -> Iterator[Scores]:

@@ -124,6 +124,28 @@ def test_what_is_no_path_stays_as_it_is(tmp_path, source):
     assert load(tmp_path, f'[[stream]]\nid = "a"\nsource = "{source}"\n').streams[0].source == source
 
 
+@pytest.mark.parametrize("name", ["take:2.wav", "~x.wav", "a b.wav"])
+def test_a_recording_beside_the_file_is_found_whatever_its_name(tmp_path, monkeypatch, name):
+    (tmp_path / name).touch()
+    (tmp_path / "elsewhere").mkdir()
+    text = f'[[stream]]\nid = "a"\nsource = "{name}"\n'
+    path = tmp_path / "live.toml"
+    path.write_text(text)
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert load_config(path).streams[0].source == f"{tmp_path}/{name}"
+
+
+def test_a_tilde_that_is_nobody_s_home_is_a_name_like_any_other(tmp_path):
+    source = load(tmp_path, '[[stream]]\nid = "a"\nsource = "~nobody-has-this-name.wav"\n').streams[0].source
+    assert source == f"{tmp_path}/~nobody-has-this-name.wav"
+
+
+def test_standard_input_cannot_be_read_twice(tmp_path):
+    pcm = 'source = "-"\nrate = 16000\nchannels = 1\nformat = "s16le"\n'
+    with pytest.raises(ConfigError, match=r'line 9: .*source = "-": another stream reads standard input already'):
+        load(tmp_path, f'[[stream]]\nid = "a"\n{pcm}[[stream]]\nid = "b"\n{pcm}')
+
+
 def test_a_bundle_beside_the_file_is_found_by_its_folder_name(tmp_path):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "manifest.json").write_text("{}")

@@ -5,8 +5,9 @@ import io
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from streamtag.cli.output import on_one_line
 
 if TYPE_CHECKING:
     from streamtag.tagger import Result
@@ -18,7 +19,8 @@ __all__ = ["FORMATS", "Format", "Tagged"]
 class Tagged:
     """One recording with what it scored, or why it could not be tagged."""
 
-    path: Path
+    name: str
+    """The recording's path; bytes that are no text are surrogates."""
     result: "Result | None"
     error: str = ""
     top: int = 5
@@ -76,7 +78,7 @@ def _json_text(fields: dict[str, Any]) -> str:
 
 def _name(tagged: Tagged) -> str:
     """Return the path as text that JSON can hold, whatever bytes it is made of."""
-    return os.fsencode(tagged.path).decode(errors="replace")
+    return os.fsencode(tagged.name).decode(errors="replace")
 
 
 def _table(tagged: Tagged) -> str:
@@ -84,7 +86,9 @@ def _table(tagged: Tagged) -> str:
     if result is None:
         return ""
     patches = len(result.patches)
-    lines = [f"{tagged.path}  ({result.seconds:.2f} s, {patches} {'patch' if patches == 1 else 'patches'})"]
+    lines = [
+        f"{on_one_line(tagged.name)}  ({result.seconds:.2f} s, {patches} {'patch' if patches == 1 else 'patches'})"
+    ]
     lines += [f"{'MEAN':>22}  LABEL", *(f"{score:22.2f}  {label}" for label, score in result.top(tagged.top))]
     if result.events:
         lines.append(f"{'ONSET':>8}{'OFFSET':>8}{'PEAK':>6}  EVENT")
@@ -98,14 +102,16 @@ def _csv(tagged: Tagged) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     for event in tagged.result.events:
-        writer.writerow([tagged.path, f"{event.onset:.3f}", f"{event.offset:.3f}", event.label, f"{event.peak:.4f}"])
+        writer.writerow([tagged.name, f"{event.onset:.3f}", f"{event.offset:.3f}", event.label, f"{event.peak:.4f}"])
     return text.getvalue()
 
 
 def _audacity(tagged: Tagged) -> str:
     if tagged.result is None:
         return ""
-    return "".join(f"{event.onset:.6f}\t{event.offset:.6f}\t{event.label}\n" for event in tagged.result.events)
+    return "".join(
+        f"{event.onset:.6f}\t{event.offset:.6f}\t{on_one_line(event.label)}\n" for event in tagged.result.events
+    )
 
 
 _RAVEN_TITLE = (
@@ -116,10 +122,16 @@ _RAVEN_TITLE = (
 def _raven(tagged: Tagged) -> str:
     if tagged.result is None:
         return ""
-    # A selection is a box: in frequency it is all that the front end hears.
+    from streamtag.audio.frontend import HIGH_HZ, LOW_HZ
+
+    # A selection is a box: in frequency it is all that the front end hears and the recording can hold. Frequencies are
+    # written as decimals, which is what strict readers take.
+    high_hz = min(HIGH_HZ, tagged.result.rate / 2)
+    low_hz = min(LOW_HZ, high_hz / 2)
+    name = on_one_line(os.path.basename(tagged.name))
     return "".join(
-        f"{number}\tSpectrogram 1\t1\t{event.onset:.6f}\t{event.offset:.6f}\t125\t7500"
-        f"\t{tagged.path.name}\t{event.label}\t{event.peak:.4f}\n"
+        f"{number}\tSpectrogram 1\t1\t{event.onset:.6f}\t{event.offset:.6f}\t{low_hz:.1f}\t{high_hz:.1f}"
+        f"\t{name}\t{on_one_line(event.label)}\t{event.peak:.4f}\n"
         for number, event in enumerate(tagged.result.events, start=1)
     )
 

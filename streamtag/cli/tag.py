@@ -10,9 +10,9 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
 from streamtag.cli.arguments import Commands, count, read_config
-from streamtag.cli.formats import FORMATS, Format, Tagged
-from streamtag.cli.output import note
+from streamtag.cli.formats import FORMATS, Tagged
 from streamtag.cli.recordings import Recording, find
+from streamtag.cli.results import Results
 from streamtag.errors import ConfigError, StreamtagError
 from streamtag.redaction import redact
 
@@ -54,25 +54,25 @@ def _run(options: argparse.Namespace) -> int:
     idle: SimpleQueue[Tagger] = SimpleQueue()  # one for each job: not every runtime may be used by two threads
     for _ in range(jobs):
         idle.put(_open_tagger(options, config))
-    show = _Shown(form, options.output)
+    results = Results(form, options.output)
 
     def tag(recording: Recording) -> Tagged:
-        shown = Path(redact(str(recording.path)))  # what is not there may be a URL with a password
-        if recording.path.is_dir():
-            return Tagged(recording.path, None, error=f"{recording.path}: there are no recordings in this folder")
+        if recording.problem:
+            return Tagged(recording.name, None, error=recording.problem)
         tagger = idle.get()
         try:
-            return Tagged(recording.path, tagger.tag(recording.path), top=options.top)
+            return Tagged(recording.name, tagger.tag(recording.name), top=options.top)
         except StreamtagError as error:
+            shown = redact(recording.name)  # what is not there may be a URL with a password
             return Tagged(shown, None, error=str(error).removeprefix("file:"))
         finally:
             idle.put(tagger)
 
     with _progress(len(recordings)) as step:
         for recording, tagged in zip(recordings, _in_order(tag, recordings, jobs), strict=True):
-            show.one(recording, tagged)
+            results.show(recording, tagged)
             step()
-    return 1 if show.failed else 0
+    return 1 if results.failed else 0
 
 
 def _open_tagger(options: argparse.Namespace, config: "Config") -> "Tagger":
@@ -99,40 +99,6 @@ def _in_order(tag: Callable[[Recording], Tagged], recordings: Sequence[Recording
             yield waiting.popleft().result()
     finally:
         executor.shutdown(wait=False, cancel_futures=True)
-
-
-class _Shown:
-    """Prints results, or writes each into a file of its own."""
-
-    def __init__(self, form: Format, folder: Path | None) -> None:
-        self.failed = False
-        self._form = form
-        self._folder = folder
-        if folder is None:
-            sys.stdout.write(form.title)
-
-    def one(self, recording: Recording, tagged: Tagged) -> None:
-        """Show one recording's results."""
-        for remark in tagged.result.notes if tagged.result else ():
-            note(f"{tagged.path}: {remark}")
-        if tagged.result is None:
-            self.failed = True
-            if self._folder is not None or not self._form.tells_errors:
-                note(tagged.error)
-        text = self._form.render(tagged)
-        if self._folder is None:
-            sys.stdout.write(text)
-            sys.stdout.flush()
-        elif tagged.result is not None or self._form.tells_errors:
-            _write(self._folder / f"{recording.place}{self._form.suffix}", self._form.title + text)
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8", errors="surrogateescape")
-    except OSError as error:
-        raise StreamtagError(f"{path} cannot be written: {error.strerror}") from error
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """Recordings: anything that FFmpeg reads, as fast as possible or at the pace of the clock."""
 
+import stat
 import threading
 import time
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from typing import Self
 
 from streamtag.audio.block import Block
 from streamtag.errors import SourceError
+from streamtag.paths import of_file_url, user_path
 from streamtag.redaction import redact
 from streamtag.sources.ffmpeg import Chunk
 from streamtag.sources.recording import Pass
@@ -35,8 +37,7 @@ class FileSource:
     """
 
     def __init__(self, request: Request) -> None:
-        place = request.place.removeprefix("//") if request.place.startswith("///") else request.place
-        self._path = Path(place).expanduser()
+        self._path = user_path(of_file_url(request.place))
         self.name = redact(request.uri)
         self.rate = 0
         self.channels = 0
@@ -45,16 +46,11 @@ class FileSource:
         self._loop = request.loop
         self._closed = threading.Event()
         self._told_damage = False
-        try:
-            if not self._path.is_file():
-                problem = "it is not a file" if self._path.exists() else "there is no such file"
-                if self.name != request.uri:
-                    problem += "; a URL is written like rtsp://user:password@host/path"
-                raise SourceError(f"{self.name}: {problem}")
-            if self._path.stat().st_size == 0:
-                raise SourceError(f"{self.name}: the file is empty")
-        except OSError as error:
-            raise SourceError(f"{self.name}: {error.strerror}") from None
+        problem = _problem(self._path)
+        if problem:
+            if self.name != request.uri:
+                problem += "; a URL is written like rtsp://user:password@host/path"
+            raise SourceError(f"{self.name}: {problem}")
 
     def __enter__(self) -> Self:
         return self
@@ -97,3 +93,17 @@ class FileSource:
                 self._on_state("live", once.remark)
             if not self._loop:
                 return
+
+
+def _problem(path: Path) -> str:
+    """Why a file cannot be a recording, as far as the system tells; empty if it may be one."""
+    try:
+        status = path.stat()
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        is_link = path.is_symlink()
+        return "it is a link to a file that is not there" if is_link else "there is no such file"
+    except OSError as error:
+        return (error.strerror or "it cannot be read").lower()
+    if not stat.S_ISREG(status.st_mode):
+        return "it is not a file"
+    return "" if status.st_size else "the file is empty"

@@ -67,17 +67,20 @@ class Pass:
     def _part(self, url: str) -> Iterator[tuple[Chunk, float]]:
         """Read the first track that gives sound."""
         begun, track, more = self._position, 0, True
+        end: float | None = None
         while more and self._position == begun:
             try:
                 with AudioReader(url, track=track) as reader:
-                    track, more = reader.track + 1, reader.has_more_tracks
+                    track, more, end = reader.track + 1, reader.has_more_tracks, reader.seconds
                     if reader.format == "mp3":
                         self._declared = mp3_seconds(self._path)
                     elif reader.format in _COUNTED and reader.seconds:
                         self._declared = reader.seconds, 0.0
                     yield from self._track(reader)
             except ReadError as error:
-                self._failure = self._failure or str(error)
+                # What follows the end that the header tells is nobody's loss.
+                if end is None or self._position == begun or self._position - begun < end - _TOLERANCE_SECONDS:
+                    self._failure = self._failure or str(error)
                 more = more and track > 0  # it could be opened, and may hold another track
 
     def _track(self, reader: AudioReader) -> Iterator[tuple[Chunk, float]]:
@@ -109,10 +112,10 @@ class Pass:
     def _problems(self) -> Iterator[str]:
         seconds = f"{self._position:.1f} s"
         declared, fewer = self._declared or (0.0, 0.0)
-        if self._failure:
-            yield f"ended early after {seconds}: {self._failure}"
-        elif self._position < declared - fewer - _TOLERANCE_SECONDS:
+        if self._position < declared - fewer - _TOLERANCE_SECONDS:
             yield f"ended early after {seconds} of {declared:.1f} s"
+        elif self._failure:
+            yield f"ended early after {seconds}: {self._failure}"
         elif is_cut(self._path):
             yield f"ended early after {seconds}: {_CUT}"
         damage = [f"{self._missing:.1f} s are missing"] if self._missing else []

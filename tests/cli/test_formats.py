@@ -1,6 +1,6 @@
 import csv
 import io
-from pathlib import Path
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -18,8 +18,8 @@ def tagged() -> Tagged:
         Event(1, 'Vehicle horn, "car" horn', 1, "off", 0.96, 1.5, 0.75),
     )
     labels = ["Dog", 'Vehicle horn, "car" horn', "Rain"]
-    result = Result(labels, 1.5, np.array([0.0, 0.96]), scores, events, ())
-    return Tagged(Path("yard/a b.wav"), result, top=2)
+    result = Result(labels, 1.5, np.array([0.0, 0.96]), scores, events, (), 44100)
+    return Tagged("yard/a b.wav", result, top=2)
 
 
 def test_the_table_shows_the_best_labels_and_the_events(tagged: Tagged) -> None:
@@ -64,8 +64,8 @@ def test_a_raven_selection_table_has_a_title_and_numbers_its_selections(tagged: 
         "Channel": "1",
         "Begin Time (s)": "0.000000",
         "End Time (s)": "0.960000",
-        "Low Freq (Hz)": "125",
-        "High Freq (Hz)": "7500",
+        "Low Freq (Hz)": "125.0",
+        "High Freq (Hz)": "7500.0",
         "Begin File": "a b.wav",
         "Label": "Dog",
         "Score": "0.6250",
@@ -74,6 +74,29 @@ def test_a_raven_selection_table_has_a_title_and_numbers_its_selections(tagged: 
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_a_recording_that_failed_is_told_in_json_and_is_nothing_elsewhere(name: str) -> None:
-    text = FORMATS[name].render(Tagged(Path("x.wav"), None, "x.wav: the file is empty"))
+    text = FORMATS[name].render(Tagged("x.wav", None, "x.wav: the file is empty"))
     expected = '{"file":"x.wav","error":"x.wav: the file is empty"}\n' if name.startswith("json") else ""
     assert text == expected
+
+
+def test_a_selection_is_not_above_what_the_recording_can_hold(tagged: Tagged) -> None:
+    assert tagged.result is not None
+    low = replace(tagged, result=replace(tagged.result, rate=8000))
+    row = FORMATS["raven"].render(low).splitlines()[0].split("\t")
+    assert row[5:7] == ["125.0", "4000.0"]
+    lowest = replace(tagged, result=replace(tagged.result, rate=200))
+    row = FORMATS["raven"].render(lowest).splitlines()[0].split("\t")
+    assert 0 < float(row[5]) < float(row[6]) <= 100
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_name_cannot_break_a_row_or_steer_a_terminal(tagged: Tagged, name: str) -> None:
+    odd = "yard/a\nb\tc\x1b[31m\u2028.wav"
+    text = FORMATS[name].render(replace(tagged, name=odd))
+    if name == "csv":
+        assert {row[0] for row in csv.reader(io.StringIO(text))} == {odd}
+        return
+    assert text.count("\n") == FORMATS[name].render(tagged).count("\n")
+    assert "\x1b" not in text
+    if name == "raven":
+        assert {len(line.split("\t")) for line in text.splitlines()} == {10}

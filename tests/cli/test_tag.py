@@ -157,6 +157,42 @@ def test_a_name_that_is_no_text_is_tagged_too(call: Call, bundle: Path, recordin
     assert json.loads(done.stdout)["file"] == os.fsencode(strange).decode(errors="replace")
 
 
+def test_odd_names_and_files_do_not_keep_the_others_from_being_tagged(
+    call: Call, bundle: Path, recordings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    sound = write(tmp_path / "sound.wav", tone(1.0))
+    for name in ("~backup.wav", "~root.wav", "take 2:3.wav", "-.wav", "a\nb.wav", "\udcff.wav"):
+        (recordings / name).write_bytes(sound.read_bytes())
+    (tmp_path / "~backup.wav").write_bytes(sound.read_bytes())
+    (recordings / "outside.wav").symlink_to(sound)
+    (recordings / "self.wav").symlink_to("self.wav")
+    (recordings / "nothing.wav").symlink_to("not there")
+    os.mkfifo(recordings / "pipe.wav")
+    files = ["~backup.wav", "", "x" * 5000, recordings, sound]
+    done = call("tag", "--bundle", bundle, "--format", "jsonl", *files)
+    assert done.returncode == 1
+    objects = [json.loads(line) for line in done.stdout.splitlines()]
+    failed = {Path(each["file"]).name: each["error"] for each in objects if "error" in each}
+    assert failed.pop("x" * 5000).endswith("file name too long")
+    assert {name: error.rpartition(": ")[2] for name, error in failed.items()} == {
+        "": "an empty name is no recording; name a file or a folder",
+        "self.wav": "too many levels of symbolic links",
+        "nothing.wav": "it is a link to a file that is not there",
+        "pipe.wav": "it is not a file",
+    }
+    assert len([each for each in objects if "error" not in each]) == 12
+
+
+def test_a_rate_that_cannot_be_used_names_the_recording(
+    call: Call, bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streamtag.audio.resample.MAX_RATE", 96_000)
+    path = write(tmp_path / "high.wav", tone(0.2, rate=192_000), 192_000)
+    done = call("tag", "--bundle", bundle, "--format", "jsonl", path)
+    assert json.loads(done.stdout)["error"].startswith(f"{path}: a sample rate of 192000 Hz cannot be used")
+
+
 def test_without_a_terminal_there_are_no_colours_and_no_bars(bundle: Path, recordings: Path) -> None:
     done = run("tag", "--bundle", bundle, recordings, environment={"FORCE_COLOR": "1"})
     assert "\x1b" not in done.stdout + done.stderr

@@ -94,6 +94,12 @@ def test_a_path_may_be_written_in_three_ways(tmp_path: Path, uri: str) -> None:
     assert len(joined(read(uri.format(path))[0])) == 8000
 
 
+def test_a_file_url_is_decoded(tmp_path: Path) -> None:
+    write(tmp_path / "a b.wav", noise(0.5))
+    for uri in (f"file://{tmp_path}/a%20b.wav", f"file://localhost{tmp_path}/a%20b.wav"):
+        assert len(joined(read(uri)[0])) == 8000
+
+
 def test_a_foreign_encoding_in_a_tag_does_not_matter(tmp_path: Path) -> None:
     path = convert(write(tmp_path / "a.wav", noise(1.0)), tmp_path / "a.mp3", "-metadata", "title=XXXX")
     path.write_bytes(path.read_bytes().replace(b"XXXX", b"\xff\xfe\xfd\xfc"))

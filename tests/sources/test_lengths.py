@@ -60,6 +60,8 @@ RECORDINGS = {
     "a.ac3": ("ac3", PADDED, False),
     "a.eac3": ("eac3", PADDED, False),
     "a.dts": ("dca -ar 48000", PADDED, False),
+    "a.rm": ("ac3", PADDED, True),
+    "a.sox": ("pcm_s32le", EXACT, False),
     "a.voc": ("pcm_u8", PADDED, False),
 }
 INDEX_AT_THE_END = {"alac.caf", "back.m4a"}  # without it nothing can be played
