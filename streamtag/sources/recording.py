@@ -47,8 +47,10 @@ class Pass:
         self._position = 0.0
         self._missing = 0.0
         self._damaged = 0
+        self._damaged_at_end = 0
         self._declared: tuple[float, float] | None = None  # seconds, and how many fewer there may be
         self._failure = ""
+        self._is_undecoded = False
 
     def __iter__(self) -> Iterator[tuple[Chunk, float]]:
         try:
@@ -97,7 +99,10 @@ class Pass:
                 yield from self._count(chunk, hole)
         finally:
             if self._position > begun:
-                self._damaged += reader.decoder.damaged + reader.decoder.damaged_at_end
+                self._damaged += reader.decoder.damaged
+                self._damaged_at_end = reader.decoder.damaged_at_end
+            elif reader.decoder.damaged_at_end or end:
+                self._is_undecoded = True
 
     def _count(self, chunk: Chunk, hole: float) -> Iterator[tuple[Chunk, float]]:
         """Pass a chunk on, in portions: at a low rate a packet may last for hours."""
@@ -110,24 +115,29 @@ class Pass:
             hole = 0.0
 
     def _problems(self) -> Iterator[str]:
-        seconds = f"{self._position:.1f} s"
-        declared, fewer = self._declared or (0.0, 0.0)
-        if self._position < declared - fewer - _TOLERANCE_SECONDS:
-            yield f"ended early after {seconds} of {declared:.1f} s"
-        elif self._failure:
-            yield f"ended early after {seconds}: {self._failure}"
-        elif is_cut(self._path):
-            yield f"ended early after {seconds}: {_CUT}"
+        early = self._early_end()
+        if early:
+            yield f"ended early after {self._position:.1f} s{early}"
         damage = [f"{self._missing:.1f} s are missing"] if self._missing else []
-        if self._damaged:
-            damage.append(f"{self._damaged} packets were skipped" if self._damaged > 1 else "1 packet was skipped")
+        # Where a file is cut its last packet is too.
+        damaged = self._damaged + (0 if early else self._damaged_at_end)
+        if damaged:
+            damage.append(f"{damaged} packets were skipped" if damaged > 1 else "1 packet was skipped")
         if damage:
             yield f"damaged: {', '.join(damage)}"
+
+    def _early_end(self) -> str:
+        declared, fewer = self._declared or (0.0, 0.0)
+        if self._position < declared - fewer - _TOLERANCE_SECONDS:
+            return f" of {declared:.1f} s"
+        if self._failure:
+            return f": {self._failure}"
+        return f": {_CUT}" if is_cut(self._path) else ""
 
     def _why_silent(self) -> str:
         if is_encrypted(self._path):
             return "it is encrypted: only what may decrypt it can play it"
-        reason = self._failure or "it holds no audio"
+        reason = self._failure or ("none of its sound can be decoded" if self._is_undecoded else "it holds no audio")
         return f"{reason}; {_CUT}" if is_cut(self._path) else reason
 
 
