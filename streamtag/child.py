@@ -8,7 +8,12 @@ import tempfile
 
 from streamtag.threads import Worker
 
-__all__ = ["Child", "end_with_parent"]
+__all__ = ["Child", "end_with_parent", "python"]
+
+
+def python(*arguments: str) -> list[str]:
+    """Return the command that runs Python with these arguments, and nothing of the folder in which it is started."""
+    return [sys.executable, "-P", *arguments]
 
 
 class Child:
@@ -21,7 +26,7 @@ class Child:
             arguments: what follows `streamtag`.
             patience_seconds: how long it may take to end before it is killed.
         """
-        self._command = [sys.executable, "-m", "streamtag", "--with-parent", *arguments]
+        self._command = python("-m", "streamtag", "--with-parent", *arguments)
         self._patience_seconds = patience_seconds
 
     def start(self) -> None:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from streamtag.bundle import Bundle
+from streamtag.child import python
 from streamtag.cli.page import is_free
 from streamtag.errors import StreamtagError
 from streamtag.folders import NOWHERE, cache_folder
@@ -239,7 +240,7 @@ def _probe(code: str, *arguments: str) -> Any:
     """Run Python code in a process of its own and return the JSON value that it prints last."""
     try:
         done = subprocess.run(
-            [sys.executable, "-P", "-c", code, *arguments],
+            python("-c", code, *arguments),
             capture_output=True,
             text=True,
             errors="replace",

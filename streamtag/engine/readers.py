@@ -10,7 +10,7 @@ from streamtag.engine.stream import Change, EngineStream, Item
 from streamtag.errors import StreamtagError
 from streamtag.redaction import scrub
 from streamtag.settings import Stream
-from streamtag.sources import Received, Receivers, Source, is_network, open_source
+from streamtag.sources import Received, Receivers, Source, is_network, is_received, open_source
 from streamtag.sources.uri import split
 from streamtag.threads import Worker
 from streamtag.wire.messages import StreamState
@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 class Reader:
     """Reads one source, cuts its sound into patches and queues them.
 
-    Network streams, of which there may be hundreds, are received in other processes; any other source has a thread.
+    What is decoded is received in other processes, where it may bring its decoder down; any other source has a thread.
     """
 
     def __init__(self, stream: EngineStream, settings: Stream, receivers: Receivers) -> None:
@@ -41,11 +41,11 @@ class Reader:
         self._remark = ""  # on sound that came all the same, such as a recording's that is cut
         self._is_live = is_network(settings.source) or split(settings.source)[0] == "mic"
         # A recording that is read as fast as possible waits for room; whatever has its own pace goes on.
-        self._can_wait = split(settings.source)[0] in ("file", "-") and not settings.realtime
+        self._can_wait = settings.source == "-"
 
     def start(self) -> None:
         """Begin to read."""
-        if is_network(self.settings.source):
+        if is_received(self.settings.source):
             self._source = self._receivers.open(self.settings.source, self._options(), self)
             if self._closed.is_set():  # close() came before there was a source that it could close
                 self._source.close()
@@ -62,9 +62,10 @@ class Reader:
         """Wait for the end of reading for at most `seconds`."""
         self._ended.wait(max(0.0, seconds))
 
-    def take(self, block: Block) -> None:
-        """Take in what was received."""
+    def take(self, block: Block, *, waits: bool) -> None:
+        """Take in what was received; a source that `waits` does so until there is room for it."""
         with self._failing_alone(lasting=self._is_live):
+            self._can_wait = waits
             if not self._closed.is_set():
                 self._take(block)
 
@@ -101,7 +102,7 @@ class Reader:
             for block in source:
                 if self._closed.is_set():
                     return
-                self.take(block)
+                self.take(block, waits=self._can_wait)
 
     @contextmanager
     def _failing_alone(self, *, lasting: bool = False) -> Iterator[None]:

@@ -20,6 +20,7 @@ __all__ = [
     "Receivers",
     "Source",
     "is_network",
+    "is_received",
     "open_source",
     "redact",
 ]
@@ -39,6 +40,11 @@ _MODULES = {
 def is_network(uri: str) -> bool:
     """Tell whether a URI is a network stream, which `open_source` opens as a `LiveSource`."""
     return _MODULES.get(split(uri)[0]) == "network"
+
+
+def is_received(uri: str) -> bool:
+    """Tell whether a URI is foreign media that must be decoded, so that `Receivers` receive it."""
+    return _MODULES.get(split(uri)[0]) in ("file", "network")
 
 
 def open_source(

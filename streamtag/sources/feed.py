@@ -12,6 +12,7 @@ from streamtag.sources.clock import Clock, now
 __all__ = ["Complete", "Feed", "Lost", "Piece", "Sound"]
 
 _LONGEST_SECONDS = 30.0
+_MOST_BYTES = 64 << 20
 
 
 class Lost(Exception):  # noqa: N818 (named by what happened; it never leaves the sources)
@@ -43,6 +44,11 @@ class Piece:
         """How long it plays."""
         return len(self.samples) / self.rate
 
+    @property
+    def bytes(self) -> int:
+        """How much memory it takes."""
+        return self.samples.nbytes
+
     def pieces(self, dropped_seconds: float) -> Iterable["Piece"]:
         """Return itself, behind what was dropped."""
         return (replace(self, lost_seconds=self.lost_seconds + dropped_seconds),) if dropped_seconds else (self,)
@@ -54,6 +60,10 @@ class Sound(Protocol):
     @property
     def seconds(self) -> float:
         """How long it plays, as far as that is known."""
+
+    @property
+    def bytes(self) -> int:
+        """How much memory it takes."""
 
     @property
     def lost_seconds(self) -> float:
@@ -78,11 +88,14 @@ class Feed:
         """Set when nobody listens any more: the connection's thread must end."""
         self.quiet_seconds = quiet_seconds
         self.clock = clock
+        self.is_recording = False
+        """Whether the connection gives what is not live, and waits for room."""
         self.arrived = 0.0
         """By the feed's clock: when what was last taken came."""
         self._wake = wake
         self._held: deque[tuple[Sound, float]] = deque()
         self._held_seconds = 0.0
+        self._held_bytes = 0
         self._dropped_seconds = 0.0
         self._end: Exception | None = None
         self._room = threading.Condition()
@@ -90,7 +103,7 @@ class Feed:
     def put(self, sound: Sound, *, wait: bool = False) -> None:
         """Append sound; when full, drop the oldest, or `wait` for room (for what is not live)."""
         with self._room:
-            while self._held and self._held_seconds + sound.seconds > _LONGEST_SECONDS:
+            while self._held and not self._has_room_for(sound):
                 if wait and not self.closed.is_set():
                     self._room.wait()
                     continue
@@ -98,6 +111,7 @@ class Feed:
                 self._dropped_seconds += oldest.lost_seconds + oldest.seconds
             self._held.append((sound, self.clock()))
             self._held_seconds += sound.seconds
+            self._held_bytes += sound.bytes
         self._wake()
 
     def end(self, error: Exception | None) -> None:
@@ -135,7 +149,13 @@ class Feed:
         """Whether nothing can be taken now."""
         return not self._held and self._end is None
 
+    def _has_room_for(self, sound: Sound) -> bool:
+        # Whoever sends decides how long his packets claim to play.
+        seconds, size = self._held_seconds + sound.seconds, self._held_bytes + sound.bytes
+        return seconds <= _LONGEST_SECONDS and size <= _MOST_BYTES
+
     def _pop(self) -> tuple[Sound, float]:
         sound, arrived = self._held.popleft()
         self._held_seconds -= sound.seconds
+        self._held_bytes -= sound.bytes
         return sound, arrived

@@ -32,8 +32,8 @@ _AS_THEY_ARE = frozenset({"s16", "s16p", "s32", "s32p", "flt", "fltp"})
 _TOO_MANY_PLANES = 8
 # Whoever made a file decides what its packets claim to last, and how much sound is in each: what is read, and what is
 # decoded, in one go is limited by itself.
-_MOST_PACKETS = 500
 _MOST_BYTES = 1 << 20
+_PACKET_BYTES = 1 << 10  # that a packet takes beside what it holds
 _MOST_SAMPLES = 1 << 19
 _LONGEST_SECONDS = 1e9  # thirty years: a length beyond is a number that was never set
 
@@ -45,6 +45,8 @@ class Parcel:
     packets: "list[Packet[Any]]"
     seconds: float
     """How long they play, as far as the container tells."""
+    bytes: int
+    """How much memory they take."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -261,12 +263,12 @@ class AudioReader:
             packets.append(packet)
             length = (packet.duration or 0) * tick
             held += length
-            size += packet.size
-            if held >= seconds or not length or len(packets) >= _MOST_PACKETS or size >= _MOST_BYTES:
-                yield Parcel(packets, held)
+            size += packet.size + _PACKET_BYTES
+            if held >= seconds or not length or size >= _MOST_BYTES:
+                yield Parcel(packets, held, size)
                 packets, held, size = [], 0.0, 0
         if packets:
-            yield Parcel(packets, held)
+            yield Parcel(packets, held, size)
         if failure is not None:
             raise failure
 

@@ -167,6 +167,10 @@ class _Recorded:
         return self.piece.seconds
 
     @property
+    def bytes(self) -> int:
+        return self.piece.bytes
+
+    @property
     def lost_seconds(self) -> float:
         return 0.0
 

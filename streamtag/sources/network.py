@@ -73,7 +73,7 @@ def _listen(url: str, options: dict[str, str], patience: Patience, feed: Feed) -
         with AudioReader(url, options, (patience.open_seconds, quiet_seconds)) as reader:
             if reader.format == "hls":
                 feed.quiet_seconds *= _HLS_FACTOR
-            recorded = _is_recording(reader)
+            recorded = feed.is_recording = _is_recording(reader)
             if not recorded or reader.format == "hls":
                 reader.decoder.stamps = None
             track = _Track(reader.decoder, None if recorded else _live_pieces(began, feed.quiet_seconds))
@@ -146,6 +146,10 @@ class _Arrival:
         return self.parcel.seconds
 
     @property
+    def bytes(self) -> int:
+        return self.parcel.bytes
+
+    @property
     def lost_seconds(self) -> float:
         return 0.0
 
@@ -166,6 +170,10 @@ class _Rest:
     @property
     def seconds(self) -> float:
         return 0.0
+
+    @property
+    def bytes(self) -> int:
+        return 0
 
     @property
     def lost_seconds(self) -> float:

@@ -1,64 +1,133 @@
-"""A process that receives network sources for another one, which `receivers.py` starts: `FD` is its end of a pair.
+"""A process that receives sources for another one, which `receivers.py` starts, and which may be brought down by them.
 
-    python -m streamtag.sources.receiver FD
+    python -P -m streamtag.sources.receiver FD
 
-Orders come as `(number, uri, options)` to open a source and `(number,)` to close it. For each source go back, in order,
-its blocks, its states as `(state, reason)`, and how it ended: None, or why it failed.
+It does as it is ordered over the link `FD` until nobody orders any more. Network sources, of which it has many, are
+decoded by one thread in turns; a recording, of which it has one, by a thread that waits where it is told to.
 """
 
 import logging
 import os
-import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
-from multiprocessing.connection import Connection
-from typing import Any
+from typing import Any, Protocol, cast
 
 from streamtag.audio.block import Block
 from streamtag.errors import StreamtagError
-from streamtag.sources import LiveSource, open_source
+from streamtag.process import Link, LinkError, limit_memory, link_from_arguments
+from streamtag.sources import LiveSource, Source, is_network, open_source
 from streamtag.sources.clock import now
 from streamtag.sources.turns import Turns
+from streamtag.sources.words import AHEAD, Alive, Close, End, More, Open, Order, State, Word, sound_of
+from streamtag.threads import Worker
 
 logger = logging.getLogger(__name__)
 
+_NETWORK_BYTES = 2 << 30
+_RECORDING_BYTES = 1 << 30
+_ALIVE_SECONDS = 2.0
+_LONG_SECONDS = 3600.0
+# What the threads of hundreds of connections reserve counts as taken.
+_STACK_BYTES = 1 << 20
 
-class _Reading:
-    """One source, read in turns."""
 
-    def __init__(self, uri: str, options: dict[str, Any], turns: Turns, send: "partial[None]") -> None:
-        self._uri = uri
-        self._options = options
+class _Receiving(Protocol):
+    def more(self) -> None:
+        """Hear that a block was taken."""
+
+    def close(self) -> None:
+        """End; called by the thread that takes orders."""
+
+
+class _Sending:
+    """What goes back for one source."""
+
+    def __init__(self, number: int, link: Link, on_end: Callable[[], object]) -> None:
+        self._number = number
+        self._link = link
+        self._on_end = on_end
+        self._sent = 0
+        self._taken = 0  # each of the two is counted by one thread
+
+    @property
+    def is_ahead(self) -> bool:
+        """Whether as much is on its way as a source that can wait may send."""
+        return self._sent - self._taken >= AHEAD
+
+    def count_taken(self) -> None:
+        """Count a block that was sent as taken."""
+        self._taken += 1
+
+    def sound(self, block: Block, *, waits: bool) -> None:
+        """Send a block, one that counts where the source `waits`."""
+        self._sent += waits
+        word, samples = sound_of(self._number, block, waits=waits)
+        with suppress(OSError):  # whoever listened is gone, and so are we at once
+            self._link.send(word, samples)
+
+    def state(self, state: str, reason: str) -> None:
+        """Send a new state, as `OnState`."""
+        self._send(State(self._number, cast(Any, state), reason))
+
+    def end(self, failure: str | None) -> None:
+        """Send that nothing more comes."""
+        self._on_end()
+        self._send(End(self._number, failure))
+
+    def _send(self, word: Word) -> None:
+        with suppress(OSError):
+            self._link.send(word)
+
+
+def _failure(error: Exception) -> str:
+    if isinstance(error, StreamtagError):
+        return str(error)
+    logger.error("reading failed", exc_info=error)
+    return f"internal error: {type(error).__name__}: {error}"
+
+
+class _Connection:
+    """A network source, read in turns with others."""
+
+    def __init__(self, order: Open, sending: _Sending, turns: Turns) -> None:
+        self._order = order
+        self._sending = sending
         self._turns = turns
-        self._send = send
         self._source: LiveSource | None = None
         self._closed = False
         self._steps = self._read()
+        turns.add(self)
 
     def step(self) -> float | None:
         """Read a little, as a task of `Turns`."""
         return next(self._steps, None)
 
+    def more(self) -> None:
+        self._sending.count_taken()
+        self._turns.wake(self)
+
     def close(self) -> None:
-        """End the reading; may be called from any thread."""
         self._closed = True
         if self._source is not None:
             self._source.close()
+        self._turns.wake(self)
 
     def _read(self) -> Iterator[float]:
         failure = None
         try:
             yield from self._read_all()
-        except StreamtagError as error:
-            failure = str(error)
+        except MemoryError:
+            # Who of all those that are received here takes it is not known: elsewhere they are received apart.
+            logger.error("too little memory for what is received")
+            os._exit(1)
         except Exception as error:
-            logger.exception("reading failed")
-            failure = f"internal error: {type(error).__name__}: {error}"
-        self._send(failure)
+            failure = _failure(error)
+        self._sending.end(failure)
 
     def _read_all(self) -> Iterator[float]:
-        source = open_source(self._uri, on_state=self._on_state, **self._options)
+        source = open_source(self._order.uri, on_state=self._sending.state, **self._order.options())
         assert isinstance(source, LiveSource)
         source.on_wake = partial(self._turns.wake, self)
         self._source = source
@@ -66,39 +135,102 @@ class _Reading:
             if self._closed:  # before there was a source that could be closed
                 return
             for step in source.steps():
-                if isinstance(step, Block):
-                    self._send(step)
-                yield now() if isinstance(step, Block) else step
+                if not isinstance(step, Block):
+                    yield step
+                    continue
+                self._sending.sound(step, waits=source.is_recording)
+                yield now()
+                while source.is_recording and self._sending.is_ahead and not self._closed:
+                    yield now() + _LONG_SECONDS
         finally:
             source.close()
 
-    def _on_state(self, state: str, reason: str) -> None:
-        self._send((state, reason))
+
+class _Recording:
+    """A recording, which has a thread of its own."""
+
+    def __init__(self, order: Open, sending: _Sending) -> None:
+        self._order = order
+        self._sending = sending
+        self._source: Source | None = None
+        self._closed = False
+        self._changed = threading.Condition()
+        Worker("recording", self._run, on_failure=lambda _: os._exit(1)).start()
+
+    def more(self) -> None:
+        with self._changed:
+            self._sending.count_taken()
+            self._changed.notify()
+
+    def close(self) -> None:
+        with self._changed:
+            self._closed = True
+            if self._source is not None:
+                self._source.close()
+            self._changed.notify()
+
+    def _run(self) -> None:
+        failure = None
+        try:
+            self._read()
+        except MemoryError:
+            failure = f"{self._order.uri}: its decoder needs more memory than it may have"
+        except Exception as error:
+            failure = _failure(error)
+        self._sending.end(failure)
+
+    def _read(self) -> None:
+        waits = not self._order.realtime
+        with open_source(self._order.uri, on_state=self._sending.state, **self._order.options()) as source:
+            with self._changed:
+                self._source = source
+            if self._closed:  # before there was a source that could be closed
+                return
+            for block in source:
+                self._sending.sound(block, waits=waits)
+                with self._changed:
+                    self._changed.wait_for(lambda: self._closed or not (waits and self._sending.is_ahead))
 
 
-def _serve(connection: "Connection[Any, Any]") -> None:
+class _Pulse:
+    """Says now and then that the thread of the turns goes on, whatever the decoders do."""
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+
+    def step(self) -> float:
+        """Say it, as a task of `Turns`."""
+        with suppress(OSError):
+            self._link.send(Alive())
+        return now() + _ALIVE_SECONDS
+
+
+def _serve(link: Link) -> None:
     """Do as ordered until nobody orders any more."""
-    turns = Turns("receiver")
-    turns.start()
-    readings: dict[int, _Reading] = {}
-
-    def send(number: int, word: object) -> None:
-        if not isinstance(word, Block | tuple):
-            readings.pop(number, None)
-        with suppress(OSError):  # whoever listened is gone, and so are we at once
-            connection.send((number, word))
-
-    with suppress(EOFError, OSError):
-        while True:
-            number, *order = connection.recv()
-            if order:
-                uri, options = order
-                readings[number] = _Reading(uri, options, turns, partial(send, number))
-                turns.add(readings[number])
-            elif number in readings:
-                readings[number].close()
+    turns: Turns | None = None
+    receiving: dict[int, _Receiving] = {}
+    while True:
+        order, _ = link.receive()
+        sending = _Sending(order.number, link, partial(receiving.pop, order.number, None))
+        match order:
+            case Open() if is_network(order.uri):
+                if turns is None:
+                    threading.stack_size(_STACK_BYTES)
+                    turns = Turns("receiver")
+                    turns.start()
+                    turns.add(_Pulse(link))
+                    limit_memory(_NETWORK_BYTES)
+                receiving[order.number] = _Connection(order, sending, turns)
+            case Open():
+                limit_memory(_RECORDING_BYTES)
+                receiving[order.number] = _Recording(order, sending)
+            case More() if order.number in receiving:
+                receiving[order.number].more()
+            case Close() if order.number in receiving:
+                receiving.pop(order.number).close()
 
 
 if __name__ == "__main__":
-    _serve(Connection(int(sys.argv[1])))
+    with suppress(EOFError, LinkError):
+        _serve(link_from_arguments(Order))
     os._exit(0)  # threads that hang in a library are not waited for

@@ -1,40 +1,45 @@
-"""Network sources in processes of their own: hundreds of them would wait for one interpreter.
+"""Sources that other processes receive: hundreds of network streams would wait for one interpreter, and a decoder that
+a broken or hostile one brings down takes nothing with it but what is received in the same process.
 
-A decoder that a broken stream brings down takes nothing with it but what is received in the same process, and that is
-received again by another one.
+A recording has a process of its own: it fails with it. Network streams share processes and are received again by
+another one. Those that were lost together come back in smaller companies, at last alone: whichever brought them down
+does so at most twice to any neighbour.
 """
 
-import signal
-import socket
-import subprocess
-import sys
 import threading
 import time
 from contextlib import suppress
 from functools import partial
 from itertools import count
-from multiprocessing.connection import Connection
+from queue import SimpleQueue
 from typing import Any, Protocol
 
 import msgspec
 
 from streamtag.audio.block import Block
+from streamtag.process import LinkError, Process, SilentError
+from streamtag.redaction import redact
 from streamtag.sources.retry import next_delay
 from streamtag.sources.source import Patience
+from streamtag.sources.uri import split
+from streamtag.sources.words import Alive, Close, End, More, Open, Order, Sound, State, Word, block_of
 from streamtag.threads import Worker
 
 __all__ = ["Listener", "Received", "Receivers"]
 
 _MOST_SOURCES = 50  # a process, where one thread decodes for all of them
+_PARTS = 8  # into which those are divided that were lost together
 # Whoever was received for so long is brought back with the shortest delay when its process is lost.
 _SETTLED_SECONDS = 60.0
+_PROVEN_SECONDS = 3600.0
+_SILENT_SECONDS = 60.0
 
 
 class Listener(Protocol):
     """Who hears of a source, from one thread at a time; lets no error out."""
 
-    def take(self, block: Block) -> None:
-        """Take the next sound."""
+    def take(self, block: Block, *, waits: bool) -> None:
+        """Take the next sound; a source that `waits` gives no more before this returns."""
 
     def tell(self, state: str, reason: str) -> None:
         """Hear of a new state, as `OnState`."""
@@ -47,55 +52,91 @@ class Received:
     """One source; made by `Receivers`."""
 
     def __init__(self, uri: str, options: dict[str, Any], listener: Listener, receivers: "Receivers") -> None:
-        self.uri = uri
-        self.options = options
-        self.listener = listener
+        self.name = redact(uri)
+        self.is_recording = split(uri)[0] == "file"
+        self.company = 1 if self.is_recording else _MOST_SOURCES
+        """How many sources at most, itself included, may share a process with it; all of them alike."""
         self.closed = False
         self.number = -1
         self.receiver: _Receiver | None = None
         self.due = 0.0
+        self._uri = uri
+        self._options = options
+        self._listener = listener
         self._receivers = receivers
         self._delay = 0.0
         self._begun = 0.0
-        self._begins_anew = False
+        self._placed_number = -1  # under which the last block came
         self._shift_seconds = 0.0
         self._end_seconds = 0.0  # where it stands in the stream, and by the clock
         self._end_time: float | None = None
+        self._waiting: SimpleQueue[tuple[_Receiver | None, Word, Block | None]] | None = None
+        self._heard = 0  # words that went through `_waiting`
+        self._told = 0
 
     def close(self) -> None:
         """Ask it to end; may be called from any thread, and more than once."""
         self._receivers.close_one(self)
 
-    def begin(self, number: int, receiver: "_Receiver") -> None:
-        """Count as received from now on."""
+    def begin(self, number: int, receiver: "_Receiver") -> Open:
+        """Count as received from now on; return the order for it."""
         self.number, self.receiver = number, receiver
         self._begun = time.monotonic()
+        return Open(number, self._uri, **self._options)
 
-    def lose(self) -> None:
-        """Count as lost from now on, and know when to be brought back."""
+    def lose(self, together: int) -> None:
+        """Count as lost from now on, with all who were received in one process; know when to be brought back."""
         now = time.monotonic()
         if now - self._begun > _SETTLED_SECONDS:
             self._delay = 0.0
+        if not self.is_recording and self.receiver is not None:
+            proven = now - self._begun > _PROVEN_SECONDS
+            self.company = max(1, (_MOST_SOURCES if proven else together) // _PARTS)
         self._delay = next_delay(self._delay, Patience())
         self.receiver, self.due = None, now + self._delay
         self._begun = self.due  # where no process can be started, it was lost again at once
-        self._begins_anew = True
 
-    def hear(self, word: object) -> None:
-        """Pass on what the receiver says."""
+    @property
+    def is_behind(self) -> bool:
+        """Whether it waits for its listener, and not the other way round."""
+        return self._heard != self._told
+
+    def hear(self, word: Word, block: Block | None = None) -> None:
+        """Pass on what its receiver says, or what is said of that; `block` is what came with a word of sound."""
+        if self._waiting is None and isinstance(word, Sound) and word.waits:
+            self._waiting = SimpleQueue()
+            Worker("recording", self._pass_on).start()
+        if self._waiting is None:
+            self._tell(word, block)
+        else:
+            self._heard += 1
+            self._waiting.put((self.receiver, word, block))
+
+    def _pass_on(self) -> None:
+        """Tell the listener, who may take his time, in a thread of its own."""
+        assert self._waiting is not None
+        word: Word | None = None
+        while not isinstance(word, End):
+            receiver, word, block = self._waiting.get()
+            self._tell(word, block)
+            if isinstance(word, Sound) and word.waits and receiver is not None:
+                receiver.order(More(word.number))
+            self._told += 1
+
+    def _tell(self, word: Word, block: Block | None) -> None:
         match word:
-            case Block():
-                self.listener.take(self._placed(word))
-            case (str(state), str(reason)):
-                self.listener.tell(state, reason)
-            case None | str():
-                self.listener.end(word)
+            case Sound() if block is not None:
+                self._listener.take(self._placed(word.number, block), waits=word.waits)
+            case State():
+                self._listener.tell(word.state, word.reason)
+            case End():
+                self._listener.end(word.failure)
 
-    def _placed(self, block: Block) -> Block:
+    def _placed(self, number: int, block: Block) -> Block:
         """A new process counts anew; the stream goes on, and what was lost between shows as a jump."""
         seconds = len(block.samples) / block.rate
-        if self._begins_anew:
-            self._begins_anew = False
+        if number != self._placed_number:
+            self._placed_number = number
             if self._end_time is not None:
                 away = max(0.0, block.time - seconds - self._end_time)
                 self._shift_seconds = self._end_seconds + away - block.start / block.rate
@@ -110,35 +151,26 @@ class _Receiver:
     """A process, and what it receives."""
 
     def __init__(self) -> None:
-        ours, theirs = socket.socketpair()
-        with ours, theirs:
-            # Of a session of its own, or an interrupt at the terminal would end it before this process has closed down.
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "streamtag.sources.receiver", str(theirs.fileno())],
-                stdin=subprocess.DEVNULL,
-                pass_fds=[theirs.fileno()],
-                start_new_session=True,
-            )
-            self.connection: Connection[Any, Any] = Connection(ours.detach())
+        self.process = Process("streamtag.sources.receiver", Word)
         self.sources: dict[int, Received] = {}
         self.ending = False
 
-    @property
-    def has_room(self) -> bool:
+    def has_room_for(self, received: Received) -> bool:
         """Whether it takes another source."""
-        return not self.ending and len(self.sources) < _MOST_SOURCES
+        alike = all(source.company == received.company for source in self.sources.values())
+        return not self.ending and alike and len(self.sources) < received.company
 
-    def order(self, *words: object) -> None:
+    def order(self, order: Order) -> None:
         """Send an order, if there is still somebody to read it."""
         with suppress(OSError):
-            self.connection.send(words)
+            self.process.link.send(order)
 
-    def end(self) -> str:
-        """End the process; returns how it ended. Only for the thread that listens to it."""
-        self.process.kill()
-        code = self.process.wait()
-        self.connection.close()
-        return signal.Signals(-code).name if code < 0 else f"exit status {code}"
+    def end(self, cause: str) -> str:
+        """End the process, if it has not ended by itself; say which of the two it was."""
+        if cause:
+            self.process.kill()
+        how = self.process.end()
+        return cause or f"crashed ({how})"
 
 
 class Receivers:
@@ -153,7 +185,7 @@ class Receivers:
         """Receive a source from now on until it ends or is closed.
 
         Args:
-            uri: as for `open_source`; must be a network stream.
+            uri: as for `open_source`; must be a network stream or a recording.
             options: of `open_source`, but for `on_state`.
             listener: told everything, of errors too.
         """
@@ -166,7 +198,7 @@ class Receivers:
         with self._changed:
             received.closed = True
             if received.receiver is not None:
-                received.receiver.order(received.number)
+                received.receiver.order(Close(received.number))
             self._changed.notify_all()
 
     def close(self, seconds: float) -> None:
@@ -182,54 +214,78 @@ class Receivers:
     def _place(self, received: Received) -> None:
         try:
             with self._changed:
-                receiver = next((r for r in self._receivers if r.has_room), None) or self._start()
-                received.begin(next(self._numbers), receiver)
+                receiver = next((r for r in self._receivers if r.has_room_for(received)), None) or self._start()
+                order = received.begin(next(self._numbers), receiver)
                 receiver.sources[received.number] = received
-                receiver.order(received.number, received.uri, received.options)
+                receiver.order(order)
                 if received.closed:
-                    receiver.order(received.number)
+                    receiver.order(Close(received.number))
         except OSError as error:
             self._lose([received], f"no process could be started to receive it: {error.strerror}")
 
     def _start(self) -> _Receiver:
         receiver = _Receiver()
-        lost = partial(self._lose_all, receiver)
-        thread = Worker("receiver", partial(self._listen, receiver), on_failure=lambda _: lost("an internal error"))
+        failed = partial(self._let_go, receiver, "met with an internal error")
+        thread = Worker("receiver", partial(self._listen, receiver), on_failure=lambda _: failed())
         self._receivers[receiver] = thread
         thread.start()
         return receiver
 
     def _listen(self, receiver: _Receiver) -> None:
-        with suppress(EOFError, OSError):
+        cause = ""
+        try:
             while not receiver.ending:
-                number, word = receiver.connection.recv()
-                receiver.sources[number].hear(word)
-                if word is None or isinstance(word, str):
-                    self._let_go(receiver, number)
-        self._lose_all(receiver, "")
+                self._pass_on_next(receiver)
+            cause = "is no longer needed"
+        except SilentError:
+            cause = f"gave no sign of life for {_SILENT_SECONDS:g} s"
+        except LinkError as error:
+            cause = f"sent what nobody understands ({error})"
+        except EOFError:
+            pass
+        self._let_go(receiver, cause)
 
-    def _lose_all(self, receiver: _Receiver, cause: str) -> None:
-        """End a process; what it received is received by another one."""
+    def _let_go(self, receiver: _Receiver, cause: str) -> None:
+        """End a process; the network streams that it received are received by another one."""
         with self._changed:
             receiver.ending = True
-        ending = receiver.end()
+        cause = receiver.end(cause)
         with self._changed:
             del self._receivers[receiver]
-        if receiver.sources:
-            self._lose(list(receiver.sources.values()), f"the process that received it ended ({cause or ending})")
+        lost = list(receiver.sources.values())
+        for received in lost:
+            if received.is_recording:
+                received.hear(End(received.number, f"{received.name}: its decoder {cause}"))
+        self._lose([received for received in lost if not received.is_recording], f"its receiver {cause}")
 
-    def _let_go(self, receiver: _Receiver, number: int) -> None:
-        with self._changed:
-            receiver.sources.pop(number).receiver = None
-            receiver.ending = not receiver.sources
+    def _pass_on_next(self, receiver: _Receiver) -> None:
+        try:
+            word, payload = receiver.process.link.receive(_SILENT_SECONDS)
+        except SilentError:
+            with self._changed:
+                if any(source.is_behind for source in receiver.sources.values()):
+                    return
+            raise
+        if isinstance(word, Alive):
+            return
+        received = receiver.sources.get(word.number)
+        if received is None:
+            raise LinkError("nobody's sound")
+        received.hear(word, block_of(word, payload) if isinstance(word, Sound) else None)
+        if isinstance(word, End):
+            with self._changed:
+                receiver.sources.pop(word.number).receiver = None
+                receiver.ending = not receiver.sources
 
     def _lose(self, lost: list[Received], reason: str) -> None:
+        if not lost:
+            return
         with self._changed:
             for received in lost:
-                received.lose()
+                received.lose(len(lost))
         for received in lost:
             if not received.closed:
-                received.listener.tell("reconnecting", reason)
+                received.hear(State(received.number, "reconnecting", reason))
         # Anew if need be: what is brought back already is no longer in `lost`.
         Worker("lost", partial(self._bring_back, lost)).start()
 
@@ -241,7 +297,7 @@ class Receivers:
             now = time.monotonic()
             for received in [received for received in lost if received.closed or received.due <= now]:
                 if received.closed:
-                    received.listener.end(None)
+                    received.hear(End(received.number, None))
                 else:
                     self._place(received)
                 lost.remove(received)

@@ -95,6 +95,11 @@ class LiveSource:
             self._feed.close()
         self.on_wake()
 
+    @property
+    def is_recording(self) -> bool:
+        """Whether what comes now is not live: it waits for whoever reads it."""
+        return self._feed is not None and self._feed.is_recording
+
     def __iter__(self) -> Iterator[Block]:
         for step in self.steps():
             if isinstance(step, Block):

@@ -21,7 +21,7 @@ from streamtag.tagger import Tagger
 from tests.bundles import LABELS
 from tests.engine.fakes import HungSource, ScriptedSource, slow_down
 from tests.engine.listening import Listener, brief, config
-from tests.real.servers import TcpServer, wait_until
+from tests.real.servers import TcpServer, file_server, free_port, running, wait_until
 from tests.real.test_rude_servers import hung
 from tests.sounds import noise, tone, write
 
@@ -216,12 +216,12 @@ def test_an_error_that_nobody_foresaw_fails_one_stream(
     begin: Begin, monkeypatch: pytest.MonkeyPatch, whistle: Path
 ) -> None:
     def open_or_break(uri: str, **options: object) -> Source:
-        if uri == "broken":
+        if uri == "mic:broken":
             raise ZeroDivisionError("of a library")
         return open_source(uri, **options)  # type: ignore[arg-type]
 
     monkeypatch.setattr(readers, "open_source", open_or_break)
-    _, listener = begin(Stream(id="broken", source="broken"), Stream(id="yard", source=str(whistle)))
+    _, listener = begin(Stream(id="broken", source="mic:broken"), Stream(id="yard", source=str(whistle)))
     listener.states_of("failed", "broken")
     listener.states_of("ended", "yard")
     assert "internal error: ZeroDivisionError: of a library" in listener.of("status", "broken")[-1].header["reason"]
@@ -369,13 +369,16 @@ def test_what_the_configuration_cannot_have_is_refused_before_anything_runs(tiny
     assert own_threads() == set()
 
 
+@pytest.mark.parametrize("place", ["{folder}", "http://127.0.0.1:{port}"])
 def test_a_recording_read_as_fast_as_possible_loses_nothing(
-    begin: Begin, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    begin: Begin, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, place: str
 ) -> None:
     slow_down(monkeypatch, 0.002)
-    path = write(tmp_path / "long.flac", noise(300, 8000), 8000)
-    _, listener = begin(Stream(id="long", source=str(path)))
-    status = listener.until(lambda message: brief(message) == ("status", "long", "ended"), 50).header
+    write(tmp_path / "long.flac", noise(300, 8000), 8000)
+    with running(file_server(tmp_path, port := free_port())):
+        source = f"{place.format(folder=tmp_path, port=port)}/long.flac"
+        _, listener = begin(Stream(id="long", source=source))
+        status = listener.until(lambda message: brief(message) == ("status", "long", "ended"), 50).header
     starts = [message.header["start"] for message in listener.scores("long")]
     assert starts == pytest.approx([0.96 * index for index in range(313)])
     assert (status["patches"], status["dropped_patches"], status["lost_samples"]) == (313, 0, 0)

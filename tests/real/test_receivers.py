@@ -19,7 +19,7 @@ from streamtag.sources import Receivers, open_source, receivers
 from tests.real.listening import HASTE, as_float, tone_share
 from tests.real.servers import TcpServer, file_server, free_port, is_running, running, wait_until
 from tests.real.test_rude_servers import hung, well
-from tests.sounds import chirp, write
+from tests.sounds import chirp, tone, write
 
 PARENT = """
 import sys, time
@@ -40,9 +40,13 @@ class Hearing:
         self.blocks: list[Block] = []
         self.states: list[tuple[str, str]] = []
         self.ends: list[str | None] = []
+        self.room = threading.Event()
+        """Whether it takes any sound."""
+        self.room.set()
         self._changed = threading.Condition()
 
-    def take(self, block: Block) -> None:
+    def take(self, block: Block, *, waits: bool) -> None:
+        self.room.wait()
         with self._changed:
             self.blocks.append(block)
             self._changed.notify_all()
@@ -111,7 +115,7 @@ def test_what_a_lost_process_received_comes_back_with_the_time_it_was_away(recei
     hearing.wait(lambda: len(hearing.states) >= 2)
     heard = len(hearing.blocks)
     hearing.wait(lambda: len(hearing.blocks) >= heard + 4)
-    reason = "the process that received it ended (SIGSEGV)"
+    reason = "its receiver crashed (SIGSEGV)"
     assert hearing.states == [("live", ""), ("reconnecting", reason), ("live", "")]
     assert processes() != [lost]
     assert hearing.ends == []
@@ -191,7 +195,7 @@ def test_what_is_closed_while_its_process_is_lost_ends_at_once(
     received = receiving.open(radio, {}, hearing := Hearing())
     hearing.wait(lambda: hearing.blocks)
     os.kill(processes()[0], signal.SIGKILL)
-    hearing.wait(lambda: hearing.states[-1] == ("reconnecting", "the process that received it ended (SIGKILL)"))
+    hearing.wait(lambda: hearing.states[-1] == ("reconnecting", "its receiver crashed (SIGKILL)"))
     received.close()
     hearing.wait(lambda: hearing.ends == [None])
 
@@ -224,3 +228,115 @@ def test_no_process_outlives_whoever_started_it(radio: str) -> None:
         [pid] = processes(parent.pid)
         parent.kill()
     wait_until(lambda: not is_running(pid), 20, "the process's end")
+
+
+def test_a_recording_whose_decoder_crashes_fails_alone(receiving: Receivers, tmp_path: Path) -> None:
+    played = {"realtime": True, "loop": True}
+    hearings = [Hearing(), Hearing()]
+    names = [str(write(tmp_path / f"{name}.wav", tone(1.0))) for name in "ab"]
+    one, other = (receiving.open(name, played, hearing) for name, hearing in zip(names, hearings, strict=True))
+    for hearing in hearings:
+        hearing.wait(lambda hearing=hearing: hearing.blocks)
+    assert len(processes()) == 2
+    assert one.receiver is not None
+    os.kill(one.receiver.process.pid, signal.SIGSEGV)
+    hearings[0].wait(lambda: hearings[0].ends)
+    assert hearings[0].ends == [f"{names[0]}: its decoder crashed (SIGSEGV)"]
+    heard = len(hearings[1].blocks)
+    hearings[1].wait(lambda: len(hearings[1].blocks) > heard + 2)
+    assert hearings[1].states == [("live", "")]
+    other.close()
+    hearings[1].wait(lambda: hearings[1].ends == [None])
+
+
+def test_a_decoder_that_gives_no_sign_of_life_is_ended(
+    receiving: Receivers, radio: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(receivers, "_SILENT_SECONDS", 4.0)  # twice as long as between two of them
+    hearings = [Hearing(), Hearing()]
+    played = {"realtime": True, "loop": True}
+    recording = receiving.open(str(write(tmp_path / "a.wav", tone(1.0))), played, hearings[0])
+    stream = receiving.open(radio, {}, hearings[1])
+    for hearing, received in zip(hearings, (recording, stream), strict=True):
+        hearing.wait(lambda hearing=hearing: hearing.blocks)
+        assert received.receiver is not None
+        os.kill(received.receiver.process.pid, signal.SIGSTOP)
+    hearings[0].wait(lambda: hearings[0].ends)
+    assert "its decoder gave no sign of life for 4 s" in str(hearings[0].ends)
+    hearings[1].wait(lambda: len(hearings[1].states) >= 3)
+    assert hearings[1].states[1] == ("reconnecting", "its receiver gave no sign of life for 4 s")
+    stream.close()
+
+
+def test_who_brings_its_receiver_down_over_and_over_troubles_its_neighbours_once(
+    receiving: Receivers, radio: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(receivers, "next_delay", lambda *_: 0.1)
+    hearings = [Hearing() for _ in range(4)]
+    bad, *_ = received = [receiving.open(radio, {}, hearing) for hearing in hearings]
+    for hearing in hearings:
+        hearing.wait(lambda hearing=hearing: hearing.blocks)
+    assert len(processes()) == 1
+    for crash in range(1, 5):
+        assert bad.receiver is not None
+        os.kill(bad.receiver.process.pid, signal.SIGSEGV)
+        hearings[0].wait(lambda crash=crash: hearings[0].states.count(("live", "")) > crash)
+    for hearing in hearings[1:]:
+        heard = len(hearing.blocks)
+        hearing.wait(lambda hearing=hearing, heard=heard: len(hearing.blocks) > heard + 2)
+        assert [state for state, _ in hearing.states] == ["live", "reconnecting", "live"]
+    for one in received:
+        one.close()
+
+
+def test_those_who_were_lost_together_come_back_in_smaller_companies(
+    receiving: Receivers, radio: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(receivers, "_PARTS", 3)
+    monkeypatch.setattr(receivers, "next_delay", lambda *_: 0.1)
+    hearings = [Hearing() for _ in range(6)]
+    received = [receiving.open(radio, {}, hearing) for hearing in hearings]
+    for hearing in hearings:
+        hearing.wait(lambda hearing=hearing: hearing.blocks)
+    os.kill(processes()[0], signal.SIGSEGV)
+    for hearing in hearings:
+        hearing.wait(lambda hearing=hearing: len(hearing.states) == 3)
+    assert len(processes()) == 3
+    for one in received:
+        one.close()
+
+
+def test_a_recording_from_a_server_waits_for_room_and_its_neighbours_do_not(
+    receiving: Receivers, radio: str, tmp_path: Path
+) -> None:
+    sound = chirp(600.0)
+    write(tmp_path / "chirp.wav", sound)
+    with running(file_server(tmp_path, port := free_port())):
+        beside, waiting = Hearing(), Hearing()
+        stream = receiving.open(radio, {}, beside)
+        waiting.room.clear()
+        receiving.open(f"http://127.0.0.1:{port}/chirp.wav", {}, waiting)
+        waiting.wait(lambda: waiting.states)
+        heard = len(beside.blocks)
+        beside.wait(lambda: len(beside.blocks) > heard + 10)
+        assert len(processes()) == 1
+        assert not waiting.blocks
+        waiting.room.set()
+        waiting.wait(lambda: waiting.ends)
+    assert waiting.ends == [None]
+    heard_sound = np.concatenate([as_float(block) for block in waiting.blocks])
+    np.testing.assert_allclose(heard_sound[:, 0], sound, atol=1e-4)
+    stream.close()
+
+
+def test_a_process_imports_nothing_from_the_folder_in_which_it_is_started(
+    receiving: Receivers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("random", "platform", "av", "numpy"):
+        (tmp_path / f"{module}.py").write_text("raise SystemExit(3)")
+    path = write(tmp_path / "a.wav", tone(1.0))
+    monkeypatch.chdir(tmp_path)
+    receiving.open(str(path), {}, hearing := Hearing())
+    hearing.wait(lambda: hearing.ends)
+    assert hearing.ends == [None]
+    assert hearing.blocks

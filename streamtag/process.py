@@ -1,0 +1,184 @@
+"""A module of this package in a process of its own that may die: what decodes foreign media runs in such a one.
+
+Orders go there and words come back, each a struct of msgspec with raw bytes behind it. A decoder that was taken over
+can say nothing but such words: nothing that it sends is run.
+"""
+
+import logging
+import resource
+import select
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import threading
+import time
+from contextlib import suppress
+from pathlib import Path
+from types import UnionType
+from typing import Any
+
+import msgspec
+
+from streamtag.child import python
+from streamtag.redaction import ScrubbingFormatter
+
+__all__ = ["Link", "LinkError", "Process", "SilentError", "limit_memory", "link_from_arguments"]
+
+_SIZES = struct.Struct("<II")
+_MOST_WORD_BYTES = 1 << 22
+_MOST_PAYLOAD_BYTES = 1 << 28
+_GOODBYE_SECONDS = 2.0
+
+
+class LinkError(Exception):
+    """What came is not what is spoken here: the other end is damaged, or not itself any more."""
+
+
+class SilentError(Exception):
+    """Nothing came for too long."""
+
+
+class Link:
+    """One end of a connection between two processes; anybody may send, one thread receives."""
+
+    def __init__(self, connection: socket.socket, words: type[Any] | UnionType) -> None:
+        """Speak over a connected socket.
+
+        Args:
+            connection: closed by `close`.
+            words: the structs that may come, as msgspec tells them apart.
+        """
+        self._connection = connection
+        self._decode = msgspec.msgpack.Decoder(words).decode
+        self._encode = msgspec.msgpack.Encoder().encode
+        self._sending = threading.Lock()
+        self._poll = select.poll()
+        self._poll.register(connection, select.POLLIN)
+
+    def send(self, word: msgspec.Struct, payload: Any = b"") -> None:
+        """Send a word and the bytes of `payload`, which is any contiguous buffer.
+
+        Raises:
+            OSError: nobody is there to read it.
+        """
+        text = self._encode(word)
+        content = memoryview(payload).cast("B") if len(payload) else b""
+        with self._sending:
+            self._connection.sendall(_SIZES.pack(len(text), len(content)) + text)
+            if content:
+                self._connection.sendall(content)
+
+    def receive(self, seconds: float | None = None) -> tuple[Any, bytearray]:
+        """Wait for the next word, and return it with the bytes that belong to it.
+
+        Args:
+            seconds: how long to wait for it to begin; for ever when absent.
+
+        Raises:
+            SilentError: nothing came in time.
+            EOFError: the other end is gone.
+            LinkError: what came is no word.
+        """
+        if seconds is not None and not self._poll.poll(seconds * 1000):
+            raise SilentError
+        word_bytes, payload_bytes = _SIZES.unpack(self._read(_SIZES.size))
+        if word_bytes > _MOST_WORD_BYTES or payload_bytes > _MOST_PAYLOAD_BYTES:
+            raise LinkError("it is too long")
+        text = self._read(word_bytes)
+        try:
+            return self._decode(text), self._read(payload_bytes)
+        except msgspec.MsgspecError as error:
+            raise LinkError(str(error)) from error
+
+    def close(self) -> None:
+        """Close this end; whoever waits at either end hears of it."""
+        with suppress(OSError):
+            self._connection.shutdown(socket.SHUT_RDWR)
+        self._connection.close()
+
+    def _read(self, size: int) -> bytearray:
+        content = bytearray(size)
+        view = memoryview(content)
+        while view:
+            try:
+                count = self._connection.recv_into(view)
+            except OSError:
+                count = 0
+            if not count:
+                raise EOFError
+            view = view[count:]
+        return content
+
+
+class Process:
+    """A process that runs a module of this package, which speaks over `link_from_arguments`."""
+
+    def __init__(self, module: str, words: type[Any] | UnionType) -> None:
+        """Start the process.
+
+        Raises:
+            OSError: no process can be started.
+        """
+        ours, theirs = socket.socketpair()
+        with theirs:
+            try:
+                # Of a session of its own, or an interrupt at the terminal would end it before its owner has closed.
+                self._process = subprocess.Popen(
+                    python("-m", module, str(theirs.fileno())),
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    pass_fds=[theirs.fileno()],
+                    start_new_session=True,
+                )
+            except OSError:
+                ours.close()
+                raise
+        self.link = Link(ours, words)
+        self.started = time.monotonic()
+
+    @property
+    def pid(self) -> int:
+        """The process's number."""
+        return self._process.pid
+
+    def kill(self) -> None:
+        """End the process at once; may be called from any thread."""
+        self._process.kill()
+
+    def end(self) -> str:
+        """Say how the process ended, or end it if it goes on; only for the thread that receives from it."""
+        with suppress(subprocess.TimeoutExpired):
+            # One whose end of the link is closed is about to be gone, by a cause of its own.
+            self._process.wait(_GOODBYE_SECONDS)
+        self._process.kill()
+        self.link.close()
+        try:
+            code = self._process.wait(_GOODBYE_SECONDS)
+        except subprocess.TimeoutExpired:  # it hangs in the system, such as in a file server that is gone
+            return "hangs"
+        if code >= 0:
+            return f"exit status {code}"
+        try:
+            return signal.Signals(-code).name
+        except ValueError:
+            return f"signal {-code}"
+
+
+def link_from_arguments(orders: type[Any] | UnionType) -> Link:
+    """Begin as a worker: return the link to whoever started this process."""
+    log = logging.StreamHandler(sys.stderr)
+    log.setFormatter(ScrubbingFormatter("%(asctime)s %(levelname)-7s %(message)s"))
+    logging.basicConfig(level="WARNING", handlers=[log])
+    with suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a file that crashes its decoder must not fill the disk
+    return Link(socket.socket(fileno=int(sys.argv[1])), orders)
+
+
+def limit_memory(more_bytes: int) -> None:
+    """Let this process take so much more memory than it has now, and no more."""
+    with suppress(OSError, ValueError):
+        pages = int(Path("/proc/self/statm").read_text().split()[5])
+        limit = pages * resource.getpagesize() + more_bytes
+        resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
