@@ -55,7 +55,7 @@ class Sound(Struct, frozen=True, tag=True):
 
     number: _Number
     start: _Number
-    rate: Annotated[int, Meta(ge=1, le=1 << 24)]
+    rate: Annotated[int, Meta(ge=1, le=1 << 27)]
     time: float
     channels: Annotated[int, Meta(ge=1, le=1 << 10)]
     kind: Literal["int16", "int32", "float32"]

@@ -207,7 +207,7 @@ def test_a_stream_that_fails_leaves_the_others_alone(begin: Begin, whistle: Path
     reasons = {status.header["stream"]: status.header["reason"] for status in listener.of("status")}
     assert "no such file" in reasons["missing"]
     assert "text.wav" in reasons["text"]
-    assert "gopher" in reasons["odd"]
+    assert "unknown kind of source" in reasons["odd"]
     assert not any("\n" in reason for reason in reasons.values())
     assert len(listener.scores("yard")) == 5
 
