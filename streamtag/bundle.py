@@ -104,16 +104,21 @@ class Bundle:
 
     @property
     def label_thresholds(self) -> dict[str, dict[str, float]]:
-        """The labels whose events the model asks to judge by an `on` and an `off` of their own.
+        """By label, the `on` and the `off` by which the model asks to judge its events; empty where it asks for none.
 
         Raises:
             BundleError: the manifest's thresholds are not such.
         """
         try:
-            labels = self.manifest.get("thresholds", {}).get("labels", {})
-            return {label: {"on": float(pair["on"]), "off": float(pair["off"])} for label, pair in labels.items()}
+            asked = self.manifest.get("thresholds", {})
+            of_all = {"on": asked["on"], "off": asked["off"]} if "on" in asked else None
+            pairs = {label: of_all for label in self.labels if of_all} | asked.get("labels", {})
+            pairs = {label: {"on": float(pair["on"]), "off": float(pair["off"])} for label, pair in pairs.items()}
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise self._error("its manifest's thresholds are not an on and an off for each label") from error
+        if not all(0 <= pair["off"] <= pair["on"] <= 1 for pair in pairs.values()):
+            raise self._error("its manifest's thresholds are not from 0 to 1, each off at most its on")
+        return pairs
 
     def _error(self, what: str) -> BundleError:
         return BundleError(f"bundle {self.path}: {what}")

@@ -18,6 +18,8 @@ from streamtag.errors import ConfigError
 from streamtag.paths import user_path
 from streamtag.redaction import redact, scrub
 from streamtag.settings import (
+    DEFAULT_OFF,
+    DEFAULT_ON,
     Config,
     EventSettings,
     HistorySettings,
@@ -58,7 +60,7 @@ def load_config(path: str | Path) -> Config:
     """
     path = Path(path)
     try:
-        text = path.read_bytes().decode("utf-8").replace("\r\n", "\n")
+        text = path.read_bytes().decode("utf-8-sig").replace("\r\n", "\n")  # some editors put a mark before it
         document = tomllib.loads(text)
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
@@ -66,6 +68,8 @@ def load_config(path: str | Path) -> Config:
         raise ConfigError(f"{path}: not a text in UTF-8 (byte {error.start})") from error
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(_syntax_error(path, str(error))) from error
+    except RecursionError as error:
+        raise ConfigError(f"{path}: its tables or arrays are nested too deeply") from error
     return _Reader(path, text).config(document)
 
 
@@ -138,8 +142,10 @@ class _Reader:
         return msgspec.structs.replace(settings, labels=labels)
 
     def _check_pair(self, thresholds: LabelThresholds, keys: KeyPath, title: str) -> None:
-        if thresholds.off > thresholds.on:
-            text = f"{title} off = {thresholds.off}: must not be above on = {thresholds.on}"
+        on = DEFAULT_ON if thresholds.on is None else thresholds.on
+        off = DEFAULT_OFF if thresholds.off is None else thresholds.off
+        if off > on:
+            text = f"{title} off = {off}: must not be above on = {on}"
             raise self._error((*keys, "off"), text)
 
     def _streams(self, document: dict[str, Any]) -> tuple[Stream, ...]:
@@ -157,8 +163,9 @@ class _Reader:
                     (*keys, "source"), '[[stream]] source = "-": another stream reads standard input already'
                 )
             for key in ("rate", "channels", "format"):
-                if key in table and stream.source != "-":
-                    raise self._error((*keys, key), f'[[stream]] {key}: only for PCM on standard input (source = "-")')
+                if key in table and not _takes(stream.source, key):
+                    of = 'PCM on standard input (source = "-")' + ("" if key == "format" else " and microphones")
+                    raise self._error((*keys, key), f"[[stream]] {key}: only for {of}")
             streams[stream.id] = msgspec.structs.replace(stream, source=self._source(stream.source))
         return tuple(streams.values())
 
@@ -212,13 +219,24 @@ class _Reader:
         scheme, colon, rest = source.partition(":")
         if source == "-" or rest.startswith("//"):
             return source
-        if colon and scheme in ("file", "sdp"):
+        if colon and scheme.lower() in ("file", "sdp"):
             return f"{scheme}:{self._absolute(rest)}"
         # A recording's name may hold a colon: "take:2.wav" is a file if such a file is there.
-        is_file = "//" not in source and scheme not in ("mic", "zmq") and (self._folder / source).exists()
+        is_file = scheme.lower() not in ("mic", "zmq") and self._is_there(source)
         if re.match(r"[A-Za-z][A-Za-z0-9+.-]*:", source) and not is_file:
             return source
         return self._absolute(source)
+
+    def _is_there(self, name: str) -> bool:
+        try:
+            return (self._folder / name).exists()
+        except (OSError, ValueError):
+            return False
+
+
+def _takes(source: str, key: str) -> bool:
+    """Tell whether a source is told a rate, a number of channels or a format."""
+    return source == "-" or (key != "format" and source.lower().startswith("mic:"))
 
 
 def _syntax_error(path: Path, message: str) -> str:

@@ -4,12 +4,11 @@ from types import MappingProxyType
 from typing import Literal
 
 import numpy as np
-from msgspec.structs import replace
 from numpy.typing import NDArray
 
-from streamtag.settings import EventSettings
+from streamtag.settings import DEFAULT_OFF, DEFAULT_ON, EventSettings
 
-__all__ = ["Event", "EventDetector", "EventRules"]
+__all__ = ["Event", "EventDetector", "EventRules", "Thresholds", "thresholds_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +27,39 @@ class Event:
     """Stream seconds at which the last patch that reached `off` ends; None while it is on."""
     peak: float
     """The highest patch score so far."""
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """What one label is judged by: scores and seconds, as `streamtag.settings.LabelThresholds` says them."""
+
+    on: float
+    off: float
+    min_seconds: float
+    hold_seconds: float
+    cooldown_seconds: float
+
+
+def thresholds_of(label: str, settings: EventSettings, model: Mapping[str, Mapping[str, float]]) -> Thresholds:
+    """Return what a label is judged by.
+
+    Args:
+        label: its name.
+        settings: what the configuration says. Where it says an `on` or an `off`, in the label's table or for all, both
+            are the configuration's, and what it leaves out is the default.
+        model: by label, an `on` and an `off` that the model asks for; they hold where the configuration says neither.
+    """
+    own = settings.labels.get(label, settings)
+    on = settings.on if own.on is None else own.on
+    off = settings.off if own.off is None else own.off
+    asked = model.get(label, {}) if on is None and off is None else {}
+    return Thresholds(
+        on=asked.get("on", DEFAULT_ON) if on is None else on,
+        off=asked.get("off", DEFAULT_OFF) if off is None else off,
+        min_seconds=own.min_seconds,
+        hold_seconds=own.hold_seconds,
+        cooldown_seconds=own.cooldown_seconds,
+    )
 
 
 # Stream seconds are sample counts divided by 16 000: half a sample absorbs what the division rounds off.
@@ -56,13 +88,10 @@ class EventRules:
         Args:
             labels: all labels' names, in the order of the scores.
             settings: what the configuration says.
-            model: by label, an `on` and an `off` that the model asks for; they hold where the configuration leaves
-                both at their defaults.
+            model: by label, an `on` and an `off` that the model asks for: see `thresholds_of`.
         """
         self.labels = labels
-        is_default = (settings.on, settings.off) == (EventSettings().on, EventSettings().off)
-        asked = {label: replace(settings, **pair) for label, pair in model.items()} if is_default else {}
-        self.of_label = [settings.labels.get(label) or asked.get(label) or settings for label in labels]
+        self.of_label = [thresholds_of(label, settings, model) for label in labels]
         # Scores are float32: thresholds rounded alike let a score equal to one reach it.
         self._on = np.array([rule.on for rule in self.of_label], np.float32)
         self.off: list[float] = np.array([rule.off for rule in self.of_label], np.float32).tolist()

@@ -8,6 +8,10 @@ import msgspec
 from msgspec import Meta, Struct
 
 __all__ = [
+    "DEFAULT_OFF",
+    "DEFAULT_ON",
+    "ENDPOINT",
+    "ENDPOINT_FORM",
     "Config",
     "EventSettings",
     "HistorySettings",
@@ -27,15 +31,21 @@ def _number(low: float, high: float) -> Meta:
     return Meta(ge=low, le=high, description=f"a number from {low} to {high}")
 
 
+DEFAULT_ON, DEFAULT_OFF = 0.5, 0.3
+"""The scores at which an event begins and below which it ends, where neither configuration nor model says any."""
+
 _DAY = 86400
 _Flag = Annotated[bool, Meta(description="true or false")]
-_Text = Annotated[str, Meta(min_length=1, description="a text that is not empty")]
+_Text = Annotated[str, Meta(pattern=r"\A[^\x00]+\Z", description="a text that is not empty")]
 _Level = Annotated[float, _number(0, 1)]
 _Seconds = Annotated[float, _number(0, _DAY)]
-_Address = Annotated[
-    str,
-    Meta(pattern=r"\A(tcp|ipc|inproc)://.", description='a ZeroMQ address such as "tcp://127.0.0.1:5556"'),
-]
+_PORT = r"[1-9]\d{0,3}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d{2}|655[0-2]\d|6553[0-5]"
+ENDPOINT = rf"\A(tcp://[^\s/]+:(\*|{_PORT})|ipc://[^\s\x00]+)\Z"
+"""What a ZeroMQ endpoint of this project looks like, as a pattern."""
+ENDPOINT_FORM = (
+    'an address such as "tcp://127.0.0.1:5556" (port 1 to 65535, or * for a free one) or "ipc:///run/scores"'
+)
+_Endpoint = Annotated[str, Meta(pattern=ENDPOINT, description=ENDPOINT_FORM)]
 _StreamId = Annotated[
     str,
     Meta(pattern=r"\A[A-Za-z0-9_.-]{1,64}\Z", description="1 to 64 letters, digits, dots, hyphens or underscores"),
@@ -53,8 +63,8 @@ _SampleFormat = Annotated[
 class ServiceSettings(Struct, frozen=True, kw_only=True):
     """`[service]`: the sockets. Without `input` no PCM is taken from other programs."""
 
-    endpoint: _Address = "tcp://127.0.0.1:5556"
-    input: _Address | None = None
+    endpoint: _Endpoint = "tcp://127.0.0.1:5556"
+    input: _Endpoint | None = None
     max_streams: Annotated[int, _whole(1, 1_000_000)] = 10_000
 
 
@@ -76,12 +86,13 @@ class ScoreSettings(Struct, frozen=True, kw_only=True):
 class LabelThresholds(Struct, frozen=True, kw_only=True):
     """When a label's event begins and ends. `[events.labels."…"]` takes from `[events]` what it does not say.
 
-    `on` and `off` are scores; an event ends when the score was below `off` for `hold_seconds`. Events shorter than
-    `min_seconds` are not reported; after an event none begins for `cooldown_seconds`.
+    `on` and `off` are scores, None where they are not said: the model's own hold where neither is, see
+    `streamtag.events.thresholds_of`. An event ends when the score was below `off` for `hold_seconds`. Events shorter
+    than `min_seconds` are not reported; after an event none begins for `cooldown_seconds`.
     """
 
-    on: _Level = 0.5
-    off: _Level = 0.3
+    on: _Level | None = None
+    off: _Level | None = None
     min_seconds: _Seconds = 0.0
     hold_seconds: _Seconds = 1.0
     cooldown_seconds: _Seconds = 0.0
@@ -104,7 +115,10 @@ class HistorySettings(Struct, frozen=True, kw_only=True):
 
 
 class Stream(Struct, frozen=True, kw_only=True):
-    """`[[stream]]`: one source of sound. `rate`, `channels` and `format` describe PCM on standard input (`-`)."""
+    """`[[stream]]`: one source of sound.
+
+    `rate` and `channels` are of a microphone or of PCM on standard input (`-`), `format` of the latter.
+    """
 
     id: _StreamId
     source: _Text

@@ -51,7 +51,7 @@ def test_a_bundle_is_read_from_a_folder_or_zipped(folder: Path, form: Callable[[
     assert bundle.labels == LABELS
     assert bundle.mids == [""] * len(LABELS)
     assert bundle.labels_hash == labels_sha256(LABELS) == bundle.manifest["labels"]["sha256"]
-    assert bundle.label_thresholds == {}
+    assert bundle.label_thresholds == {label: {"on": 0.5, "off": 0.3} for label in LABELS}
     assert bundle.read("model.onnx") == (folder / "model.onnx").read_bytes()
 
 
@@ -69,6 +69,27 @@ def test_every_packaged_bundle_opens_by_its_name_and_every_file_is_sound() -> No
         assert bundle.labels
         for file in bundle.files:
             assert len(bundle.read(file)) == bundle.files[file]["bytes"]
+
+
+def test_the_manifests_thresholds_are_those_of_all_labels_but_for_the_ones_it_names(folder: Path) -> None:
+    own = {"Beep": {"on": 0.8, "off": 0.6}}
+    change_manifest(folder, lambda manifest: manifest.update(thresholds={"on": 0.4, "off": 0.2, "labels": own}))
+    thresholds = Bundle.open(folder).label_thresholds
+    assert thresholds.keys() == set(LABELS)
+    assert thresholds["Beep"] == {"on": 0.8, "off": 0.6}
+    assert thresholds["Hiss"] == {"on": 0.4, "off": 0.2}
+    change_manifest(folder, lambda manifest: manifest.pop("thresholds"))
+    assert Bundle.open(folder).label_thresholds == {}
+
+
+@pytest.mark.parametrize(
+    "thresholds",
+    [[], {"on": 0.5}, {"on": "high", "off": 0.3}, {"on": 0.3, "off": 0.5}, {"labels": {"Hum": {"on": 7, "off": 0}}}],
+)
+def test_thresholds_that_are_none_are_refused_with_one_line(folder: Path, thresholds: object) -> None:
+    change_manifest(folder, lambda manifest: manifest.update(thresholds=thresholds))
+    with pytest.raises(BundleError, match="its manifest's thresholds are not"):
+        Bundle.open(folder).label_thresholds  # noqa: B018
 
 
 def test_a_changed_file_is_refused(folder: Path) -> None:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from streamtag.config import Config, LabelThresholds, Stream, check_labels, load_config
 from streamtag.errors import ConfigError
+from streamtag.events import thresholds_of
 from streamtag.toml_lines import key_lines
 
 WHOLE = """\
@@ -87,7 +88,8 @@ def test_an_empty_file_gives_the_defaults_that_the_whole_file_spells_out(tmp_pat
     assert empty.service == msgspec.structs.replace(whole.service, input=None)
     assert empty.model == whole.model
     assert empty.scores == whole.scores
-    assert empty.events == msgspec.structs.replace(whole.events, labels={})
+    assert empty.events == msgspec.structs.replace(whole.events, labels={}, on=None, off=None)
+    assert thresholds_of("Cat", empty.events, {}) == thresholds_of("Cat", whole.events, {})
     assert empty.history == msgspec.structs.replace(whole.history, path=None)
     assert empty == Config(path=tmp_path / "live.toml")
 
@@ -177,7 +179,8 @@ def test_a_bundle_beside_the_file_is_found_by_its_folder_name(tmp_path):
         ),
         (
             '[service]\nendpoint = "5556"\n',
-            'live.toml, line 2: [service] endpoint = "5556": must be a ZeroMQ address such as "tcp://127.0.0.1:5556"',
+            'live.toml, line 2: [service] endpoint = "5556": must be an address such as "tcp://127.0.0.1:5556" '
+            '(port 1 to 65535, or * for a free one) or "ipc:///run/scores"',
         ),
         (
             '[events.labels."Dog"]\non = 2\n',
@@ -247,12 +250,69 @@ def test_a_label_on_below_the_default_off_is_refused_at_the_label(tmp_path):
     assert message == 'live.toml, line 3: [events.labels."Dog"] off = 0.3: must not be above on = 0.2'
 
 
-def test_the_sample_format_is_for_standard_input_alone(tmp_path):
-    text = '[[stream]]\nid = "a"\nsource = "{}"\nrate = 48000\nchannels = 1\nformat = "s16le"\n'
-    assert load(tmp_path, text.format("-")).streams[0].rate == 48000
-    assert refusal(tmp_path, text.format("mic:")) == (
-        'live.toml, line 4: [[stream]] rate: only for PCM on standard input (source = "-")'
+@pytest.mark.parametrize("key", ["endpoint", "input"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "tcp://127.0.0.1",
+        "tcp://127.0.0.1:",
+        "tcp://127.0.0.1:0",
+        "tcp://127.0.0.1:65536",
+        "tcp://:5556",
+        "tcp://127.0.0.1:5556/",
+        "inproc://scores",
+        "ipc://",
+        "udp://127.0.0.1:5556",
+    ],
+)
+def test_an_endpoint_that_cannot_be_bound_anywhere_is_refused_where_it_stands(tmp_path, key, address):
+    message = refusal(tmp_path, f'[service]\n{key} = "{address}"\n')
+    assert message.startswith(f'live.toml, line 2: [service] {key} = "')
+    assert '": must be an address such as "tcp://127.0.0.1:5556"' in message
+
+
+@pytest.mark.parametrize(
+    "address", ["tcp://*:5556", "tcp://[::1]:65535", "tcp://eth0:1", "tcp://host:*", "ipc:///run/a"]
+)
+def test_every_endpoint_that_may_be_bound_is_taken(tmp_path, address):
+    assert load(tmp_path, f'[service]\nendpoint = "{address}"\n').service.endpoint == address
+
+
+@pytest.mark.parametrize("source", ["mic:", "mic:USB Audio", "MIC:#1", "-"])
+def test_microphones_and_standard_input_are_told_a_rate_and_channels(tmp_path, source):
+    text = f'[[stream]]\nid = "a"\nsource = "{source}"\nrate = 48000\nchannels = 2\n'
+    (stream,) = load(tmp_path, text).streams
+    assert (stream.rate, stream.channels) == (48000, 2)
+
+
+def test_other_sources_are_told_neither_and_the_format_is_for_standard_input_alone(tmp_path):
+    text = '[[stream]]\nid = "a"\nsource = "{}"\n{}\n'
+    assert load(tmp_path, text.format("-", 'format = "s16le"')).streams[0].format == "s16le"
+    assert refusal(tmp_path, text.format("a.wav", "rate = 48000")) == (
+        'live.toml, line 4: [[stream]] rate: only for PCM on standard input (source = "-") and microphones'
     )
+    assert refusal(tmp_path, text.format("mic:", 'format = "s16le"')) == (
+        'live.toml, line 4: [[stream]] format: only for PCM on standard input (source = "-")'
+    )
+
+
+def test_a_mark_before_the_text_is_no_part_of_it(tmp_path):
+    (tmp_path / "live.toml").write_bytes(b"\xef\xbb\xbf[scores]\r\nrolling = 7\r\n")
+    assert load_config(tmp_path / "live.toml").scores.rolling == 7
+
+
+def test_names_that_look_like_something_else_are_files_beside_the_configuration(tmp_path):
+    (tmp_path / "take:2.wav").touch()
+    text = '[[stream]]\nid = "a"\nsource = "take:2.wav"\n[[stream]]\nid = "b"\nsource = "~nobody.wav"\n'
+    assert [stream.source for stream in load(tmp_path, text).streams] == [
+        f"{tmp_path}/take:2.wav",
+        f"{tmp_path}/~nobody.wav",
+    ]
+
+
+def test_nesting_without_an_end_and_a_zero_byte_are_one_line(tmp_path):
+    assert refusal(tmp_path, "a = " + "[" * 5000) == "live.toml: its tables or arrays are nested too deeply"
+    assert refusal(tmp_path, '[history]\npath = "a\\u0000b"\n').startswith("live.toml, line 2: [history] path")
 
 
 def test_a_file_that_is_not_toml_is_refused_with_line_and_column(tmp_path):

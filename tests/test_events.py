@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from streamtag.events import Event, EventDetector, EventRules
+from streamtag.events import Event, EventDetector, EventRules, Thresholds, thresholds_of
 from streamtag.settings import EventSettings, LabelThresholds
 
 PATCH = 15360
@@ -27,7 +27,7 @@ def seconds(value: float) -> Fraction:
 class OneLabel:
     """The rule as it is told: onset, last sample that reached `off`, and the next moment at which one may begin."""
 
-    rule: LabelThresholds
+    rule: Thresholds
     onset: Fraction | None = None
     last: Fraction = Fraction(0)
     peak: float = 0.0
@@ -102,7 +102,7 @@ def test_events_are_those_of_the_rule_as_it_is_told(
     detector = detector_of(["A", "B", "C"], rule)
     found = detect(detector, scores, starts) + detector.finish()
     for index, label in enumerate("ABC"):
-        one = OneLabel(rule.labels.get(label, rule))
+        one = OneLabel(thresholds_of(label, rule, {}))
         for row, start in zip(scores, starts, strict=True):
             one.patch(float(row[index]), Fraction(start, SECOND), Fraction(start + PATCH, SECOND))
         one.close()
@@ -265,7 +265,7 @@ def test_a_batch_of_rows_reaches_what_its_rows_reach(
         assert known.push(row, *place, reached) == unknown.push(row, *place)
 
 
-def test_thresholds_of_the_model_hold_where_the_configuration_leaves_them_at_their_defaults():
+def test_thresholds_of_the_model_hold_where_the_configuration_says_none():
     asked = {"Dog": {"on": 0.8, "off": 0.5}}
 
     def pairs(settings):
@@ -274,3 +274,9 @@ def test_thresholds_of_the_model_hold_where_the_configuration_leaves_them_at_the
     assert pairs(EventSettings()) == [(0.8, 0.5), (0.5, 0.3)]
     assert pairs(EventSettings(on=0.6)) == [(0.6, 0.3), (0.6, 0.3)]
     assert pairs(EventSettings(labels={"Dog": LabelThresholds(on=0.4, off=0.2)})) == [(0.4, 0.2), (0.5, 0.3)]
+    assert pairs(EventSettings(on=0.5, off=0.3)) == [(0.5, 0.3), (0.5, 0.3)]  # said, though it is the default
+    assert pairs(EventSettings(off=0.2)) == [(0.5, 0.2), (0.5, 0.2)]
+    longer = EventSettings(labels={"Dog": LabelThresholds(min_seconds=2.0)})
+    assert pairs(longer) == [(0.8, 0.5), (0.5, 0.3)]
+    assert thresholds_of("Dog", longer, asked).min_seconds == 2.0
+    assert pairs(EventSettings(on=0.6, labels={"Dog": LabelThresholds(off=0.1)})) == [(0.6, 0.1), (0.6, 0.3)]

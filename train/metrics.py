@@ -1,10 +1,11 @@
 """Metrics over scores [n, labels] and truth [n, labels]; means over classes are balanced (each class counts once)."""
 
+import math
 from dataclasses import asdict, dataclass
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm
 
 Scores = NDArray[np.floating]
 Truth = NDArray[np.bool_]
@@ -37,8 +38,10 @@ def area_under_roc(scores: Scores, truth: Truth) -> float:
 
 
 def d_prime(auc: float) -> float:
-    """Return the separation of two unit normals that have this area under the ROC curve."""
-    return float(np.sqrt(2.0) * norm.ppf(auc))
+    """Return the separation of two unit normals that have this area under the ROC curve; NaN of NaN."""
+    if not 0 < auc < 1:
+        return {0.0: -math.inf, 1.0: math.inf}.get(auc, math.nan)
+    return math.sqrt(2) * NormalDist().inv_cdf(auc)
 
 
 def lwlrap(scores: Scores, truth: Truth) -> float:

@@ -27,6 +27,12 @@ LOG_OFFSET = 0.01
 # size from which OpenBLAS wakes its threads, which would spin on other cores.
 _BAND_GROUPS = (0, 32, 48, 64)
 _OFFSET = np.float32(LOG_OFFSET)
+# As arrays, because NumPy would make one of a number each time.
+FULL_SCALE = {
+    np.dtype(np.int16): np.array(1 / 2**15, np.float32),
+    np.dtype(np.int32): np.array(1 / 2**31, np.float32),
+}
+"""By the type of samples that are whole numbers, what they are multiplied by to be in [-1, 1]."""
 PATCH_HOP = FRAMES * HOP
 """Samples from one patch's start to the next one's: 15 360, which is 960 ms."""
 PATCH_SAMPLES = (FRAMES - 1) * HOP + WINDOW
@@ -155,15 +161,22 @@ def log_mel(waveform: NDArray[np.float32]) -> NDArray[np.float32]:
     padded patch.
 
     Args:
-        waveform: float32 [samples], mono at 16 kHz, in [-1, 1].
+        waveform: [samples], mono at 16 kHz: floats in [-1, 1], or int16 or int32, whose full scale becomes that range.
 
     Returns:
         float32 [patches, 96, 64].
 
     Raises:
-        InputError: the waveform is empty, has more than one dimension, or holds values that are not finite.
+        InputError: the waveform is empty, has more than one dimension or samples of another type, or holds values that
+            are not finite.
     """
+    waveform = np.asarray(waveform)
+    if waveform.dtype.kind != "f" and waveform.dtype not in FULL_SCALE:
+        raise InputError(f"log_mel takes samples as floats in [-1, 1], int16 or int32, not {waveform.dtype}")
+    scale = FULL_SCALE.get(waveform.dtype)
     waveform = np.ascontiguousarray(waveform, np.float32)
+    if scale is not None:
+        waveform = waveform * scale
     if waveform.ndim != 1:
         raise InputError(f"log_mel takes one channel [samples], not an array of shape {waveform.shape}: take the mean")
     if not len(waveform):

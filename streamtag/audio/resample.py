@@ -3,7 +3,7 @@ import soxr
 from numpy.typing import NDArray
 
 from streamtag.audio.block import Samples
-from streamtag.audio.frontend import SAMPLE_RATE
+from streamtag.audio.frontend import FULL_SCALE, SAMPLE_RATE
 from streamtag.errors import InputError
 
 __all__ = ["MAX_RATE", "MIN_RATE", "Resampler", "check_samples", "to_mono", "to_mono_unchecked"]
@@ -14,12 +14,7 @@ MAX_RATE = 100_000_000
 # Of the higher rate, at a time: soxr keeps buffers of the largest portion it ever got, for each stream.
 _PORTION = 2048
 _FEW_CHANNELS = 7  # of more, NumPy adds up several sums
-# What full scale is multiplied by; as an array, because NumPy would make one of a number each time.
-_SCALES = {
-    np.dtype(np.int16): np.array(1 / 2**15, np.float32),
-    np.dtype(np.int32): np.array(1 / 2**31, np.float32),
-    np.dtype(np.float32): None,
-}
+_SCALES = {**FULL_SCALE, np.dtype(np.float32): None}
 
 
 def check_samples(samples: Samples) -> None:

@@ -21,7 +21,6 @@ __all__ = [
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 """Where a command adds its parser."""
 
-_ENDPOINT = re.compile(r"(tcp://.+:(\d+|\*)|ipc://.+)\Z")
 _LAST_PORT = 65535
 
 
@@ -52,8 +51,10 @@ def port(text: str) -> int:
 
 def endpoint(text: str) -> str:
     """Read a ZeroMQ endpoint."""
-    if not _ENDPOINT.match(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is not an endpoint: write tcp://HOST:PORT or ipc://PATH")
+    from streamtag.settings import ENDPOINT, ENDPOINT_FORM
+
+    if not re.match(ENDPOINT, text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not {ENDPOINT_FORM}")
     return text
 
 

@@ -1,18 +1,21 @@
 """What the page asks for by plain requests: the history, and thresholds."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 
+from streamtag.bundle import Bundle
 from streamtag.config import load_config
 from streamtag.dashboard.hub import Hub
-from streamtag.dashboard.tuning import save_thresholds, thresholds_of, would_fire
-from streamtag.errors import ConfigError, HistoryError
+from streamtag.dashboard.tuning import save_thresholds, would_fire
+from streamtag.errors import BundleError, ConfigError, HistoryError
+from streamtag.events import Thresholds, thresholds_of
 from streamtag.history import FORMATS, HistoryReader, StoredEvent, export
-from streamtag.settings import Config, LabelThresholds
+from streamtag.settings import Config
 
 __all__ = ["HistoryAnswers", "TuningAnswers"]
 
@@ -131,17 +134,23 @@ class TuningAnswers:
             return "There is nowhere to save to: start the page with --config and the service's configuration."
         return ""
 
-    def _thresholds(self, label: str) -> LabelThresholds:
+    def _thresholds(self, label: str) -> Thresholds:
         path = self._config.path
-        return thresholds_of((load_config(path) if path else self._config).events, label)
+        return thresholds_of(label, (load_config(path) if path else self._config).events, self._asked())
 
-    def _with(self, label: str, on: str | None, off: str | None) -> LabelThresholds:
+    def _asked(self) -> dict[str, dict[str, float]]:
+        """Return what the service's model asks for, as far as it is the configured one and can be read here."""
+        try:
+            bundle = Bundle.open(self._config.model.bundle)
+            return bundle.label_thresholds if bundle.labels == self._hub.labels() else {}
+        except BundleError:
+            return {}
+
+    def _with(self, label: str, on: str | None, off: str | None) -> Thresholds:
         high, low = _number(on), _number(off)
         if high is None or low is None or not 0 <= low <= high <= 1:
             raise LookupError("Thresholds lie between 0 and 1, and the end's is not above the beginning's.")
-        now = self._thresholds(label)
-        fields = {name: getattr(now, name) for name in LabelThresholds.__struct_fields__}
-        return LabelThresholds(**fields | {"on": high, "off": low})
+        return replace(self._thresholds(label), on=high, off=low)
 
     def _scores(self, stream: str, label: str) -> tuple[Any, Any, Any]:
         labels = self._hub.labels()

@@ -3,7 +3,7 @@
 import os
 import stat
 import tempfile
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from streamtag.config import load_config
 from streamtag.errors import ConfigError
-from streamtag.events import EventDetector, EventRules
-from streamtag.settings import EventSettings, LabelThresholds
+from streamtag.events import EventDetector, EventRules, Thresholds
+from streamtag.settings import EventSettings
 
-__all__ = ["Fired", "save_thresholds", "thresholds_of", "would_fire"]
+__all__ = ["Fired", "save_thresholds", "would_fire"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,16 +27,11 @@ class Fired:
     peak: float
 
 
-def thresholds_of(events: EventSettings, label: str) -> LabelThresholds:
-    """Return the thresholds that hold for a label."""
-    return events.labels.get(label, events)
-
-
 def would_fire(
     times: NDArray[np.float64],
     spans: NDArray[np.float64],
     scores: NDArray[np.floating],
-    thresholds: LabelThresholds,
+    thresholds: Thresholds,
 ) -> list[Fired]:
     """Run the event detector over one label's recent scores.
 
@@ -46,8 +41,7 @@ def would_fire(
         scores: Of the label, [n].
         thresholds: What to try.
     """
-    fields = {name: getattr(thresholds, name) for name in LabelThresholds.__struct_fields__}
-    rules = EventRules(["label"], EventSettings(**fields))
+    rules = EventRules(["label"], EventSettings(**asdict(thresholds)))
     detector = EventDetector(rules)
     rows = scores.astype(np.float32)[:, np.newaxis]
     fired: list[Fired] = []

@@ -7,6 +7,8 @@ from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from streamtag.bundle import Bundle
 from streamtag.config import check_labels
 from streamtag.engine.inference import Inference
@@ -35,6 +37,7 @@ _LOOK_SECONDS = 0.25
 _REPEAT_SECONDS = 4.5
 _LONGEST_PAUSE = 0.05
 _PUSHED = "zmq:"
+_AT_START = ("service", "model", "history")  # sections that a reload does not take over
 _VERSION = version("streamtag")
 
 logger = logging.getLogger(__name__)
@@ -122,10 +125,12 @@ class Service:
         Raises:
             ConfigError: as at the start; nothing changed then.
         """
+        running = {section: getattr(self._config, section) for section in _AT_START}
+        changed = [section for section in _AT_START if getattr(config, section) != running[section]]
+        config = replace(config, **running)
         _check(config, self.bundle)
-        for section in ("service", "model", "history"):
-            if getattr(config, section) != getattr(self._config, section):
-                logger.warning("[%s] changed: that takes effect when the service is started anew", section)
+        for section in changed:
+            logger.warning("[%s] changed: that takes effect when the service is started anew", section)
         before = {stream.id: stream for stream in self._config.streams}
         after = {stream.id: stream for stream in config.streams}
         self._config = config
@@ -333,4 +338,7 @@ def _check(config: Config, bundle: Bundle) -> None:
     check_labels(config, bundle.labels)
     if len(config.streams) > config.service.max_streams:
         most = config.service.max_streams
-        raise ConfigError(f"{len(config.streams)} streams are configured and [service] max_streams is {most}: raise it")
+        raise ConfigError(
+            f"{len(config.streams)} streams are configured and [service] max_streams is {most}: raise it, which takes "
+            "effect when the service is started anew"
+        )

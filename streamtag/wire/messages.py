@@ -119,7 +119,7 @@ class EventHeader(_Header, kw_only=True, gc=False):
 
 
 class StatusHeader(_Header, kw_only=True, gc=False):
-    """State of one stream; `since` in Unix seconds, `source` without secrets, `queue` in blocks that wait.
+    """State of one stream; `since` in Unix seconds, `source` without secrets, `queue` in patches that wait.
 
     `faults` counts messages with its PCM that could not be used.
     """

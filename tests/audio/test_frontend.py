@@ -161,15 +161,26 @@ def test_other_number_types_and_layouts_are_taken_as_they_are() -> None:
     np.testing.assert_array_equal(log_mel(np.repeat(sound, 2)[::2]), log_mel(sound))
 
 
+@pytest.mark.parametrize("kind", [np.int16, np.int32])
+def test_whole_numbers_are_taken_at_full_scale(kind: type[np.signedinteger]) -> None:
+    numbers = (noise(1.0) * np.iinfo(kind).max).astype(kind)
+    scaled = numbers.astype(np.float32) / -float(np.iinfo(kind).min)
+    np.testing.assert_array_equal(log_mel(numbers), log_mel(scaled))
+
+
 @pytest.mark.parametrize(
     ("waveform", "problem"),
     [
+        (np.zeros(16000, np.int64), "not int64"),
+        (np.zeros(16000, np.uint8), "not uint8"),
+        (np.zeros(16000, bool), "not bool"),
+        (np.zeros(16000, complex), "not complex128"),
         (np.zeros(0, np.float32), "empty"),
         (np.zeros((16000, 2), np.float32), "take the mean"),
         (np.array([0.0, np.nan], np.float32), "not finite"),
         (np.array([0.0, -np.inf], np.float32), "not finite"),
     ],
-    ids=["empty", "two-channels", "nan", "infinite"],
+    ids=["int64", "uint8", "bool", "complex", "empty", "two-channels", "nan", "infinite"],
 )
 def test_a_waveform_that_cannot_be_used_is_refused_with_one_line(waveform: NDArray[np.float32], problem: str) -> None:
     with pytest.raises(InputError, match=problem) as refusal:

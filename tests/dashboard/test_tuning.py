@@ -1,16 +1,22 @@
+import json
 import tomllib
 from pathlib import Path
+from typing import cast
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from streamtag.config import load_config
-from streamtag.dashboard.tuning import save_thresholds, thresholds_of, would_fire
+from streamtag.dashboard.answers import TuningAnswers
+from streamtag.dashboard.hub import Hub
+from streamtag.dashboard.tuning import save_thresholds, would_fire
 from streamtag.errors import ConfigError
-from streamtag.events import EventDetector, EventRules
-from streamtag.settings import EventSettings, LabelThresholds
+from streamtag.events import EventDetector, EventRules, thresholds_of
+from streamtag.settings import Config, EventSettings, LabelThresholds, ModelSettings
+from tests.bundles import LABELS, make_bundle
 
 ZERO = 1_700_000_000.0
 
@@ -35,7 +41,7 @@ def test_what_would_fire_is_what_the_service_would_have_told(scores: list[float]
         told += detector.push(np.array([row]), start, end)
     told += detector.finish()
     ended = [event for event in told if event.state == "off"]
-    fired = would_fire(times, spans, values, settings)
+    fired = would_fire(times, spans, values, thresholds_of("Dog", settings, {}))
     assert [round(event.begin - ZERO, 3) for event in fired] == [round(event.onset, 3) for event in ended]
     assert [round(event.end - ZERO, 3) for event in fired] == [round(event.offset or 0, 3) for event in ended]
 
@@ -43,15 +49,8 @@ def test_what_would_fire_is_what_the_service_would_have_told(scores: list[float]
 def test_a_service_that_began_anew_ends_what_was_on() -> None:
     times, spans, scores = heard([0.9, 0.9, 0.9, 0.9])
     spans[2:] -= spans[2, 0]
-    fired = would_fire(times, spans, scores, LabelThresholds())
+    fired = would_fire(times, spans, scores, thresholds_of("Dog", EventSettings(), {}))
     assert [(round(event.begin - ZERO, 2), round(event.end - ZERO, 2)) for event in fired] == [(0, 1.92), (1.92, 3.84)]
-
-
-def test_a_label_without_thresholds_of_its_own_has_everybodys() -> None:
-    own = LabelThresholds(on=0.9)
-    events = EventSettings(on=0.4, labels={"Dog": own})
-    assert thresholds_of(events, "Dog") is own
-    assert thresholds_of(events, "Cat").on == 0.4
 
 
 TEXT = """# The porch
@@ -116,3 +115,24 @@ def test_what_would_be_no_configuration_is_not_saved(config: Path) -> None:
 def test_a_configuration_that_is_gone_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="not saved"):
         save_thresholds(tmp_path / "none.toml", "Dog", 0.7, 0.2)
+
+
+class Labels:
+    """What the page knows of a service: its labels."""
+
+    def __init__(self, labels: list[str]) -> None:
+        self.labels = lambda: labels
+
+
+@pytest.mark.parametrize(("labels", "on"), [(LABELS, 0.8), (["Beep", "Dog"], 0.5)], ids=["its model", "another model"])
+def test_the_page_shows_the_thresholds_that_the_service_judges_by(tmp_path: Path, labels: list[str], on: float) -> None:
+    folder = make_bundle(tmp_path / "tiny")
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["thresholds"]["labels"] = {"Beep": {"on": 0.8, "off": 0.6}}
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    config = Config(model=ModelSettings(bundle=str(folder)))
+    answers = TuningAnswers(cast("Hub", Labels(labels)), config, may_write=False)
+    assert answers._thresholds("Beep").on == on
+    own = EventSettings(labels={"Beep": LabelThresholds(min_seconds=2.0)})
+    answers = TuningAnswers(cast("Hub", Labels(labels)), msgspec.structs.replace(config, events=own), may_write=False)
+    assert (answers._thresholds("Beep").on, answers._thresholds("Beep").min_seconds) == (on, 2.0)

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import subprocess
 import sys
 from pathlib import Path
 
@@ -97,6 +98,20 @@ def test_verify_without_a_gpu_shows_the_rest_and_says_so(small: Bundle, capsys: 
     shown = capsys.readouterr()
     assert shown.out.count("passed") == 4
     assert shown.err.startswith("error: the engines are not verified: runtime tensorrt cannot be loaded")
+
+
+def test_everything_runs_on_what_the_service_needs_itself(small: Bundle) -> None:
+    extras = ["scipy", "sklearn", "torch", "soundfile", "onnx", "matplotlib", "gradio"]
+    code = (
+        f"import sys; sys.modules.update(dict.fromkeys({extras}))\n"
+        "from deploy.cli import main\n"
+        "sys.exit(main(sys.argv[1:]))"
+    )
+    for command in ("compile", "verify"):
+        done = subprocess.run([sys.executable, "-c", code, command, small.path], capture_output=True, text=True)
+        assert done.returncode == 1
+        assert "runtime tensorrt cannot be loaded" in done.stderr
+        assert "Traceback" not in done.stderr
 
 
 def test_compile_without_a_gpu_is_one_line(small: Bundle, capsys: pytest.CaptureFixture[str]) -> None:

@@ -145,17 +145,31 @@ def test_a_configuration_that_cannot_be_is_refused_and_changes_nothing(begin: Be
     purr = EventSettings(labels={"Purr": LabelThresholds()})
     with pytest.raises(ConfigError, match="Purr"):
         service.reload(config(tiny, events=purr))
-    with pytest.raises(ConfigError, match="max_streams is 1"):
-        service.reload(config(tiny, streams=(playing("yard", low), playing("other", low)), max_streams=1))
     listener.patches("yard", 2)
     assert_unbroken(listener, "yard")
 
 
-def test_what_needs_a_new_start_is_said(begin: Begin, tiny: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_what_needs_a_new_start_is_said_at_each_reload(
+    begin: Begin, tiny: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     service, _ = begin()
-    with caplog.at_level(logging.WARNING):
-        service.reload(config(tiny, max_batch=7))
-    assert "[model] changed: that takes effect when the service is started anew" in caplog.text
+    for _ in range(2):
+        caplog.clear()
+        with caplog.at_level(logging.WARNING):
+            service.reload(config(tiny, max_batch=7))
+        assert "[model] changed: that takes effect when the service is started anew" in caplog.text
+
+
+def test_what_needs_a_new_start_is_as_before_until_then(
+    begin: Begin, push: Callable[[Service], PcmPusher], tiny: Path, low: Path
+) -> None:
+    service, listener = begin(max_streams=1)
+    with pytest.raises(ConfigError, match=r"2 streams are configured and .* max_streams is 1"):
+        service.reload(config(tiny, streams=(playing("yard", low), playing("other", low)), max_streams=2))
+    service.reload(config(tiny, streams=(playing("yard", low),), max_streams=2))
+    push(service).push("desk", tone(1.0), 16000)
+    listener.patches("yard", 2)
+    assert listener.of("service")[-1].header["streams"] == ["yard"]
 
 
 def test_sources_that_hang_hold_a_reload_up_together_and_not_each(

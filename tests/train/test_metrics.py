@@ -1,3 +1,5 @@
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -43,6 +45,11 @@ def test_lwlrap_is_scikit_learns_ranking_precision_weighted_by_labels() -> None:
 
 def test_d_prime_of_the_papers_resnet_follows_from_its_area() -> None:
     assert d_prime(0.926) == pytest.approx(2.041, abs=0.01)
+
+
+def test_d_prime_of_areas_at_the_edge_is_infinite_and_of_none_is_none() -> None:
+    assert (d_prime(0.0), d_prime(1.0)) == (-math.inf, math.inf)
+    assert math.isnan(d_prime(math.nan))
 
 
 def test_a_class_without_a_true_item_is_left_out_of_the_mean() -> None:
