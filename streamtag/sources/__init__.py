@@ -32,6 +32,7 @@ _MODULES = {
     "https": "network",
     "mic": "microphone",
     "rtsp": "network",
+    "rtsps": "network",
     "sdp": "network",
     "udp": "network",
 }
@@ -57,12 +58,13 @@ def open_source(
     channels: int | None = None,
     sample_format: str | None = None,
     patience: Patience | None = None,
+    ca_file: str | None = None,
 ) -> Source:
     """Open a source of sound.
 
     Args:
-        uri: `mic:`, `mic:NAME`, `mic:#INDEX`, `file:PATH` or a bare path, `rtsp://`, `http://`, `https://`, `udp://`,
-            `sdp:PATH`, or `-` for PCM on standard input.
+        uri: `mic:`, `mic:NAME`, `mic:#INDEX`, `file:PATH` or a bare path, `rtsp://`, `rtsps://`, `http://`, `https://`,
+            `udp://`, `sdp:PATH`, or `-` for PCM on standard input.
         on_state: told each change of state, from the thread that iterates.
         realtime: play a file at the pace of the clock.
         loop: play a file for ever, as one unbroken stream.
@@ -70,6 +72,7 @@ def open_source(
         channels: of a microphone (default: 1) or of standard input.
         sample_format: of standard input: `s16le`, `s24le`, `s32le` or `f32le`.
         patience: the time-outs of live sources.
+        ca_file: certificates (PEM) of those who vouch for servers of `https://` and `rtsps://`; default: the system's.
 
     Raises:
         SourceError: if the URI or an option can never work, such as an unknown scheme or a missing file. What
@@ -86,6 +89,6 @@ def open_source(
             + ", ".join(f"{name}:" for name in _MODULES if name != "-")
         )
     patience = patience or Patience()
-    request = Request(uri, place, on_state, realtime, loop, rate, channels, sample_format, patience)
+    request = Request(uri, place, on_state, realtime, loop, rate, channels, sample_format, ca_file, patience)
     source: Source = import_module(f"streamtag.sources.{_MODULES[scheme]}").open_request(request)
     return source

@@ -1,6 +1,6 @@
 """FFmpeg (through PyAV): from a file or a URL to arrays of samples."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self, cast
@@ -173,6 +173,8 @@ class AudioReader:
         timeout: tuple[float, float] | None = None,
         *,
         track: int = 0,
+        container: str | None = None,
+        open_more: Callable[[str, int, Mapping[str, str]], Any] | None = None,
     ) -> None:
         """Open a file or URL.
 
@@ -181,6 +183,8 @@ class AudioReader:
             options: FFmpeg's options.
             timeout: seconds to open it, and to wait for each packet; None for a file.
             track: the audio tracks before this one are left out: they gave no sound.
+            container: FFmpeg's name of the container format; None to find it out.
+            open_more: opens whatever the container asks for; None for FFmpeg itself.
 
         Raises:
             ReadError: it cannot be opened, or has no audio track that can be decoded.
@@ -188,7 +192,14 @@ class AudioReader:
         self._is_file = timeout is None
         try:
             # Tags in a foreign encoding must not keep a recording from being read.
-            self._container = av.open(url, options=dict(options or {}), timeout=timeout, metadata_errors="ignore")
+            self._container = av.open(
+                url,
+                format=container,
+                options=dict(options or {}),
+                timeout=timeout,
+                metadata_errors="ignore",
+                io_open=open_more,
+            )
         except (av.error.FFmpegError, OSError) as error:
             raise read_error(error, is_file=self._is_file) from None
         try:

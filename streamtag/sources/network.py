@@ -10,6 +10,7 @@ from streamtag.redaction import redact
 from streamtag.sources.capture import CaptureClock, LivePieces
 from streamtag.sources.feed import Feed, Lost, Piece
 from streamtag.sources.ffmpeg import AudioReader, Chunk, Decoder, Parcel
+from streamtag.sources.opening import HLS_FACTOR, open_reader
 from streamtag.sources.reasons import ReadError
 from streamtag.sources.retry import LiveSource
 from streamtag.sources.source import Patience, Request, Source
@@ -21,8 +22,6 @@ _PARCEL_SECONDS = 0.25
 # connections that wake for each packet keep each other from the interpreter.
 _REST_SECONDS = 0.2
 _AT_ONCE_SECONDS = 0.005
-# HLS comes in lumps of one segment, and a segment may be 6 s and more.
-_HLS_FACTOR = 3
 # Packets are read in lots of a quarter of a second, and networks jitter.
 _SLACK_SECONDS = 0.5
 _SURE_SECONDS = 2.0
@@ -32,47 +31,25 @@ def open_request(request: Request) -> Source:
     """Open a URL, or `sdp:PATH`."""
     name = redact(request.uri)
     request.refuse(name, "realtime", "loop", "rate", "channels", "sample_format")
-    url = request.uri
-    scheme = url.partition(":")[0].lower()
+    scheme = request.uri.partition(":")[0].lower()
+    url = f"{scheme}:{request.place}"  # FFmpeg knows schemes in lower case alone
     if scheme == "sdp":
         if not Path(request.place).is_file():
             raise SourceError(f"{name}: there is no such file")
         url = f"file:{request.place}"
     elif not request.place.removeprefix("//"):
         raise SourceError(f"{name}: it names no server")
-    connect = partial(_listen, url, _options(scheme, request.patience), request.patience)
+    connect = partial(_listen, url, request.patience, request.ca_file)
     return LiveSource(name, connect, request.patience, request.on_state)
 
 
-def _options(scheme: str, patience: Patience) -> dict[str, str]:
-    """FFmpeg's options; each protocol heeds another one of the time-outs, in microseconds, and ignores the rest."""
-    limit = str(round(patience.read_seconds * 1e6))
-    match scheme:
-        case "rtsp":
-            return {"rtsp_transport": "tcp", "timeout": limit, "allowed_media_types": "audio"}
-        case "sdp":
-            return {"protocol_whitelist": "file,udp,rtp"}
-        case "udp":
-            return {"timeout": limit}
-    return {
-        "timeout": limit,
-        "rw_timeout": limit,
-        "live_start_index": "-1",
-        # Resumes a recording where it broke, if its server knows byte ranges; leaves live streams alone.
-        "reconnect": "1",
-        "analyzeduration": "1000000",
-    }
-
-
-def _listen(url: str, options: dict[str, str], patience: Patience, feed: Feed) -> None:
+def _listen(url: str, patience: Patience, ca_file: str | None, feed: Feed) -> None:
     """One connection, from its opening to its end."""
     began = feed.clock()
-    # HTTP has a time-out of its own, and this one must leave room for HLS.
-    quiet_seconds = patience.read_seconds * (_HLS_FACTOR if "rw_timeout" in options else 1)
     try:
-        with AudioReader(url, options, (patience.open_seconds, quiet_seconds)) as reader:
+        with open_reader(url, patience, ca_file) as reader:
             if reader.format == "hls":
-                feed.quiet_seconds *= _HLS_FACTOR
+                feed.quiet_seconds *= HLS_FACTOR
             recorded = feed.is_recording = _is_recording(reader)
             if not recorded or reader.format == "hls":
                 reader.decoder.stamps = None

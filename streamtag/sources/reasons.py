@@ -8,15 +8,25 @@ import errno
 
 from av import error as av_error
 
-__all__ = ["ReadError", "read_error"]
+__all__ = ["ReadError", "read_error", "status_reason"]
 
 
 class ReadError(Exception):
-    """FFmpeg cannot open or go on; the text is a plain reason without the URL."""
+    """FFmpeg cannot open or go on; the text is a plain reason without the URL.
 
-    def __init__(self, reason: str, *, timed_out: bool = False) -> None:
+    Attributes:
+        timed_out: nothing came for too long.
+        broke_off: a connection could not be made or did not last, and FFmpeg does not say why.
+        not_audio: what came is nothing that FFmpeg reads, or was told to read.
+    """
+
+    def __init__(
+        self, reason: str, *, timed_out: bool = False, broke_off: bool = False, not_audio: bool = False
+    ) -> None:
         super().__init__(reason)
         self.timed_out = timed_out
+        self.broke_off = broke_off
+        self.not_audio = not_audio
 
 
 _NOT_AUDIO = "it is not audio that FFmpeg can read"
@@ -50,6 +60,13 @@ _REASONS: tuple[tuple[type[Exception], str], ...] = (
     (av_error.BufferTooSmallError, "it is damaged, or not audio that FFmpeg can read"),
     (OverflowError, "it is damaged, or not audio that FFmpeg can read"),
 )
+_NOT_AUDIO_ERRORS = (av_error.InvalidDataError, av_error.ArgumentError)
+_STATUS: dict[int, type[Exception]] = {
+    401: av_error.HTTPUnauthorizedError,
+    403: av_error.HTTPForbiddenError,
+    404: av_error.HTTPNotFoundError,
+    429: av_error.HTTPTooManyRequestsError,
+}
 
 
 def read_error(error: Exception, *, is_file: bool) -> ReadError:
@@ -65,15 +82,21 @@ def read_error(error: Exception, *, is_file: bool) -> ReadError:
         return ReadError("it ends before any sound" if is_file else "the stream ended")
     for kind, reason in _REASONS:
         if isinstance(error, kind):
-            return ReadError(reason)
+            return ReadError(reason, not_audio=isinstance(error, _NOT_AUDIO_ERRORS))
     if isinstance(error, OSError):
-        return ReadError(_system_reason(error, is_file=is_file))
+        return ReadError(_system_reason(error, is_file=is_file), broke_off=error.errno == errno.EIO)
     return ReadError(_FAULT)
+
+
+def status_reason(status: int) -> str:
+    """Return what an HTTP status above 399 means."""
+    kind = _STATUS.get(status, av_error.HTTPServerError if status >= 500 else av_error.HTTPClientError)
+    return next(reason for of, reason in _REASONS if issubclass(kind, of))
 
 
 def _system_reason(error: OSError, *, is_file: bool) -> str:
     match error.errno:
-        case errno.EPERM if is_file:  # a damaged file: FFmpeg's demuxers answer -1
+        case errno.EPERM:  # what is damaged: FFmpeg's demuxers answer -1
             return "it is damaged, or not audio that FFmpeg can read"
         case errno.EACCES if is_file:
             return "it may not be read: permission denied"

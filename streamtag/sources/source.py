@@ -67,6 +67,7 @@ class Request:
     rate: int | None = None
     channels: int | None = None
     sample_format: str | None = None
+    ca_file: str | None = None
     patience: Patience = Patience()
 
     def refuse(self, kind: str, *options: str) -> None:

@@ -1,0 +1,160 @@
+"""From a stream's address to a reader of its sound: FFmpeg's options, playlists, certificates, and what goes wrong."""
+
+import time
+from collections.abc import Mapping
+from urllib.parse import urljoin, urlsplit
+
+import av
+
+from streamtag.sources import playlists
+from streamtag.sources.diagnosis import diagnose
+from streamtag.sources.ffmpeg import AudioReader
+from streamtag.sources.reach import Reach
+from streamtag.sources.reasons import ReadError
+from streamtag.sources.segments import HLS_OPTIONS, Segments
+from streamtag.sources.source import Patience
+from streamtag.sources.trust import trusted
+from streamtag.sources.web import fetch_text, with_account
+
+__all__ = ["HLS_FACTOR", "open_reader"]
+
+HLS_FACTOR = 3
+"""HLS comes in lumps of one segment, and a segment may be 6 s and more."""
+_WEB = ("http", "https")
+_FOLLOWED = (*_WEB, "rtsp", "rtsps")
+_MOST_PLAYLISTS = 5
+# What leads to other addresses is followed here or not at all; `rtsp` and the like have addresses of their own.
+_PLAIN_FORMATS = ",".join(
+    sorted(set(av.formats_available) - {"hls", "concat", "dash", "sdp", "rtsp", "imf", "webm_dash_manifest"})
+)
+
+
+def open_reader(url: str, patience: Patience, ca_file: str | None = None) -> AudioReader:
+    """Open a network stream.
+
+    Args:
+        url: its scheme in lower case; `file:` for a session description.
+        patience: how long the server may take.
+        ca_file: see `trust.trusted`.
+
+    Raises:
+        ReadError: it cannot be opened.
+    """
+    try:
+        if urlsplit(url).scheme not in _WEB:
+            return _open(url, patience, ca_file)
+        if not playlists.is_playlist_address(url):
+            try:
+                return _open(url, patience, ca_file)
+            except ReadError as error:
+                # It may be a playlist by another name.
+                if not error.not_audio or (reader := _open_playlist(url, patience, ca_file)) is None:
+                    raise
+                return reader
+        return _open_playlist(url, patience, ca_file) or _open(url, patience, ca_file)
+    except ValueError:
+        raise ReadError("its address cannot be read") from None
+
+
+def _open_playlist(url: str, patience: Patience, ca_file: str | None) -> AudioReader | None:
+    """Open what a playlist leads to; None where it is no playlist."""
+    reach = Reach(url)
+    found = _follow(url, patience, ca_file, reach)
+    if found is None:
+        return None
+    address, is_hls = found
+    if not is_hls:
+        return _open(address, patience, ca_file)
+    options = _options(urlsplit(address).scheme, patience, ca_file)
+    timeout = (patience.open_seconds, patience.read_seconds * HLS_FACTOR)
+    opener = Segments(_secure(ca_file), (patience.open_seconds, patience.read_seconds), reach)
+    return AudioReader(address, {**options, **HLS_OPTIONS}, timeout, container="hls", open_more=opener)
+
+
+def _follow(url: str, patience: Patience, ca_file: str | None, reach: Reach) -> tuple[str, bool] | None:
+    """Return the address that a playlist leads to, and whether HLS is there; None where it is no playlist."""
+    seen: set[str] = set()
+    while len(seen) < _MOST_PLAYLISTS:
+        if url in seen:
+            raise ReadError("its playlists lead in a circle")
+        seen.add(url)
+        fetched = fetch_text(url, patience.open_seconds, ca_file, reach)
+        if fetched is None:
+            return (url, False) if len(seen) > 1 else None
+        place, text = with_account(fetched[0], url), fetched[1]
+        if playlists.is_hls(text):
+            variant = playlists.choose_variant(text)
+            if variant is None:
+                return place, True
+            address = urljoin(place, variant)
+        else:
+            named = playlists.entries(text)
+            if not named:
+                if len(seen) == 1:
+                    return None
+                raise ReadError("its playlist names no stream")
+            address = urljoin(place, named[0])
+        scheme, colon, rest = address.partition(":")
+        address = with_account(f"{scheme.lower()}{colon}{rest}", place)
+        reach.check(address, _FOLLOWED)
+        if urlsplit(address).scheme not in _WEB or not (
+            playlists.is_hls(text) or playlists.is_playlist_address(address)
+        ):
+            return address, False
+        url = address
+    raise ReadError(f"its playlists lead on to others, more than {_MOST_PLAYLISTS} times")
+
+
+def _open(url: str, patience: Patience, ca_file: str | None) -> AudioReader:
+    scheme = urlsplit(url).scheme
+    options = _options(scheme, patience, ca_file)
+    if scheme in _WEB:
+        options["format_whitelist"] = _PLAIN_FORMATS
+    begin = time.monotonic()
+    try:
+        return AudioReader(url, options, (patience.open_seconds, patience.read_seconds))
+    except ReadError as error:
+        raise _explained(error, url, patience, time.monotonic() - begin, ca_file) from None
+
+
+def _explained(error: ReadError, url: str, patience: Patience, seconds: float, ca_file: str | None) -> ReadError:
+    scheme = urlsplit(url).scheme
+    # RTSP takes a server that does not answer for one that answers nonsense.
+    late = seconds >= 0.95 * min(patience.open_seconds, patience.read_seconds)
+    if error.timed_out or (late and (error.broke_off or error.not_audio)):
+        return ReadError(f"no answer in {seconds:.0f} s", timed_out=True)
+    if error.broke_off:
+        return ReadError(diagnose(url, ca_file) or str(error))
+    if error.not_audio and scheme in ("rtsp", "rtsps"):
+        return ReadError("the server ends the connection, or does not speak RTSP")
+    return error
+
+
+def _options(scheme: str, patience: Patience, ca_file: str | None) -> dict[str, str]:
+    """FFmpeg's options; each protocol heeds another one of the time-outs, in microseconds, and ignores the rest."""
+    limit = str(round(patience.read_seconds * 1e6))
+    match scheme:
+        case "rtsp":  # by UDP only where a server refuses TCP
+            options = {"rtsp_transport": "tcp+udp", "rtsp_flags": "prefer_tcp"}
+            return {**options, "timeout": limit, "allowed_media_types": "audio"}
+        case "rtsps":
+            options = {"rtsp_transport": "tcp", "timeout": limit, "allowed_media_types": "audio"}
+            return {**options, **_secure(ca_file)}
+        case "file":
+            return {"protocol_whitelist": "file,udp,rtp"}
+        case "udp":
+            return {"timeout": limit}
+    return {
+        **_secure(ca_file),
+        "timeout": limit,
+        "rw_timeout": limit,
+        "live_start_index": "-1",
+        # Resumes a recording where it broke, if its server knows byte ranges; leaves live streams alone.
+        "reconnect": "1",
+        "analyzeduration": "1000000",
+    }
+
+
+def _secure(ca_file: str | None) -> Mapping[str, str]:
+    """Nothing is sent, no password above all, before a server's certificate is found to be good."""
+    return {"tls_verify": "1", "ca_file": trusted(ca_file)}

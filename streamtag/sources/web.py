@@ -1,0 +1,120 @@
+"""Fetching a short text over HTTP: a playlist. Sound never comes this way."""
+
+import http.client
+import re
+import socket
+import ssl
+import time
+import urllib.error
+import urllib.request
+from typing import Any
+from urllib.parse import unquote, urlsplit, urlunsplit
+
+from streamtag.sources.reach import NO_SUCH_HOST, Reach
+from streamtag.sources.reasons import ReadError, status_reason
+from streamtag.sources.trust import trusting
+
+__all__ = ["distrust", "fetch_text", "with_account", "without_account"]
+
+_MOST_BYTES = 4 << 20
+_FIRST_BYTES = 4096
+_NO_TEXT = re.compile(rb"[\x00-\x08\x0b\x0e-\x1f]")
+_HEADERS = {"User-Agent": "streamtag", "Accept": "*/*"}
+
+
+def fetch_text(url: str, seconds: float, ca_file: str | None, reach: Reach) -> tuple[str, str] | None:
+    """Fetch a text of at most 4 MiB.
+
+    Args:
+        url: `http` or `https`, perhaps with user and password, which only its own host gets.
+        seconds: to fetch it.
+        ca_file: see `trust.trusted`.
+        reach: where the server may lead.
+
+    Returns:
+        The address that it came from in the end, and the text; None where it is no text, such as sound.
+
+    Raises:
+        ReadError: it cannot be fetched.
+    """
+    until = time.monotonic() + seconds
+    request = urllib.request.Request(without_account(url), headers=_HEADERS)  # noqa: S310 - http or https
+    try:
+        with _opener(url, ca_file, reach).open(request, timeout=seconds) as response:
+            data = response.read1(_FIRST_BYTES)
+            if _NO_TEXT.search(data) or not data:
+                return None
+            while len(data) <= _MOST_BYTES and (more := response.read1(_MOST_BYTES)):
+                if time.monotonic() > until:
+                    raise ReadError("no answer in time", timed_out=True)
+                data += more
+            return (response.url, data.decode("utf-8", "replace")) if len(data) <= _MOST_BYTES else None
+    except (http.client.HTTPException, ValueError):
+        return None  # not HTTP as Python knows it, such as SHOUTcast's
+    except OSError as error:
+        raise _reason(error) from None
+
+
+def without_account(url: str) -> str:
+    """The address without user and password."""
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+
+
+def with_account(url: str, of: str) -> str:
+    """The address with the user and password of another one on the same host, unless it is less well kept there."""
+    parts, given = urlsplit(url), urlsplit(of)
+    account, at, _ = given.netloc.rpartition("@")
+    if not at or "@" in parts.netloc or parts.hostname != given.hostname or parts.scheme not in (given.scheme, "https"):
+        return url
+    return urlunsplit(parts._replace(netloc=f"{account}@{parts.netloc}"))
+
+
+def _opener(url: str, ca_file: str | None, reach: Reach) -> urllib.request.OpenerDirector:
+    parts = urlsplit(url)
+    handlers: list[urllib.request.BaseHandler] = [
+        urllib.request.HTTPSHandler(context=trusting(ca_file)),
+        _Redirects(reach),
+    ]
+    if parts.username is not None or parts.password is not None:
+        accounts = urllib.request.HTTPPasswordMgrWithDefaultRealm()
+        place = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}/"
+        accounts.add_password(None, place, unquote(parts.username or ""), unquote(parts.password or ""))
+        handlers += [urllib.request.HTTPBasicAuthHandler(accounts), urllib.request.HTTPDigestAuthHandler(accounts)]
+    return urllib.request.build_opener(*handlers)
+
+
+class _Redirects(urllib.request.HTTPRedirectHandler):
+    def __init__(self, reach: Reach) -> None:
+        self._reach = reach
+
+    def redirect_request(
+        self, req: urllib.request.Request, fp: Any, code: int, msg: str, headers: Any, newurl: str
+    ) -> urllib.request.Request | None:
+        self._reach.check(newurl, ("http", "https"))
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
+def _reason(error: OSError) -> ReadError:
+    if isinstance(error, urllib.error.HTTPError):
+        error.close()
+        return ReadError(status_reason(error.code))
+    cause = error.reason if isinstance(error, urllib.error.URLError) else error
+    match cause:
+        case socket.gaierror():
+            return ReadError(NO_SUCH_HOST)
+        case TimeoutError():
+            return ReadError("no answer in time", timed_out=True)
+        case ssl.SSLCertVerificationError():
+            return ReadError(distrust(cause))
+        case ssl.SSLError():
+            return ReadError("it does not speak TLS as it should")
+        case OSError() if cause.strerror:
+            return ReadError(cause.strerror.lower())
+    return ReadError("the connection broke off")
+
+
+def distrust(error: ssl.SSLCertVerificationError) -> str:
+    """Why a server's certificate is not believed, and what to do."""
+    reason = (error.verify_message or "unknown").rstrip(".").lower()
+    return f"its certificate is not to be trusted ({reason}); if it is your own, name its CA's file with ca_file"
