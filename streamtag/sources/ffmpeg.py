@@ -128,13 +128,16 @@ class Decoder:
             frames = [] if packet.has_sidedata("encryption_info") else self._codec.decode(packet)
         except av.error.FFmpegError:
             if packet.size:  # some containers end a track with an empty packet
-                self._undecoded += 1
-                self._undecoded_seconds += float((packet.duration or 0) * (packet.time_base or 0))
+                self._count_undecoded(float((packet.duration or 0) * (packet.time_base or 0)))
             return
         for frame in frames:
             if frame.samples:
                 self._begin_again()
                 yield frame
+
+    def _count_undecoded(self, seconds: float) -> None:
+        self._undecoded += 1
+        self._undecoded_seconds += seconds
 
     def _begin_again(self) -> None:
         if self._undecoded and (self._has_begun or self._undecoded_seconds > _EDGE_SECONDS):
@@ -150,7 +153,12 @@ class Decoder:
         joined = self._fifo.read() if self._fifo.samples else None
         if joined is None:
             return
-        for frame in [joined] if self._pack is None else self._pack.resample(joined):
+        try:
+            frames = [joined] if self._pack is None else self._pack.resample(joined)
+        except av.error.FFmpegError:  # such as that of hundreds of channels
+            self._count_undecoded(joined.samples / joined.sample_rate)
+            return
+        for frame in frames:
             data = frame.to_ndarray()
             samples = np.ascontiguousarray(data.T if frame.format.is_planar else data.reshape(frame.samples, -1))
             skipped, self._skipped = self._skipped, 0.0

@@ -25,7 +25,7 @@ def is_encrypted(path: Path) -> bool:
             head = file.read(_HEAD_BYTES)
             if head[4:8] in (b"ftyp", b"moov", b"styp", b"free", b"mdat"):
                 return any(kind in box for box in _movie_boxes(file) for kind in _MP4_ENCRYPTED)
-    except OSError:
+    except (OSError, ValueError, OverflowError):  # it cannot be read, or its lengths make no sense
         return False
     if head.startswith(_ASF_HEADER):
         return any(guid in head for guid in _ASF_ENCRYPTION)

@@ -79,7 +79,7 @@ def read_error(error: Exception, *, is_file: bool) -> ReadError:
     if isinstance(error, av_error.ExitError | TimeoutError):
         return ReadError("no answer in time", timed_out=True)
     if isinstance(error, av_error.EOFError):
-        return ReadError("it ends before any sound" if is_file else "the stream ended")
+        return ReadError("it breaks off" if is_file else "the stream ended")
     for kind, reason in _REASONS:
         if isinstance(error, kind):
             return ReadError(reason, not_audio=isinstance(error, _NOT_AUDIO_ERRORS))
@@ -101,5 +101,5 @@ def _system_reason(error: OSError, *, is_file: bool) -> str:
         case errno.EACCES if is_file:
             return "it may not be read: permission denied"
         case errno.EIO:
-            return "the disk gives an error" if is_file else "the connection broke off"
+            return "it is damaged, or its disk gives an error" if is_file else "the connection broke off"
     return (error.strerror or "the system gives an error").lower()

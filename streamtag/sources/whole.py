@@ -30,7 +30,7 @@ def is_cut(path: Path) -> bool:
         end = _end(head)
         try:
             declared = None if end is None else end(file, size)
-        except (ValueError, IndexError, OverflowError):  # a header that makes no sense says nothing
+        except (OSError, ValueError, IndexError, OverflowError):  # a header that makes no sense says nothing
             return False
     return declared is not None and size + _SLACK_BYTES < declared
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from streamtag.audio.block import Block
 from streamtag.errors import SourceError
 from streamtag.sources import open_source
+from streamtag.sources.protection import is_encrypted
 from streamtag.sources.whole import is_cut
 from tests.media import encode
 from tests.sounds import noise, write
@@ -160,6 +161,26 @@ def test_a_header_that_makes_no_sense_says_nothing_and_raises_nothing(
     whole[at : at + len(junk)] = junk
     path.write_bytes(whole)
     assert is_cut(path) in (True, False)
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"\x1a\x45\xdf\xa3\x01" + b"\xff" * 20,
+        b"\x1a\x45\xdf\xa3\x00" * 5,
+        b"\0\0\0\x01moov" + b"\xff" * 8 + b"\0" * 8,
+        b"\0\0\0\x01mdat" + b"\x7f" + b"\xff" * 7 + b"\0" * 8,
+        b"caff\0\x01\0\0desc" + b"\x3f" + b"\xff" * 7,
+        b"RIFF\xff\xff\0\0WAVEfmt \xff\xff\xff\xff",
+        b"FLV\x01\x05\xff\xff\xff\xff" + b"\0" * 20,
+        b"OggS",
+    ],
+)
+def test_lengths_beyond_all_bounds_are_no_error(tmp_path: Path, head: bytes) -> None:
+    path = tmp_path / "a.bin"
+    path.write_bytes(head)
+    assert is_cut(path) in (True, False)
+    assert not is_encrypted(path)
 
 
 @pytest.mark.parametrize("declared", [0, 0xFFFFFFFF, 0x7FFFF000, 0x7FFFFFFF])

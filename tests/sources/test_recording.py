@@ -258,6 +258,13 @@ def test_any_rate_is_read(tmp_path: Path, rate: int) -> None:
     assert seconds(blocks) == pytest.approx(count / rate)
 
 
+def test_more_channels_than_can_be_converted_are_one_line(tmp_path: Path) -> None:
+    samples = np.full((8000, 186), 0.25, np.float32)
+    assert seconds(read(write(tmp_path / "as they are.wav", samples, 16000, "PCM_16"))[0]) == 0.5
+    with pytest.raises(SourceError, match="none of its sound can be decoded"):
+        read(write(tmp_path / "converted.wav", samples, 16000, "PCM_U8"))
+
+
 def test_a_header_with_a_length_that_was_never_set_is_not_believed(tmp_path: Path) -> None:
     path = encode(tmp_path / "a.mp4", "-c:a", "aac", "-movflags", "+faststart", seconds=1.0)
     content = bytearray(path.read_bytes())
