@@ -62,7 +62,10 @@ class HistoryAnswers:
     def clip(self, request: Request) -> Response:
         """Answer with the clip of an event."""
         event = request.path_params["event"]
-        path = None if self._reader is None else self._reader.clip(event)
+        try:
+            path = None if self._reader is None else self._reader.clip(event)
+        except HistoryError as error:
+            return JSONResponse({"error": str(error)}, 503)
         if path is None:
             return JSONResponse({"error": "There is no clip of this event any more."}, 404)
         kind = "attachment" if "download" in request.query_params else "inline"

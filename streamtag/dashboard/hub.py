@@ -85,8 +85,12 @@ class Hub:
     def streams(self) -> list[str]:
         """Return the names of all streams that everybody may see."""
         service = self._service
-        names = [] if service is None else service["streams"]
-        return [name for name in names if not name.startswith(PRIVATE_PREFIX)]
+        if service is None:
+            return []
+        private = service.get("private")
+        if private is None:  # a service of before it told
+            private = [name for name in service["streams"] if name.startswith(PRIVATE_PREFIX)]
+        return [name for name in service["streams"] if name not in private]
 
     def add(self, viewer: Viewer) -> None:
         """Tell a viewer how things stand, and from now on what is new."""
@@ -186,7 +190,7 @@ class Hub:
             for recent in self._streams.values():
                 recent.begin_session()
         self._remember(self.streams()[:MOST_STREAMS])
-        keys = ("session", "streams", "model", "runtime", "input")
+        keys = ("session", "streams", "private", "model", "runtime", "input")
         if before is None or self._connection != "connected" or any(before.get(key) != header.get(key) for key in keys):
             self._set_connection("connected")
 

@@ -27,6 +27,8 @@ _REPEAT_SECONDS = 4.5
 _LOOK_SECONDS = 0.2
 # A slow model must not keep the thread from stopping, or one stream's backlog the others from being heard.
 _LONGEST_ROUND_SECONDS = 0.25
+# A history takes a millisecond to write an event; scores do not wait for one, and events no longer than this.
+_SETTLE_SECONDS = 0.05
 
 logger = logging.getLogger(__name__)
 
@@ -167,24 +169,30 @@ class Inference:
         rows = np.empty((len(patches), 2, scores.shape[1]), np.float32)
         rows[:, 0] = scores
         results = Track.push_all([stream.track for stream in streams], patches, rows, self.rules.reached(scores))
-        messages = scores_messages(streams, results, rows, self._bundle, self.rolling)
-        for stream, result in zip(streams, results, strict=True):
+        self._publish(scores_messages(streams, results, rows, self._bundle, self.rolling))
+        told: list[Outgoing] = []
+        for stream, patch, result in zip(streams, patches, results, strict=True):
             stream.scored += 1
             if result.events:
-                messages += [event_message(stream, event) for event in result.events]
+                told += [event_message(stream, event) for event in result.events]
+            if self._history is not None:
+                remember_patch(self._history, stream, patch, result.events)
+        self._publish_events(told)
+
+    def _publish_events(self, messages: list[Outgoing]) -> None:
+        """Tell of events once the history has them: what was told is not lost even if the process is killed."""
+        if messages and self._history is not None and self._stop_at is None:
+            self._history.settle(_SETTLE_SECONDS)
         self._publish(messages)
-        if self._history is not None:
-            for stream, patch, result in zip(streams, patches, results, strict=True):
-                remember_patch(self._history, stream.id, patch, result.events)
 
     def _apply(self, stream: EngineStream, change: Change) -> None:
         if stream.state in ("ended", "failed") and change.state == "ended":
             return
         if change.state not in (None, "live"):
             events = stream.track.events.finish()
-            self._publish([event_message(stream, event) for event in events])
             if self._history is not None:
-                remember_break(self._history, stream.id, events)
+                remember_break(self._history, stream, events)
+            self._publish_events([event_message(stream, event) for event in events])
         if stream.apply(change):
             reason = f": {stream.reason}" if stream.reason else ""
             log = logger.warning if stream.state in ("failed", "reconnecting", "stalled") else logger.info

@@ -19,13 +19,14 @@ from streamtag.engine.readers import Reader
 from streamtag.engine.stream import EngineStream
 from streamtag.errors import ConfigError, StreamtagError
 from streamtag.events import EventRules
-from streamtag.history import History
+from streamtag.history import PRIVATE_PREFIX, History
 from streamtag.runtimes import open_runtime
 from streamtag.settings import Config, Stream
 from streamtag.sources import Receivers, redact
 from streamtag.threads import Worker
 from streamtag.track import Track
 from streamtag.wire import Outgoing, PcmInput, Publisher, ServiceHeader
+from streamtag.wire.messages import HistoryState
 
 __all__ = ["Service"]
 
@@ -233,7 +234,9 @@ class Service:
                 input=self.input_endpoint,
                 pcm_faults=self._pcm.faults,
                 dropped_messages=self._publisher.statistics().dropped,
+                history=None if self._history is None else HistoryState(*self._history.fares),
                 restarts=self._restarts(),
+                private=[stream.id for stream in streams if stream.is_private],
             )
         )
 
@@ -246,6 +249,9 @@ class Service:
     def _open(self, settings: Stream) -> None:
         if settings.source == _PUSHED:
             self._pcm.declare(settings.id)
+            with self._lock:
+                if settings.id in self._streams:  # also one that was pushed before it was named
+                    self._streams[settings.id].is_private = False
             return
         stream = self._add(settings.id, redact(settings.source))
         if stream is None:
@@ -280,6 +286,9 @@ class Service:
             worker.queues.share_among(self._shares[number])
             track = Track(self._rules, self._config.scores.rolling)
             stream = self._streams[id_] = EngineStream(id_, source, track, worker.queues)
+            # Under such a name the page pushes a visitor's microphone; whoever configures one means it to be kept.
+            is_named = any(settings.id == id_ for settings in self._config.streams)
+            stream.is_private = id_.startswith(PRIVATE_PREFIX) and not is_named
         stream.patcher.tap = LevelMeter(id_, self._publisher.publish, self._publisher.is_watched).take
         stream.put([partial(worker.add, stream)])
         self._changed.set()

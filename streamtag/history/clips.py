@@ -1,5 +1,6 @@
 """Short recordings around onsets, cut from the patches that the model saw."""
 
+import os
 import wave
 from collections import deque
 from collections.abc import Iterator
@@ -85,19 +86,21 @@ class ClipCutter:
 
 
 def write_clip(path: Path, samples: NDArray[np.int16]) -> int:
-    """Write int16 [n] at 16 kHz as a WAV file and return its size in bytes.
+    """Write int16 [n] at 16 kHz as a WAV file, for its owner alone, and return its size in bytes.
 
     Raises:
-        OSError: The disk is full, or the folder cannot be written to; nothing is left behind.
+        OSError: There is such a file already, the disk is full, or the folder cannot be written to; nothing is left
+            behind or written over.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
-        with wave.open(str(path), "wb") as file:
+        with open(descriptor, "wb") as whole, wave.open(whole, "wb") as file:
             file.setnchannels(1)
             file.setsampwidth(2)
             file.setframerate(SAMPLE_RATE)
             file.writeframes(samples.astype("<i2").tobytes())
         return path.stat().st_size
-    except OSError:
+    except BaseException:
         path.unlink(missing_ok=True)
         raise

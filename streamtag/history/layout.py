@@ -1,29 +1,119 @@
-"""What writer and readers agree on: the table, and where a clip lies."""
+"""What writer and readers agree on: the tables of each version, and where a clip lies."""
 
+import sqlite3
 from pathlib import Path
 from typing import Final
 
-__all__ = ["SCHEMA", "clip_folder", "clip_path"]
+from streamtag.errors import HistoryError
 
-SCHEMA: Final = """
-CREATE TABLE IF NOT EXISTS events (
-    id INTEGER PRIMARY KEY,
-    session TEXT NOT NULL,      -- of the service; its open events have no end when it is killed
-    token INTEGER NOT NULL,     -- counts events within the session
-    stream TEXT NOT NULL,
-    label TEXT NOT NULL,
-    time REAL NOT NULL,         -- Unix seconds of the onset
-    onset REAL NOT NULL,        -- stream seconds
-    offset REAL,                -- stream seconds; NULL while on
-    peak REAL NOT NULL,
-    clip_bytes INTEGER NOT NULL DEFAULT 0,
-    UNIQUE (session, token)
-);
-CREATE INDEX IF NOT EXISTS events_by_time ON events (time);
-CREATE INDEX IF NOT EXISTS events_by_label ON events (label, time);
-CREATE INDEX IF NOT EXISTS events_by_stream ON events (stream, time);
-CREATE TABLE IF NOT EXISTS sessions (session TEXT PRIMARY KEY, running INTEGER NOT NULL);
-"""
+__all__ = ["VERSION", "bring_up_to_date", "check_version", "clip_file", "clip_folder", "version_of", "written_version"]
+
+VERSION: Final = 1
+"""Of the tables below; stands in the file as `PRAGMA user_version`. Files of before it was counted have 0."""
+
+_TABLES: Final = (
+    """CREATE TABLE events (
+        id INTEGER PRIMARY KEY,
+        session TEXT NOT NULL,      -- of the service; its open events have no end when it is killed
+        token INTEGER NOT NULL,     -- counts events within the session
+        stream TEXT NOT NULL,
+        label TEXT NOT NULL,
+        time REAL NOT NULL,         -- Unix seconds of the onset
+        onset REAL NOT NULL,        -- stream seconds
+        offset REAL,                -- stream seconds; NULL while on
+        peak REAL NOT NULL,
+        clip_bytes INTEGER NOT NULL DEFAULT 0,
+        kept REAL NOT NULL DEFAULT 0,   -- Unix seconds when it was written, moved when the clock is set
+        clip TEXT,                  -- name of the clip's file; without clip_bytes it was begun and not finished
+        UNIQUE (session, token)
+    )""",
+    "CREATE INDEX events_by_time ON events (time)",
+    "CREATE INDEX events_by_label ON events (label, time)",
+    "CREATE INDEX events_by_stream ON events (stream, time)",
+    "CREATE INDEX events_by_kept ON events (kept)",
+    "CREATE TABLE sessions (session TEXT PRIMARY KEY, running INTEGER NOT NULL)",
+    # Files of clips whose event is gone, until they are gone too.
+    "CREATE TABLE cleared (clip TEXT PRIMARY KEY)",
+)
+_STEPS: Final[dict[int, tuple[str, ...]]] = {
+    0: (
+        "ALTER TABLE events ADD COLUMN kept REAL NOT NULL DEFAULT 0",
+        "ALTER TABLE events ADD COLUMN clip TEXT",
+        "UPDATE events SET kept = time, clip = CASE WHEN clip_bytes > 0 THEN id || '.wav' END",
+        "CREATE INDEX events_by_kept ON events (kept)",
+        "CREATE TABLE cleared (clip TEXT PRIMARY KEY)",
+    ),
+}
+"""By version: what leads from it to the next."""
+_COLUMNS_OF_0: Final = frozenset(
+    {"id", "session", "token", "stream", "label", "time", "onset", "offset", "peak", "clip_bytes"}
+)
+_COLUMNS: Final = _COLUMNS_OF_0 | {"kept", "clip"}
+_MAGIC: Final = b"SQLite format 3\0"
+
+
+def written_version(path: Path) -> int:
+    """Return the version that stands in a file's head, 0 where it has none; nothing is opened but to read these bytes.
+
+    Raises:
+        OSError: There is no such file, or it cannot be read.
+    """
+    with path.open("rb") as file:
+        head = file.read(64)
+    return int.from_bytes(head[60:64], "big") if head.startswith(_MAGIC) else 0
+
+
+def version_of(base: sqlite3.Connection, path: Path) -> int | None:
+    """Return the version of an open history, None where it is new and empty.
+
+    Raises:
+        HistoryError: It is of a newer version, or no history at all; nothing is changed.
+        sqlite3.Error: It cannot be read.
+    """
+    version = int(base.execute("PRAGMA user_version").fetchone()[0])
+    check_version(version, path)
+    tables = {row[0] for row in base.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    if not tables and not version:
+        return None
+    columns = {row[1] for row in base.execute("PRAGMA table_info(events)")}
+    if not columns >= (_COLUMNS if version else _COLUMNS_OF_0) or "sessions" not in tables:
+        raise HistoryError(f"{path}: it is a database of something else; choose another [history] path")
+    return version
+
+
+def check_version(version: int, path: Path) -> None:
+    """Refuse what a newer version of the program wrote.
+
+    Raises:
+        HistoryError: It did.
+    """
+    if version > VERSION:
+        raise HistoryError(
+            f"{path}: a newer Streamtag wrote it (version {version}, this one knows {VERSION}); update this one, "
+            "or choose another [history] path"
+        )
+
+
+def bring_up_to_date(base: sqlite3.Connection, version: int | None) -> None:
+    """Make the tables, or change those of an earlier version, all or nothing.
+
+    Raises:
+        sqlite3.Error: The file cannot be written.
+    """
+    if version == VERSION:
+        return
+    base.execute("BEGIN IMMEDIATE")
+    try:
+        if version is None:
+            steps = [*_TABLES]
+        else:
+            steps = [step for number in range(version, VERSION) for step in _STEPS[number]]
+        for step in (*steps, f"PRAGMA user_version = {VERSION}"):
+            base.execute(step)
+        base.commit()
+    except BaseException:
+        base.rollback()
+        raise
 
 
 def clip_folder(history: Path) -> Path:
@@ -31,6 +121,8 @@ def clip_folder(history: Path) -> Path:
     return history.with_name(f"{history.stem}-clips")
 
 
-def clip_path(history: Path, event: int) -> Path:
-    """Return where the clip of an event lies, named by nothing but its number."""
-    return clip_folder(history) / f"{int(event)}.wav"
+def clip_file(history: Path, name: str) -> Path | None:
+    """Return where a clip lies; None for a name that leads elsewhere, which only a doctored history can hold."""
+    if not name or name in (".", "..") or Path(name).name != name or "\0" in name:
+        return None
+    return clip_folder(history) / name

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from streamtag.errors import HistoryError
-from streamtag.history.layout import clip_path
+from streamtag.history.layout import check_version, clip_file, version_of, written_version
 
 __all__ = ["HistoryReader", "StoredEvent"]
 
+_LARGEST_ID = (1 << 63) - 1
 _COLUMNS = """events.id, stream, label, time, onset, offset, peak, clip_bytes,
     offset IS NULL AND COALESCE((SELECT running FROM sessions WHERE sessions.session = events.session), 0)"""
 
@@ -98,16 +99,30 @@ class HistoryReader:
         return labels, streams
 
     def clip(self, event: int) -> Path | None:
-        """Return the file of an event's clip, None where there is none."""
-        path = clip_path(self._path, event)
-        return path if path.is_file() else None
+        """Return the file of an event's clip, None where there is none.
+
+        Raises:
+            HistoryError: There is no history, or it cannot be read.
+        """
+        if not 0 <= event <= _LARGEST_ID:
+            return None
+        with self._opened() as base:
+            # A service that begins brings the file up to date; until then it is of before clips had names.
+            name = "clip" if version_of(base, self._path) else "id || '.wav'"
+            query = f"SELECT {name} FROM events WHERE id = ? AND clip_bytes > 0"  # noqa: S608
+            found = base.execute(query, (event,)).fetchone()
+        path = clip_file(self._path, found[0] or "") if found else None
+        return path if path is not None and path.is_file() else None
 
     @contextmanager
     def _opened(self) -> Iterator[sqlite3.Connection]:
         if not self._path.is_file():
             raise HistoryError(f"{self._path}: there is no history yet")
         try:
+            check_version(written_version(self._path), self._path)  # before anything is touched
             with closing(sqlite3.connect(f"{self._path.absolute().as_uri()}?mode=ro", uri=True, timeout=2.0)) as base:
+                if version_of(base, self._path) is None:
+                    raise HistoryError(f"{self._path}: there is no history yet")
                 yield base
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
             raise HistoryError(f"{self._path}: the history cannot be read: {error}") from error

@@ -2,30 +2,52 @@
 
 import itertools
 import logging
+import secrets
 import sqlite3
 import threading
+import time
 from collections import deque
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal, NamedTuple
 
 from streamtag.audio import PATCH_SAMPLES, SAMPLE_RATE, Patch
+from streamtag.errors import HistoryError
 from streamtag.history.clips import Clip, ClipCutter
+from streamtag.history.clock import EvenClock
+from streamtag.history.lock import HeldError
 from streamtag.history.store import Begin, DiskFullError, End, Record, Store
+from streamtag.history.trouble import Trouble
 from streamtag.settings import HistorySettings
 from streamtag.threads import Worker
 
-__all__ = ["PRIVATE_PREFIX", "History"]
+__all__ = ["PRIVATE_PREFIX", "History", "HistoryFares"]
 
 PRIVATE_PREFIX: Final = "browser-"
-"""Streams whose name begins so are visitors' microphones: nothing of them is kept."""
+"""Streams that a page pushes under such a name are visitors' microphones: nothing of them is kept."""
 
 _MOST_RECORDS: Final = 10_000
 _MOST_CLIPS: Final = 32
 _ROUND_SECONDS: Final = 0.5
 _RETRY_SECONDS: Final = 2.0
+_WAITING_SHARE: Final = 0.1
+_MOST_WAIT_SECONDS: Final = 0.2
+_COMPLAINT_SECONDS: Final = 60.0
 _DAMAGED: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+# The connection is as good as before, and to let go of it would let another service have the file.
+_PASSING: Final = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL)
+# Not of the file, but of what was to be written.
+_OF_A_RECORD: Final = (sqlite3.IntegrityError, sqlite3.DataError, sqlite3.InterfaceError, sqlite3.ProgrammingError)
 
 logger = logging.getLogger(__name__)
+
+
+class HistoryFares(NamedTuple):
+    """How a history fares: `dropped` counts onsets and ends that could not be kept."""
+
+    state: Literal["kept", "waiting", "refused"]
+    reason: str
+    dropped: int
 
 
 class History:
@@ -48,15 +70,27 @@ class History:
         self.dropped = 0
         self._path = path
         self._settings = settings
+        self._session = secrets.token_hex(4)
+        self._clock = EvenClock()
         self._cutter = ClipCutter(settings.clip_seconds) if settings.clips else None
         self._tokens = itertools.count()  # `next` on it is one step, whichever thread takes it
         self._open: dict[tuple[str, int], int] = {}
         self._records: deque[Record] = deque()
         self._clips: deque[Clip] = deque(maxlen=_MOST_CLIPS)
-        self._changed = threading.Condition()
+        self._changed = threading.Condition()  # over what follows
+        self._taken = self._settled = 0  # records: that came, and that were written or dropped
+        self._can_settle = False
+        self._may_wait = _MOST_WAIT_SECONDS
+        self._waited = time.monotonic()
         self._stopping = False
-        self._trouble = ""
-        self._clip_trouble = ""
+        self._store: Store | None = None
+        self._complain_at = 0.0
+        self._refused = ""
+        self._refused_file: tuple[int, int] | None = None
+        self._trouble = Trouble(
+            f"history {path} cannot be written for now: %s; events wait for it", f"history {path} is written again"
+        )
+        self._clip_trouble = Trouble("no clips are kept for now: %s", "clips are kept again")
         self._thread = Worker("history", self._run)
 
     @property
@@ -64,13 +98,21 @@ class History:
         """How often the thread failed in a way that nobody foresaw, and went on."""
         return self._thread.restarts
 
+    @property
+    def fares(self) -> HistoryFares:
+        """Whether events are kept, and if not why."""
+        if self._refused:
+            return HistoryFares("refused", self._refused, self.dropped)
+        reason = self._trouble.reason or ("" if self._store else "it is being opened")
+        return HistoryFares("waiting" if reason else "kept", reason, self.dropped)
+
     def start(self) -> None:
         """Start the thread, which opens the file; if it cannot, the log says so and the service goes on."""
         self._thread.start()
 
     def patch(self, stream: str, patch: Patch) -> None:
         """Take in the sound of a stream, for clips."""
-        if self._cutter is not None and not stream.startswith(PRIVATE_PREFIX):
+        if self._cutter is not None:
             self._put_clips(list(self._cutter.patch(stream, patch)))
 
     def begin(self, stream: str, event: int, label: str, onset: float, peak: float, patch: Patch) -> None:
@@ -84,11 +126,9 @@ class History:
             peak: The highest score so far.
             patch: The patch that made it known.
         """
-        if stream.startswith(PRIVATE_PREFIX):
-            return
         token = self._open[stream, event] = next(self._tokens)
-        time = patch.time - (patch.start + PATCH_SAMPLES) / SAMPLE_RATE + onset
-        self._put(Begin(token, stream, label, time, onset, peak))
+        onset_time = patch.time - (patch.start + PATCH_SAMPLES) / SAMPLE_RATE + onset
+        self._put(Begin(token, stream, label, onset_time, onset, peak))
         if self._cutter is not None:
             self._cutter.want(stream, token, onset)
 
@@ -103,91 +143,198 @@ class History:
         if self._cutter is not None:
             self._put_clips(list(self._cutter.leave(stream)))
 
+    def settle(self, seconds: float) -> bool:
+        """Wait for at most `seconds` until what came so far is in the file, and tell whether it is.
+
+        Whoever tells of an event afterwards tells of one that outlives the process. Nothing is waited for while the
+        file cannot be written; a disk that took longer is not waited for again until it is done, and all waiting
+        together is at most a tenth of the time.
+        """
+        with self._changed:
+            wanted, begin = self._taken, time.monotonic()
+            self._may_wait = min(_MOST_WAIT_SECONDS, self._may_wait + _WAITING_SHARE * (begin - self._waited))
+            limit = min(seconds, self._may_wait)
+            if self._can_settle and self._settled < wanted and limit > 0:
+                if not self._changed.wait_for(lambda: self._settled >= wanted or not self._can_settle, limit):
+                    self._can_settle = False
+                self._may_wait -= time.monotonic() - begin
+            self._waited = time.monotonic()
+            return self._can_settle and self._settled >= wanted
+
     def stop(self, seconds: float = 1.0) -> None:
         """Write what waits, for at most `seconds`, and close the file."""
         with self._changed:
             self._stopping = True
-            self._changed.notify()
+            self._changed.notify_all()
         self._thread.join(seconds)
+        lost = self.dropped + len(self._records)
+        if lost:
+            logger.warning("history %s: %d onsets and ends could not be kept", self._path, lost)
 
     def _put(self, record: Record) -> None:
         with self._changed:
-            if len(self._records) >= _MOST_RECORDS:
-                self._records.popleft()
+            if self._refused:
                 self.dropped += 1
+                return
+            if len(self._records) >= _MOST_RECORDS:
+                self._drop_oldest(1)
             self._records.append(record)
+            self._taken += 1
+            self._changed.notify_all()
 
     def _put_clips(self, clips: list[Clip]) -> None:
         if clips:
             with self._changed:
                 self._clips.extend(clips)
+                self._changed.notify_all()
 
     def _run(self) -> None:
-        store: Store | None = None
         wait = 0.0
-        while True:
+        try:
+            while True:
+                with self._changed:
+                    # At once when something comes, unless writing went wrong.
+                    wakes = self._is_wanted if wait <= _ROUND_SECONDS else self._is_stopping
+                    self._changed.wait_for(wakes, wait)
+                    last = self._stopping
+                wait = self._round()
+                if last:
+                    return
+        finally:
+            self._let_go()
             with self._changed:
-                if not self._stopping:
-                    self._changed.wait(wait)
-                last = self._stopping
-            try:
-                if store is None:
-                    store = Store(self._path, self._settings)
-                self._write(store)
-                self._tell("")
-                wait = _ROUND_SECONDS
-            except (sqlite3.Error, OSError) as error:
-                if getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGED:
-                    logger.error("no history is kept: %s is damaged or is no history; move it away", self._path)
-                    break
-                self._tell(str(error))
-                wait = _RETRY_SECONDS
-            if last:
-                break
-        if store is not None:
-            store.close()
-        self._discard()
+                self._can_settle = False
+                if self._stopping:
+                    self._drop_oldest(len(self._records))
+                    self._clips.clear()
+                self._changed.notify_all()
+
+    def _is_wanted(self) -> bool:
+        return self._stopping or bool(self._records or self._clips)
+
+    def _is_stopping(self) -> bool:
+        return self._stopping
+
+    def _round(self) -> float:
+        """Write what waits; return how long to wait for more."""
+        if self._refused and self._is_still_refused():
+            return _RETRY_SECONDS
+        try:
+            if self._store is not None and not self._store.is_in_place():
+                logger.warning("history %s was moved or removed: another one is begun", self._path)
+                self._let_go()
+            if self._store is None:
+                self._store = Store(self._path, self._settings, session=self._session, clock=self._clock)
+            self._write(self._store)
+        except HistoryError as error:
+            self._refuse(str(error))
+            return _RETRY_SECONDS
+        except (sqlite3.Error, OSError, HeldError) as error:
+            code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+            if code in _DAMAGED:
+                self._refuse(f"{self._path}: it is damaged or is no history; move it away")
+                return _RETRY_SECONDS
+            with self._changed:
+                self._can_settle = False
+                self._changed.notify_all()
+            self._trouble.bad(str(error))
+            if code not in _PASSING:
+                self._let_go()
+            return _RETRY_SECONDS
+        self._trouble.good()
+        return _ROUND_SECONDS
 
     def _write(self, store: Store) -> None:
-        store.prune()
         with self._changed:
             records = list(self._records)
+            self._records.clear()
         if records:
-            store.write(records)
-            with self._changed:
-                for record in records:
-                    if self._records and self._records[0] is record:
-                        self._records.popleft()
-        while True:
-            with self._changed:
-                if not self._clips:
-                    return
-                clip = self._clips.popleft()
+            self._write_batch(store, records)
+        with self._changed:
+            self._can_settle = True
+            clips = [self._clips.popleft() for _ in range(len(self._clips))]
+        store.prune()
+        for clip in clips:
             self._keep(store, clip)
 
+    def _write_batch(self, store: Store, records: list[Record]) -> None:
+        try:
+            self._write_records(store, records)
+        except BaseException:
+            with self._changed:  # before what came meanwhile
+                self._records.extendleft(reversed(records))
+                self._drop_oldest(max(0, len(self._records) - _MOST_RECORDS))
+            raise
+        with self._changed:
+            self._settled += len(records)
+            self._changed.notify_all()
+
+    def _write_records(self, store: Store, records: Sequence[Record]) -> None:
+        try:
+            store.write(list(records))
+        except Exception as error:
+            if not _is_of_a_record(error):
+                raise
+            if len(records) > 1:  # all or none: so find out which, and have the others
+                half = len(records) // 2
+                self._write_records(store, records[:half])
+                self._write_records(store, records[half:])
+                return
+            with self._changed:
+                self.dropped += 1
+            if time.monotonic() >= self._complain_at:
+                self._complain_at = time.monotonic() + _COMPLAINT_SECONDS
+                logger.exception("history %s: %s cannot be kept", self._path, records[0])
+
     def _keep(self, store: Store, clip: Clip) -> None:
-        trouble = ""
         try:
             store.keep(clip)
         except (DiskFullError, OSError) as error:
-            trouble = str(error)
-        if bool(trouble) != bool(self._clip_trouble):
-            if trouble:
-                logger.warning("no clips are kept for now: %s", trouble)
-            else:
-                logger.info("clips are kept again")
-        self._clip_trouble = trouble
+            self._clip_trouble.bad(str(error))
+        else:
+            self._clip_trouble.good()
 
-    def _tell(self, trouble: str) -> None:
-        if bool(trouble) != bool(self._trouble):
-            if trouble:
-                logger.warning("history %s cannot be written for now: %s", self._path, trouble)
-            else:
-                logger.info("history %s is written again", self._path)
-        self._trouble = trouble
-
-    def _discard(self) -> None:
+    def _refuse(self, reason: str) -> None:
+        self._let_go()
+        try:
+            found = self._path.stat()
+        except OSError:
+            self._refused_file = None
+        else:
+            self._refused_file = found.st_dev, found.st_ino
         with self._changed:
-            self.dropped += len(self._records)
-            self._records.clear()
-            self._clips.clear()
+            self._refused, self._can_settle = reason, False
+            self._drop_oldest(len(self._records))
+            self._changed.notify_all()
+        logger.error("no history is kept: %s", reason)
+
+    def _is_still_refused(self) -> bool:
+        """Look whether another file is there, or none."""
+        try:
+            found = self._path.stat()
+        except FileNotFoundError:
+            pass
+        except OSError:
+            return True
+        else:
+            if (found.st_dev, found.st_ino) == self._refused_file:
+                return True
+        with self._changed:
+            self._refused = ""
+        logger.info("history %s: another file is there, or none", self._path)
+        return False
+
+    def _let_go(self) -> None:
+        store, self._store = self._store, None
+        if store is not None:
+            store.close()
+
+    def _drop_oldest(self, count: int) -> None:
+        for _ in range(count):
+            self._records.popleft()
+        self.dropped += count
+        self._settled += count
+
+
+def _is_of_a_record(error: Exception) -> bool:
+    return isinstance(error, _OF_A_RECORD) or not isinstance(error, (sqlite3.Error, OSError))

@@ -1,29 +1,39 @@
 """The history's file, as its one writer sees it."""
 
+import os
 import secrets
 import shutil
 import sqlite3
 import time
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Final
 
-import numpy as np
-from numpy.typing import NDArray
-
 from streamtag.history.clips import Clip, write_clip
-from streamtag.history.layout import SCHEMA, clip_folder, clip_path
+from streamtag.history.clock import EvenClock
+from streamtag.history.layout import (
+    bring_up_to_date,
+    check_version,
+    clip_file,
+    clip_folder,
+    version_of,
+    written_version,
+)
+from streamtag.history.lock import Lock
 from streamtag.settings import HistorySettings
 
 __all__ = ["Begin", "DiskFullError", "End", "Record", "Store"]
 
 SPARE_BYTES: Final = 256 << 20
 """What clips leave free on the disk for everything else."""
+_SPARE_AGAIN_BYTES: Final = SPARE_BYTES + (32 << 20)  # once it was less, or clips would come and go by one byte
 _LOCK_SECONDS: Final = 2.0
 _PRUNE_SECONDS: Final = 30.0
-_DAY: Final = 86400.0
-_INSERT: Final = "INSERT INTO events (session, token, stream, label, time, onset, peak) VALUES (?, ?, ?, ?, ?, ?, ?)"
+_DAY: Final = 86_400.0
+_OWNER_ALONE: Final = 0o600
+_INSERT: Final = """INSERT OR IGNORE INTO events (session, kept, token, stream, label, time, onset, peak)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?)"""
 _UPDATE: Final = "UPDATE events SET offset = ?, peak = ? WHERE session = ? AND token = ?"
 
 
@@ -56,47 +66,62 @@ class DiskFullError(Exception):
 
 
 class Store:
-    """The open file; one thread uses it.
+    """The open file; one thread uses it, and no other service has it.
 
     Raises:
+        HistoryError: From its making: a newer version wrote the file, or it is a database of something else.
+        HeldError: From its making: another service keeps it.
         sqlite3.Error: From every method: the file is locked, damaged, or the disk is full.
         OSError: From every method: the folder cannot be made.
     """
 
-    def __init__(self, path: Path, settings: HistorySettings) -> None:
+    def __init__(
+        self, path: Path, settings: HistorySettings, *, session: str = "", clock: EvenClock | None = None
+    ) -> None:
+        """Open the file, or make it.
+
+        Args:
+            path: The file.
+            settings: What is kept.
+            session: Whose events are written; the same when a file is opened again. A new one where it is empty.
+            clock: Says what is old.
+        """
         self._path = path
         self._settings = settings
-        self._session = secrets.token_hex(4)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._base = sqlite3.connect(path, timeout=_LOCK_SECONDS)
-        try:
-            self._open()
-        except BaseException:
-            self._base.close()
-            raise
+        self._session = session or secrets.token_hex(4)
+        self._clock = clock or EvenClock()
         self._pruned = 0.0
+        self._is_tight = False
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.exists():
+            check_version(written_version(path), path)  # before anything is touched
+        self._lock = Lock(path)
+        try:
+            self._base = self._connect()
+            try:
+                self._begin()
+            except BaseException:
+                self._base.close()
+                raise
+        except BaseException:
+            self._lock.free()
+            raise
 
-    def _open(self) -> None:
-        self._base.execute("PRAGMA auto_vacuum = INCREMENTAL")
-        self._base.execute("PRAGMA journal_mode = WAL")
-        self._base.execute("PRAGMA synchronous = NORMAL")
-        self._base.execute(f"PRAGMA journal_size_limit = {4 << 20}")
-        self._base.executescript(SCHEMA)
-        with self._base:
-            # One file has one writer: sessions before this one are over, however they ended.
-            self._base.execute("UPDATE sessions SET running = 0")
-            self._base.execute("INSERT INTO sessions VALUES (?, 1)", (self._session,))
-        known = {str(row[0]) for row in self._base.execute("SELECT id FROM events WHERE clip_bytes > 0")}
-        for file in clip_folder(self._path).glob("*.wav"):
-            if file.stem not in known:
-                file.unlink()
+    def is_in_place(self) -> bool:
+        """Whether the open file is still the one at its path."""
+        try:
+            found = os.stat(self._path)
+        except OSError:
+            return False
+        return (found.st_dev, found.st_ino) == self._identity
 
     def write(self, records: list[Record]) -> None:
-        """Write onsets and ends, all or none."""
+        """Write onsets and ends, all or none; what is there already stays, so that it can be tried again."""
+        kept = self._clock.now()
         with self._base:
             for record in records:
                 if isinstance(record, Begin):
-                    self._base.execute(_INSERT, (self._session, *astuple(record)))
+                    self._base.execute(_INSERT, (self._session, kept, *astuple(record)))
                 else:
                     self._base.execute(_UPDATE, (record.offset, record.peak, self._session, record.token))
 
@@ -104,60 +129,166 @@ class Store:
         """Write an event's clip.
 
         Raises:
-            DiskFullError: The disk has too little room left.
+            DiskFullError: The disk has too little room left, or a single clip takes more than may be kept.
         """
+        if not len(clip.samples):
+            return
+        self._make_room(clip.samples.nbytes + 4096)
         found = self._base.execute(
             "SELECT id FROM events WHERE session = ? AND token = ?", (self._session, clip.token)
         ).fetchone()
-        if found is None or not len(clip.samples):
+        if found is None:
             return
-        self._make_room(clip.samples)
-        size = write_clip(clip_path(self._path, found[0]), clip.samples)
-        with self._base:
-            self._base.execute("UPDATE events SET clip_bytes = ? WHERE id = ?", (size, found[0]))
+        # The history names the clip before it is there: what a killed service left is known to be its own. And no other
+        # history ever gave that name, so that nothing of anybody's is written over.
+        name = f"{self._session}-{clip.token}.wav"
+        self._name_clip(found[0], name, 0)
+        try:
+            size = write_clip(clip_folder(self._path) / name, clip.samples)
+        except OSError:
+            with suppress(sqlite3.Error):
+                self._name_clip(found[0], None, 0)
+            raise
+        self._name_clip(found[0], name, size)
 
-    def prune(self, now: float | None = None) -> None:
+    def prune(self) -> None:
         """Remove what is older or more than the settings keep; does nothing if it did so a moment ago."""
+        self._follow_clock()
         if time.monotonic() - self._pruned < _PRUNE_SECONDS and self._pruned:
             return
         self._pruned = time.monotonic()
-        oldest = (time.time() if now is None else now) - self._settings.keep_days * _DAY
-        self._remove([row[0] for row in self._base.execute("SELECT id FROM events WHERE time < ?", (oldest,))])
-        self._shrink_to(int(self._settings.max_megabytes * 1e6))
+        if self._clock.is_even:
+            oldest = self._clock.now() - self._settings.keep_days * _DAY
+            self._remove([row[0] for row in self._base.execute("SELECT id FROM events WHERE kept < ?", (oldest,))])
+        self._shrink_to(self._most_bytes)
+        self._give_back()
 
     def size(self) -> int:
-        """Return the bytes that the file and the clips take."""
-        pages = self._base.execute("PRAGMA page_count").fetchone()[0]
-        page = self._base.execute("PRAGMA page_size").fetchone()[0]
+        """Return the bytes that events and clips take; pages of the file that are free count as room."""
+        pages, free, page = (
+            self._base.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "freelist_count", "page_size")
+        )
         clips = self._base.execute("SELECT COALESCE(SUM(clip_bytes), 0) FROM events").fetchone()[0]
-        return int(pages * page + clips)
+        return int((pages - free) * page + clips)
 
     def close(self) -> None:
         """Say that the session ended in good order, and close."""
         with suppress(sqlite3.Error), self._base:
-            self._base.execute("UPDATE sessions SET running = 0 WHERE session = ?", (self._session,))
+            self._base.execute("DELETE FROM sessions WHERE session = ?", (self._session,))
         self._base.close()
+        self._lock.free()
 
-    def _make_room(self, samples: NDArray[np.int16]) -> None:
-        needed = samples.nbytes + 4096
-        if shutil.disk_usage(self._path.parent).free - needed < SPARE_BYTES:
+    @property
+    def _most_bytes(self) -> int:
+        return int(self._settings.max_megabytes * 1e6)
+
+    def _connect(self) -> sqlite3.Connection:
+        with suppress(FileExistsError):  # made here, so that nobody else may read it; what SQLite adds takes after it
+            os.close(os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, _OWNER_ALONE))
+        # Looked at by a connection that cannot change it: what is refused stays as it is.
+        uri = f"{self._path.absolute().as_uri()}?mode=ro"
+        with closing(sqlite3.connect(uri, uri=True, timeout=_LOCK_SECONDS)) as base:
+            self._version = version_of(base, self._path)
+        return sqlite3.connect(self._path, timeout=_LOCK_SECONDS)
+
+    def _begin(self) -> None:
+        found = os.stat(self._path)
+        self._identity = found.st_dev, found.st_ino
+        self._base.execute("PRAGMA auto_vacuum = INCREMENTAL")  # of a new file; an old one keeps what it has
+        self._base.execute("PRAGMA journal_mode = WAL")
+        self._base.execute("PRAGMA synchronous = NORMAL")
+        self._base.execute(f"PRAGMA journal_size_limit = {4 << 20}")
+        if self._version == 0:
+            self._close_to_others()
+        bring_up_to_date(self._base, self._version)
+        with self._base:
+            # Nobody else has the file: sessions before this one are over, however they ended.
+            self._base.execute("DELETE FROM sessions")
+            self._base.execute("INSERT INTO sessions VALUES (?, 1)", (self._session,))
+        last = self._base.execute("SELECT MAX(kept) FROM events").fetchone()[0]
+        if last is not None:
+            self._clock.expect(last)
+        self._clear_begun_clips()
+        self._clear_files()
+
+    def _close_to_others(self) -> None:
+        """Take from everybody but owner and group what files of before this was heeded gave them."""
+        beside = [self._path.with_name(self._path.name + end) for end in ("-wal", "-shm")]
+        for path in (self._path, *beside, clip_folder(self._path)):
+            with suppress(OSError):
+                path.chmod(path.stat().st_mode & 0o770)
+
+    def _clear_begun_clips(self) -> None:
+        """Remove what a service that was killed began to write."""
+        with self._base:
+            self._base.execute(
+                "INSERT OR IGNORE INTO cleared SELECT clip FROM events WHERE clip IS NOT NULL AND clip_bytes = 0"
+            )
+            self._base.execute("UPDATE events SET clip = NULL WHERE clip_bytes = 0")
+
+    def _follow_clock(self) -> None:
+        jump = self._clock.look()
+        if jump:
+            with self._base:  # what was written until now is as old as it was before
+                self._base.execute("UPDATE events SET kept = kept + ? WHERE session = ?", (jump, self._session))
+
+    def _name_clip(self, event: int, name: str | None, size: int) -> None:
+        with self._base:
+            self._base.execute("UPDATE events SET clip = ?, clip_bytes = ? WHERE id = ?", (name, size, event))
+
+    def _make_room(self, needed: int) -> None:
+        spare = _SPARE_AGAIN_BYTES if self._is_tight else SPARE_BYTES
+        self._is_tight = not self._has_room(needed + spare)
+        if self._is_tight:
             raise DiskFullError(f"less than {SPARE_BYTES >> 20} MB are free")
-        self._shrink_to(int(self._settings.max_megabytes * 1e6) - needed)
+        if needed > self._most_bytes // 2:
+            raise DiskFullError("one clip takes more than half of [history] max_megabytes")
+        self._shrink_to(self._most_bytes - needed)
 
     def _shrink_to(self, most: int) -> None:
         while self.size() > most:
             count = self._base.execute("SELECT COUNT(*) FROM events").fetchone()[0]
-            oldest = self._base.execute("SELECT id FROM events ORDER BY time LIMIT ?", (max(1, count // 50),))
+            oldest = self._base.execute("SELECT id FROM events ORDER BY kept, id LIMIT ?", (max(1, count // 50),))
             ids = [row[0] for row in oldest]
             if not ids:
                 return
             self._remove(ids)
 
+    def _give_back(self) -> None:
+        """Make a file smaller that does not give back room by itself: not this program made it."""
+        pages, page, gives_back = (
+            self._base.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "page_size", "auto_vacuum")
+        )
+        is_large = pages * page > self._most_bytes and self._has_room(2 * self._most_bytes)
+        if is_large and not gives_back:
+            self._base.execute("PRAGMA auto_vacuum = INCREMENTAL")
+            self._base.execute("VACUUM")
+
+    def _has_room(self, needed: int) -> bool:
+        return shutil.disk_usage(self._path.parent).free >= needed
+
     def _remove(self, ids: list[int]) -> None:
         if not ids:
             return
+        rows = [(id_,) for id_ in ids]
         with self._base:
-            self._base.executemany("DELETE FROM events WHERE id = ?", [(id_,) for id_ in ids])
-        for id_ in ids:
-            clip_path(self._path, id_).unlink(missing_ok=True)
+            self._base.executemany(
+                "INSERT OR IGNORE INTO cleared SELECT clip FROM events WHERE id = ? AND clip IS NOT NULL", rows
+            )
+            self._base.executemany("DELETE FROM events WHERE id = ?", rows)
+        self._clear_files()
         self._base.executescript("PRAGMA incremental_vacuum")  # `execute` frees a single page
+
+    def _clear_files(self) -> None:
+        """Remove the clips whose event is gone; one that does not go stays noted."""
+        names = [row[0] for row in self._base.execute("SELECT clip FROM cleared")]
+        gone = []
+        for name in names:
+            file = clip_file(self._path, name)
+            with suppress(OSError):
+                if file is not None:
+                    file.unlink(missing_ok=True)
+                gone.append((name,))
+        if gone:
+            with self._base:
+                self._base.executemany("DELETE FROM cleared WHERE clip = ?", gone)

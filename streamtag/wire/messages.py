@@ -163,6 +163,8 @@ class ServiceHeader(_Header, kw_only=True, gc=False):
         dropped_messages: Messages that were never sent because too many waited to be.
         history: How the history fares, None where none is kept.
         restarts: Parts of the service that failed and were begun anew: how often, by name.
+        private: Those of `streams` that are a visitor's own microphone: no history has them, the page shows them to
+            nobody else.
     """
 
     kind: Literal["service"] = "service"
@@ -181,6 +183,7 @@ class ServiceHeader(_Header, kw_only=True, gc=False):
     dropped_messages: _Count = 0
     history: HistoryState | None = None
     restarts: dict[str, int] = {}
+    private: list[StreamId] = []
 
 
 class LevelsHeader(_Header, kw_only=True, gc=False):

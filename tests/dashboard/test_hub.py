@@ -1,6 +1,6 @@
 import json
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pytest
@@ -23,11 +23,12 @@ from tests.dashboard.conftest import until
 LABELS = ["Dog", "Cat", "Rain"]
 
 
-def service(*streams: str) -> Outgoing:
+def service(*streams: str, private: Sequence[str] = ()) -> Outgoing:
     return Outgoing(
         ServiceHeader(
             version="1", model="tiny", runtime="x", labels=LABELS, labels_hash="h", streams=list(streams), patches=0,
             dropped_patches=0, sustainable_streams=None, uptime=0.0, input="tcp://127.0.0.1:1",
+            private=list(private),
         )
     )  # fmt: skip
 
@@ -82,9 +83,10 @@ def test_a_page_is_told_when_the_service_comes_and_what_it_listens_to(
     publisher: Publisher, hub: Hub, page: Page
 ) -> None:
     assert page.last("service")["state"] == "waiting"
-    publisher.publish([service("porch", "browser-abc")])
+    publisher.publish([service("porch", "browser-abc", "browser-ours", private=["browser-abc"])])
     assert until(lambda: page.last("service")["state"] == "connected")
-    assert page.last("service")["streams"] == ["porch"]  # a visitor's microphone is shown to nobody else
+    # A visitor's microphone is shown to nobody else; a stream that the configuration names so is none.
+    assert page.last("service")["streams"] == ["porch", "browser-ours"]
     assert page.last("service")["takes_sound"] is True
     assert hub.labels() == LABELS
 

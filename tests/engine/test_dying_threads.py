@@ -6,9 +6,12 @@ from pathlib import Path
 import pytest
 
 from streamtag.engine import Service, inference
+from streamtag.engine import service as service_module
 from streamtag.engine.pcm import PcmStreams
 from streamtag.errors import StreamtagError
-from streamtag.settings import Stream
+from streamtag.history import HistoryReader
+from streamtag.history.store import Store
+from streamtag.settings import HistorySettings, Stream
 from streamtag.wire import Publisher
 from tests.engine.listening import Listener
 from tests.sounds import tone, write
@@ -28,6 +31,7 @@ def break_down(*_: object) -> None:
 def test_a_publisher_that_fails_ends_the_service(
     begin: Begin, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
+    monkeypatch.setattr(service_module, "_REPEAT_SECONDS", 0.1)
     service, _ = begin()
     monkeypatch.setattr(Publisher, "_send_waiting", break_down)
     with pytest.raises(StreamtagError, match="publishing failed: ZeroDivisionError: of a library; the service ends"):
@@ -66,3 +70,19 @@ def test_a_reader_that_fails_ends_its_stream_and_no_other(
     _, listener = begin(Stream(id="yard", source=str(whistle)))
     told = listener.state("yard", "failed")
     assert told.header["reason"] == "internal error: ZeroDivisionError: of a library"
+
+
+def test_a_history_that_fails_is_made_anew_and_told(
+    begin: Begin, monkeypatch: pytest.MonkeyPatch, whistle: Path, tmp_path: Path
+) -> None:
+    prune, rest = Store.prune, [break_down]
+    monkeypatch.setattr(Store, "prune", lambda store: rest.pop()() if rest else prune(store))
+    monkeypatch.setattr(service_module, "_REPEAT_SECONDS", 0.1)
+    path = tmp_path / "history.sqlite"
+    service, listener = begin(Stream(id="yard", source=str(whistle)), history=HistorySettings(path=str(path)))
+    listener.state("yard", "ended")
+    told = listener.until(lambda message: message.header.get("restarts"))
+    assert told.header["restarts"] == {"history": 1}
+    service.stop()
+    ended = [event for event in listener.of("event", "yard") if event.header["state"] == "off"]
+    assert len(HistoryReader(path).search()) == len(ended) > 0

@@ -1,5 +1,6 @@
 import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 
 from streamtag.audio import PATCH_HOP, PATCH_SAMPLES, Patch
 from streamtag.history import History
+from streamtag.history.clock import EvenClock
 from streamtag.settings import HistorySettings
 
 NOW = 1_700_000_000.0
@@ -17,6 +19,24 @@ def patch(index: int, level: float = 0.25, time: float = NOW) -> Patch:
     start = index * PATCH_HOP
     window = np.full(PATCH_SAMPLES, level, np.float32)
     return Patch(start, window, time + (start + PATCH_SAMPLES) / 16000, -12.0, -12.0)
+
+
+class Clock(EvenClock):
+    """A clock of the day that a test sets, beside one that only goes on."""
+
+    def __init__(self, wall: float = NOW) -> None:
+        self.wall = wall
+        self.gone = 1000.0
+        super().__init__(lambda: self.wall, lambda: self.gone)
+
+    def go_on(self, seconds: float) -> None:
+        self.wall += seconds
+        self.gone += seconds
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
 
 
 @pytest.fixture
@@ -30,7 +50,7 @@ def keep(path: Path) -> Iterator[Callable[..., History]]:
     running: list[History] = []
 
     def make(**settings: object) -> History:
-        running.append(History(path, HistorySettings(path=str(path), keep_days=36500.0, **settings)))
+        running.append(History(path, HistorySettings(path=str(path), **{"keep_days": 36500.0, **settings})))
         running[-1].start()
         return running[-1]
 
@@ -40,5 +60,8 @@ def keep(path: Path) -> Iterator[Callable[..., History]]:
 
 
 def rows(path: Path) -> int:
-    with sqlite3.connect(path) as base:
+    """How many events are kept; a history that is just being made has none."""
+    with closing(sqlite3.connect(path)) as base:
+        if not base.execute("SELECT 1 FROM sqlite_master WHERE name = 'events'").fetchone():
+            return 0
         return int(base.execute("SELECT COUNT(*) FROM events").fetchone()[0])
