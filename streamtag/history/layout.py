@@ -1,12 +1,14 @@
 """What writer and readers agree on: the tables of each version, and where a clip lies."""
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final
 
 from streamtag.errors import HistoryError
 
-__all__ = ["VERSION", "bring_up_to_date", "check_version", "clip_file", "clip_folder", "version_of", "written_version"]
+__all__ = ["VERSION", "bring_up_to_date", "clip_file", "clip_folder", "opened_to_read"]
 
 VERSION: Final = 1
 """Of the tables below; stands in the file as `PRAGMA user_version`. Files of before it was counted have 0."""
@@ -52,26 +54,40 @@ _COLUMNS: Final = _COLUMNS_OF_0 | {"kept", "clip"}
 _MAGIC: Final = b"SQLite format 3\0"
 
 
-def written_version(path: Path) -> int:
-    """Return the version that stands in a file's head, 0 where it has none; nothing is opened but to read these bytes.
+@contextmanager
+def opened_to_read(path: Path, timeout: float) -> Iterator[tuple[sqlite3.Connection, int | None]]:
+    """Open a history that is there, to read it only, and say its version, None where it is new and empty.
 
     Raises:
+        HistoryError: It is of a newer version, or no history at all; nothing is changed.
+        sqlite3.Error: It cannot be read.
         OSError: There is no such file, or it cannot be read.
     """
+    _check_version(_written_version(path), path)  # before the library touches anything
+    for mode in ("ro", "rw"):
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode={mode}", uri=True, timeout=timeout)) as base:
+            try:
+                version = _version_of(base, path)
+            except sqlite3.OperationalError as error:
+                # A service that was killed in the middle left something to be undone first.
+                if mode == "ro" and error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_READONLY:
+                    continue
+                raise
+            base.execute("PRAGMA query_only = ON")
+            yield base, version
+            return
+
+
+def _written_version(path: Path) -> int:
+    """Return the version that stands in a file's head, 0 where it has none."""
     with path.open("rb") as file:
         head = file.read(64)
     return int.from_bytes(head[60:64], "big") if head.startswith(_MAGIC) else 0
 
 
-def version_of(base: sqlite3.Connection, path: Path) -> int | None:
-    """Return the version of an open history, None where it is new and empty.
-
-    Raises:
-        HistoryError: It is of a newer version, or no history at all; nothing is changed.
-        sqlite3.Error: It cannot be read.
-    """
+def _version_of(base: sqlite3.Connection, path: Path) -> int | None:
     version = int(base.execute("PRAGMA user_version").fetchone()[0])
-    check_version(version, path)
+    _check_version(version, path)
     tables = {row[0] for row in base.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     if not tables and not version:
         return None
@@ -81,12 +97,7 @@ def version_of(base: sqlite3.Connection, path: Path) -> int | None:
     return version
 
 
-def check_version(version: int, path: Path) -> None:
-    """Refuse what a newer version of the program wrote.
-
-    Raises:
-        HistoryError: It did.
-    """
+def _check_version(version: int, path: Path) -> None:
     if version > VERSION:
         raise HistoryError(
             f"{path}: a newer Streamtag wrote it (version {version}, this one knows {VERSION}); update this one, "

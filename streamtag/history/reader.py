@@ -2,15 +2,16 @@
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from streamtag.errors import HistoryError
-from streamtag.history.layout import check_version, clip_file, version_of, written_version
+from streamtag.history.layout import clip_file, opened_to_read
 
 __all__ = ["HistoryReader", "StoredEvent"]
 
+_LOCK_SECONDS = 2.0
 _LARGEST_ID = (1 << 63) - 1
 _COLUMNS = """events.id, stream, label, time, onset, offset, peak, clip_bytes,
     offset IS NULL AND COALESCE((SELECT running FROM sessions WHERE sessions.session = events.session), 0)"""
@@ -80,7 +81,7 @@ class HistoryReader:
             values += before
         where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
         query = f"SELECT {_COLUMNS} FROM events {where} ORDER BY time DESC, events.id DESC LIMIT ?"  # noqa: S608
-        with self._opened() as base:
+        with self._opened() as (base, _):
             rows = base.execute(query, (*values, limit)).fetchall()
         return [
             StoredEvent(id_, stream_id, label, time, onset, offset, peak, bool(clip_bytes), bool(is_on))
@@ -93,7 +94,7 @@ class HistoryReader:
         Raises:
             HistoryError: There is no history, or it cannot be read.
         """
-        with self._opened() as base:
+        with self._opened() as (base, _):
             labels = [row[0] for row in base.execute("SELECT DISTINCT label FROM events ORDER BY label")]
             streams = [row[0] for row in base.execute("SELECT DISTINCT stream FROM events ORDER BY stream")]
         return labels, streams
@@ -106,23 +107,22 @@ class HistoryReader:
         """
         if not 0 <= event <= _LARGEST_ID:
             return None
-        with self._opened() as base:
+        with self._opened() as (base, version):
             # A service that begins brings the file up to date; until then it is of before clips had names.
-            name = "clip" if version_of(base, self._path) else "id || '.wav'"
+            name = "clip" if version else "id || '.wav'"
             query = f"SELECT {name} FROM events WHERE id = ? AND clip_bytes > 0"  # noqa: S608
             found = base.execute(query, (event,)).fetchone()
         path = clip_file(self._path, found[0] or "") if found else None
         return path if path is not None and path.is_file() else None
 
     @contextmanager
-    def _opened(self) -> Iterator[sqlite3.Connection]:
-        if not self._path.is_file():
-            raise HistoryError(f"{self._path}: there is no history yet")
+    def _opened(self) -> Iterator[tuple[sqlite3.Connection, int]]:
         try:
-            check_version(written_version(self._path), self._path)  # before anything is touched
-            with closing(sqlite3.connect(f"{self._path.absolute().as_uri()}?mode=ro", uri=True, timeout=2.0)) as base:
-                if version_of(base, self._path) is None:
-                    raise HistoryError(f"{self._path}: there is no history yet")
-                yield base
+            if self._path.is_file():
+                with opened_to_read(self._path, _LOCK_SECONDS) as (base, version):
+                    if version is not None:
+                        yield base, version
+                        return
         except (sqlite3.Error, OSError) as error:
             raise HistoryError(f"{self._path}: the history cannot be read: {error}") from error
+        raise HistoryError(f"{self._path}: there is no history yet")

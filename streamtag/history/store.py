@@ -5,21 +5,14 @@ import secrets
 import shutil
 import sqlite3
 import time
-from contextlib import closing, suppress
+from contextlib import suppress
 from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Final
 
 from streamtag.history.clips import Clip, write_clip
 from streamtag.history.clock import EvenClock
-from streamtag.history.layout import (
-    bring_up_to_date,
-    check_version,
-    clip_file,
-    clip_folder,
-    version_of,
-    written_version,
-)
+from streamtag.history.layout import bring_up_to_date, clip_file, clip_folder, opened_to_read
 from streamtag.history.lock import Lock
 from streamtag.settings import HistorySettings
 
@@ -93,8 +86,6 @@ class Store:
         self._pruned = 0.0
         self._is_tight = False
         path.parent.mkdir(parents=True, exist_ok=True)
-        if path.exists():
-            check_version(written_version(path), path)  # before anything is touched
         self._lock = Lock(path)
         try:
             self._base = self._connect()
@@ -185,10 +176,9 @@ class Store:
     def _connect(self) -> sqlite3.Connection:
         with suppress(FileExistsError):  # made here, so that nobody else may read it; what SQLite adds takes after it
             os.close(os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, _OWNER_ALONE))
-        # Looked at by a connection that cannot change it: what is refused stays as it is.
-        uri = f"{self._path.absolute().as_uri()}?mode=ro"
-        with closing(sqlite3.connect(uri, uri=True, timeout=_LOCK_SECONDS)) as base:
-            self._version = version_of(base, self._path)
+        # Looked at by a connection that changes nothing: what is refused stays as it is.
+        with opened_to_read(self._path, _LOCK_SECONDS) as (_, version):
+            self._version = version
         return sqlite3.connect(self._path, timeout=_LOCK_SECONDS)
 
     def _begin(self) -> None:

@@ -126,3 +126,16 @@ def test_a_database_of_something_else_is_refused_and_not_touched(path: Path) -> 
         with pytest.raises(HistoryError, match="it is a database of something else"):
             attempt()
     assert path.read_bytes() == before
+
+
+def test_a_history_that_was_left_in_the_middle_of_its_making_is_opened(path: Path) -> None:
+    made = path.with_name("made.sqlite")
+    with closing(sqlite3.connect(made)) as base:
+        base.executescript(FIRST)
+        base.execute("PRAGMA cache_size = 1")
+        insert = "INSERT INTO events VALUES (NULL, '0123abcd', ?, 'yard', 'Dog', 0, 0, 0, 0.75, 0)"
+        base.executemany(insert, [(token,) for token in range(5000)])
+        for end in ("", "-journal"):  # as they are when the process is killed now
+            path.with_name(path.name + end).write_bytes(made.with_name(made.name + end).read_bytes())
+    assert HistoryReader(path).search() == []
+    Store(path, SETTINGS).close()
