@@ -67,8 +67,11 @@ def test_a_reader_that_fails_ends_its_stream_and_no_other(
     begin: Begin, monkeypatch: pytest.MonkeyPatch, whistle: Path
 ) -> None:
     monkeypatch.setattr("streamtag.engine.readers.Reader._read_all", break_down)
-    _, listener = begin(Stream(id="yard", source=str(whistle)))
-    told = listener.state("yard", "failed")
+    _, listener = begin(
+        Stream(id="pcm", source="-", rate=16000, channels=1, format="s16le"), Stream(id="yard", source=str(whistle))
+    )
+    told = listener.state("pcm", "failed")
+    listener.states_of("ended", "yard")
     assert told.header["reason"] == "internal error: ZeroDivisionError: of a library"
 
 
