@@ -25,6 +25,9 @@ SUFFIX = ".streamtag"
 _DAMAGED_ZIP = (zlib.error, struct.error, EOFError, RuntimeError, ValueError)
 """What reading an archive raises, beside its own error, where bytes of it are damaged."""
 
+_MAY_LACK = ("tensorrt/", "model.pt2")
+"""What a wheel goes without for its size: see `pyproject.toml`."""
+
 _PACKAGED = Path(str(resources.files("streamtag"))) / "bundles"
 
 
@@ -50,6 +53,7 @@ class Bundle:
         mids: the labels' AudioSet identifiers; empty where there is none.
         labels_hash: SHA-256 of the labels, in hexadecimal.
         files: by file name, its `sha256`, `bytes`, `precision`, and input and output names and shapes.
+        left_out: files for GPUs that the manifest names and this copy of the bundle goes without.
     """
 
     def __init__(self, path: Path) -> None:
@@ -64,7 +68,9 @@ class Bundle:
         self.name = str(self._field("name"))
         self.version = str(self._field("version"))
         files = self._object("files", self._field("files"))
-        self.files = {file: self._object(file, entry) for file, entry in files.items()}
+        named = {file: self._object(file, entry) for file, entry in files.items()}
+        self.left_out = [file for file in named if file.startswith(_MAY_LACK) and not self._holds(file)]
+        self.files = {file: entry for file, entry in named.items() if file not in self.left_out}
         self._check_frontend()
         self.labels, self.mids = self._read_labels()
         self.labels_hash = labels_sha256(self.labels)
@@ -119,6 +125,22 @@ class Bundle:
         if not all(0 <= pair["off"] <= pair["on"] <= 1 for pair in pairs.values()):
             raise self._error("its manifest's thresholds are not from 0 to 1, each off at most its on")
         return pairs
+
+    def lacks(self, what: str) -> BundleError:
+        """Return the error for what only the files for GPUs hold, such as "a graph for TensorRT"."""
+        if not self.left_out:
+            return self._error(f"it has no {what}; take another runtime, or export it with `python -m train export`")
+        place = f"streamtag/bundles/{self.path.name}"
+        return self._error(
+            f"this copy goes without what only GPUs need, and so has no {what}: run from a clone of the repository "
+            f'(pip install --editable), or name that one\'s bundle: [model] bundle = "CLONE/{place}"'
+        )
+
+    def _holds(self, file: str) -> bool:
+        if not self.path.is_file():
+            return (self.path / file).is_file()
+        with zipfile.ZipFile(self.path) as archive:
+            return file in archive.namelist()
 
     def _error(self, what: str) -> BundleError:
         return BundleError(f"bundle {self.path}: {what}")

@@ -92,6 +92,18 @@ def test_thresholds_that_are_none_are_refused_with_one_line(folder: Path, thresh
         Bundle.open(folder).label_thresholds  # noqa: B018
 
 
+@pytest.mark.parametrize("form", [Path, zipped], ids=["folder", "zipped"])
+def test_a_copy_without_what_only_gpus_need_is_whole_and_says_where_that_is(
+    folder: Path, form: Callable[[Path], Path]
+) -> None:
+    graph = {"sha256": "0" * 64, "bytes": 1, "precision": "float16"}
+    change_manifest(folder, lambda manifest: manifest["files"].update({"tensorrt/patches.float16.onnx": graph}))
+    bundle = Bundle.open(form(folder))
+    assert list(bundle.files) == ["model.onnx"]
+    assert bundle.left_out == ["tensorrt/patches.float16.onnx"]
+    assert "so has no graph for TensorRT: run from a clone" in str(bundle.lacks("graph for TensorRT"))
+
+
 def test_a_changed_file_is_refused(folder: Path) -> None:
     content = bytearray((folder / "model.onnx").read_bytes())
     content[100] ^= 1

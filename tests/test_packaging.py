@@ -30,11 +30,28 @@ def test_no_pin_names_a_place_or_a_build():
 
 
 @pytest.mark.timeout(300)
-def test_the_wheel_holds_the_model_the_demo_and_the_types(tmp_path):
+def test_the_wheel_holds_the_library_the_model_the_demo_and_the_types_and_nothing_else(tmp_path):
     build = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", tmp_path, ROOT]
     subprocess.run(build, check=True, stdin=subprocess.DEVNULL)
     (wheel,) = tmp_path.glob("*.whl")
     names = set(zipfile.ZipFile(wheel).namelist())
     bundle = {"manifest.json", "labels.csv", "model.onnx", "model.int8.onnx", "card.md", "demo.flac", "demo.json"}
     assert {f"streamtag/bundles/default/{name}" for name in bundle} | {"streamtag/py.typed"} <= names
-    assert not [name for name in names if name.startswith(("tests/", "scripts/"))]
+    assert {name.partition("/")[0] for name in names} == {"streamtag", wheel.stem.rsplit("-", 3)[0] + ".dist-info"}
+    assert not [name for name in names if name.endswith("/model.pt2") or "/tensorrt/" in name]
+    assert wheel.stat().st_size < 16e6
+    unpacked = tmp_path / "unpacked"
+    zipfile.ZipFile(wheel).extractall(unpacked)
+    # What it goes without is no damage, and whoever asks for it is told where it is.
+    code = (
+        "from streamtag.bundle import Bundle; from streamtag.errors import BundleError\n"
+        "from streamtag.runtimes import open_runtime\n"
+        "bundle = Bundle.open()\n"
+        "for file in bundle.files: bundle.read(file)\n"
+        "try: open_runtime(bundle, 'torch')\n"
+        "except BundleError as error: print(error)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=unpacked, capture_output=True, text=True, check=True)
+    (told,) = done.stdout.splitlines()
+    assert told.startswith(f"bundle {unpacked}")
+    assert "model.pt2 for torch: run from a clone of the repository (pip install --editable)" in told

@@ -56,7 +56,7 @@ def graphs(bundle: Bundle, precision: str) -> dict[str, str]:
         if file.startswith("tensorrt/") and entry.get("precision") == precision
     }
     if not found:
-        raise BundleError(f"bundle {bundle.path}: it has no {precision} graph for TensorRT")
+        raise bundle.lacks(f"{precision} graph for TensorRT")
     return {kind: found[kind] for kind in KINDS if kind in found}
 
 
@@ -205,7 +205,5 @@ def _choose(bundle: Bundle) -> tuple[str, int]:
             return precision, max(compiled)
         there.append(precision)
     if not there:
-        raise BundleError(
-            f"bundle {bundle.path}: it has no graphs for TensorRT; export it with `python -m train export`"
-        )
+        raise bundle.lacks("graph for TensorRT")
     return there[0], MAX_BATCH

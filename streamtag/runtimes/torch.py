@@ -7,7 +7,6 @@ import torch
 from numpy.typing import NDArray
 
 from streamtag.bundle import Bundle
-from streamtag.errors import BundleError
 
 __all__ = ["FILE", "TorchModel", "open_model"]
 
@@ -27,7 +26,7 @@ class TorchModel:
             BundleError: the bundle has none.
         """
         if FILE not in bundle.files:
-            raise BundleError(f"bundle {bundle.path}: it has no {FILE} for torch; take another runtime")
+            raise bundle.lacks(f"{FILE} for torch")
         self._model = torch.export.load(io.BytesIO(bundle.read(FILE))).module().to(device)
         self._device = device
         self.device = "CPU" if device == "cpu" else torch.cuda.get_device_name(device)

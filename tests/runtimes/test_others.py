@@ -46,7 +46,7 @@ def test_results_of_earlier_batches_stay_as_they_are(small: Bundle, patches: np.
 
 def test_a_bundle_without_a_program_for_torch_says_so(tmp_path: Path) -> None:
     plain = Bundle.open(make_bundle(tmp_path / "plain"))
-    with pytest.raises(BundleError, match=r"has no model\.pt2 for torch; take another runtime$"):
+    with pytest.raises(BundleError, match=r"has no model\.pt2 for torch; take another runtime, or export it"):
         open_runtime(plain, "torch")
 
 
