@@ -90,6 +90,8 @@ class Feed:
         self.clock = clock
         self.is_recording = False
         """Whether the connection gives what is not live, and waits for room."""
+        self.finish: Callable[[], Iterable[Piece]] = tuple
+        """Returns what is held back of the sound that was taken, once nothing follows; set by the connection."""
         self.arrived = 0.0
         """By the feed's clock: when what was last taken came."""
         self._wake = wake
@@ -100,8 +102,12 @@ class Feed:
         self._end: Exception | None = None
         self._room = threading.Condition()
 
-    def put(self, sound: Sound, *, wait: bool = False) -> None:
-        """Append sound; when full, drop the oldest, or `wait` for room (for what is not live)."""
+    def put(self, sound: Sound, *, wait: bool = False) -> bool:
+        """Append sound; when full, drop the oldest, or `wait` for room (for what is not live).
+
+        Returns:
+            Whether somebody may take it: nobody does after `close`.
+        """
         with self._room:
             while self._held and not self._has_room_for(sound):
                 if wait and not self.closed.is_set():
@@ -109,10 +115,13 @@ class Feed:
                     continue
                 oldest, _ = self._pop()
                 self._dropped_seconds += oldest.lost_seconds + oldest.seconds
+            if self.closed.is_set():
+                return False
             self._held.append((sound, self.clock()))
             self._held_seconds += sound.seconds
             self._held_bytes += sound.bytes
         self._wake()
+        return True
 
     def end(self, error: Exception | None) -> None:
         """Say that the connection is complete (None) or why it is not; only the first call counts."""

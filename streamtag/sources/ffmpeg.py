@@ -21,9 +21,10 @@ from streamtag.sources.stamps import Stamps
 
 __all__ = ["AudioReader", "Chunk", "Decoder", "Parcel"]
 
-# By their header some containers know how long they are; where two of the others were joined, stamps jump by hours.
+# Where two recordings were joined, stamps jump by hours. A shorter hole may be one, if the length fits that is known.
 _GUESSED_LENGTH = frozenset({"aac", "ac3", "eac3", "mp3", "mpeg", "mpegts"})
 _LONGEST_HOLE_SECONDS = 60.0
+_LONGEST_FITTING_SECONDS = 1800.0
 # A recording that was cut out of a stream begins and ends with packets that need others; and tags may follow it.
 _EDGE_SECONDS = 0.5
 _GENERATE_STAMPS = 1  # AVFMT_FLAG_GENPTS
@@ -217,7 +218,7 @@ class AudioReader:
             raise
         self._track = self._container.streams.audio[self.track]
         knows_length = self.seconds is not None and self.format not in _GUESSED_LENGTH
-        self.decoder.stamps = Stamps(float("inf") if knows_length else _LONGEST_HOLE_SECONDS)
+        self.decoder.stamps = Stamps(_LONGEST_FITTING_SECONDS if knows_length else _LONGEST_HOLE_SECONDS)
         self.has_more_tracks = self.track + 1 < len(self._container.streams.audio)
         # PyAV asks for time stamps where a container has none: FFmpeg would read on to the end of a film to find those
         # of a picture that nobody wants.

@@ -186,6 +186,7 @@ class _Callback:
         self._feed = feed
         self._rate = rate
         self._clock = microphone_clock()
+        feed.finish = self._clock.finish
 
     def __call__(self, data: NDArray[np.float32], frames: int, times: Any, status: Any) -> None:
         now = self._feed.clock()

@@ -8,6 +8,7 @@ from pathlib import Path
 from streamtag.errors import SourceError
 from streamtag.redaction import redact
 from streamtag.sources.capture import CaptureClock, LivePieces
+from streamtag.sources.clock import Clock
 from streamtag.sources.feed import Feed, Lost, Piece
 from streamtag.sources.ffmpeg import AudioReader, Chunk, Decoder, Parcel
 from streamtag.sources.opening import HLS_FACTOR, open_reader
@@ -54,20 +55,18 @@ def _listen(url: str, patience: Patience, ca_file: str | None, feed: Feed) -> No
             if not recorded or reader.format == "hls":
                 reader.decoder.stamps = None
             track = _Track(reader.decoder, None if recorded else _live_pieces(began, feed.quiet_seconds))
+            feed.finish = partial(track.finish, feed.clock)
             read_seconds = 0.0
             asked = feed.clock()
-            try:
-                for parcel in reader.parcels(_PARCEL_SECONDS):
-                    if feed.closed.is_set():
-                        return
-                    arrival = feed.clock()
-                    feed.put(_Arrival(parcel, arrival, track), wait=recorded)
-                    read_seconds += parcel.seconds
-                    if not recorded and arrival - asked > _AT_ONCE_SECONDS:
-                        feed.closed.wait(_REST_SECONDS)
-                    asked = feed.clock()
-            finally:
-                feed.put(_Rest(feed.clock(), track), wait=recorded)
+            for parcel in reader.parcels(_PARCEL_SECONDS):
+                if feed.closed.is_set():
+                    return
+                arrival = feed.clock()
+                feed.put(_Arrival(parcel, arrival, track), wait=recorded)
+                read_seconds += parcel.seconds
+                if not recorded and arrival - asked > _AT_ONCE_SECONDS:
+                    feed.closed.wait(_REST_SECONDS)
+                asked = feed.clock()
             if recorded:
                 _check_length(reader, read_seconds)
                 return
@@ -109,6 +108,12 @@ class _Track:
             piece = Piece(chunk.samples, chunk.rate, chunk.skipped_seconds, arrival)
             yield from (piece,) if self.live is None else self.live.take(piece)
 
+    def finish(self, clock: Clock) -> Iterator[Piece]:
+        """Return what is held back; nothing follows."""
+        yield from self.pieces(self.decoder.finish(), clock())
+        if self.live is not None:
+            yield from self.live.finish()
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Arrival:
@@ -135,28 +140,3 @@ class _Arrival:
         if dropped_seconds:
             decoder.skip(dropped_seconds)
         yield from self.track.pieces(decoder.decode(self.parcel), self.arrival)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Rest:
-    """What a connection's end leaves certain of the sound that came before it."""
-
-    arrival: float
-    track: _Track
-
-    @property
-    def seconds(self) -> float:
-        return 0.0
-
-    @property
-    def bytes(self) -> int:
-        return 0
-
-    @property
-    def lost_seconds(self) -> float:
-        return 0.0
-
-    def pieces(self, dropped_seconds: float) -> Iterator[Piece]:
-        yield from self.track.pieces(self.track.decoder.finish(), self.arrival)
-        if self.track.live is not None:
-            yield from self.track.live.finish()

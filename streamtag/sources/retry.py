@@ -153,12 +153,17 @@ class LiveSource:
                     yield piece
                     heard, least_seconds = feed.arrived, 0.0
             except Complete:
+                yield from feed.finish()
                 return
+            except Lost:
+                yield from feed.finish()
+                raise
             if not feed.is_empty:  # however late it is taken, it came
                 continue
             # Anew each time: what the connection turns out to be may ask for more patience.
             limit = max(least_seconds, feed.quiet_seconds)
             if self._clock() >= heard + limit:
+                yield from feed.finish()
                 raise Lost(f"no audio for {limit:g} s", stalled=True)
             yield heard + limit
 

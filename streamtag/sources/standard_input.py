@@ -4,20 +4,26 @@ import os
 import select
 import sys
 import threading
-import time
 from collections.abc import Iterator
-from types import TracebackType
-from typing import Self
+from dataclasses import dataclass, replace
 
 from streamtag.audio.block import Block
 from streamtag.audio.pcm import SAMPLE_BYTES, decode_pcm
 from streamtag.errors import SourceError
-from streamtag.sources.source import OnState, Request, Source
+from streamtag.sources.capture import CaptureClock
+from streamtag.sources.clock import Clock, now
+from streamtag.sources.feed import Feed, Piece
+from streamtag.sources.retry import LiveSource
+from streamtag.sources.source import Request, Source
 
 __all__ = ["StandardInput", "open_request"]
 
 _READ_BYTES = 65536
 _POLL_SECONDS = 0.2
+# Whoever writes PCM does so in lumps.
+_SLACK_SECONDS = 0.5
+_SURE_SECONDS = 2.0
+_LONGEST_SECONDS = 5.0
 
 
 def open_request(request: Request) -> Source:
@@ -31,61 +37,99 @@ def open_request(request: Request) -> Source:
         raise SourceError(f"-: {request.channels} channels are out of range; there may be 1 to 64")
     if request.sample_format not in SAMPLE_BYTES:
         raise SourceError(f"-: format {request.sample_format!r} is unknown; it may be {', '.join(SAMPLE_BYTES)}")
-    return StandardInput(
-        sys.stdin.fileno(), request.rate, request.channels, request.sample_format, on_state=request.on_state
-    )
+    return StandardInput(sys.stdin.fileno(), request)
 
 
-class StandardInput:
-    """PCM from a file descriptor until its end."""
+class StandardInput(LiveSource):
+    """PCM from a file descriptor until its end.
 
-    def __init__(self, descriptor: int, rate: int, channels: int, sample_format: str, *, on_state: OnState) -> None:
-        self.name = "-"
-        self.rate = rate
-        self.channels = channels
+    It is a live source though it is never connected anew: whoever makes the PCM may pause, and then the time of the
+    pause is lost sound.
+    """
+
+    def __init__(self, descriptor: int, request: Request, clock: Clock = now) -> None:
+        assert request.rate is not None
+        assert request.channels is not None
+        assert request.sample_format is not None
+        # What is silent is heard again at once.
+        patience = replace(request.patience, open_seconds=0.0, first_delay=0.0, longest_delay=0.0)
+        super().__init__("-", self._listen, patience, request.on_state, clock)
+        self.rate = request.rate
+        self.channels = request.channels
+        self._format = request.sample_format
+        self._tell_state = request.on_state
+        self._frame_bytes = SAMPLE_BYTES[request.sample_format] * request.channels
         self._descriptor = descriptor
-        self._sample_format = sample_format
-        self._on_state = on_state
-        self._closed = threading.Event()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """End the iteration; may be called from any thread. The descriptor stays open: it is not ours."""
-        self._closed.set()
+        self._reading = threading.Lock()  # between a connection that was given up and the one after it
+        self._rest = b""
+        self._is_empty = True
 
     def __iter__(self) -> Iterator[Block]:
-        size = SAMPLE_BYTES[self._sample_format] * self.channels
-        start = 0
-        rest = b""
-        while (data := self._read()) is not None:
-            data = rest + data
-            whole = len(data) - len(data) % size
-            rest = data[whole:]
-            if not whole:
-                continue
-            if start == 0:
-                self._on_state("live", "")
-            samples = decode_pcm(data[:whole], self._sample_format, self.channels)
-            yield Block(samples, start, self.rate, time.time())
-            start += len(samples)
-        if self._closed.is_set():
-            return
-        if rest:
-            self._on_state("live", f"the last {len(rest)} bytes are no whole frame and were left out")
-        if start == 0:
-            raise SourceError("-: standard input held no audio")
+        yield from super().__iter__()
+        if self._rest and not self._closed.is_set():
+            self._tell_state("live", f"the last {len(self._rest)} bytes are no whole frame and were left out")
 
-    def _read(self) -> bytes | None:
-        """The next bytes; None at the end of the input or when closed."""
-        while not self._closed.is_set():
-            # Not a blocking read: nothing could end it before the next bytes come.
-            if select.select([self._descriptor], [], [], _POLL_SECONDS)[0]:
-                return os.read(self._descriptor, _READ_BYTES) or None
+    def _listen(self, feed: Feed) -> None:
+        clock = CaptureClock(_SLACK_SECONDS, _SURE_SECONDS, _LONGEST_SECONDS)
+        feed.finish = clock.finish
+        waited = 0.0
+        with self._reading:
+            for data in self._portions(feed):
+                self._is_empty = False
+                asked = feed.clock()
+                piece = Piece(decode_pcm(data, self._format, self.channels), self.rate, 0.0, asked)
+                if not feed.put(_Portion(piece, waited, clock), wait=True):
+                    self._rest = data + self._rest  # for the connection after this one
+                    return
+                waited = feed.clock() - asked
+            if self._is_empty and not feed.closed.is_set():
+                raise SourceError("-: standard input held no audio")
+
+    def _portions(self, feed: Feed) -> Iterator[bytes]:
+        """Whole frames as they come, until the end of the input or until nobody listens any more."""
+        more: bytes | None = b""
+        while more is not None:
+            self._rest += more
+            whole = len(self._rest) - len(self._rest) % self._frame_bytes
+            if whole:
+                data, self._rest = self._rest[:whole], self._rest[whole:]
+                yield data
+            more = self._read(feed)
+
+    def _read(self, feed: Feed) -> bytes | None:
+        """The next bytes; None at the end of the input or when nobody listens any more."""
+        try:
+            while not feed.closed.is_set():
+                # Not a blocking read: nothing could end it before the next bytes come.
+                if select.select([self._descriptor], [], [], _POLL_SECONDS)[0]:
+                    return os.read(self._descriptor, _READ_BYTES) or None
+        except (OSError, ValueError) as error:  # it is not there, or cannot be read
+            raise SourceError(f"-: standard input cannot be read: {error}") from None
         return None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Portion:
+    """What was read in one go; whoever takes it relates it to the clock."""
+
+    piece: Piece
+    waited_seconds: float
+    """How long nothing was read before it because there was no room."""
+    clock: CaptureClock
+
+    @property
+    def seconds(self) -> float:
+        return self.piece.seconds
+
+    @property
+    def bytes(self) -> int:
+        return self.piece.bytes
+
+    @property
+    def lost_seconds(self) -> float:
+        return 0.0
+
+    def pieces(self, dropped_seconds: float) -> list[Piece]:
+        if self.waited_seconds:
+            self.clock.delay(self.waited_seconds)
+        return self.clock.take(self.piece, self.piece.captured)

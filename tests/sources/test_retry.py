@@ -2,12 +2,14 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from queue import SimpleQueue
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from streamtag.audio.block import Block
 from streamtag.errors import SourceError
 from streamtag.sources.clock import now
 from streamtag.sources.feed import Feed, Lost, Piece
@@ -193,3 +195,55 @@ def test_a_closed_source_does_not_connect() -> None:
         source.close()
         assert list(source) == []
     assert len(script.steps) == 1
+
+
+class Hands:
+    """A clock that goes on when it is told to."""
+
+    def __init__(self) -> None:
+        self.seconds = 1000.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+def test_what_pauses_is_stalled_by_the_clock_and_the_pause_is_a_jump() -> None:
+    clock = Hands()
+    feeds: SimpleQueue[Feed] = SimpleQueue()
+    states: list[str] = []
+
+    def connect(feed: Feed) -> None:
+        feeds.put(feed)
+        feed.closed.wait()
+
+    source = LiveSource("test", connect, DAY, lambda state, reason: states.append(f"{state} {reason}"), clock)
+    steps = source.steps()
+
+    def play(feed: Feed) -> Block:
+        feed.put(Piece(np.zeros((16000, 1), np.float32), 16000, 0.0, clock()))
+        block = next(steps)
+        assert isinstance(block, Block)
+        return block
+
+    assert next(steps) == 1020.0
+    first = play(feeds.get(timeout=10))
+    assert next(steps) == 1010.0
+    clock.seconds += 25.0  # whether nothing came or the machine was suspended
+    assert isinstance(next(steps), float)
+    assert states == ["live ", "stalled no audio for 10 s"]
+    clock.seconds += 60.0
+    assert isinstance(next(steps), float)
+    second = play(feeds.get(timeout=10))
+    assert states[2:] == ["live back after 84.0 s"]
+    assert second.start - first.start == 85 * 16000
+    source.close()
+
+
+def test_what_was_held_back_is_heard_before_a_silent_connection_is_left_behind() -> None:
+    def silent(feed: Feed) -> None:
+        feed.finish = lambda: [Piece(np.zeros((160, 1), np.float32), 16000, 3.0, now())]
+        put(feed)
+        feed.closed.wait()
+
+    blocks = list(Script(silent, recording).source(replace(FAST, open_seconds=0.1, read_seconds=0.1)))
+    assert [block.start for block in blocks[:2]] == [0, 160 + 3 * 16000]

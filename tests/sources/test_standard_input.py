@@ -6,19 +6,27 @@ import pytest
 
 from streamtag.errors import SourceError
 from streamtag.sources import open_source
-from streamtag.sources.source import ignore_state
+from streamtag.sources.source import Patience, Request, ignore_state
 from streamtag.sources.standard_input import StandardInput
 
 RATE, CHANNELS = 16000, 2
+DAY = Patience(open_seconds=1e4, read_seconds=1e4)
 
 
 class Pipe:
-    def __init__(self) -> None:
+    def __init__(self, patience: Patience = DAY) -> None:
         self.read_end, self.write_end = os.pipe()
         self.states: list[tuple[str, str]] = []
-        self.source = StandardInput(
-            self.read_end, RATE, CHANNELS, "s16le", on_state=lambda state, reason: self.states.append((state, reason))
+        request = Request(
+            "-",
+            "",
+            on_state=lambda state, reason: self.states.append((state, reason)),
+            rate=RATE,
+            channels=CHANNELS,
+            sample_format="s16le",
+            patience=patience,
         )
+        self.source = StandardInput(self.read_end, request)
 
     def send(self, data: bytes) -> None:
         os.write(self.write_end, data)
@@ -79,6 +87,44 @@ def test_closing_ends_the_wait_for_more(pipe: Pipe) -> None:
     reader.join(5)
     assert not reader.is_alive()
     pipe.end()
+
+
+def second(pipe: Pipe) -> None:
+    pipe.send(bytes(2 * CHANNELS * RATE // 4) * 4)
+
+
+def test_a_pause_is_stalled_and_then_a_jump() -> None:
+    pipe = Pipe(Patience(read_seconds=0.5))
+    steps = iter(pipe.source)
+    second(pipe)
+    before = next(steps)
+    threading.Timer(1.2, second, [pipe]).start()
+    after = next(steps)
+    assert [state for state, _ in pipe.states] == ["live", "stalled", "live"]
+    assert pipe.states[1] == ("stalled", "no audio for 0.5 s")
+    gap = (after.start - before.start - len(before.samples)) / RATE
+    assert gap == pytest.approx(after.time - before.time - len(after.samples) / RATE, abs=0.02)
+    pipe.end()
+    assert list(steps) == []
+    os.close(pipe.read_end)
+
+
+def test_a_file_that_is_piped_through_as_fast_as_it_goes_is_whole(pipe: Pipe) -> None:
+    sent = 120
+
+    def feed() -> None:
+        for _ in range(sent):
+            second(pipe)
+        pipe.end()
+
+    threading.Thread(target=feed, daemon=True).start()
+    blocks = []
+    for block in pipe.source:
+        blocks.append(block)
+        if len(blocks) == 3:
+            threading.Event().wait(1.0)  # whoever takes it pauses, and it must wait
+    assert sum(len(block.samples) for block in blocks) == sent * RATE
+    assert blocks[-1].start + len(blocks[-1].samples) == sent * RATE
 
 
 @pytest.mark.parametrize(
