@@ -9,7 +9,7 @@ import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import Any, NamedTuple, TypeVar, get_args
 
 import msgspec
 from msgspec import Struct
@@ -162,11 +162,14 @@ class _Reader:
                 raise self._error(
                     (*keys, "source"), '[[stream]] source = "-": another stream reads standard input already'
                 )
-            for key in ("rate", "channels", "format"):
-                if key in table and not _takes(stream.source, key):
-                    of = 'PCM on standard input (source = "-")' + ("" if key == "format" else " and microphones")
-                    raise self._error((*keys, key), f"[[stream]] {key}: only for {of}")
-            streams[stream.id] = msgspec.structs.replace(stream, source=self._source(stream.source))
+            for key, takes in _OPTIONS.items():
+                if key in table and not takes.pattern.match(stream.source):
+                    raise self._error((*keys, key), f"[[stream]] {key}: only for {takes.of}")
+            streams[stream.id] = msgspec.structs.replace(
+                stream,
+                source=self._source(stream.source),
+                ca_file=stream.ca_file and self._absolute(stream.ca_file),
+            )
         return tuple(streams.values())
 
     def _read(
@@ -220,10 +223,11 @@ class _Reader:
         if source == "-" or rest.startswith("//"):
             return source
         if colon and scheme.lower() in ("file", "sdp"):
-            return f"{scheme}:{self._absolute(rest)}"
+            return f"{scheme.lower()}:{self._absolute(rest)}"
+        if colon and scheme.lower() in ("mic", "zmq"):
+            return f"{scheme.lower()}:{rest}"
         # A recording's name may hold a colon: "take:2.wav" is a file if such a file is there.
-        is_file = scheme.lower() not in ("mic", "zmq") and self._is_there(source)
-        if re.match(r"[A-Za-z][A-Za-z0-9+.-]*:", source) and not is_file:
+        if re.match(r"[A-Za-z][A-Za-z0-9+.-]*:", source) and not self._is_there(source):
             return source
         return self._absolute(source)
 
@@ -234,9 +238,23 @@ class _Reader:
             return False
 
 
-def _takes(source: str, key: str) -> bool:
-    """Tell whether a source is told a rate, a number of channels or a format."""
-    return source == "-" or (key != "format" and source.lower().startswith("mic:"))
+class _Takes(NamedTuple):
+    """Which sources take an option."""
+
+    pattern: re.Pattern[str]
+    of: str
+
+
+_PCM = 'PCM on standard input (source = "-")'
+_HEARD = _Takes(re.compile(r"-\Z|mic:", re.IGNORECASE), f"{_PCM} and microphones")
+_RECEIVED = _Takes(re.compile(r"(?:https?|rtsps?|sdp|udp):", re.IGNORECASE), "network streams")
+_OPTIONS = {
+    "rate": _HEARD,
+    "channels": _HEARD,
+    "format": _Takes(re.compile(r"-\Z"), _PCM),
+    "timeout_seconds": _RECEIVED,
+    "ca_file": _Takes(re.compile(r"(?:https?|rtsps):", re.IGNORECASE), "https:// and rtsps://"),
+}
 
 
 def _syntax_error(path: Path, message: str) -> str:

@@ -117,7 +117,8 @@ class HistorySettings(Struct, frozen=True, kw_only=True):
 class Stream(Struct, frozen=True, kw_only=True):
     """`[[stream]]`: one source of sound.
 
-    `rate` and `channels` are of a microphone or of PCM on standard input (`-`), `format` of the latter.
+    `rate` and `channels` are of a microphone or of PCM on standard input (`-`), `format` of the latter;
+    `timeout_seconds` and `ca_file` of a network stream.
     """
 
     id: _StreamId
@@ -127,6 +128,8 @@ class Stream(Struct, frozen=True, kw_only=True):
     rate: Annotated[int, _whole(8000, 192_000)] | None = None
     channels: Annotated[int, _whole(1, 8)] | None = None
     format: _SampleFormat | None = None
+    timeout_seconds: Annotated[float, _number(1, 600)] | None = None
+    ca_file: _Text | None = None
 
     def __repr__(self) -> str:
         return f"Stream(id={self.id!r})"  # A source may hold a password.

@@ -396,3 +396,25 @@ def test_every_table_is_found_on_its_line_whatever_its_name(tables):
     lines = key_lines(text)
     assert {path: line for path, line in lines.items() if len(path) == 1} == expected
     assert all(lines[name, "key"] == line + 1 for (name,), line in expected.items())
+
+
+def test_a_network_stream_may_be_told_its_time_out_and_whom_to_trust(tmp_path: Path) -> None:
+    path = tmp_path / "a.toml"
+    text = '[[stream]]\nid = "a"\nsource = "HTTPS://host/x"\ntimeout_seconds = 25\nca_file = "ca.pem"\n'
+    path.write_text(text)
+    (stream,) = load_config(path).streams
+    assert (stream.timeout_seconds, stream.ca_file) == (25, str(tmp_path / "ca.pem"))
+    path.write_text(text.replace("HTTPS://host/x", "a.wav"))
+    with pytest.raises(ConfigError, match=r"a\.toml, line 4: .*timeout_seconds: only for network streams"):
+        load_config(path)
+    path.write_text(text.replace("HTTPS", "rtsp"))
+    with pytest.raises(ConfigError, match=r"line 5: .*ca_file: only for https:// and rtsps://"):
+        load_config(path)
+
+
+def test_a_scheme_of_our_own_may_be_in_capitals(tmp_path: Path) -> None:
+    path = tmp_path / "a.toml"
+    streams = zip("abcd", ["MIC:USB Audio", "ZMQ:", "FILE:x.wav", "Sdp:x.sdp"], strict=True)
+    path.write_text("".join(f'[[stream]]\nid = "{id_}"\nsource = "{source}"\n' for id_, source in streams))
+    sources = [stream.source for stream in load_config(path).streams]
+    assert sources == ["mic:USB Audio", "zmq:", f"file:{tmp_path}/x.wav", f"sdp:{tmp_path}/x.sdp"]

@@ -10,7 +10,7 @@ from streamtag.engine.stream import Change, EngineStream, Item
 from streamtag.errors import StreamtagError
 from streamtag.redaction import scrub
 from streamtag.settings import Stream
-from streamtag.sources import Received, Receivers, Source, is_network, is_received, open_source
+from streamtag.sources import Patience, Received, Receivers, Source, is_network, is_received, open_source
 from streamtag.sources.uri import split
 from streamtag.threads import Worker
 from streamtag.wire.messages import StreamState
@@ -138,13 +138,15 @@ class Reader:
             self._ended.set()
 
     def _options(self) -> dict[str, Any]:
-        settings = self.settings
+        settings, wait = self.settings, self.settings.timeout_seconds
         return {
             "realtime": settings.realtime,
             "loop": settings.loop,
             "rate": settings.rate,
             "channels": settings.channels,
             "sample_format": settings.format,
+            "ca_file": settings.ca_file,
+            "patience": None if wait is None else Patience(open_seconds=wait, read_seconds=wait),
         }
 
     def _take(self, block: Block) -> None:

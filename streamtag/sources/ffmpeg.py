@@ -312,7 +312,7 @@ class AudioReader:
 def _choose(tracks: Sequence[AudioStream], first: int) -> tuple[int, Decoder]:
     """Return the first track from `first` on whose decoder can be opened."""
     if not tracks:
-        raise ReadError("it has no audio track")
+        raise ReadError("it has no audio track", not_audio=True)
     failure = ReadError("no decoder for its audio track")
     for number, track in enumerate(tracks[first:], first):
         if track.codec_context is None:  # PyAV has none where FFmpeg has no decoder

@@ -32,6 +32,8 @@ def open_request(request: Request) -> Source:
     """Open a URL, or `sdp:PATH`."""
     name = redact(request.uri)
     request.refuse(name, "realtime", "loop", "rate", "channels", "sample_format")
+    if request.ca_file is not None and not Path(request.ca_file).is_file():
+        raise SourceError(f"ca_file {request.ca_file}: there is no such file")
     scheme = request.uri.partition(":")[0].lower()
     url = f"{scheme}:{request.place}"  # FFmpeg knows schemes in lower case alone
     if scheme == "sdp":

@@ -10,7 +10,7 @@ from streamtag.sources import playlists
 from streamtag.sources.diagnosis import diagnose
 from streamtag.sources.ffmpeg import AudioReader
 from streamtag.sources.reach import Reach
-from streamtag.sources.reasons import ReadError
+from streamtag.sources.reasons import NOT_AUDIO, ReadError
 from streamtag.sources.segments import HLS_OPTIONS, Segments
 from streamtag.sources.source import Patience
 from streamtag.sources.trust import trusted
@@ -88,7 +88,7 @@ def _follow(url: str, patience: Patience, ca_file: str | None, reach: Reach) -> 
                 return place, True
             address = urljoin(place, variant)
         else:
-            named = playlists.entries(text)
+            named = playlists.entries(text, is_playlist=playlists.is_playlist_address(url))
             if not named:
                 if len(seen) == 1:
                     return None
@@ -125,7 +125,7 @@ def _explained(error: ReadError, url: str, patience: Patience, seconds: float, c
         return ReadError(f"no answer in {seconds:.0f} s", timed_out=True)
     if error.broke_off:
         return ReadError(diagnose(url, ca_file) or str(error))
-    if error.not_audio and scheme in ("rtsp", "rtsps"):
+    if str(error) == NOT_AUDIO and scheme in ("rtsp", "rtsps"):
         return ReadError("the server ends the connection, or does not speak RTSP")
     return error
 

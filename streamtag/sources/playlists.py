@@ -44,8 +44,13 @@ def is_hls(text: str) -> bool:
     return text.lstrip("\ufeff").startswith("#EXTM3U") and "#EXT-X-" in text
 
 
-def entries(text: str) -> list[str]:
-    """The addresses that a playlist names, in its order; none if it is no playlist."""
+def entries(text: str, *, is_playlist: bool = False) -> list[str]:
+    """The addresses that a playlist names, in its order; none if it is no playlist.
+
+    Args:
+        text: all of it.
+        is_playlist: whether it is called one: then its lines need not say so themselves.
+    """
     text = text.lstrip("\ufeff")
     head = text[:4096].lower()
     if "<asx" in head:
@@ -57,8 +62,9 @@ def entries(text: str) -> list[str]:
     else:
         lines = [line.strip() for line in text.splitlines()]
         found = [line for line in lines if line and not line.startswith("#")]
-        if not head.startswith("#extm3u") and not all("://" in line and " " not in line for line in found):
-            return []
+        if not head.startswith("#extm3u"):
+            sure = all(" " not in line and ("://" in line or (is_playlist and line[0] != "<")) for line in found)
+            return found[:_MOST_ENTRIES] if sure else []
     return found[:_MOST_ENTRIES]
 
 

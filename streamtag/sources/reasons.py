@@ -8,7 +8,7 @@ import errno
 
 from av import error as av_error
 
-__all__ = ["ReadError", "read_error", "status_reason"]
+__all__ = ["NOT_AUDIO", "ReadError", "read_error", "status_reason"]
 
 
 class ReadError(Exception):
@@ -29,12 +29,12 @@ class ReadError(Exception):
         self.not_audio = not_audio
 
 
-_NOT_AUDIO = "it is not audio that FFmpeg can read"
+NOT_AUDIO = "it is not audio that FFmpeg can read"
 _UNKNOWN_KIND = "it is of a kind that this FFmpeg cannot read"
 _FAULT = "FFmpeg cannot read it, by a fault of its own"
 # The first that fits counts.
 _REASONS: tuple[tuple[type[Exception], str], ...] = (
-    (av_error.InvalidDataError, _NOT_AUDIO),
+    (av_error.InvalidDataError, NOT_AUDIO),
     (av_error.HTTPUnauthorizedError, "the server refuses user or password"),
     (av_error.HTTPForbiddenError, "the server refuses user or password"),
     (av_error.HTTPNotFoundError, "the server knows no such stream (404)"),

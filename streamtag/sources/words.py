@@ -27,11 +27,12 @@ class Open(Struct, frozen=True, tag=True):
     rate: int | None = None
     channels: int | None = None
     sample_format: str | None = None
+    ca_file: str | None = None
     patience: Patience | None = None
 
     def options(self) -> dict[str, Any]:
         """Return the options for `open_source`."""
-        names = ("realtime", "loop", "rate", "channels", "sample_format", "patience")
+        names = ("realtime", "loop", "rate", "channels", "sample_format", "ca_file", "patience")
         return {name: getattr(self, name) for name in names}
 
 

@@ -50,6 +50,14 @@ def rtsp_telephone() -> Iterator[Station]:
 
 
 @pytest.fixture
+def rtsp_by_udp() -> Iterator[Station]:
+    """A camera that refuses to send over its own connection."""
+    port = free_port()
+    with running(server := rtsp_server(port, "opusenc ! rtpopuspay", "--udp-only")):
+        yield Station(f"rtsp://127.0.0.1:{port}/tone", server)
+
+
+@pytest.fixture
 def icecast() -> Iterator[Station]:
     port = free_port()
     mount = f"icecast://source:source@127.0.0.1:{port}/tone.mp3"

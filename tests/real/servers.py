@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -104,8 +104,8 @@ def encoder(*output: str | Path, frequency: int = 440) -> Program:
     return Program(program_path("ffmpeg"), "-v", "quiet", "-re", "-f", "lavfi", "-i", tone, *output)
 
 
-def rtsp_server(port: int, payloader: str) -> Program:
-    return Program("/usr/bin/python3", HERE / "rtsp_server.py", str(port), payloader, port=port)
+def rtsp_server(port: int, payloader: str, *options: str) -> Program:
+    return Program("/usr/bin/python3", HERE / "rtsp_server.py", str(port), *options, payloader, port=port)
 
 
 def icecast_server(folder: Path, port: int, burst_bytes: int = 65535) -> Program:
@@ -164,3 +164,24 @@ class TcpServer:
         # A close alone does not wake a thread in accept.
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
+
+
+def pump(outer: socket.socket, inner: socket.socket, hear: Callable[[bytes], None]) -> None:
+    """Pass on what two peers say until one of them leaves; `hear` gets what the outer one says."""
+
+    def back() -> None:
+        with suppress(OSError):
+            while data := inner.recv(65536):
+                outer.sendall(data)
+        with suppress(OSError):
+            outer.shutdown(socket.SHUT_RDWR)
+
+    thread = threading.Thread(target=back, daemon=True)
+    thread.start()
+    with suppress(OSError):
+        while data := outer.recv(65536):
+            hear(data)
+            inner.sendall(data)
+    with suppress(OSError):
+        inner.shutdown(socket.SHUT_RDWR)
+    thread.join(5)

@@ -9,7 +9,7 @@ from tests.real.conftest import Station
 from tests.real.listening import AT_ONCE, Listener, tone_share
 
 
-@pytest.fixture(params=["rtsp", "rtsp_telephone", "icecast", "hls", "rtp", "udp"])
+@pytest.fixture(params=["rtsp", "rtsp_telephone", "rtsp_by_udp", "icecast", "hls", "rtp", "udp"])
 def station(request: pytest.FixtureRequest) -> Station:
     kind: Station = request.getfixturevalue(request.param)
     return kind
@@ -78,3 +78,10 @@ def test_a_playlist_whose_encoder_is_gone_is_not_live(hls: Station) -> None:
     with Listener(hls.uri) as listener:
         listener.wait_state("stalled", "reconnecting")
         assert listener.blocks == []
+
+
+@pytest.mark.parametrize("kind", ["rtsp", "icecast"])
+def test_a_scheme_may_be_in_capitals(request: pytest.FixtureRequest, kind: str) -> None:
+    scheme, colon, rest = request.getfixturevalue(kind).uri.partition(":")
+    with Listener(f"{scheme.upper()}{colon}{rest}") as listener:
+        listener.wait_tone()

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from streamtag.sources import Patience
+from tests.real.conftest import Station
 from tests.real.listening import AT_ONCE, Listener, tone_share
-from tests.real.servers import TcpServer, free_port
+from tests.real.servers import TcpServer, free_port, pump, wait_until
 from tests.sounds import noise, tone, write
 
 RATE = 48000
@@ -121,14 +122,59 @@ def test_a_rude_http_server_is_told_plainly_and_tried_again(treatment: Treatment
         assert "abcdef" not in shown
 
 
-def test_a_hung_rtsp_server_is_tried_again() -> None:
-    with TcpServer(hung) as server, Listener(f"rtsp://user:secret@127.0.0.1:{server.port}/x") as listener:
+def rtsp_answer(connection: socket.socket, *lines: str) -> bool:
+    """Wait for a request and answer it; whether one came."""
+    request = request_of(connection).decode()
+    number = next((line for line in request.splitlines() if line.lower().startswith("cseq")), "")
+    connection.sendall("\r\n".join(["RTSP/1.0 200 OK", number, *lines, "", ""]).encode())
+    return bool(request)
+
+
+def hung_after_the_greeting(connection: socket.socket, number: int) -> None:
+    rtsp_answer(connection, "Public: DESCRIBE")
+    threading.Event().wait(20)
+
+
+def leaves(connection: socket.socket, number: int) -> None:
+    request_of(connection)
+
+
+@pytest.mark.parametrize("scheme", ["rtsp", "rtsps", "http", "https"])
+@pytest.mark.parametrize("treatment", [hung, hung_after_the_greeting], ids=["hung", "after the greeting"])
+def test_a_server_that_does_not_answer_is_called_so_and_tried_again(scheme: str, treatment: Treatment) -> None:
+    if treatment is hung_after_the_greeting and scheme != "rtsp":
+        treatment = hung
+    with TcpServer(treatment) as server, Listener(f"{scheme}://user:secret@127.0.0.1:{server.port}/x") as listener:
         listener.wait_state("stalled", "reconnecting")
-        deadline = time.monotonic() + 10
-        while server.connections < 2:
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
+        state, reason = listener.states[0]
+        assert state == "stalled"
+        assert reason.startswith("no a")  # no answer, or no audio
+        wait_until(lambda: server.connections >= 2, 10, "another try")
         assert "secret" not in repr(listener.states)
+
+
+def test_how_long_a_server_may_take_is_what_was_asked_for(rtsp: Station) -> None:
+    port = int(rtsp.uri.rpartition(":")[2].partition("/")[0])
+
+    def slow(connection: socket.socket, number: int) -> None:
+        time.sleep(2.5)
+        with socket.create_connection(("127.0.0.1", port)) as inner:
+            pump(connection, inner, lambda _: None)
+
+    patient = Patience(open_seconds=15, read_seconds=15)
+    with TcpServer(slow) as server:
+        uri = f"rtsp://127.0.0.1:{server.port}/tone"
+        with Listener(uri) as listener:
+            listener.wait_state("stalled")
+        with Listener(uri, patience=patient) as listener:
+            listener.wait_tone()
+            assert listener.states == [("live", "")]
+
+
+def test_a_server_that_knows_no_rtsp_is_called_so() -> None:
+    with TcpServer(leaves) as server, Listener(f"rtsp://127.0.0.1:{server.port}/x") as listener:
+        listener.wait_state("reconnecting")
+        assert listener.states[0][1] == "the server ends the connection, or does not speak RTSP"
 
 
 @pytest.mark.parametrize("scheme", ["http", "rtsp"])
@@ -138,9 +184,13 @@ def test_a_refused_connection_is_told_plainly(scheme: str) -> None:
         assert listener.states == [("reconnecting", "connection refused")]
 
 
-def test_a_host_that_does_not_exist_is_tried_again() -> None:
-    with Listener("http://no-such-host.invalid/x") as listener:
+@pytest.mark.parametrize(
+    "uri", ["http://H/x", "https://H/x", "rtsp://H/x", "rtsps://H/x", "udp://H:1234", "http://H/x.m3u"]
+)
+def test_a_host_that_does_not_exist_is_called_so_and_tried_again(uri: str) -> None:
+    with Listener(uri.replace("H", "user:secret@no-such-host.invalid")) as listener:
         listener.wait_state("reconnecting")
+        assert listener.states[0][1] == "there is no host of that name, or no name server answers"
         assert listener.blocks == []
 
 
