@@ -18,7 +18,7 @@ _LAST_PORT = 65_535
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*|\*{3}):/{2}(?!/)(.*)\Z", re.DOTALL)
 _OWN = re.compile(r"(mic|zmq):(.*)\Z", re.DOTALL | re.IGNORECASE)
 _FILE = re.compile(r"(file|sdp):", re.IGNORECASE)
-_AUTHORITY = re.compile(r"(?:\w[\w.-]*|\[[0-9A-Fa-f:.]+(?:%[\w.-]+)?\]|\*)(?::(?P<port>\d{1,5}|\*))?\Z")
+_AUTHORITY = re.compile(r"(?:\w[\w.-]*|\[[0-9A-Fa-f:.]+(?:%[\w.-]+)?\]|\*)(?::(?P<port>\d{1,5}|\*|PORT))?\Z")
 _SCHEMES = re.compile(
     r"(?:ftps?|https?|icecast|inproc|ipc|mms[ht]?|rtmp[st]?|s?rtp|rtsps?|s3|sftp|smb|srt|tcp|tls|udp|wss?)\Z"
 )
@@ -96,9 +96,13 @@ def _place(rest: str) -> str | None:
     match = _AUTHORITY.match(host)
     if "@" in behind and not (match is not None and not at and _is_no_account(match, behind)):
         return _place(rest.rpartition("@")[2])
-    if match is None or int((match["port"] or "0").replace("*", "0")) > _LAST_PORT:
+    if match is None or _is_no_port(match["port"]):
         return None
     return host + (f"/{HIDDEN}" if behind.startswith("\\") else _behind(behind))
+
+
+def _is_no_port(port: str | None) -> bool:
+    return port is not None and port.isdigit() and int(port) > _LAST_PORT
 
 
 def _is_no_account(host: re.Match[str], behind: str) -> bool:
@@ -183,6 +187,8 @@ def _is_there(path: str) -> bool:
 
 def _in_text(found: re.Match[str]) -> str:
     text, scheme = found[0], found[1].lower()
+    if not text[len(scheme) + 1 :].strip("/"):
+        return text
     if found["account"] and redact(text) != text:
         place = _place(text.rpartition("@")[2])
         return f"{scheme if _SCHEMES.match(scheme) else HIDDEN}://{place or HIDDEN}"

@@ -87,6 +87,8 @@ def test_any_text_can_be_shown(text: str) -> None:
         'service.toml, line 9: [model] max_batch = "many": must be a whole number from 1 to 4096',
         "the server refuses user or password",
         "anna@example.org",
+        "[[stream]] ca_file: only for https:// and rtsps://",
+        "write tcp://HOST:PORT or ipc://PATH",
     ],
 )
 def test_a_line_without_a_secret_stays_as_it_is(line: str) -> None:

@@ -5,6 +5,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from streamtag.redaction import redact
+
 __all__ = ["SUFFIXES", "Recording", "find"]
 
 SUFFIXES = frozenset({
@@ -51,7 +53,8 @@ def _found(name: str) -> Iterator[Recording]:
     if not name:
         yield Recording("", Path("no name"), "'': an empty name is no recording; name a file or a folder")
     elif not os.path.isdir(name):
-        yield Recording(name, Path(os.path.basename(name)))
+        # What is not there may be a URL with a password, which must not name a result either.
+        yield Recording(name, Path(os.path.basename(redact(name)) or "recording"))
     else:
         yield from _in_folder(name)
 

@@ -49,7 +49,7 @@ class FileSource:
         problem = _problem(self._path)
         if problem:
             if self.name != request.uri:
-                problem += "; a URL is written like rtsp://user:password@host/path"
+                problem += "; a URL begins with its kind, such as rtsp://"
             raise SourceError(f"{self.name}: {problem}")
 
     def __enter__(self) -> Self:
