@@ -1,5 +1,5 @@
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from os import PathLike, fspath
 from pathlib import Path
@@ -17,9 +17,27 @@ from streamtag.settings import EventSettings, ScoreSettings
 from streamtag.sources import open_source
 from streamtag.track import Scores, Track
 
-__all__ = ["Result", "Tagger"]
+__all__ = ["Part", "Result", "Tagger"]
 
 _BATCH = 64  # a minute of sound: larger ones hardly go faster
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Part:
+    """What a part of a recording scored; the parts follow each other, and the last may be without patches."""
+
+    starts: list[float]
+    """Seconds at which each patch begins."""
+    patches: NDArray[np.float32]
+    """float32 [patches, labels]."""
+    events: list[Event]
+    """Which ended in it."""
+    seconds: float
+    """How much was read so far."""
+    rate: int
+    """The lowest sample rate so far."""
+    notes: list[str]
+    """What was wrong with it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,6 +57,22 @@ class Result:
     """What was wrong with the recording though it could be tagged, such as damaged packets."""
     rate: int
     """Samples a second of the recording; the lowest where it changes."""
+
+    @classmethod
+    def of(cls, labels: list[str], parts: Iterable[Part]) -> "Result":
+        """Put together the parts of one recording, one at least."""
+        parts = list(parts)
+        seconds = parts[-1].seconds
+        events = [_within(event, seconds) for part in parts for event in part.events]
+        return cls(
+            labels=labels,
+            seconds=seconds,
+            starts=np.array([start for part in parts for start in part.starts]),
+            patches=np.concatenate([part.patches for part in parts]),
+            events=tuple(sorted(events, key=lambda event: (event.onset, event.id))),
+            notes=tuple(note for part in parts for note in part.notes),
+            rate=parts[-1].rate,
+        )
 
     @property
     def clip(self) -> NDArray[np.float32]:
@@ -97,6 +131,25 @@ class Tagger:
             SourceError: there is no such file, or it holds no audio.
             InputError: it is longer than `max_seconds`, or its sample rate cannot be used.
         """
+        return Result.of(self.labels, self.parts(path, max_seconds=max_seconds))
+
+    def parts(
+        self,
+        path: str | PathLike[str],
+        *,
+        max_seconds: float = float("inf"),
+        on_block: Callable[[], None] = lambda: None,
+    ) -> Iterator[Part]:
+        """Tag a recording as `tag` does, and give what it scored part by part.
+
+        Args:
+            path: the recording.
+            max_seconds: refuse a longer one, as soon as that shows.
+            on_block: called now and then while nothing is scored yet.
+
+        Raises:
+            SourceError, InputError: as `tag` does.
+        """
         notes: list[str] = []
         seconds = 0.0
         rate = 0
@@ -113,29 +166,29 @@ class Tagger:
                     rate = min(rate or block.rate, block.rate)
                     if seconds > max_seconds:
                         raise InputError(f"longer than {max_seconds:g} s, the most that is taken")
+                    on_block()
                     yield block
+
+        def part(scores: list[Scores], rest: list[Event]) -> Part:
+            told = notes.copy()
+            notes.clear()
+            patches = np.array([each.patch for each in scores], np.float32).reshape(-1, len(self.labels))
+            events = [event for each in scores for event in each.events] + rest
+            ended = [event for event in events if event.state == "off"]
+            return Part([each.start for each in scores], patches, ended, seconds, rate, told)
 
         patcher = Patcher()
         track = self._track()
         try:
-            scores = list(self._score(patcher, track, blocks(), _BATCH))
+            for scores in self._score(patcher, track, blocks(), _BATCH):
+                yield part(scores, [])
         except InputError as error:
             raise InputError(f"{path}: {error}") from None
-        if not scores:
+        if not patcher.patches:
             raise SourceError(f"{path}: it holds no audio")
         if patcher.bad_samples:
             notes.append(f"{patcher.bad_samples} samples are not finite and were taken as 0")
-        events = [event for each in scores for event in each.events] + track.events.finish()
-        ended = [_within(event, seconds) for event in events if event.state == "off"]
-        return Result(
-            labels=self.labels,
-            seconds=seconds,
-            starts=np.array([each.start for each in scores]),
-            patches=np.stack([each.patch for each in scores]),
-            events=tuple(sorted(ended, key=lambda event: (event.onset, event.id))),
-            notes=tuple(notes),
-            rate=rate,
-        )
+        yield part([], track.events.finish())
 
     def stream(self, blocks: Iterable[Samples], rate: int) -> Iterator[Scores]:
         """Tag sound as it comes: one `Scores` a patch, as soon as its last sample is there.
@@ -157,28 +210,29 @@ class Tagger:
                 yield Block(samples, start, rate, time.time())
                 start += len(samples)
 
-        return self._score(Patcher(), self._track(), placed(), 1)
+        for scores in self._score(Patcher(), self._track(), placed(), 1):
+            yield from scores
 
     def _track(self) -> Track:
         return Track(self._rules, self._rolling)
 
-    def _score(self, patcher: Patcher, track: Track, blocks: Iterable[Block], batch: int) -> Iterator[Scores]:
+    def _score(self, patcher: Patcher, track: Track, blocks: Iterable[Block], batch: int) -> Iterator[list[Scores]]:
         """Score what `blocks` hold, in batches of `batch` patches; the last may be smaller."""
         scorer = Scorer(self._runtime, batch)
         waiting: list[Patch] = []
         for block in blocks:
             waiting += patcher.feed(block)
             while len(waiting) >= batch:
-                yield from self._run(scorer, track, waiting[:batch])
+                yield self._run(scorer, track, waiting[:batch])
                 del waiting[:batch]
         waiting += patcher.finish()
         for first in range(0, len(waiting), batch):
-            yield from self._run(scorer, track, waiting[first : first + batch])
+            yield self._run(scorer, track, waiting[first : first + batch])
 
-    def _run(self, scorer: Scorer, track: Track, patches: list[Patch]) -> Iterator[Scores]:
+    def _run(self, scorer: Scorer, track: Track, patches: list[Patch]) -> list[Scores]:
         rows = np.empty((len(patches), 2, len(self.labels)), np.float32)
         rows[:, 0] = scorer.run([patch.window for patch in patches])
-        yield from Track.push_all([track] * len(patches), patches, rows, self._rules.reached(rows[:, 0]))
+        return Track.push_all([track] * len(patches), patches, rows, self._rules.reached(rows[:, 0]))
 
 
 def _within(event: Event, seconds: float) -> Event:

@@ -203,6 +203,16 @@ def test_a_rate_that_cannot_be_used_is_refused(tagger: Tagger, rate: int) -> Non
         list(tagger.stream([noise(1.0)], rate))
 
 
+def test_a_recording_whose_rate_cannot_be_used_is_named(
+    tagger: Tagger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streamtag.audio.resample.MAX_RATE", 96_000)
+    path = write(tmp_path / "high.wav", tone(0.2, rate=192_000), 192_000)
+    with pytest.raises(InputError) as caught:
+        tagger.tag(path)
+    assert str(caught.value).startswith(f"{path}: a sample rate of 192000 Hz cannot be used")
+
+
 @pytest.mark.parametrize("block", [np.zeros(9), np.zeros((9, 2, 2), np.float32), np.zeros(9, np.uint8)])
 def test_a_block_that_cannot_be_used_is_refused(tagger: Tagger, block: Samples) -> None:
     with pytest.raises(InputError):

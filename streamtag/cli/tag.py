@@ -4,9 +4,8 @@ import sys
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
-from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
 from streamtag.cli.arguments import Commands, count, read_config
@@ -18,7 +17,7 @@ from streamtag.redaction import redact
 
 if TYPE_CHECKING:
     from streamtag.settings import Config
-    from streamtag.tagger import Tagger
+    from streamtag.tagging import TaggingPool
 
 __all__ = ["add"]
 
@@ -50,40 +49,34 @@ def _run(options: argparse.Namespace) -> int:
     if form.one_recording and len(recordings) > 1 and options.output is None:
         raise ConfigError(f"--format {options.format} holds one recording a file: say where with --output DIR")
     jobs = min(options.jobs or len(os.sched_getaffinity(0)), len(recordings))
-    config = read_config(options)
-    idle: SimpleQueue[Tagger] = SimpleQueue()  # one for each job: not every runtime may be used by two threads
-    for _ in range(jobs):
-        idle.put(_open_tagger(options, config))
+    pool = _open_pool(options, read_config(options), jobs)
     results = Results(form, options.output)
 
     def tag(recording: Recording) -> Tagged:
         if recording.problem:
             return Tagged(recording.name, None, error=recording.problem)
-        tagger = idle.get()
         try:
-            return Tagged(recording.name, tagger.tag(recording.name), top=options.top)
+            return Tagged(recording.name, pool.tag(recording.name), top=options.top)
         except StreamtagError as error:
             shown = redact(recording.name)  # what is not there may be a URL with a password
             return Tagged(shown, None, error=str(error).removeprefix("file:"))
-        finally:
-            idle.put(tagger)
 
-    with _progress(len(recordings)) as step:
+    with closing(pool), _progress(len(recordings)) as step:
         for recording, tagged in zip(recordings, _in_order(tag, recordings, jobs), strict=True):
             results.show(recording, tagged)
             step()
     return 1 if results.failed else 0
 
 
-def _open_tagger(options: argparse.Namespace, config: "Config") -> "Tagger":
+def _open_pool(options: argparse.Namespace, config: "Config", jobs: int) -> "TaggingPool":
     from streamtag.config import check_labels
-    from streamtag.tagger import Tagger
+    from streamtag.tagging import TaggingPool
 
-    tagger = Tagger(
-        options.bundle or config.model.bundle, options.runtime or config.model.runtime, events=config.events
-    )
-    check_labels(config, tagger.labels)
-    return tagger
+    bundle, runtime = options.bundle or config.model.bundle, options.runtime or config.model.runtime
+    pool = TaggingPool(bundle, runtime, events=config.events, processes=jobs)
+    check_labels(config, pool.labels)
+    pool.start()
+    return pool
 
 
 def _in_order(tag: Callable[[Recording], Tagged], recordings: Sequence[Recording], jobs: int) -> Iterator[Tagged]:

@@ -12,7 +12,8 @@ from starlette.responses import JSONResponse, Response
 
 from streamtag.errors import StreamtagError
 from streamtag.settings import Config
-from streamtag.tagger import Result, Tagger
+from streamtag.tagger import Result
+from streamtag.tagging import TaggingPool
 
 __all__ = ["MOST_BYTES", "Recordings"]
 
@@ -24,11 +25,11 @@ _ROWS: Final = 24
 
 
 class Recordings:
-    """Tags one recording at a time; the model is opened with the first."""
+    """Tags one recording at a time, in a process of its own that is started with the first."""
 
     def __init__(self, config: Config) -> None:
         self._config = config
-        self._tagger: Tagger | None = None
+        self._pool: TaggingPool | None = None
         self._turn = threading.Lock()
         self._waiting = 0
 
@@ -54,12 +55,17 @@ class Recordings:
         finally:
             self._waiting -= 1
 
+    def close(self) -> None:
+        """Leave off tagging."""
+        if self._pool is not None:
+            self._pool.close()
+
     def _tag(self, path: Path) -> Result:
         with self._turn:
-            if self._tagger is None:
+            if self._pool is None:
                 config = self._config
-                self._tagger = Tagger(config.model.bundle, rolling=config.scores.rolling, events=config.events)
-            return self._tagger.tag(path, max_seconds=MOST_SECONDS)
+                self._pool = TaggingPool(config.model.bundle, rolling=config.scores.rolling, events=config.events)
+            return self._pool.tag(path, max_seconds=MOST_SECONDS)
 
 
 def _as_json(result: Result) -> dict[str, Any]:

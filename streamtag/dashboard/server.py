@@ -71,6 +71,7 @@ def build(hub: Hub, config: Config, *, account: Account | None, may_write: bool,
         hub.start()
         yield
         hub.stop()
+        recordings.close()
 
     past, tuning = HistoryAnswers(config), TuningAnswers(hub, config, may_write=may_write)
     microphones, recordings = Microphones(hub), Recordings(config)

@@ -1,11 +1,13 @@
 """Which of a bundle's files a CPU runs fastest: measured once on each machine and kept in the user's cache."""
 
+import fcntl
 import json
 import logging
 import os
 import platform
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -41,8 +43,11 @@ def faster_file(bundle: Bundle, threads: int, load: Callable[[Bundle, str, int],
     known = _read(store)
     if known.get(key) in (FULL, QUANTISED):
         return known[key]
-    known[key] = _measure(load(bundle, FULL, threads), load(bundle, QUANTISED, threads))
-    _write(store, known)
+    with _alone(store):
+        known = _read(store)  # another process may have measured meanwhile
+        if known.get(key) not in (FULL, QUANTISED):
+            known[key] = _measure(load(bundle, FULL, threads), load(bundle, QUANTISED, threads))
+            _write(store, known)
     return known[key]
 
 
@@ -65,6 +70,18 @@ def _processor() -> str:
     except OSError:
         return platform.processor() or platform.machine()
     return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
+
+
+@contextmanager
+def _alone(store: Path) -> Iterator[None]:
+    """Keep other processes waiting: those that tag side by side begin together, and must come to one result."""
+    with ExitStack() as stack:
+        with suppress(OSError):  # without a cache each measures for itself
+            store.parent.mkdir(parents=True, exist_ok=True)
+            folder = os.open(store.parent, os.O_RDONLY)
+            stack.callback(os.close, folder)
+            fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
 
 
 def _read(store: Path) -> dict[str, str]:

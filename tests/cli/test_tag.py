@@ -1,15 +1,21 @@
 import json
 import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from subprocess import CompletedProcess
 
 import numpy as np
+import psutil
 import pytest
 
+from streamtag.process import Process
 from streamtag.tagger import Tagger
+from streamtag.tagging import pool
 from tests.bundles import LABELS
-from tests.cli.commands import error_of, run
+from tests.cli.commands import error_of, run, running
+from tests.media import encode
+from tests.real.servers import is_running, wait_until
 from tests.sounds import tone, write
 
 Call = Callable[..., CompletedProcess[str]]
@@ -184,13 +190,41 @@ def test_odd_names_and_files_do_not_keep_the_others_from_being_tagged(
     assert len([each for each in objects if "error" not in each]) == 12
 
 
-def test_a_rate_that_cannot_be_used_names_the_recording(
+def test_a_recording_that_brings_its_decoder_down_does_not_keep_the_others_from_being_tagged(
     call: Call, bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("streamtag.audio.resample.MAX_RATE", 96_000)
-    path = write(tmp_path / "high.wav", tone(0.2, rate=192_000), 192_000)
-    done = call("tag", "--bundle", bundle, "--format", "jsonl", path)
-    assert json.loads(done.stdout)["error"].startswith(f"{path}: a sample rate of 192000 Hz cannot be used")
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
+    monkeypatch.setattr(pool, "Process", lambda _, words: Process("tests.tagging.odd_worker", words))
+    names = ["a", "crash", "b", "crash.2", "c", "nonsense", "d"]
+    paths = [write(tmp_path / f"{name}.wav", tone(1.0)) for name in names]
+    done = call("tag", "--bundle", bundle, "--format", "jsonl", "--jobs", "2", *paths)
+    assert done.returncode == 1
+    objects = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [each["file"] for each in objects] == [str(path) for path in paths]
+    assert [each["error"] for each in objects if "error" in each] == [
+        f"{paths[1]}: its decoder crashed (SIGSEGV)",
+        f"{paths[3]}: its decoder crashed (SIGSEGV)",
+        f"{paths[5]}: its decoder sent what nobody understands (it is too long)",
+    ]
+
+
+def test_an_interrupt_in_the_middle_of_recordings_is_one_line_and_leaves_nothing_behind(
+    bundle: Path, tmp_path: Path
+) -> None:
+    long = encode(tmp_path / "long.flac", seconds=3600.0, rate=8000)
+    for number in range(4):
+        (tmp_path / f"{number}.flac").hardlink_to(long)
+    with running("tag", "--bundle", bundle, "--jobs", "2", tmp_path) as command:
+        tagging: set[int] = set()
+
+        def are_there() -> bool:
+            tagging.update(child.pid for child in psutil.Process(command.process.pid).children())
+            return len(tagging) == 2
+
+        wait_until(are_there, 20, "the processes that tag")
+        assert command.end(signal.SIGINT) == 1
+        assert command.wait_error("") == "streamtag: interrupted"
+    wait_until(lambda: not any(is_running(pid) for pid in tagging), 20, "the end of the processes that tag")
 
 
 def test_without_a_terminal_there_are_no_colours_and_no_bars(bundle: Path, recordings: Path) -> None:

@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -131,3 +133,20 @@ def test_a_bundle_of_only_an_int8_file_runs_it(folder: Path) -> None:
     files = Bundle.open(folder).files
     assert faster_file(change(folder, files={QUANTISED: files[QUANTISED]}), 1, Model) == QUANTISED
     assert Model.loaded == []
+
+
+def test_processes_that_begin_together_come_to_one_result(folder: Path) -> None:
+    code = f"""
+import sys
+from streamtag.bundle import Bundle
+from streamtag.runtimes.choice import faster_file
+from tests.runtimes.test_choice import Model
+Model.loaded = []
+Model.slow = sys.argv[1]
+print(faster_file(Bundle.open({str(folder)!r}), 1, Model))
+"""
+    command = [sys.executable, "-c", code]
+    both = [subprocess.Popen([*command, slow], stdout=subprocess.PIPE, text=True) for slow in (FULL, QUANTISED)]
+    answers = [process.communicate(timeout=40)[0] for process in both]
+    assert answers[0] == answers[1]
+    assert answers[0].strip() in (FULL, QUANTISED)

@@ -1,0 +1,199 @@
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+from importlib.util import find_spec
+from queue import SimpleQueue
+
+from streamtag import errors
+from streamtag.audio import PATCH_HOP, SAMPLE_RATE
+from streamtag.bundle import Bundle
+from streamtag.errors import RuntimeUnavailableError, SourceError, StreamtagError
+from streamtag.process import Link, LinkError, Process, SilentError
+from streamtag.settings import EventSettings, ScoreSettings
+from streamtag.tagger import Part, Result
+from streamtag.tagging.words import Done, Model, Ready, Refused, Scored, Tag, Word, part_of
+
+__all__ = ["TaggingPool"]
+
+_SILENT_SECONDS = 60.0
+_PATCH_SECONDS = PATCH_HOP / SAMPLE_RATE
+
+
+class TaggingPool:
+    """Processes that decode and score recordings, each one at a time; they are started once and kept.
+
+    A recording that brings its process down fails alone, and the next one gets a new process.
+
+    Attributes:
+        labels: the model's labels, in the order of the scores.
+    """
+
+    def __init__(
+        self,
+        bundle: str = "default",
+        runtime: str = "auto",
+        *,
+        rolling: int = ScoreSettings().rolling,
+        events: EventSettings | None = None,
+        processes: int = 1,
+    ) -> None:
+        """Make the pool; no process runs yet.
+
+        Args:
+            bundle: as for `Tagger`.
+            runtime: as for `Tagger`.
+            rolling: as for `Tagger`.
+            events: as for `Tagger`.
+            processes: how many recordings may be tagged at a time.
+
+        Raises:
+            BundleError: there is no such bundle, or it is damaged.
+        """
+        self.labels = Bundle.open(bundle).labels
+        self._model = Model(bundle, runtime, rolling, events or EventSettings())
+        self._idle: SimpleQueue[_Seat] = SimpleQueue()
+        self._seats = [_Seat(self._model) for _ in range(processes)]
+        for seat in self._seats:
+            self._idle.put(seat)
+
+    def start(self) -> None:
+        """Start the processes, and wait until the first has opened the model.
+
+        Raises:
+            BundleError, RuntimeUnavailableError: it cannot be opened.
+        """
+        try:
+            for seat in self._seats[: 1 if self._may_build_engines else None]:
+                seat.start()
+            self._seats[0].wait_ready()
+        except StreamtagError:
+            self.close()
+            raise
+
+    @property
+    def _may_build_engines(self) -> bool:
+        # TensorRT builds an engine for minutes, once: the other processes start when they are needed, and find it.
+        return self._model.runtime in ("auto", "tensorrt") and find_spec("tensorrt") is not None
+
+    def tag(self, path: str | os.PathLike[str], *, max_seconds: float = float("inf")) -> Result:
+        """Tag a recording, as `Tagger.tag`; waits for a process that is free. May be called from any thread.
+
+        Raises:
+            SourceError: there is no such file, it holds no audio, or its decoder crashed.
+            InputError: it is longer than `max_seconds`, or its sample rate cannot be used.
+            BundleError, RuntimeUnavailableError: the model cannot be opened.
+        """
+        order = Tag(os.fsencode(path), max_seconds)
+        seat = self._idle.get()
+        try:
+            return Result.of(self.labels, seat.tag(order, self.labels))
+        finally:
+            self._idle.put(seat)
+
+    def close(self) -> None:
+        """End all processes, in the middle of a recording too."""
+        for seat in self._seats:
+            seat.close()
+
+
+class _Seat:
+    """Where one process tags, and after it another."""
+
+    def __init__(self, model: Model) -> None:
+        self._model = model
+        self._process: Process | None = None
+        self._is_ready = False
+        self._closed = False
+        self._changing = threading.Lock()
+
+    def start(self) -> None:
+        """Start a process if none is there."""
+        with self._changing:
+            if self._process is not None:
+                return
+            if self._closed:
+                raise SourceError("the program ends")
+            self._is_ready = False
+            try:
+                self._process = Process("streamtag.tagging.worker", Word)
+                self._process.link.send(self._model)
+            except OSError as error:
+                self._process = None
+                raise SourceError(f"no process could be started to decode in: {error.strerror}") from error
+
+    def wait_ready(self) -> None:
+        """Wait until the process has opened the model, however long that takes."""
+        self.start()
+        if self._is_ready or self._process is None:
+            return
+        try:
+            word, _ = self._process.link.receive()
+        except (EOFError, LinkError) as error:
+            raise RuntimeUnavailableError(f"the process that runs the model crashed ({self._end()})") from error
+        if isinstance(word, Refused):
+            self._end()
+            raise _error_of(word)
+        self._is_ready = isinstance(word, Ready)
+
+    def tag(self, order: Tag, labels: list[str]) -> Iterator[Part]:
+        """Give the parts of a recording, as `Tagger.parts`."""
+        path = os.fsdecode(order.path)
+        patches = 0
+        try:
+            link = self._give(order)
+            while not isinstance((word := link.receive(_SILENT_SECONDS))[0], Done):
+                if isinstance(word[0], Refused):
+                    raise _error_of(word[0])
+                if isinstance(word[0], Scored):
+                    part = part_of(*word, labels)
+                    patches += len(part.starts)
+                    if patches > order.max_seconds / _PATCH_SECONDS + 1:
+                        raise LinkError("more scores than the recording may have")
+                    yield part
+            if not patches:
+                raise LinkError("no scores")
+        except (EOFError, OSError):
+            raise SourceError(f"{path}: its decoder crashed ({self._end()})") from None
+        except SilentError:
+            self._end(alive=True)
+            raise SourceError(f"{path}: its decoder gave no sign of life for {_SILENT_SECONDS:g} s") from None
+        except LinkError as error:
+            self._end(alive=True)
+            raise SourceError(f"{path}: its decoder sent what nobody understands ({error})") from None
+
+    def _give(self, order: Tag) -> Link:
+        """Give the order to the process, which says at once that it has it; one that died meanwhile is made anew."""
+        self.wait_ready()
+        with suppress(EOFError, OSError):
+            return self._try_to_give(order)
+        self._end()
+        self.wait_ready()
+        return self._try_to_give(order)
+
+    def _try_to_give(self, order: Tag) -> Link:
+        process = self._process
+        if process is None:
+            raise SourceError(f"{os.fsdecode(order.path)}: the program ends")
+        process.link.send(order)
+        process.link.receive(_SILENT_SECONDS)
+        return process.link
+
+    def close(self) -> None:
+        """End the process for good."""
+        self._closed = True
+        self._end(alive=True)
+
+    def _end(self, *, alive: bool = False) -> str:
+        """Forget the process, which has ended, or is to end if it is `alive`; say how it did."""
+        with self._changing:
+            process, self._process = self._process, None
+        if process is not None and alive:
+            process.kill()
+        how = "" if process is None else process.end()
+        return "the program ends" if self._closed else how
+
+
+def _error_of(refused: Refused) -> StreamtagError:
+    error: StreamtagError = getattr(errors, refused.kind)(refused.reason.decode(errors="surrogateescape"))
+    return error

@@ -1,0 +1,91 @@
+"""What a process that tags recordings is told, and what it says: see `worker.py` and `pool.py`.
+
+Paths and reasons are bytes: a file's name may be no text.
+"""
+
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from msgspec import Meta, Struct
+
+from streamtag.events import Event
+from streamtag.process import LinkError
+from streamtag.settings import EventSettings
+from streamtag.tagger import Part
+
+__all__ = ["Alive", "Done", "Model", "Order", "Ready", "Refused", "Scored", "Tag", "Word", "part_of", "scored_of"]
+
+
+class Model(Struct, frozen=True, tag=True):
+    """Open this model; comes first, and once. As for `Tagger`."""
+
+    bundle: str
+    runtime: str
+    rolling: int
+    events: EventSettings
+
+
+class Tag(Struct, frozen=True, tag=True):
+    """Tag a recording, as `Tagger.tag`."""
+
+    path: bytes
+    max_seconds: float
+
+
+Order = Model | Tag
+
+
+class Ready(Struct, frozen=True, tag=True):
+    """The model is open."""
+
+
+class Alive(Struct, frozen=True, tag=True):
+    """Reading goes on."""
+
+
+class Scored(Struct, frozen=True, tag=True):
+    """A part of the recording, as `Part`; its patches are the bytes behind it."""
+
+    starts: list[float]
+    events: list[Event]
+    seconds: Annotated[float, Meta(ge=0)]
+    rate: Annotated[int, Meta(ge=0)]
+    notes: list[bytes]
+
+
+class Done(Struct, frozen=True, tag=True):
+    """The recording is tagged."""
+
+
+class Refused(Struct, frozen=True, tag=True):
+    """The model cannot be opened, or the recording not be tagged."""
+
+    kind: Literal["BundleError", "InputError", "RuntimeUnavailableError", "SourceError"]
+    reason: bytes
+
+
+Word = Ready | Alive | Scored | Done | Refused
+
+
+def scored_of(part: Part) -> Scored:
+    """Return a part as it is sent, without its patches."""
+    notes = [note.encode(errors="surrogateescape") for note in part.notes]
+    return Scored(part.starts, part.events, part.seconds, part.rate, notes)
+
+
+def part_of(scored: Scored, payload: bytearray, labels: list[str]) -> Part:
+    """Return a part as it was before it was sent.
+
+    Raises:
+        LinkError: the bytes are no such scores.
+    """
+    if len(payload) != 4 * len(labels) * len(scored.starts):
+        raise LinkError("its scores are not as many as its patches")
+    patches: Any = np.frombuffer(payload, np.float32).reshape(-1, len(labels))
+    numbers = [number for event in scored.events for number in (event.onset, event.offset or 0.0, event.peak)]
+    if not (np.isfinite(patches).all() and np.isfinite([*numbers, *scored.starts, scored.seconds]).all()):
+        raise LinkError("its scores are no numbers")
+    if any(not 0 <= event.index < len(labels) or event.label != labels[event.index] for event in scored.events):
+        raise LinkError("there is no such label")
+    notes = [note.decode(errors="surrogateescape") for note in scored.notes]
+    return Part(scored.starts, patches, scored.events, scored.seconds, scored.rate, notes)

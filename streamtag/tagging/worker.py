@@ -1,0 +1,104 @@
+"""A process that tags recordings for another one, which `pool.py` starts, and which a recording may bring down.
+
+    python -P -m streamtag.tagging.worker FD
+
+It opens the model that it is told of over the link `FD`, and then tags one recording after the other until nobody gives
+it any more.
+"""
+
+import logging
+import os
+import time
+from contextlib import suppress
+from pathlib import Path
+from queue import SimpleQueue
+from typing import NoReturn
+
+from streamtag.errors import BundleError, InputError, RuntimeUnavailableError, SourceError
+from streamtag.process import Link, LinkError, limit_memory, link_from_arguments
+from streamtag.tagger import Tagger
+from streamtag.tagging.words import Alive, Done, Model, Order, Ready, Refused, Tag, scored_of
+from streamtag.threads import Worker
+
+logger = logging.getLogger(__name__)
+
+_MOST_BYTES = 1 << 30
+_ALIVE_SECONDS = 1.0
+
+
+class _Tagging:
+    """Does as it is ordered, one order after the other."""
+
+    def __init__(self, link: Link) -> None:
+        self.orders: SimpleQueue[Model | Tag] = SimpleQueue()
+        self._link = link
+        self._alive_at = 0.0
+
+    def run(self) -> None:
+        """Go on for ever, in a thread of its own."""
+        tagger: Tagger | None = None
+        while True:
+            order = self.orders.get()
+            if isinstance(order, Model):
+                tagger = self._open(order)
+            elif tagger is not None:
+                self._tag(tagger, order)
+
+    def _open(self, model: Model) -> Tagger | None:
+        try:
+            tagger = Tagger(model.bundle, model.runtime, rolling=model.rolling, events=model.events)
+        except (BundleError, RuntimeUnavailableError) as error:
+            self._refuse(error)
+            return None
+        limit_memory(_MOST_BYTES)
+        self._link.send(Ready())
+        return tagger
+
+    def _tag(self, tagger: Tagger, order: Tag) -> None:
+        path = Path(os.fsdecode(order.path))
+        try:
+            self._live()
+            for part in tagger.parts(path, max_seconds=order.max_seconds, on_block=self._go_on):
+                self._link.send(scored_of(part), part.patches)
+            self._link.send(Done())
+        except (SourceError, InputError) as error:
+            self._refuse(error)
+        except MemoryError:
+            self._refuse(SourceError(f"{path}: its decoder needs more memory than it may have"))
+        except OSError:
+            os._exit(0)  # whoever listened is gone
+        except Exception as error:
+            logger.exception("tagging failed")
+            self._refuse(SourceError(f"{path}: internal error: {type(error).__name__}: {error}"))
+
+    def _live(self) -> None:
+        self._alive_at = time.monotonic() + _ALIVE_SECONDS
+        self._link.send(Alive())
+
+    def _go_on(self) -> None:
+        if time.monotonic() >= self._alive_at:
+            self._live()
+
+    def _refuse(self, error: BundleError | InputError | RuntimeUnavailableError | SourceError) -> None:
+        kind = type(error).__name__
+        with suppress(OSError):
+            self._link.send(Refused(kind, str(error).encode(errors="surrogateescape")))  # type: ignore[arg-type]
+
+
+def _serve(link: Link) -> None:
+    tagging = _Tagging(link)
+    Worker("tagging", tagging.run, on_failure=lambda _: os._exit(1)).start()
+    while True:
+        order, _ = link.receive()
+        tagging.orders.put(order)
+
+
+def main() -> NoReturn:
+    """Tag as ordered until nobody orders any more."""
+    with suppress(EOFError, LinkError):
+        _serve(link_from_arguments(Order))
+    os._exit(0)  # in the middle of a recording, too
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,52 @@
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from starlette.applications import Starlette
+from starlette.routing import Route
+from starlette.testclient import TestClient
+
+from streamtag.dashboard.recordings import Recordings
+from streamtag.process import Process
+from streamtag.settings import Config, ModelSettings
+from streamtag.tagging import pool
+from tests.bundles import make_bundle
+from tests.media import encode
+
+
+@pytest.fixture
+def page(tmp_path: Path) -> Iterator[TestClient]:
+    """The page's place for recordings."""
+    bundle = make_bundle(tmp_path / "tiny")
+    recordings = Recordings(Config(model=ModelSettings(bundle=str(bundle))))
+    yield TestClient(Starlette(routes=[Route("/", recordings.serve, methods=["POST"])]))
+    recordings.close()
+
+
+def test_a_recording_is_tagged_and_its_scores_are_told(page: TestClient, tmp_path: Path) -> None:
+    answer = page.post("/", content=encode(tmp_path / "a.m4a", layout="7.1", seconds=3.0).read_bytes())
+    assert answer.status_code == 200
+    told = answer.json()
+    assert told["seconds"] == pytest.approx(3.0, abs=0.1)
+    assert len(told["scores"]) == len(told["starts"]) == 3
+
+
+def test_what_is_no_recording_is_refused_in_words(page: TestClient) -> None:
+    answer = page.post("/", content=b"no sound at all" * 100)
+    assert answer.status_code == 422
+    assert answer.json() == {"error": "This recording cannot be tagged: it is not audio that FFmpeg can read."}
+
+
+def test_an_upload_that_brings_its_decoder_down_is_refused_and_the_next_is_tagged(
+    page: TestClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    good = encode(tmp_path / "a.flac").read_bytes()
+    with monkeypatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
+        patch.setenv("ODD_WORKER", "crash")
+        patch.setattr(pool, "Process", lambda _, words: Process("tests.tagging.odd_worker", words))
+        for _ in range(2):
+            answer = page.post("/", content=good)
+            assert answer.status_code == 422
+            assert answer.json() == {"error": "This recording cannot be tagged: its decoder crashed (SIGSEGV)."}
+    assert page.post("/", content=good).status_code == 200
