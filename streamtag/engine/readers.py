@@ -10,7 +10,7 @@ from streamtag.engine.stream import Change, EngineStream, Item
 from streamtag.errors import StreamtagError
 from streamtag.redaction import scrub
 from streamtag.settings import Stream
-from streamtag.sources import Patience, Received, Receivers, Source, is_network, is_received, open_source
+from streamtag.sources import Patience, Received, Receivers, Source, is_received, open_source
 from streamtag.sources.uri import split
 from streamtag.threads import Worker
 from streamtag.wire.messages import StreamState
@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 class Reader:
     """Reads one source, cuts its sound into patches and queues them.
 
-    What is decoded is received in other processes, where it may bring its decoder down; any other source has a thread.
+    What is decoded, or may hang, is received in other processes; standard input has a thread.
     """
 
     def __init__(self, stream: EngineStream, settings: Stream, receivers: Receivers) -> None:
@@ -39,7 +39,7 @@ class Reader:
         self._live = False
         self._complain_at = 0.0
         self._remark = ""  # on sound that came all the same, such as a recording's that is cut
-        self._is_live = is_network(settings.source) or split(settings.source)[0] == "mic"
+        self._is_live = split(settings.source)[0] != "file"
         # A recording that is read as fast as possible waits for room; whatever has its own pace goes on.
         self._can_wait = settings.source == "-"
 

@@ -19,6 +19,7 @@ __all__ = [
     "Received",
     "Receivers",
     "Source",
+    "is_microphone",
     "is_network",
     "is_received",
     "open_source",
@@ -43,9 +44,14 @@ def is_network(uri: str) -> bool:
     return _MODULES.get(split(uri)[0]) == "network"
 
 
+def is_microphone(uri: str) -> bool:
+    """Tell whether a URI is a microphone, which `open_source` opens as a `LiveSource` too."""
+    return _MODULES.get(split(uri)[0]) == "microphone"
+
+
 def is_received(uri: str) -> bool:
-    """Tell whether a URI is foreign media that must be decoded, so that `Receivers` receive it."""
-    return _MODULES.get(split(uri)[0]) in ("file", "network")
+    """Tell whether `Receivers` receive it: foreign media must be decoded, and a sound system may hang."""
+    return _MODULES.get(split(uri)[0]) in ("file", "microphone", "network")
 
 
 def open_source(

@@ -6,6 +6,8 @@ The one module that imports sounddevice.
 import re
 import threading
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -27,6 +29,7 @@ except OSError:  # sounddevice found no PortAudio
 __all__ = ["InputDevice", "choose", "list_devices", "microphone_clock", "named", "open_request"]
 
 _BLOCK_SECONDS = 0.04
+_HANG_SECONDS = 10.0
 # Callbacks jitter by less than this; and a hole is what stays for so long.
 _SLACK_SECONDS = 0.25
 _SURE_SECONDS = 0.5
@@ -50,20 +53,33 @@ class InputDevice:
 
 
 class _Library:
-    """PortAudio, which is one for the whole process: its list of devices is frozen while a stream is open."""
+    """PortAudio, which is one for the whole process: its list of devices is frozen while a stream is open.
+
+    It can hang, and then nobody else may call it; whoever waits for it gives up after a while. A service receives each
+    microphone in a process of its own, so that this is no other microphone.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._open_streams = 0
 
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        if not self._lock.acquire(timeout=_HANG_SECONDS):
+            raise Lost(f"the sound system hangs: it has not answered for {_HANG_SECONDS:g} s", stalled=True)
+        try:
+            yield
+        finally:
+            self._lock.release()
+
     def devices(self) -> list[InputDevice]:
         """The input devices; the list is fresh if no stream is open."""
-        with self._lock:
+        with self._alone():
             return self._devices()
 
     def open(self, place: str, rate: int | None, channels: int, feed: Feed) -> Any:
         """Find a device and start a stream from it; raises Lost with a reason if that fails."""
-        with self._lock:
+        with self._alone():
             device = choose(self._devices(), place)
             rate = rate or device.rate
             stream = None
@@ -87,7 +103,7 @@ class _Library:
 
     def close(self, stream: Any) -> None:
         """Drop a stream; `stop` would wait for a device that is gone."""
-        with self._lock:
+        with self._alone():
             stream.abort(ignore_errors=True)
             stream.close(ignore_errors=True)
             self._open_streams -= 1

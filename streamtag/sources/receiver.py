@@ -3,7 +3,8 @@
     python -P -m streamtag.sources.receiver FD
 
 It does as it is ordered over the link `FD` until nobody orders any more. Network sources, of which it has many, are
-decoded by one thread in turns; a recording, of which it has one, by a thread that waits where it is told to.
+decoded by one thread in turns; a recording, of which it has one, by a thread that waits where it is told to. A
+microphone is taken as a network source is, and is the only one in its process.
 """
 
 import logging
@@ -17,7 +18,7 @@ from typing import Any, Protocol, cast
 from streamtag.audio.block import Block
 from streamtag.errors import StreamtagError
 from streamtag.process import Link, LinkError, limit_memory, link_from_arguments
-from streamtag.sources import LiveSource, Source, is_network, open_source
+from streamtag.sources import LiveSource, Source, is_microphone, is_network, open_source
 from streamtag.sources.clock import now
 from streamtag.sources.turns import Turns
 from streamtag.sources.words import AHEAD, Alive, Close, End, More, Open, Order, State, Word, sound_of
@@ -89,7 +90,7 @@ def _failure(error: Exception) -> str:
 
 
 class _Connection:
-    """A network source, read in turns with others."""
+    """A source that comes back, read in turns with others."""
 
     def __init__(self, order: Open, sending: _Sending, turns: Turns) -> None:
         self._order = order
@@ -213,7 +214,7 @@ def _serve(link: Link) -> None:
         order, _ = link.receive()
         sending = _Sending(order.number, link, partial(receiving.pop, order.number, None))
         match order:
-            case Open() if is_network(order.uri):
+            case Open() if is_network(order.uri) or is_microphone(order.uri):
                 if turns is None:
                     threading.stack_size(_STACK_BYTES)
                     turns = Turns("receiver")

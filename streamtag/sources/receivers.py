@@ -1,9 +1,10 @@
 """Sources that other processes receive: hundreds of network streams would wait for one interpreter, and a decoder that
 a broken or hostile one brings down takes nothing with it but what is received in the same process.
 
-A recording has a process of its own: it fails with it. Network streams share processes and are received again by
-another one. Those that were lost together come back in smaller companies, at last alone: whichever brought them down
-does so at most twice to any neighbour.
+A recording has a process of its own: it fails with it. So has a microphone, because a sound system that hangs holds up
+whatever else is in its process; one that gives nothing any more is received again by a fresh one. Network streams share
+processes and are received again by another one. Those that were lost together come back in smaller companies, at last
+alone: whichever brought them down does so at most twice to any neighbour.
 """
 
 import threading
@@ -54,7 +55,8 @@ class Received:
     def __init__(self, uri: str, options: dict[str, Any], listener: Listener, receivers: "Receivers") -> None:
         self.name = redact(uri)
         self.is_recording = split(uri)[0] == "file"
-        self.company = 1 if self.is_recording else _MOST_SOURCES
+        self.is_microphone = split(uri)[0] == "mic"
+        self.company = 1 if self.is_recording or self.is_microphone else _MOST_SOURCES
         """How many sources at most, itself included, may share a process with it; all of them alike."""
         self.closed = False
         self.number = -1
@@ -89,7 +91,7 @@ class Received:
         now = time.monotonic()
         if now - self._begun > _SETTLED_SECONDS:
             self._delay = 0.0
-        if not self.is_recording and self.receiver is not None:
+        if self.company > 1 and self.receiver is not None:
             proven = now - self._begun > _PROVEN_SECONDS
             self.company = max(1, (_MOST_SOURCES if proven else together) // _PARTS)
         self._delay = next_delay(self._delay, Patience())
@@ -173,6 +175,10 @@ class _Receiver:
         return cause or f"crashed ({how})"
 
 
+class _HungError(Exception):
+    """A microphone gives nothing any more: whatever holds it up goes with its process."""
+
+
 class Receivers:
     """As many processes as the sources need that are open."""
 
@@ -237,6 +243,8 @@ class Receivers:
             while not receiver.ending:
                 self._pass_on_next(receiver)
             cause = "is no longer needed"
+        except _HungError:
+            cause = "was ended, because its sound system may hang"
         except SilentError:
             cause = f"gave no sign of life for {_SILENT_SECONDS:g} s"
         except LinkError as error:
@@ -272,6 +280,8 @@ class Receivers:
         if received is None:
             raise LinkError("nobody's sound")
         received.hear(word, block_of(word, payload) if isinstance(word, Sound) else None)
+        if received.is_microphone and isinstance(word, State) and word.state == "stalled" and not received.closed:
+            raise _HungError
         if isinstance(word, End):
             with self._changed:
                 receiver.sources.pop(word.number).receiver = None

@@ -106,7 +106,7 @@ def test_stop_ends_events_says_so_and_closes_everything(begin: Begin, whistle: P
     assert last == "off"
     assert listener.states("yard") == ["starting", "live", "ended"]
     assert listener.heard[-1].header["kind"] == "service"
-    assert own_threads() == set()
+    wait_until(lambda: own_threads() == set(), 20, "the end of all threads")
     service.stop()  # once more does no harm
 
 
@@ -150,7 +150,7 @@ def test_an_endless_file_read_as_fast_as_possible_stops_at_once(begin: Begin, wh
     listener.rest()
     for number in range(3):
         assert listener.states(f"s{number}") == ["starting", "live", "ended"]
-    assert own_threads() == set()
+    wait_until(lambda: own_threads() == set(), 20, "the end of all threads")
 
 
 def test_sources_that_hang_do_not_keep_the_service(begin: Begin, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -158,7 +158,7 @@ def test_sources_that_hang_do_not_keep_the_service(begin: Begin, monkeypatch: py
     monkeypatch.setattr(readers, "open_source", lambda uri, **_: HungSource(uri, released))
     with TcpServer(hung) as server:
         camera = f"127.0.0.1:{server.port}/audio"
-        microphone = Stream(id="porch", source="mic:porch")
+        microphone = Stream(id="porch", source="-")
         service, listener = begin(Stream(id="hung", source=f"rtsp://user:secret@{camera}"), microphone)
         wait_until(lambda: server.connections, 20, "the connection")
         listener.states_of("starting", "hung", "porch")
@@ -183,7 +183,7 @@ def test_a_source_that_is_closed_before_it_is_open_is_closed_all_the_same(
         return sources[-1]
 
     monkeypatch.setattr(readers, "open_source", open_late)
-    service, _ = begin(Stream(id="late", source="mic:porch"))
+    service, _ = begin(Stream(id="late", source="-"))
     asked.wait(10)
     (thread,) = (thread for thread in threading.enumerate() if thread.name == "streamtag-late")
     service.reload(config(tiny))
@@ -216,12 +216,12 @@ def test_an_error_that_nobody_foresaw_fails_one_stream(
     begin: Begin, monkeypatch: pytest.MonkeyPatch, whistle: Path
 ) -> None:
     def open_or_break(uri: str, **options: object) -> Source:
-        if uri == "mic:broken":
+        if uri == "-":
             raise ZeroDivisionError("of a library")
         return open_source(uri, **options)  # type: ignore[arg-type]
 
     monkeypatch.setattr(readers, "open_source", open_or_break)
-    _, listener = begin(Stream(id="broken", source="mic:broken"), Stream(id="yard", source=str(whistle)))
+    _, listener = begin(Stream(id="broken", source="-"), Stream(id="yard", source=str(whistle)))
     listener.states_of("failed", "broken")
     listener.states_of("ended", "yard")
     assert "internal error: ZeroDivisionError: of a library" in listener.of("status", "broken")[-1].header["reason"]
@@ -242,7 +242,7 @@ def test_a_source_that_is_lost_and_returns_ends_its_events_and_jumps(
         ("stalled", "no audio for 10 s"),
     ]
     monkeypatch.setattr(readers, "open_source", lambda uri, *, on_state, **_: ScriptedSource(script, on_state))
-    service, listener = begin(Stream(id="camera", source="mic:camera"))
+    service, listener = begin(Stream(id="camera", source="-"))
     stalled = listener.state("camera", "stalled").header
     assert listener.states("camera") == ["starting", "live", "reconnecting", "live", "stalled"]
     reasons = [status.header["reason"] for status in listener.of("status", "camera")]
@@ -338,7 +338,7 @@ def test_a_port_in_use_is_one_line_and_nothing_runs(tiny: Path, serve: Serve) ->
             service.start()
         assert "\n" not in str(refusal.value)
         service.stop()
-        assert own_threads() == before
+        wait_until(lambda: own_threads() == before, 20, "the end of its threads")
 
 
 def test_without_an_input_no_pcm_is_taken(tiny: Path) -> None:
@@ -366,7 +366,7 @@ def test_what_the_configuration_cannot_have_is_refused_before_anything_runs(tiny
         Service(config(tmp_path / "absent"))
     with pytest.raises(RuntimeUnavailableError):
         Service(config(tiny, runtime="tensorrt"))
-    assert own_threads() == set()
+    wait_until(lambda: own_threads() == set(), 20, "the end of all threads")
 
 
 @pytest.mark.parametrize("place", ["{folder}", "http://127.0.0.1:{port}"])
@@ -410,4 +410,4 @@ def test_a_model_that_breaks_ends_the_service_with_its_cause(
     with pytest.raises(StreamtagError, match="scoring failed: MemoryError: no room for scores"):
         service.wait(20)
     stop_within_two_seconds(service)
-    assert own_threads() == set()
+    wait_until(lambda: own_threads() == set(), 20, "the end of all threads")

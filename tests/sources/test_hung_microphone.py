@@ -1,0 +1,62 @@
+"""A sound system that hangs; another one stands in for it."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from streamtag.sources import Patience, Receivers
+from tests.real.test_receivers import Hearing
+
+STAND_INS = Path(__file__).parent / "stand_ins"
+HASTY = Patience(open_seconds=0.3, read_seconds=0.7, first_delay=0.01, longest_delay=0.1)
+
+
+@pytest.fixture(autouse=True)
+def stand_in(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(STAND_INS))
+    monkeypatch.setenv("STAND_IN_MARK", str(tmp_path / "hung"))
+
+
+def test_a_hang_costs_one_microphone_and_that_one_is_opened_again_by_a_fresh_process() -> None:
+    receivers = Receivers()
+    hung, porch = Hearing(), Hearing()
+    try:
+        receivers.open("mic:hung", {"patience": HASTY}, hung)
+        receivers.open("mic:porch", {}, porch)
+        porch.wait(lambda: porch.blocks)
+        hung.wait(lambda: hung.blocks)
+        heard = len(porch.blocks)
+        porch.wait(lambda: len(porch.blocks) > heard + 5)
+        assert porch.states == [("live", "")]
+        assert [state for state, _ in hung.states[:2]] == ["stalled", "reconnecting"]
+        assert hung.states[1][1] == "its receiver was ended, because its sound system may hang"
+    finally:
+        receivers.close(5)
+
+
+SECOND_OF_ONE_PROCESS = """
+import sys
+from streamtag.sources import Patience, microphone, open_source
+microphone._HANG_SECONDS = 0.2
+told = []
+patience = Patience(open_seconds=0.1, read_seconds=0.2, first_delay=0.01, longest_delay=0.02)
+import threading, os, time
+first = open_source("mic:hung", patience=patience)
+threading.Thread(target=lambda: list(first), daemon=True).start()
+while not os.path.exists(os.environ["STAND_IN_MARK"]):
+    time.sleep(0.01)
+patience = Patience(open_seconds=30, read_seconds=30)
+second = open_source("mic:porch", patience=patience, on_state=lambda *state: (told.append(state), second.close()))
+list(second)
+print(told, flush=True)
+os._exit(0)
+"""
+
+
+def test_whoever_shares_the_library_with_a_microphone_that_hangs_is_told() -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", SECOND_OF_ONE_PROCESS], capture_output=True, text=True, check=True, timeout=50
+    )
+    assert ended.stdout.strip() == "[('stalled', 'the sound system hangs: it has not answered for 0.2 s')]"
