@@ -4,6 +4,8 @@ import struct
 import subprocess
 from pathlib import Path
 
+import av
+
 
 def encode(path: Path, *options: str, seconds: float = 1.0, layout: str = "mono", rate: int = 44100) -> Path:
     """Write a tone; `options` are of FFmpeg's command line, such as `-c:a alac`."""
@@ -34,3 +36,25 @@ def bomb(path: Path, seconds: float) -> Path:
         struct.pack_into(">I", content, table + 16 + 8 * entry, 1)
     path.write_bytes(content)
     return path
+
+
+def two_tracks(path: Path, *options: str) -> Path:
+    """Write two tones as two tracks: 1 s of 440 Hz, and 2 s of 1000 Hz."""
+    sounds: list[str] = []
+    for hz, length in ((440, 1.0), (1000, 2.0)):
+        sounds += ["-f", "lavfi", "-i", f"sine=frequency={hz}:sample_rate=16000:duration={length}"]
+    subprocess.run(["ffmpeg", "-v", "error", *sounds, "-map", "0", "-map", "1", *options, path], check=True)
+    return path
+
+
+def spoil_first_track(source: Path, target: Path) -> Path:
+    """Copy a recording, the first track's packets (of AAC) being such as cannot be decoded."""
+    with av.open(str(source)) as from_, av.open(str(target), "w") as to:
+        tracks = [to.add_stream_from_template(track) for track in from_.streams.audio]
+        for packet in from_.demux():
+            if packet.dts is not None:
+                if packet.stream.index == 0:
+                    packet.update(b"\x7e" * packet.size)
+                packet.stream = tracks[packet.stream.index]
+                to.mux(packet)
+    return target

@@ -1,6 +1,7 @@
 """FFmpeg (through PyAV): from a file or a URL to arrays of samples."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self, cast
@@ -27,6 +28,8 @@ _LONGEST_HOLE_SECONDS = 60.0
 _LONGEST_FITTING_SECONDS = 1800.0
 # A recording that was cut out of a stream begins and ends with packets that need others; and tags may follow it.
 _EDGE_SECONDS = 0.5
+# Some streams tell their decoder only now and then what it must know.
+_HOPELESS_SECONDS = 2.0
 _GENERATE_STAMPS = 1  # AVFMT_FLAG_GENPTS
 _AS_THEY_ARE = frozenset({"s16", "s16p", "s32", "s32p", "flt", "fltp"})
 # PyAV counts the planes of a frame past their end from here on.
@@ -67,7 +70,8 @@ class Decoder:
     def __init__(self, codec: AudioCodecContext) -> None:
         self.damaged = 0
         """Packets that could not be decoded, so far, and are followed by some that could."""
-        self._has_begun = False
+        self.has_begun = False
+        """Whether anything could be decoded yet."""
         self._undecoded = 0  # packets since the last that could be decoded
         self._undecoded_seconds = 0.0
         self.stamps: Stamps[AudioFrame] | None = None
@@ -136,14 +140,19 @@ class Decoder:
                 self._begin_again()
                 yield frame
 
+    @property
+    def is_hopeless(self) -> bool:
+        """Whether nothing could be decoded yet, of more than a few packets."""
+        return not self.has_begun and self._undecoded_seconds > _HOPELESS_SECONDS
+
     def _count_undecoded(self, seconds: float) -> None:
         self._undecoded += 1
         self._undecoded_seconds += seconds
 
     def _begin_again(self) -> None:
-        if self._undecoded and (self._has_begun or self._undecoded_seconds > _EDGE_SECONDS):
+        if self._undecoded and (self.has_begun or self._undecoded_seconds > _EDGE_SECONDS):
             self.damaged += self._undecoded
-        self._has_begun, self._undecoded, self._undecoded_seconds = True, 0, 0.0
+        self.has_begun, self._undecoded, self._undecoded_seconds = True, 0, 0.0
 
     @property
     def damaged_at_end(self) -> int:
@@ -211,21 +220,37 @@ class AudioReader:
             )
         except (av.error.FFmpegError, OSError) as error:
             raise read_error(error, is_file=self._is_file) from None
-        try:
-            self.track, self.decoder = _choose(self._container.streams.audio, track)
-        except ReadError:
-            self._container.close()
-            raise
-        self._track = self._container.streams.audio[self.track]
-        knows_length = self.seconds is not None and self.format not in _GUESSED_LENGTH
-        self.decoder.stamps = Stamps(_LONGEST_FITTING_SECONDS if knows_length else _LONGEST_HOLE_SECONDS)
-        self.has_more_tracks = self.track + 1 < len(self._container.streams.audio)
         # PyAV asks for time stamps where a container has none: FFmpeg would read on to the end of a film to find those
         # of a picture that nobody wants.
         self._container.flags &= ~_GENERATE_STAMPS
+        try:
+            self._take(track)
+        except ReadError:
+            self._container.close()
+            raise
+
+    def _take(self, first: int) -> None:
+        tracks = self._container.streams.audio
+        self.track, self.decoder = _choose(tracks, first)
+        self._track = tracks[self.track]
+        knows_length = self.seconds is not None and self.format not in _GUESSED_LENGTH
+        self.decoder.stamps = Stamps(_LONGEST_FITTING_SECONDS if knows_length else _LONGEST_HOLE_SECONDS)
+        self.has_more_tracks = self.track + 1 < len(tracks)
         for stream in self._container.streams:
-            if stream is not self._track:
-                stream.discard = Discard.all
+            stream.discard = Discard.default if stream is self._track else Discard.all
+
+    def take_next_track(self) -> bool:
+        """Go on with the next audio track that has a decoder, from its beginning where there is one.
+
+        Returns whether there is such a track; `decoder` is another one then.
+        """
+        try:
+            self._take(self.track + 1)
+        except ReadError:
+            return False
+        with suppress(av.error.FFmpegError, OSError):  # what is live has no beginning
+            self._container.seek(0)
+        return True
 
     def __enter__(self) -> Self:
         return self

@@ -1,7 +1,8 @@
 """Network streams: RTSP, HTTP (Icecast, HLS, plain), UDP and RTP described by an SDP file."""
 
+import threading
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -54,27 +55,47 @@ def _listen(url: str, patience: Patience, ca_file: str | None, feed: Feed) -> No
             if reader.format == "hls":
                 feed.quiet_seconds *= HLS_FACTOR
             recorded = feed.is_recording = _is_recording(reader)
-            if not recorded or reader.format == "hls":
-                reader.decoder.stamps = None
-            track = _Track(reader.decoder, None if recorded else _live_pieces(began, feed.quiet_seconds))
-            feed.finish = partial(track.finish, feed.clock)
-            read_seconds = 0.0
-            asked = feed.clock()
-            for parcel in reader.parcels(_PARCEL_SECONDS):
+            while True:
+                if not recorded or reader.format == "hls":
+                    reader.decoder.stamps = None
+                track = _Track(reader.decoder, None if recorded else _live_pieces(began, feed.quiet_seconds))
+                feed.finish = partial(track.finish, feed.clock)
+                read_seconds = _read(reader, track, feed)
                 if feed.closed.is_set():
                     return
-                arrival = feed.clock()
-                feed.put(_Arrival(parcel, arrival, track), wait=recorded)
-                read_seconds += parcel.seconds
-                if not recorded and arrival - asked > _AT_ONCE_SECONDS:
-                    feed.closed.wait(_REST_SECONDS)
-                asked = feed.clock()
+                if not (reader.has_more_tracks and _is_silent(track, feed) and reader.take_next_track()):
+                    break
             if recorded:
                 _check_length(reader, read_seconds)
                 return
     except ReadError as error:
         raise Lost(str(error), stalled=error.timed_out) from None
     raise Lost("the stream ended")
+
+
+def _read(reader: AudioReader, track: "_Track", feed: Feed) -> float:
+    """Read a track to its end, or until nobody listens or hopes for it; return how many seconds were read."""
+    read_seconds = 0.0
+    asked = feed.clock()
+    for parcel in reader.parcels(_PARCEL_SECONDS):
+        if feed.closed.is_set() or (reader.has_more_tracks and track.decoder.is_hopeless):
+            break
+        arrival = feed.clock()
+        feed.put(_Arrival(parcel, arrival, track), wait=feed.is_recording)
+        read_seconds += parcel.seconds
+        if not feed.is_recording and arrival - asked > _AT_ONCE_SECONDS:
+            feed.closed.wait(_REST_SECONDS)
+        asked = feed.clock()
+    return read_seconds
+
+
+def _is_silent(track: "_Track", feed: Feed) -> bool:
+    """Whether nothing of what was read could be decoded; waits until somebody tried, or nobody will."""
+    mark = _Mark(track)
+    if feed.put(mark, wait=feed.is_recording):
+        while not (mark.reached.wait(_REST_SECONDS) or feed.closed.is_set()):
+            pass
+    return not (track.decoder.has_begun or feed.closed.is_set())
 
 
 def _live_pieces(began: float, quiet_seconds: float) -> LivePieces:
@@ -142,3 +163,20 @@ class _Arrival:
         if dropped_seconds:
             decoder.skip(dropped_seconds)
         yield from self.track.pieces(decoder.decode(self.parcel), self.arrival)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Mark:
+    """Tells when all that was put before it is decoded."""
+
+    track: _Track
+    reached: threading.Event = field(default_factory=threading.Event)
+    seconds: float = 0.0
+    bytes: int = 0
+    lost_seconds: float = 0.0
+
+    def pieces(self, dropped_seconds: float) -> tuple[()]:
+        if dropped_seconds:
+            self.track.decoder.skip(dropped_seconds)
+        self.reached.set()
+        return ()

@@ -7,6 +7,7 @@ import pytest
 from streamtag.sources import Patience
 from tests.real.conftest import Station
 from tests.real.listening import AT_ONCE, Listener, tone_share
+from tests.real.servers import free_port, rtsp_server, running
 
 
 @pytest.fixture(params=["rtsp", "rtsp_telephone", "rtsp_by_udp", "icecast", "hls", "rtp", "udp"])
@@ -85,3 +86,13 @@ def test_a_scheme_may_be_in_capitals(request: pytest.FixtureRequest, kind: str) 
     scheme, colon, rest = request.getfixturevalue(kind).uri.partition(":")
     with Listener(f"{scheme.upper()}{colon}{rest}") as listener:
         listener.wait_tone()
+
+
+def test_of_an_rtsp_server_s_tracks_the_first_with_a_decoder_is_heard() -> None:
+    telephone = "audioresample ! audio/x-raw,rate=8000 ! alawenc ! rtppcmapay name=pay1"
+    mystery = "audiotestsrc is-live=true ! audio/x-raw,rate=48000,channels=1 ! audioconvert ! rtpL16pay"
+    mystery += " ! capssetter caps=application/x-rtp,encoding-name=MYSTERY"  # of which becomes pay0, the first
+    port = free_port()
+    with running(rtsp_server(port, f"{telephone} {mystery}")), Listener(f"rtsp://127.0.0.1:{port}/tone") as listener:
+        listener.wait_tone()
+        assert listener.blocks[-1].rate == 8000

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from streamtag.sources import Patience
+from tests.media import spoil_first_track, two_tracks
 from tests.real.conftest import Station
 from tests.real.listening import AT_ONCE, Listener, tone_share
 from tests.real.servers import TcpServer, free_port, pump, wait_until
@@ -243,3 +244,16 @@ def test_an_rtp_description_without_a_sender_is_stalled(tmp_path: Path) -> None:
     with Listener(f"sdp:{description}") as listener:
         listener.wait_state("stalled")
         assert listener.blocks == []
+
+
+@pytest.mark.parametrize("kind", ["has no decoder", "cannot be decoded"])
+def test_of_a_stream_s_tracks_the_first_that_can_be_decoded_is_heard(tmp_path: Path, kind: str) -> None:
+    path = two_tracks(tmp_path / "a.mka", "-c:a:0", "aac", "-c:a:1", "flac")
+    if kind == "has no decoder":
+        path.write_bytes(path.read_bytes().replace(b"A_AAC", b"A_XYZ"))
+    else:
+        path = spoil_first_track(path, tmp_path / "b.mka")
+    with TcpServer(serve_file(path.read_bytes())) as server, Listener(f"http://127.0.0.1:{server.port}/a") as listener:
+        listener.wait_end()
+        assert listener.error is None
+        assert sum(len(block.samples) for block in listener.blocks) == 2 * 16000

@@ -13,7 +13,7 @@ from av.packet import Packet
 from streamtag.errors import SourceError
 from streamtag.sources.ogg import ogg_parts
 from streamtag.sources.protection import is_encrypted
-from tests.media import encode, film
+from tests.media import encode, film, spoil_first_track, two_tracks
 from tests.sounds import chirp, noise, write
 from tests.sources.test_lengths import read, seconds
 
@@ -183,16 +183,6 @@ def test_all_parts_of_a_chained_ogg_file_are_heard(tmp_path: Path, kind: str) ->
     assert blocks[-1].rate == PARTS[kind][0][1]
 
 
-def two_tracks(path: Path, *options: str) -> Path:
-    sounds = [
-        option
-        for hz, length in ((440, 1.0), (1000, 2.0))
-        for option in ("-f", "lavfi", "-i", f"sine=frequency={hz}:sample_rate=16000:duration={length}")
-    ]
-    subprocess.run(["ffmpeg", "-v", "error", *sounds, "-map", "0", "-map", "1", *options, path], check=True)
-    return path
-
-
 def test_of_several_tracks_the_first_is_heard(tmp_path: Path) -> None:
     blocks, remark = read(two_tracks(tmp_path / "a.mka", "-c:a", "pcm_s16le"))
     assert seconds(blocks) == 1.0
@@ -208,18 +198,9 @@ def test_a_first_track_without_a_decoder_is_passed_over(tmp_path: Path) -> None:
 
 
 def test_a_first_track_that_cannot_be_decoded_is_passed_over(tmp_path: Path) -> None:
-    path = two_tracks(tmp_path / "a.mka", "-c:a", "aac")
-    spoilt = tmp_path / "b.mka"
-    with av.open(str(path)) as from_, av.open(str(spoilt), "w") as to:
-        tracks = [to.add_stream_from_template(track) for track in from_.streams.audio]
-        for packet in from_.demux():
-            if packet.dts is not None:
-                if packet.stream.index == 0:
-                    packet.update(b"\x7e" * packet.size)
-                packet.stream = tracks[packet.stream.index]
-                to.mux(packet)
-    blocks, remark = read(spoilt)
-    assert seconds(blocks) == pytest.approx(2.0, abs=0.15)
+    path = two_tracks(tmp_path / "a.mka", "-c:a:0", "aac", "-c:a:1", "flac")
+    blocks, remark = read(spoil_first_track(path, tmp_path / "b.mka"))
+    assert seconds(blocks) == 2.0
     assert remark == ""
 
 
