@@ -5,6 +5,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
 from types import TracebackType
 from typing import Self
@@ -163,6 +164,10 @@ class LiveSource:
             # Anew each time: what the connection turns out to be may ask for more patience.
             limit = max(least_seconds, feed.quiet_seconds)
             if self._clock() >= heard + limit:
+                feed.close()
+                with suppress(Complete, Lost):  # that it ended meanwhile makes no difference
+                    while not feed.is_empty:
+                        yield from feed.take()
                 yield from feed.finish()
                 raise Lost(f"no audio for {limit:g} s", stalled=True)
             yield heard + limit

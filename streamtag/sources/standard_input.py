@@ -101,7 +101,8 @@ class StandardInput(LiveSource):
         try:
             while not feed.closed.is_set():
                 # Not a blocking read: nothing could end it before the next bytes come.
-                if select.select([self._descriptor], [], [], _POLL_SECONDS)[0]:
+                is_there = select.select([self._descriptor], [], [], _POLL_SECONDS)[0]
+                if is_there and not feed.closed.is_set():
                     return os.read(self._descriptor, _READ_BYTES) or None
         except (OSError, ValueError) as error:  # it is not there, or cannot be read
             raise SourceError(f"-: standard input cannot be read: {error}") from None
