@@ -14,6 +14,7 @@ from streamtag.paths import of_file_url, user_path
 from streamtag.redaction import redact
 from streamtag.sources.ffmpeg import Chunk
 from streamtag.sources.recording import Pass
+from streamtag.sources.retry import next_delay
 from streamtag.sources.source import Request, Source
 from streamtag.sources.timeline import Timeline
 
@@ -46,6 +47,8 @@ class FileSource:
         self._loop = request.loop
         self._closed = threading.Event()
         self._told_damage = False
+        self._patience = request.patience
+        self._away = 0.0  # since when it cannot be read
         problem = _problem(self._path)
         if problem:
             if self.name != request.uri:
@@ -68,6 +71,12 @@ class FileSource:
         timeline = Timeline()
         begin: float | None = None
         for chunk, lost_seconds in self._passes():
+            if self._away:  # at the pace of the clock the time without sound is lost
+                lost_seconds += (
+                    max(0.0, time.monotonic() - (begin or 0.0) - timeline.seconds) if self._realtime else 0.0
+                )
+                self._on_state("live", f"back after {time.monotonic() - self._away:.1f} s")
+                self._away = 0.0
             start = timeline.place(len(chunk.samples), chunk.rate, lost_seconds)
             if begin is None:
                 begin = time.monotonic()
@@ -85,9 +94,21 @@ class FileSource:
             yield Block(chunk.samples, start, chunk.rate, captured)
 
     def _passes(self) -> Iterator[tuple[Chunk, float]]:
-        while True:
+        delay, rounds = 0.0, 0
+        while not self._closed.is_set():
             once = Pass(self._path, self.name, _PACED_SECONDS if self._realtime else _FAST_SECONDS)
-            yield from once
+            try:
+                yield from once
+            except SourceError as error:
+                if not rounds:
+                    raise
+                # It was read before: whatever is in the way, such as a want of descriptors, may pass.
+                self._away = self._away or time.monotonic()
+                self._on_state("reconnecting", str(error).removeprefix(f"{self.name}: "))
+                delay = next_delay(delay, self._patience)
+                self._closed.wait(delay)
+                continue
+            delay, rounds = 0.0, rounds + 1
             if once.remark and not self._told_damage:
                 self._told_damage = True  # once, and not in each round of a loop
                 self._on_state("live", once.remark)

@@ -1,6 +1,7 @@
 """One pass over a recording: its sound, and what is wrong with it."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, cast
 
@@ -54,9 +55,12 @@ class Pass:
 
     def __iter__(self) -> Iterator[tuple[Chunk, float]]:
         try:
-            parts = ogg_parts(self._path)
+            yield from self._all()
         except OSError as error:
             raise SourceError(f"{self._name}: {(error.strerror or 'it cannot be read').lower()}") from None
+
+    def _all(self) -> Iterator[tuple[Chunk, float]]:
+        parts = ogg_parts(self._path)
         urls = [f"file:{self._path}"]
         if len(parts) > 1:
             urls = [f"subfile,,start,{begin},end,{end},,:file:{self._path}" for begin, end in parts]
@@ -64,7 +68,8 @@ class Pass:
             yield from self._part(url)
         if not self._position:
             raise SourceError(f"{self._name}: {self._why_silent()}")
-        self.remark = "; ".join(self._problems())
+        with suppress(OSError):  # it is gone meanwhile
+            self.remark = "; ".join(self._problems())
 
     def _part(self, url: str) -> Iterator[tuple[Chunk, float]]:
         """Read the first track that gives sound."""

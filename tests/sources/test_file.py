@@ -1,4 +1,5 @@
 import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -9,7 +10,7 @@ import soundfile
 
 from streamtag.audio.block import Block
 from streamtag.errors import SourceError
-from streamtag.sources import open_source
+from streamtag.sources import Patience, open_source
 from tests.sounds import chirp, noise, write
 
 
@@ -211,3 +212,63 @@ def test_closing_wakes_a_source_that_waits_for_its_time(tmp_path: Path) -> None:
     source.close()
     reader.join(5)
     assert not reader.is_alive()
+
+
+STARVED = """
+import resource, sys
+from streamtag.sources import open_source, Patience
+haste = Patience(first_delay=0.05, longest_delay=0.1)
+states, after = [], 0
+
+def hear(state, reason):
+    states.append((state, reason.split(" after")[0]))
+    if state == "reconnecting":
+        resource.setrlimit(resource.RLIMIT_NOFILE, (1024, 1024))
+
+with open_source(sys.argv[1], loop=True, patience=haste, on_state=hear) as source:
+    for number, block in enumerate(source):
+        if number == 5:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (3, 1024))
+        after += len(states) > 1
+        if after > 10:
+            break
+print(states)
+"""
+
+
+def test_a_loop_goes_on_after_a_want_of_descriptors(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.wav", noise(1.0))
+    done = subprocess.run([sys.executable, "-c", STARVED, path], capture_output=True, text=True, timeout=40)
+    assert done.stdout == "[('live', ''), ('reconnecting', 'too many open files'), ('live', 'back')]\n", done.stderr
+
+
+def test_a_looped_file_that_is_away_for_a_while_comes_back_and_the_time_without_it_is_lost(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.wav", noise(0.3))
+    hidden = tmp_path / "hidden"
+    states: list[tuple[str, str]] = []
+    haste = Patience(first_delay=0.05, longest_delay=0.1)
+
+    def hear(state: str, reason: str) -> None:
+        states.append((state, reason))
+        if state == "reconnecting" and hidden.exists() and len(states) > 4:
+            hidden.rename(path)
+
+    begin = time.monotonic()
+    with open_source(str(path), loop=True, realtime=True, patience=haste, on_state=hear) as source:
+        blocks = []
+        for block in source:
+            blocks.append(block)
+            if len(blocks) == 3:
+                path.rename(hidden)
+            if states[-1][1].startswith("back after"):
+                break
+    assert states[0] == ("live", "")
+    assert {state for state, _ in states[1:-1]} == {"reconnecting"}
+    assert blocks[-1].start > blocks[-2].start + len(blocks[-2].samples)
+    assert blocks[-1].start / blocks[-1].rate < time.monotonic() - begin
+
+
+def test_a_file_that_was_never_there_is_no_matter_of_patience(tmp_path: Path) -> None:
+    (tmp_path / "a.wav").write_bytes(b"no sound")
+    with pytest.raises(SourceError):
+        read(tmp_path / "a.wav", loop=True)
