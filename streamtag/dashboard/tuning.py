@@ -1,8 +1,5 @@
 """Trying other thresholds on the last hour, and writing them into the configuration."""
 
-import os
-import stat
-import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -11,11 +8,14 @@ import tomlkit
 from numpy.typing import NDArray
 
 from streamtag.config import load_config
+from streamtag.dashboard.rewriting import rewrite
 from streamtag.errors import ConfigError
 from streamtag.events import EventDetector, EventRules, Thresholds
 from streamtag.settings import EventSettings
 
 __all__ = ["Fired", "save_thresholds", "would_fire"]
+
+_BYTE_ORDER_MARK = "\ufeff"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,37 +63,30 @@ def save_thresholds(path: Path, label: str, on: float, off: float) -> None:
     """Write a label's thresholds into a configuration; comments and layout stay, and the change is whole or not at all.
 
     Raises:
-        ConfigError: The file cannot be read or written, or would not be a configuration afterwards.
+        ConfigError: The file cannot be read or written, somebody else writes it, or it would not be a configuration
+            afterwards; it is as it was before.
     """
-    path = path.resolve()
-    try:
-        text = path.read_bytes().decode("utf-8")
-        mode = stat.S_IMODE(path.stat().st_mode)
-        descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: the thresholds were not saved: {error}") from error
-    draft = Path(name)
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
-            file.write(_with_thresholds(text, label, on, off))
-            file.flush()
-            os.fsync(file.fileno())
-        draft.chmod(mode)
+    draft_name = ""
+
+    def check(draft: Path) -> None:
+        nonlocal draft_name
+        draft_name = str(draft)
         load_config(draft)
-        draft.replace(path)
-    except (OSError, tomlkit.exceptions.TOMLKitError) as error:
+
+    try:
+        rewrite(path, lambda text: _with_thresholds(text, label, on, off), check)
+    except (OSError, UnicodeDecodeError, tomlkit.exceptions.TOMLKitError) as error:
         raise ConfigError(f"{path}: the thresholds were not saved: {error}") from error
     except ConfigError as error:
-        raise ConfigError(str(error).replace(str(draft), str(path))) from error
-    finally:
-        draft.unlink(missing_ok=True)
+        raise ConfigError(str(error).replace(draft_name, str(path))) from error
 
 
 def _with_thresholds(text: str, label: str, on: float, off: float) -> str:
-    document = tomlkit.parse(text)
+    mark = _BYTE_ORDER_MARK if text.startswith(_BYTE_ORDER_MARK) else ""
+    document = tomlkit.parse(text.removeprefix(mark))
     events = document.setdefault("events", tomlkit.table())
     labels = events.setdefault("labels", tomlkit.table(is_super_table=True))
     table = labels.setdefault(label, tomlkit.table())
     for key, value in (("on", on), ("off", off)):
         table[key] = round(value, 4)
-    return tomlkit.dumps(document).rstrip("\n") + "\n"
+    return mark + tomlkit.dumps(document).rstrip("\n") + "\n"

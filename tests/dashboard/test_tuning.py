@@ -1,5 +1,11 @@
+import errno
+import fcntl
 import json
+import os
+import subprocess
+import sys
 import tomllib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import cast
 
@@ -10,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streamtag.config import load_config
+from streamtag.dashboard import rewriting
 from streamtag.dashboard.answers import TuningAnswers
 from streamtag.dashboard.hub import Hub
 from streamtag.dashboard.tuning import save_thresholds, would_fire
@@ -136,3 +143,127 @@ def test_the_page_shows_the_thresholds_that_the_service_judges_by(tmp_path: Path
     own = EventSettings(labels={"Beep": LabelThresholds(min_seconds=2.0)})
     answers = TuningAnswers(cast("Hub", Labels(labels)), msgspec.structs.replace(config, events=own), may_write=False)
     assert (answers._thresholds("Beep").on, answers._thresholds("Beep").min_seconds) == (on, 2.0)
+
+
+OTHERS = 4242, 4343
+"""An account and a group; who is not root has only its own to give."""
+
+
+@pytest.fixture
+def owned(config: Path) -> Path:
+    if os.getuid() == 0:
+        os.chown(config, *OTHERS)
+    config.chmod(0o664)
+    return config
+
+
+def test_owner_group_and_mode_stay(owned: Path) -> None:
+    before = owned.stat()
+    save_thresholds(owned, "Dog", 0.7, 0.2)
+    after = owned.stat()
+    assert (after.st_uid, after.st_gid, after.st_mode) == (before.st_uid, before.st_gid, before.st_mode)
+
+
+def test_what_cannot_be_given_to_another_file_keeps_its_own(owned: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    before = owned.stat()
+    monkeypatch.setattr(os, "fchown", refuse)  # as for everybody but root
+    save_thresholds(owned, "Dog", 0.7, 0.2)
+    after = owned.stat()
+    assert (after.st_ino, after.st_uid, after.st_gid) == (before.st_ino, before.st_uid, before.st_gid)
+    assert load_config(owned).events.labels["Dog"].on == 0.7
+    assert list(owned.parent.iterdir()) == [owned]
+
+
+def test_other_names_of_the_file_see_the_change_too(config: Path) -> None:
+    hard, soft = config.with_name("hard.toml"), config.with_name("soft.toml")
+    hard.hardlink_to(config)
+    soft.symlink_to(config.name)
+    save_thresholds(soft, "Dog", 0.7, 0.2)
+    assert load_config(hard).events.labels["Dog"].on == 0.7
+    assert (soft.is_symlink(), hard.samefile(config)) == (True, True)
+
+
+def test_access_lists_and_notes_that_hang_on_the_file_stay(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    notes = {"system.posix_acl_access": b"more readers", "user.note": b"ours", "security.selinux": b"the system's"}
+    copied = {}
+    monkeypatch.setattr(os, "listxattr", lambda path: list(notes))
+    monkeypatch.setattr(os, "getxattr", lambda path, name: notes[name])
+    monkeypatch.setattr(os, "setxattr", lambda draft, name, value: copied.update({name: value}))
+    save_thresholds(config, "Dog", 0.7, 0.2)
+    del notes["security.selinux"]
+    assert copied == notes
+
+
+@pytest.mark.parametrize("linked", [False, True])
+def test_a_full_disk_leaves_the_file_as_it_was(config: Path, linked: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    if linked:
+        config.with_name("hard.toml").hardlink_to(config)
+    monkeypatch.setattr(os, "posix_fallocate" if linked else "fsync", full)
+    with pytest.raises(ConfigError, match=r"the thresholds were not saved: .*No space left"):
+        save_thresholds(config, "Dog", 0.7, 0.2)
+    assert config.read_text() == TEXT
+
+
+def test_of_many_saves_at_once_all_are_in_the_file_or_told(config: Path) -> None:
+    labels = [f"Sound {number}" for number in range(12)]
+    saved = []
+
+    def save(label: str) -> None:
+        save_thresholds(config, label, 0.7, 0.2)
+        saved.append(label)
+
+    with ThreadPoolExecutor(12) as pool:
+        list(pool.map(save, labels))
+    assert sorted(saved) == sorted(labels)
+    assert set(load_config(config).events.labels) == {"Dog", *labels}
+
+
+def test_what_two_programs_write_is_all_in_the_file(config: Path) -> None:
+    program = (
+        "import sys; from pathlib import Path; from streamtag.dashboard.rewriting import rewrite\n"
+        "for number in range(5):\n"
+        "    rewrite(Path(sys.argv[1]), lambda text: f'{text}# {sys.argv[2]} {number}\\n', lambda draft: None)"
+    )
+    names = ["Ours", "Theirs"]
+    programs = [subprocess.Popen([sys.executable, "-c", program, str(config), name]) for name in names]
+    assert [running.wait() for running in programs] == [0, 0]
+    added = config.read_text().removeprefix(TEXT).splitlines()
+    assert sorted(added) == [f"# {name} {number}" for name in names for number in range(5)]
+
+
+def test_who_saves_for_too_long_is_told_of(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rewriting, "_LOCK_SECONDS", 0.05)
+    descriptor = os.open(config.parent, os.O_RDONLY)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    try:
+        with pytest.raises(ConfigError, match="another program is saving too; try again"):
+            save_thresholds(config, "Dog", 0.7, 0.2)
+    finally:
+        os.close(descriptor)
+    assert config.read_text() == TEXT
+
+
+def test_an_editor_that_saves_at_the_same_moment_loses_nothing(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    theirs = TEXT + "# a word of theirs\n"
+    check = load_config
+
+    def load_and_edit(draft: Path) -> object:
+        config.write_text(theirs)
+        return check(draft)
+
+    monkeypatch.setattr("streamtag.dashboard.tuning.load_config", load_and_edit)
+    with pytest.raises(ConfigError, match="was changed by another program at the same moment; try again"):
+        save_thresholds(config, "Dog", 0.7, 0.2)
+    assert config.read_text() == theirs
+
+
+def test_a_mark_at_the_beginning_stays(config: Path) -> None:
+    config.write_text("\ufeff" + TEXT)
+    save_thresholds(config, "Dog", 0.7, 0.2)
+    assert config.read_text().startswith("\ufeff# The porch")
