@@ -8,6 +8,8 @@ BIN := $(VENV)/bin
 STAMPS := $(VENV)/stamps
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input --constraint constraints.txt
 ARGS ?=
+# The tests mostly wait: for real servers, for sound that takes its time. More than two get in each other's way.
+WORKERS := $(shell test "$$(nproc)" -ge 2 && echo 2 || echo 1)
 export PYTHON
 
 help:
@@ -27,7 +29,7 @@ test: test-packages $(STAMPS)/install
 	@command -v chromium >/dev/null || $(BIN)/python -m playwright install --with-deps chromium
 	@$(MAKE) --no-print-directory lint
 	@echo "==> tests"
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile $(ARGS)
 
 test-packages:
 	@scripts/install-packages.sh test

@@ -190,7 +190,7 @@ class Hub:
             for recent in self._streams.values():
                 recent.begin_session()
         self._remember(self.streams()[:MOST_STREAMS])
-        keys = ("session", "streams", "private", "model", "runtime", "input")
+        keys = ("session", "streams", "states", "private", "model", "runtime", "input")
         if before is None or self._connection != "connected" or any(before.get(key) != header.get(key) for key in keys):
             self._set_connection("connected")
 
@@ -208,7 +208,8 @@ class Hub:
         told: dict[str, Any] = {"kind": "service", "state": self._connection, "endpoint": self.endpoint}
         if service is not None:
             told |= {key: service[key] for key in ("session", "model", "runtime", "version", "labels")}
-            told |= {"streams": self.streams(), "takes_sound": service.get("input") is not None}
+            told |= {"streams": self.streams(), "states": service.get("states", {})}
+            told |= {"takes_sound": service.get("input") is not None}
         return json.dumps(told)
 
     def _tell(self, stream: str, make: Callable[[], str | bytes]) -> None:

@@ -2,6 +2,7 @@ import logging
 import os
 import threading
 import time
+from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 from importlib.metadata import version
@@ -36,6 +37,7 @@ _WRITE_REST_SECONDS = 0.4
 _LOOK_SECONDS = 0.25
 # Service messages come at least every 5 s: half a second is left for a late look.
 _REPEAT_SECONDS = 4.5
+_REST_SECONDS = 1.0  # between messages that tell of other states alone, which may change all the time
 _LONGEST_PAUSE = 0.05
 _PUSHED = "zmq:"
 _AT_START = ("service", "model", "history")  # sections that a reload does not take over
@@ -236,9 +238,14 @@ class Service:
                 dropped_messages=self._publisher.statistics().dropped,
                 history=None if self._history is None else HistoryState(*self._history.fares),
                 restarts=self._restarts(),
+                states=dict(self._count_states()),
                 private=[stream.id for stream in streams if stream.is_private],
             )
         )
+
+    def _count_states(self) -> Counter[str]:
+        with self._lock:
+            return Counter(stream.state for stream in self._streams.values() if not stream.is_private)
 
     def _restarts(self) -> dict[str, int]:
         restarts = {"watch": self._watch.restarts}
@@ -329,12 +336,14 @@ class Service:
         self._pcm.take(message)
 
     def _look(self) -> None:
-        due = 0.0
+        due, told = 0.0, Counter[str]()
         while not self._stopping.wait(_LOOK_SECONDS):
             self._pcm.look()
-            if self._changed.is_set() or time.monotonic() >= due:
+            now, states = time.monotonic(), self._count_states()
+            is_other = states != told and now >= due - _REPEAT_SECONDS + _REST_SECONDS
+            if self._changed.is_set() or is_other or now >= due:
                 self._changed.clear()
-                due = time.monotonic() + _REPEAT_SECONDS
+                due, told = now + _REPEAT_SECONDS, states
                 self._publisher.publish([self._message()])
 
 

@@ -163,6 +163,7 @@ class ServiceHeader(_Header, kw_only=True, gc=False):
         dropped_messages: Messages that were never sent because too many waited to be.
         history: How the history fares, None where none is kept.
         restarts: Parts of the service that failed and were begun anew: how often, by name.
+        states: How many of `streams` are in which state, those in `private` left out.
         private: Those of `streams` that are a visitor's own microphone: no history has them, the page shows them to
             nobody else.
     """
@@ -183,6 +184,7 @@ class ServiceHeader(_Header, kw_only=True, gc=False):
     dropped_messages: _Count = 0
     history: HistoryState | None = None
     restarts: dict[str, int] = {}
+    states: dict[str, int] = {}
     private: list[StreamId] = []
 
 

@@ -1,4 +1,3 @@
-import socket
 from collections.abc import Callable
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -8,6 +7,7 @@ import pytest
 
 from streamtag.cli import main
 from tests.bundles import make_bundle
+from tests.ports import free_port
 from tests.sounds import noise, tone, write
 
 
@@ -30,17 +30,7 @@ def recordings(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def free_port() -> Callable[[], int]:
-    def find() -> int:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            return int(probe.getsockname()[1])
-
-    return find
-
-
-@pytest.fixture
-def config(bundle: Path, tmp_path: Path, free_port: Callable[[], int]) -> Path:
+def config(bundle: Path, tmp_path: Path) -> Path:
     """A configuration with the tiny bundle and ports of its own."""
     path = tmp_path / "streamtag.toml"
     path.write_text(

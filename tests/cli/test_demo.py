@@ -1,7 +1,6 @@
 import json
 import signal
 import socket
-from collections.abc import Callable
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -12,6 +11,7 @@ from streamtag.cli.page import is_free
 from streamtag.settings import Config, ServiceSettings
 from streamtag.wire import Subscriber
 from tests.cli.commands import error_of, run, running
+from tests.ports import free_port
 from tests.real.servers import wait_until
 
 
@@ -28,9 +28,7 @@ def test_the_demo_prints_one_json_object_a_line_and_ends_by_the_clock(config: Pa
     assert any(each["kind"] == "service" for each in messages)
 
 
-def test_another_program_can_subscribe_to_the_demo_and_a_signal_ends_it(
-    config: Path, free_port: Callable[[], int]
-) -> None:
+def test_another_program_can_subscribe_to_the_demo_and_a_signal_ends_it(config: Path) -> None:
     endpoint = f"tcp://127.0.0.1:{free_port()}"
     with (
         running("--config", config, "demo", "--no-dashboard", "--endpoint", endpoint) as command,
@@ -60,7 +58,7 @@ def test_a_web_page_port_in_use_is_one_line(config: Path) -> None:
 
 
 @pytest.mark.timeout(180)
-def test_the_web_page_comes_and_goes_with_the_demo(config: Path, free_port: Callable[[], int]) -> None:
+def test_the_web_page_comes_and_goes_with_the_demo(config: Path) -> None:
     port = free_port()
     with running("--config", config, "demo", "--port", port) as command:
         command.wait_message(kind="scores")

@@ -23,12 +23,12 @@ from tests.dashboard.conftest import until
 LABELS = ["Dog", "Cat", "Rain"]
 
 
-def service(*streams: str, private: Sequence[str] = ()) -> Outgoing:
+def service(*streams: str, private: Sequence[str] = (), states: dict[str, int] | None = None) -> Outgoing:
     return Outgoing(
         ServiceHeader(
             version="1", model="tiny", runtime="x", labels=LABELS, labels_hash="h", streams=list(streams), patches=0,
             dropped_patches=0, sustainable_streams=None, uptime=0.0, input="tcp://127.0.0.1:1",
-            private=list(private),
+            private=list(private), states=states or {},
         )
     )  # fmt: skip
 
@@ -89,6 +89,12 @@ def test_a_page_is_told_when_the_service_comes_and_what_it_listens_to(
     assert page.last("service")["streams"] == ["porch", "browser-ours"]
     assert page.last("service")["takes_sound"] is True
     assert hub.labels() == LABELS
+
+
+def test_a_page_is_told_when_streams_change_their_states(publisher: Publisher, hub: Hub, page: Page) -> None:
+    for states in ({"live": 2}, {"live": 1, "reconnecting": 1}):
+        publisher.publish([service("porch", "yard", states=states)])
+        assert until(lambda states=states: page.last("service").get("states") == states)
 
 
 def test_a_service_that_falls_silent_is_lost(

@@ -21,7 +21,8 @@ from streamtag.tagger import Tagger
 from tests.bundles import LABELS
 from tests.engine.fakes import HungSource, ScriptedSource, slow_down
 from tests.engine.listening import Listener, brief, config
-from tests.real.servers import TcpServer, file_server, free_port, running, wait_until
+from tests.ports import free_port
+from tests.real.servers import TcpServer, file_server, running, wait_until
 from tests.real.test_rude_servers import hung
 from tests.sounds import noise, tone, write
 
@@ -351,6 +352,13 @@ def test_without_an_input_no_pcm_is_taken(tiny: Path) -> None:
         assert not service.endpoint.endswith("*")
     finally:
         service.stop()
+
+
+def test_the_service_message_counts_the_streams_in_each_state(begin: Begin, whistle: Path, tmp_path: Path) -> None:
+    _, listener = begin(Stream(id="missing", source=str(tmp_path / "no.wav")), Stream(id="yard", source=str(whistle)))
+    listener.until(
+        lambda message: message.header["kind"] == "service" and message.header["states"] == {"failed": 1, "ended": 1}
+    )
 
 
 def test_a_service_that_never_started_stops(tiny: Path) -> None:

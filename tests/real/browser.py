@@ -11,7 +11,8 @@ from urllib.parse import urlsplit
 
 from playwright.sync_api import Browser, Page, Playwright, expect
 
-from tests.real.servers import answers, free_port, wait_until
+from tests.ports import free_port
+from tests.real.servers import answers, wait_until
 
 ROOT = Path(__file__).parents[2]
 DEMO = ROOT / "streamtag" / "bundles" / "default" / "demo.flac"

@@ -4,12 +4,12 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
+from tests.ports import free_port
 from tests.real.pulse import Pulse, pulse_server
 from tests.real.servers import (
     Program,
     encoder,
     file_server,
-    free_port,
     icecast_server,
     rtsp_server,
     running,

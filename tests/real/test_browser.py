@@ -89,7 +89,7 @@ def test_rows_move_when_their_order_is_clearly_wrong_and_then_rest(visitor: Visi
         "Speech Rain",
         "Speech Rain",  # they have moved just now
         "Rain Speech",
-        " Speech",
+        "Speech",  # a row that becomes free leaves no gap, whenever that is
         "Speech",
         "Rain Speech",  # far stronger: that does not wait
     ]
@@ -116,6 +116,45 @@ def test_past_events_are_found_heard_and_downloaded(visitor: Visitor) -> None:
     assert {row["label"] for row in rows} == set(names)
     history.get_by_label("Sound").fill("no such sound")
     expect(history.get_by_text("Nothing was found.")).to_be_visible()
+
+
+def test_thresholds_open_with_what_was_heard_last_and_leave_a_choice_alone(visitor: Visitor) -> None:
+    page = visitor.page
+    expect(page.locator("#st-live .st-event-name").first).to_be_visible()
+    visitor.open("Thresholds")
+    tuning = page.locator("#st-tuning")
+    expect(tuning.get_by_label("Stream")).to_have_value("demo")
+    expect(tuning.get_by_label("Sound")).not_to_have_value("")
+    expect(tuning.locator(".st-count")).to_contain_text("There would have been")
+    tuning.get_by_label("Sound").fill("")
+    updates = page.locator("#st-live .st-meter-bar")
+    expect(updates).not_to_have_attribute("data-updates", updates.get_attribute("data-updates") or "")
+    expect(tuning.get_by_label("Sound")).to_have_value("")
+
+
+def test_the_header_counts_streams_by_how_they_are(visitor: Visitor) -> None:
+    told = visitor.page.evaluate(
+        """async (services) => {
+            const { words } = await import("/streamtag/static/header.js");
+            return services.map((service) => words({ state: "connected", ...service }));
+        }""",
+        [
+            {"streams": ["a", "b"], "states": {"live": 2}},
+            {"streams": ["a"], "states": {"live": 1}},
+            {"streams": ["a", "b", "c"], "states": {"reconnecting": 1, "live": 2}},
+            {"streams": ["a", "b"], "states": {"failed": 1, "ended": 1}},
+            {"streams": [], "states": {}},
+            {"streams": ["a", "b"]},  # a service of before it told
+        ],
+    )
+    assert told == [
+        "Connected: 2 streams",
+        "Connected: 1 stream",
+        "Connected: 2 live, 1 reconnecting",
+        "Connected: 1 failed, 1 ended",
+        "Connected: 0 streams",
+        "Connected: 2 streams",
+    ]
 
 
 def test_moved_thresholds_show_their_events_and_reach_the_service(visitor: Visitor, site: Site) -> None:

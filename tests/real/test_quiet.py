@@ -12,7 +12,8 @@ import pytest
 
 from streamtag.quiet import SWITCHES
 from tests.cli.commands import running
-from tests.real.servers import answers, free_port, wait_until
+from tests.ports import free_port
+from tests.real.servers import answers, wait_until
 
 CALLS = "trace=open,openat,connect,sendto,sendmsg,sendmmsg"
 AFTER_SECONDS = 11  # ONNX Runtime looks its vendor's host up 10 s after it was loaded

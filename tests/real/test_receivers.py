@@ -16,8 +16,9 @@ import pytest
 
 from streamtag.audio import Block
 from streamtag.sources import Receivers, open_source, receivers
+from tests.ports import free_port
 from tests.real.listening import HASTE, as_float, tone_share
-from tests.real.servers import TcpServer, file_server, free_port, is_running, running, wait_until
+from tests.real.servers import TcpServer, file_server, is_running, running, wait_until
 from tests.real.test_rude_servers import hung, well
 from tests.sounds import chirp, tone, write
 

@@ -12,9 +12,10 @@ import pytest
 
 from streamtag.sources import Patience
 from tests.media import spoil_first_track, two_tracks
+from tests.ports import free_port
 from tests.real.conftest import Station
 from tests.real.listening import AT_ONCE, Listener, tone_share
-from tests.real.servers import TcpServer, free_port, pump, wait_until
+from tests.real.servers import TcpServer, pump, wait_until
 from tests.sounds import noise, tone, write
 
 RATE = 48000

@@ -4,6 +4,7 @@ import { setText } from "./format.js";
 import { sharedFeed } from "./feed.js";
 
 const THEME = "streamtag-theme";
+const STATES = ["live", "starting", "reconnecting", "stalled", "failed", "ended"];
 
 export function mount(element) {
   const state = element.querySelector(".st-connection");
@@ -21,12 +22,17 @@ export function mount(element) {
   };
 }
 
-function words(service) {
+// How many streams there are; where not all of them are live, how many are what.
+function counts({ streams, states = {} }) {
+  const told = STATES.filter((state) => states[state]).map((state) => `${states[state]} ${state}`);
+  if (told.length && states.live !== streams.length) return told.join(", ");
+  return `${streams.length} ${streams.length === 1 ? "stream" : "streams"}`;
+}
+
+export function words(service) {
   switch (service.state) {
-    case "connected": {
-      const count = service.streams.length;
-      return `Connected: ${count} ${count === 1 ? "stream" : "streams"}`;
-    }
+    case "connected":
+      return `Connected: ${counts(service)}`;
     case "lost":
       return "The tagging service stopped answering. This page goes on as soon as it is back.";
     case "page":

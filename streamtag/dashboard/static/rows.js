@@ -1,5 +1,5 @@
 // The strongest labels as bars, strongest first. Rows keep their places until the order is clearly wrong; then all of
-// them slide to their new places at once, and rest there for a while.
+// them slide to their new places at once, and rest there for a while. A row that becomes free leaves no gap.
 
 import { make, score, setText } from "./format.js";
 
@@ -48,8 +48,10 @@ export class Rows {
     this.choose(scores);
     const wrong = this.disorder(scores);
     if (wrong >= FAR || (wrong >= CLEARLY && now >= this.restUntil)) {
-      this.arrange(scores);
+      this.arrange((one, other) => strength(other, scores) - strength(one, scores));
       this.restUntil = now + REST_MS;
+    } else {
+      this.arrange((one, other) => (one.label < 0) - (other.label < 0));
     }
     this.empty.hidden = this.rows.some((row) => row.label >= 0);
     for (const row of this.rows) {
@@ -73,19 +75,21 @@ export class Rows {
     }
   }
 
-  // By how much a row is stronger than one above it, at most.
+  // By how much a row is stronger than one above it, at most; free rows do not count.
   disorder(scores) {
     let [weakest, most] = [Infinity, 0];
-    for (const row of this.rows) {
+    for (const row of this.rows.filter((each) => each.label >= 0)) {
       weakest = Math.min(weakest, strength(row, scores));
       most = Math.max(most, strength(row, scores) - weakest);
     }
     return most;
   }
 
-  arrange(scores) {
+  arrange(order) {
+    const sorted = [...this.rows].sort(order);
+    if (sorted.every((row, place) => row === this.rows[place])) return;
     const before = new Map(this.rows.map((row) => [row, row.item.offsetTop]));
-    this.rows.sort((one, other) => strength(other, scores) - strength(one, scores));
+    this.rows = sorted;
     this.element.append(...this.rows.map((row) => row.item));
     if (matchMedia("(prefers-reduced-motion: reduce)").matches) return;
     for (const [row, top] of before) {

@@ -7,6 +7,7 @@ import { Plot } from "./plot.js";
 const REFRESH_MS = 10000;
 const SETTLE_MS = 40;
 const HOUR = 3600;
+const SILENCE = "Silence";
 
 export function mount(element) {
   const find = (selector) => element.querySelector(selector);
@@ -19,6 +20,7 @@ export function mount(element) {
   let saved = null;
   let question = 0;
   let settling = 0;
+  let chosen = false;
 
   const query = (more = {}) => new URLSearchParams({ stream: stream.value, label: label.value, ...more });
   const lines = () => ({ on: sliders.on.value, off: sliders.off.value });
@@ -90,13 +92,32 @@ export function mount(element) {
     if (answer.saved) saved = { ...saved, ...lines() };
   };
   stream.onchange = () => load();
-  label.oninput = () => load();
+  label.oninput = () => { chosen = true; load(); };
   feed.on("service", (service) => {
     fillSelect(stream, service.streams);
     fillList(find("datalist"), [...service.labels].sort());
   });
+  // Nobody has chosen yet: what was heard last of the stream that is looked at.
+  let heard = "";
+  const take = ({ label }) => { if (label !== SILENCE || !heard) heard = label; };
+  feed.on("events", ({ events }) => { heard = ""; for (const event of events) take(event); });
+  feed.on("event", take);
+  feed.on("scores", ({ rolling }) => {
+    if (!heard) heard = feed.service.labels[rolling.indexOf(Math.max(...rolling))] || "";
+    if (isShown() && !chosen) open();
+  });
+
+  function open() {
+    if (!chosen && heard) {
+      chosen = true;
+      if (feed.service.streams.includes(feed.stream)) stream.value = feed.stream;
+      label.value = heard;
+    }
+    load(saved !== null);
+  }
+
   const isShown = () => element.offsetParent !== null && !document.hidden;
-  new IntersectionObserver(([entry]) => { if (entry.isIntersecting) load(saved !== null); }).observe(element);
+  new IntersectionObserver(([entry]) => { if (entry.isIntersecting) open(); }).observe(element);
   setInterval(() => { if (isShown()) load(saved !== null); }, REFRESH_MS);
 }
 
