@@ -6,6 +6,8 @@ from pathlib import Path
 
 import av
 
+from tests.sounds import Sound
+
 
 def encode(path: Path, *options: str, seconds: float = 1.0, layout: str = "mono", rate: int = 44100) -> Path:
     """Write a tone; `options` are of FFmpeg's command line, such as `-c:a alac`."""
@@ -58,3 +60,36 @@ def spoil_first_track(source: Path, target: Path) -> Path:
                 packet.stream = tracks[packet.stream.index]
                 to.mux(packet)
     return target
+
+
+def matroska(path: Path, sound: Sound, *, encrypted: bool = False) -> Path:
+    """Write mono PCM at 16 kHz as a Matroska file by hand, 20 ms a block; `encrypted` only says so."""
+    encryption = _element("5035", _element("47E1", b"\x05"), _element("47E2", b"a key's name"))
+    encodings = _element("6D80", _element("6240", _element("5033", b"\x01"), encryption)) if encrypted else b""
+    audio = _element("E1", _element("B5", struct.pack(">d", 16000)), _element("9F", b"\x01"), _element("6264", b"\x10"))
+    track = [
+        _element("D7", b"\x01"),
+        _element("73C5", b"\x01"),
+        _element("83", b"\x02"),
+        _element("86", b"A_PCM/INT/LIT"),
+    ]
+    pcm = (sound * 32767).astype("<i2").tobytes()
+    blocks = [
+        _element("A3", b"\x81" + struct.pack(">hB", 20 * number, 0x80) + pcm[640 * number : 640 * (number + 1)])
+        for number in range(len(pcm) // 640)
+    ]
+    info = _element("1549A966", _element("2AD7B1", (1_000_000).to_bytes(4, "big")))
+    tracks = _element("1654AE6B", _element("AE", *track, audio, encodings))
+    cluster = _element("1F43B675", _element("E7", b"\x00"), *blocks)
+    head = _element("1A45DFA3", _element("4282", b"matroska"), _element("4287", b"\x04"), _element("4285", b"\x02"))
+    path.write_bytes(head + _element("18538067", info, tracks, cluster))
+    return path
+
+
+_TRACK = {"D7": b"\x01", "73C5": b"\x01", "83": b"\x02", "86": b"A_PCM/INT/LIT"}  # number, uid, kind, codec
+
+
+def _element(name: str, *contents: bytes) -> bytes:
+    """An EBML element (RFC 8794), its length in 8 bytes."""
+    content = b"".join(contents)
+    return bytes.fromhex(name) + (1 << 56 | len(content)).to_bytes(8, "big") + content

@@ -17,7 +17,7 @@ from av.packet import Packet
 from av.stream import Discard
 
 from streamtag.audio.block import Samples
-from streamtag.sources.reasons import ReadError, read_error
+from streamtag.sources.reasons import ENCRYPTED, ReadError, read_error
 from streamtag.sources.stamps import Stamps
 
 __all__ = ["AudioReader", "Chunk", "Decoder", "Parcel"]
@@ -341,6 +341,9 @@ def _choose(tracks: Sequence[AudioStream], first: int) -> tuple[int, Decoder]:
     failure = ReadError("no decoder for its audio track")
     for number, track in enumerate(tracks[first:], first):
         if track.codec_context is None:  # PyAV has none where FFmpeg has no decoder
+            continue
+        if "enc_key_id" in track.metadata:  # of Matroska; its packets might be decoded to noise
+            failure = ReadError(ENCRYPTED)
             continue
         decoder = Decoder(track.codec_context)
         try:

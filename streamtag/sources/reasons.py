@@ -8,7 +8,7 @@ import errno
 
 from av import error as av_error
 
-__all__ = ["NOT_AUDIO", "ReadError", "read_error", "status_reason"]
+__all__ = ["ENCRYPTED", "NOT_AUDIO", "ReadError", "read_error", "status_reason"]
 
 
 class ReadError(Exception):
@@ -29,6 +29,7 @@ class ReadError(Exception):
         self.not_audio = not_audio
 
 
+ENCRYPTED = "it is encrypted: only what may decrypt it can play it"
 NOT_AUDIO = "it is not audio that FFmpeg can read"
 _UNKNOWN_KIND = "it is of a kind that this FFmpeg cannot read"
 _FAULT = "FFmpeg cannot read it, by a fault of its own"

@@ -13,7 +13,7 @@ from streamtag.sources.ffmpeg import AudioReader, Chunk
 from streamtag.sources.mp3_length import mp3_seconds
 from streamtag.sources.ogg import ogg_parts
 from streamtag.sources.protection import is_encrypted
-from streamtag.sources.reasons import ReadError
+from streamtag.sources.reasons import ENCRYPTED, ReadError
 from streamtag.sources.whole import is_cut
 
 __all__ = ["Pass"]
@@ -79,6 +79,8 @@ class Pass:
             try:
                 with AudioReader(url, track=track) as reader:
                     track, more, end = reader.track + 1, reader.has_more_tracks, reader.seconds
+                    if reader.format == "asf" and is_encrypted(self._path):  # it might be decoded to noise
+                        return
                     if reader.format == "mp3":
                         self._declared = mp3_seconds(self._path)
                     elif reader.format in _COUNTED and reader.seconds:
@@ -141,7 +143,7 @@ class Pass:
 
     def _why_silent(self) -> str:
         if is_encrypted(self._path):
-            return "it is encrypted: only what may decrypt it can play it"
+            return ENCRYPTED
         reason = self._failure or ("none of its sound can be decoded" if self._is_undecoded else "it holds no audio")
         return f"{reason}; {_CUT}" if is_cut(self._path) else reason
 

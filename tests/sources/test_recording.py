@@ -13,7 +13,7 @@ from av.packet import Packet
 from streamtag.errors import SourceError
 from streamtag.sources.ogg import ogg_parts
 from streamtag.sources.protection import is_encrypted
-from tests.media import encode, film, spoil_first_track, two_tracks
+from tests.media import encode, film, matroska, spoil_first_track, two_tracks
 from tests.sounds import chirp, noise, write
 from tests.sources.test_lengths import read, seconds
 
@@ -84,19 +84,23 @@ TAGS = {
 }
 
 
+@pytest.fixture(scope="module")
+def untagged(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    folder = tmp_path_factory.mktemp("untagged")
+    options = {"a.mp3": ["-write_xing", "0"], "a.aac": [], "a.ac3": [], "a.flac": []}
+    return {name: encode(folder / name, *given, seconds=1.0).read_bytes() for name, given in options.items()}
+
+
 @pytest.mark.parametrize("name", ["a.mp3", "a.aac", "a.ac3", "a.flac"])
-@pytest.mark.parametrize("tag", TAGS)
-def test_a_tag_behind_the_sound_is_not_damage(tmp_path: Path, name: str, tag: str) -> None:
-    path = (
-        encode(tmp_path / name, "-write_xing", "0", seconds=2.0)
-        if name == "a.mp3"
-        else encode(tmp_path / name, seconds=2.0)
-    )
+def test_a_tag_behind_the_sound_is_not_damage(tmp_path: Path, untagged: dict[str, bytes], name: str) -> None:
+    path = tmp_path / name
+    path.write_bytes(untagged[name])
     before = seconds(read(path)[0])
-    path.write_bytes(path.read_bytes() + TAGS[tag])
-    blocks, remark = read(path)
-    assert remark == ""
-    assert seconds(blocks) == pytest.approx(before, abs=0.06)
+    for kind, tag in TAGS.items():
+        path.write_bytes(untagged[name] + tag)
+        blocks, remark = read(path)
+        assert remark == "", kind
+        assert seconds(blocks) == pytest.approx(before, abs=0.06), kind
 
 
 def test_a_recording_cut_out_of_a_stream_is_not_damaged(tmp_path: Path) -> None:
@@ -171,11 +175,12 @@ PARTS = {
 
 @pytest.mark.parametrize("kind", PARTS)
 def test_all_parts_of_a_chained_ogg_file_are_heard(tmp_path: Path, kind: str) -> None:
+    parts = [
+        encode(tmp_path / f"{number}.ogg", "-c:a", codec, seconds=1.5, rate=rate, layout=layout).read_bytes()
+        for number, (codec, rate, layout) in enumerate(PARTS[kind])
+    ]
     path = tmp_path / "it's, a: chain.ogg"
-    for number, (codec, rate, layout) in enumerate((*PARTS[kind], PARTS[kind][0])):
-        part = encode(tmp_path / f"{number}.ogg", "-c:a", codec, seconds=1.5, rate=rate, layout=layout)
-        with path.open("ab") as file:
-            file.write(part.read_bytes())
+    path.write_bytes(b"".join([*parts, parts[0]]))
     assert len(ogg_parts(path)) == 3
     blocks, remark = read(path)
     assert remark == ""
@@ -223,6 +228,20 @@ def test_a_recording_that_is_encrypted_says_so(tmp_path: Path) -> None:
     subprocess.run(["ffmpeg", "-v", "error", "-i", path, "-c", "copy", *key, encrypted], check=True)
     with pytest.raises(SourceError, match=r"a\.mp4: it is encrypted"):
         read(encrypted)
+
+
+def test_what_would_be_decoded_to_noise_is_known_to_be_encrypted(tmp_path: Path) -> None:
+    assert seconds(read(matroska(tmp_path / "plain.mka", noise(1.0)))[0]) == 1.0
+    with pytest.raises(SourceError, match="it is encrypted"):
+        read(matroska(tmp_path / "encrypted.mka", noise(1.0), encrypted=True))
+    protected = tmp_path / "protected.wma"
+    content = encode(tmp_path / "a.wma", "-c:a", "wmav2", seconds=1.0).read_bytes()
+    # In the place of the object that only lists codecs, one that tells of encryption.
+    codecs, encryption = "4052d1861d31d011a3a400a0c90348f6", "fbb3112223bdd211b4b700a0c955fc6e"
+    assert bytes.fromhex(codecs) in content
+    protected.write_bytes(content.replace(bytes.fromhex(codecs), bytes.fromhex(encryption)))
+    with pytest.raises(SourceError, match="it is encrypted"):
+        read(protected)
 
 
 @pytest.mark.parametrize("rate", [1, 100, 1000, 4000, 256_000, 384_000, 2_822_400])
