@@ -1,178 +1,30 @@
-"""FFmpeg (through PyAV): from a file or a URL to arrays of samples."""
+"""FFmpeg's containers and protocols, through PyAV: from a file or a URL to the packets of one audio track."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Self, cast
+from typing import Any, Self
 
 import av
-import numpy as np
-from av.audio.codeccontext import AudioCodecContext
-from av.audio.fifo import AudioFifo
-from av.audio.frame import AudioFrame
-from av.audio.resampler import AudioResampler
 from av.audio.stream import AudioStream
 from av.packet import Packet
 from av.stream import Discard
 
-from streamtag.audio.block import Samples
+from streamtag.sources.decoder import Chunk, Decoder, Parcel
 from streamtag.sources.reasons import ENCRYPTED, ReadError, read_error
 from streamtag.sources.stamps import Stamps
 
-__all__ = ["AudioReader", "Chunk", "Decoder", "Parcel"]
+__all__ = ["AudioReader"]
 
 # Where two recordings were joined, stamps jump by hours. A shorter hole may be one, if the length fits that is known.
 _GUESSED_LENGTH = frozenset({"aac", "ac3", "eac3", "mp3", "mpeg", "mpegts"})
 _LONGEST_HOLE_SECONDS = 60.0
 _LONGEST_FITTING_SECONDS = 1800.0
-# A recording that was cut out of a stream begins and ends with packets that need others; and tags may follow it.
-_EDGE_SECONDS = 0.5
-# Some streams tell their decoder only now and then what it must know.
-_HOPELESS_SECONDS = 2.0
 _GENERATE_STAMPS = 1  # AVFMT_FLAG_GENPTS
-_AS_THEY_ARE = frozenset({"s16", "s16p", "s32", "s32p", "flt", "fltp"})
-# PyAV counts the planes of a frame past their end from here on.
-_TOO_MANY_PLANES = 8
-# Whoever made a file decides what its packets claim to last, and how much sound is in each: what is read, and what is
-# decoded, in one go is limited by itself.
+# Whoever made a file decides what its packets claim to last: what is read in one go is limited by itself.
 _MOST_BYTES = 1 << 20
 _PACKET_BYTES = 1 << 10  # that a packet takes beside what it holds
-_MOST_SAMPLES = 1 << 19
 _LONGEST_SECONDS = 1e9  # thirty years: a length beyond is a number that was never set
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Parcel:
-    """Packets as they were read, one after the other."""
-
-    packets: "list[Packet[Any]]"
-    seconds: float
-    """How long they play, as far as the container tells."""
-    bytes: int
-    """How much memory they take."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Chunk:
-    """Decoded audio without a hole."""
-
-    samples: Samples
-    """[samples, channels]"""
-    rate: int
-    skipped_seconds: float
-    """How much is missing just before it, as far as the decoder can tell."""
-
-
-class Decoder:
-    """From one track's packets to samples; it outlives its reader, and may be used beside it in another thread."""
-
-    def __init__(self, codec: AudioCodecContext) -> None:
-        self.damaged = 0
-        """Packets that could not be decoded, so far, and are followed by some that could."""
-        self.has_begun = False
-        """Whether anything could be decoded yet."""
-        self._undecoded = 0  # packets since the last that could be decoded
-        self._undecoded_seconds = 0.0
-        self.stamps: Stamps[AudioFrame] | None = None
-        """What tells of holes; None where time stamps are not to be heeded."""
-        self._codec = codec
-        # A layout that the container spells out channel by channel is freed twice by PyAV, with each frame anew. The
-        # channels are mixed, so their number is enough; to ask for it is the one access that must come before.
-        if channels := codec.channels:
-            codec.layout = f"{channels} channels"
-        self._fifo = AudioFifo()
-        self._kind: tuple[int, str, int] | None = None
-        self._pack: AudioResampler | None = None  # of frames of this kind, where they cannot be taken as they are
-        self._skipped = 0.0
-
-    def skip(self, seconds: float) -> None:
-        """Go on behind packets of so many seconds that nobody decodes."""
-        self._skipped += seconds
-        if self.stamps is not None:
-            self.stamps.skip()
-
-    def decode(self, parcel: Parcel) -> Iterator[Chunk]:
-        """Decode all of a parcel; frames are joined up to the next hole."""
-        for packet in parcel.packets:
-            for frame in self._frames(packet):
-                if self.stamps is None:
-                    yield from self._add(0.0, frame)
-                    continue
-                for hole, certain in self.stamps.take(frame, frame.samples / frame.sample_rate, frame.time):
-                    yield from self._add(hole, certain)
-        yield from self._drain()
-
-    def finish(self) -> Iterator[Chunk]:
-        """Return what was held back to see how its time stamps go on; nothing follows."""
-        for hole, frame in [] if self.stamps is None else self.stamps.finish():
-            yield from self._add(hole, frame)
-        yield from self._drain()
-
-    def _add(self, hole: float, frame: AudioFrame) -> Iterator[Chunk]:
-        kind = (frame.sample_rate, frame.format.name, frame.layout.nb_channels)
-        if hole or kind != self._kind:
-            yield from self._drain()
-            self._skipped += hole
-            self._begin(*kind)
-        frame.pts = None  # the queue refuses frames whose time stamps do not follow each other exactly
-        self._fifo.write(frame)
-        if self._fifo.samples * kind[2] > _MOST_SAMPLES:
-            yield from self._drain()
-
-    def _begin(self, rate: int, name: str, channels: int) -> None:
-        if self._kind != (rate, name, channels):
-            self._kind = (rate, name, channels)
-            packed = name.removesuffix("p")
-            fits = name in _AS_THEY_ARE and (name == packed or channels < _TOO_MANY_PLANES)
-            self._pack = None if fits else AudioResampler(format=packed if packed in _AS_THEY_ARE else "flt")
-        self._fifo = AudioFifo()
-
-    def _frames(self, packet: "Packet[Any]") -> Iterator[AudioFrame]:
-        try:
-            frames = [] if packet.has_sidedata("encryption_info") else self._codec.decode(packet)
-        except av.error.FFmpegError:
-            if packet.size:  # some containers end a track with an empty packet
-                self._count_undecoded(float((packet.duration or 0) * (packet.time_base or 0)))
-            return
-        for frame in frames:
-            if frame.samples:
-                self._begin_again()
-                yield frame
-
-    @property
-    def is_hopeless(self) -> bool:
-        """Whether nothing could be decoded yet, of more than a few packets."""
-        return not self.has_begun and self._undecoded_seconds > _HOPELESS_SECONDS
-
-    def _count_undecoded(self, seconds: float) -> None:
-        self._undecoded += 1
-        self._undecoded_seconds += seconds
-
-    def _begin_again(self) -> None:
-        if self._undecoded and (self.has_begun or self._undecoded_seconds > _EDGE_SECONDS):
-            self.damaged += self._undecoded
-        self.has_begun, self._undecoded, self._undecoded_seconds = True, 0, 0.0
-
-    @property
-    def damaged_at_end(self) -> int:
-        """Packets after the last sound that could not be decoded; a tag behind the sound is not damage."""
-        return self._undecoded if self._undecoded_seconds > _EDGE_SECONDS else 0
-
-    def _drain(self) -> Iterator[Chunk]:
-        joined = self._fifo.read() if self._fifo.samples else None
-        if joined is None:
-            return
-        try:
-            frames = [joined] if self._pack is None else self._pack.resample(joined)
-        except av.error.FFmpegError:  # such as that of hundreds of channels
-            self._count_undecoded(joined.samples / joined.sample_rate)
-            return
-        for frame in frames:
-            data = frame.to_ndarray()
-            samples = np.ascontiguousarray(data.T if frame.format.is_planar else data.reshape(frame.samples, -1))
-            skipped, self._skipped = self._skipped, 0.0
-            yield Chunk(cast(Samples, samples), frame.sample_rate, skipped)
 
 
 class AudioReader:

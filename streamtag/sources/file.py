@@ -12,7 +12,7 @@ from streamtag.audio.block import Block
 from streamtag.errors import SourceError
 from streamtag.paths import of_file_url, user_path
 from streamtag.redaction import redact
-from streamtag.sources.ffmpeg import Chunk
+from streamtag.sources.decoder import Chunk
 from streamtag.sources.recording import Pass
 from streamtag.sources.retry import next_delay
 from streamtag.sources.source import Request, Source

@@ -10,8 +10,9 @@ from streamtag.errors import SourceError
 from streamtag.redaction import redact
 from streamtag.sources.capture import CaptureClock, LivePieces
 from streamtag.sources.clock import Clock
+from streamtag.sources.decoder import Chunk, Decoder, Parcel
 from streamtag.sources.feed import Feed, Lost, Piece
-from streamtag.sources.ffmpeg import AudioReader, Chunk, Decoder, Parcel
+from streamtag.sources.ffmpeg import AudioReader
 from streamtag.sources.opening import HLS_FACTOR, open_reader
 from streamtag.sources.reasons import ReadError
 from streamtag.sources.retry import LiveSource

@@ -9,7 +9,8 @@ import numpy as np
 
 from streamtag.audio.block import Samples
 from streamtag.errors import SourceError
-from streamtag.sources.ffmpeg import AudioReader, Chunk
+from streamtag.sources.decoder import Chunk
+from streamtag.sources.ffmpeg import AudioReader
 from streamtag.sources.mp3_length import mp3_seconds
 from streamtag.sources.ogg import ogg_parts
 from streamtag.sources.protection import is_encrypted

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from streamtag.sources.ffmpeg import AudioReader, Chunk, Parcel
+from streamtag.sources.decoder import Chunk, Parcel
+from streamtag.sources.ffmpeg import AudioReader
 from tests.media import bomb, encode, film
 from tests.sounds import noise, write
 
