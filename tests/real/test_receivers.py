@@ -341,3 +341,45 @@ def test_a_process_imports_nothing_from_the_folder_in_which_it_is_started(
     hearing.wait(lambda: hearing.ends)
     assert hearing.ends == [None]
     assert hearing.blocks
+
+
+def test_a_thread_that_listens_and_fails_has_its_sources_received_anew(
+    receiving: Receivers, radio: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hearing = Hearing()
+    received = receiving.open(radio, {"patience": HASTE}, hearing)
+    hearing.wait(lambda: hearing.blocks)
+    hear, rest = receivers.Received.hear, ["this once"]
+
+    def hear_or_break(heard: receivers.Received, *words: object) -> None:
+        if rest and hearing.blocks:
+            raise ZeroDivisionError(rest.pop())
+        hear(heard, *words)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(receivers.Received, "hear", hear_or_break)
+    hearing.wait(lambda: ("reconnecting", "its receiver met with an internal error") in hearing.states)
+    heard = len(hearing.blocks)
+    hearing.wait(lambda: len(hearing.blocks) > heard)
+    received.close()
+    hearing.wait(lambda: hearing.ends)
+
+
+def test_a_thread_that_brings_back_what_was_lost_and_fails_is_made_anew(
+    receiving: Receivers, radio: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hearing = Hearing()
+    received = receiving.open(radio, {"patience": HASTE}, hearing)
+    hearing.wait(lambda: hearing.blocks)
+    place, rest = Receivers._place, ["this once"]
+
+    def place_or_break(made: Receivers, lost: receivers.Received) -> None:
+        if rest:
+            raise ZeroDivisionError(rest.pop())
+        place(made, lost)
+
+    monkeypatch.setattr(Receivers, "_place", place_or_break)
+    os.kill(processes()[0], signal.SIGKILL)
+    hearing.wait(lambda: [state for state, _ in hearing.states] == ["live", "reconnecting", "live"])
+    assert rest == []
+    received.close()
+    hearing.wait(lambda: hearing.ends)

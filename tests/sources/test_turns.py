@@ -1,3 +1,5 @@
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 
@@ -109,3 +111,15 @@ def test_none_is_passed_over_however_much_another_has_to_do() -> None:
     turns.start()
     assert other.done.wait(5)
     assert not endless.done.is_set()
+
+
+def test_a_task_that_fails_ends_the_process_so_that_another_one_begins_anew() -> None:
+    program = (
+        "import time; from streamtag.sources.turns import Turns\n"
+        "class Failing:\n"
+        "    def step(self): raise ZeroDivisionError('of a library')\n"
+        "turns = Turns('receiver'); turns.start(); turns.add(Failing()); time.sleep(50)"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=50)
+    assert ended.returncode == 1
+    assert "the thread receiver failed: ZeroDivisionError: of a library" in ended.stderr
