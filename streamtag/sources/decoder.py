@@ -18,9 +18,9 @@ from streamtag.sources.stamps import Stamps
 __all__ = ["Chunk", "Decoder", "Parcel"]
 
 # A recording that was cut out of a stream begins and ends with packets that need others; and tags may follow it.
-_EDGE_SECONDS = 0.5
+_EDGE_SECONDS, _EDGE_PACKETS = 0.5, 50
 # Some streams tell their decoder only now and then what it must know.
-_HOPELESS_SECONDS = 2.0
+_HOPELESS_SECONDS, _HOPELESS_PACKETS = 2.0, 200
 _AS_THEY_ARE = frozenset({"s16", "s16p", "s32", "s32p", "flt", "fltp"})
 # PyAV counts the planes of a frame past their end from here on.
 _TOO_MANY_PLANES = 8
@@ -129,21 +129,25 @@ class Decoder:
     @property
     def is_hopeless(self) -> bool:
         """Whether nothing could be decoded yet, of more than a few packets."""
-        return not self.has_begun and self._undecoded_seconds > _HOPELESS_SECONDS
+        return not self.has_begun and self._is_behind(_HOPELESS_SECONDS, _HOPELESS_PACKETS)
+
+    def _is_behind(self, seconds: float, packets: int) -> bool:
+        # Not every container tells how long a packet plays.
+        return self._undecoded_seconds > seconds or self._undecoded > packets
 
     def _count_undecoded(self, seconds: float) -> None:
         self._undecoded += 1
         self._undecoded_seconds += seconds
 
     def _begin_again(self) -> None:
-        if self._undecoded and (self.has_begun or self._undecoded_seconds > _EDGE_SECONDS):
+        if self._undecoded and (self.has_begun or self.damaged_at_end):
             self.damaged += self._undecoded
         self.has_begun, self._undecoded, self._undecoded_seconds = True, 0, 0.0
 
     @property
     def damaged_at_end(self) -> int:
         """Packets after the last sound that could not be decoded; a tag behind the sound is not damage."""
-        return self._undecoded if self._undecoded_seconds > _EDGE_SECONDS else 0
+        return self._undecoded if self._is_behind(_EDGE_SECONDS, _EDGE_PACKETS) else 0
 
     def _drain(self) -> Iterator[Chunk]:
         joined = self._fifo.read() if self._fifo.samples else None

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,7 +14,7 @@ from streamtag.errors import SourceError
 from streamtag.sources import open_source
 from streamtag.sources.protection import is_encrypted
 from streamtag.sources.whole import is_cut
-from tests.media import encode
+from tests.media import encode, matroska
 from tests.sounds import noise, write
 
 EXACT, PADDED = 0.001, 0.08
@@ -181,6 +182,47 @@ def test_lengths_beyond_all_bounds_are_no_error(tmp_path: Path, head: bytes) -> 
     path.write_bytes(head)
     assert is_cut(path) in (True, False)
     assert not is_encrypted(path)
+
+
+FORMS = {
+    "DSF": b"DSD " + (28).to_bytes(8, "little") + (1000).to_bytes(8, "little"),
+    "DSDIFF": b"FRM8" + (988).to_bytes(8, "big") + b"DSD ",
+    "RIFX": b"RIFX" + (992).to_bytes(4, "big") + b"WAVEdata" + (980).to_bytes(4, "big"),
+    "little-endian AU": b"dns." + (24).to_bytes(4, "little") + (976).to_bytes(4, "little"),
+    "BW64": b"BW64\xff\xff\xff\xffWAVEds64" + (28).to_bytes(4, "little") + bytes(8) + (944).to_bytes(8, "little")
+    + bytes(12) + b"data\xff\xff\xff\xff",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_rarer_containers_tell_of_a_cut_too(tmp_path: Path, form: str) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(FORMS[form].ljust(1000, b"\0"))
+    assert not is_cut(path)
+    path.write_bytes(FORMS[form].ljust(700, b"\0"))
+    assert is_cut(path)
+
+
+@given(
+    samples=st.integers(1, 40_000),
+    rate=st.sampled_from([4000, 8000, 11025, 22050, 44100, 48000, 96000, 192_000]),
+    channels=st.integers(1, 6),
+    form=st.sampled_from(["wav", "flac", "aiff", "au", "w64", "caf", "rf64", "mka"]),
+)
+def test_not_a_sample_is_missing_or_added(
+    tmp_path_factory: pytest.TempPathFactory, samples: int, rate: int, channels: int, form: str
+) -> None:
+    path = tmp_path_factory.getbasetemp() / f"exact.{form}"
+    sound = np.resize(noise(0.1), (samples, channels))
+    if form == "mka":
+        matroska(path, np.resize(sound[:, 0], -(-samples // 320) * 320))
+        samples, rate = -(-samples // 320) * 320, 16000
+    else:
+        soundfile.write(path, sound, rate, "PCM_16", format=form)
+    blocks, remark = read(path)
+    assert remark == ""
+    assert sum(len(block.samples) for block in blocks) == samples
+    assert {block.rate for block in blocks} == {rate}
 
 
 @pytest.mark.parametrize("declared", [0, 0xFFFFFFFF, 0x7FFFF000, 0x7FFFFFFF])
