@@ -155,6 +155,9 @@ class AudioReader:
             except (av.error.FFmpegError, OSError) as error:
                 failure = read_error(error, is_file=self._is_file)
                 break
+            except IndexError:  # a packet of a track that showed only now, of which PyAV does not know
+                reading = self._container.demux(self._track)
+                continue
             if packet is None:
                 break
             packets.append(packet)

@@ -44,11 +44,11 @@ def open_request(request: Request) -> Source:
         url = f"file:{request.place}"
     elif not request.place.removeprefix("//"):
         raise SourceError(f"{name}: it names no server")
-    connect = partial(_listen, url, request.patience, request.ca_file)
+    connect = partial(_listen, name, url, request.patience, request.ca_file)
     return LiveSource(name, connect, request.patience, request.on_state)
 
 
-def _listen(url: str, patience: Patience, ca_file: str | None, feed: Feed) -> None:
+def _listen(name: str, url: str, patience: Patience, ca_file: str | None, feed: Feed) -> None:
     """One connection, from its opening to its end."""
     began = feed.clock()
     try:
@@ -70,6 +70,8 @@ def _listen(url: str, patience: Patience, ca_file: str | None, feed: Feed) -> No
                 _check_length(reader, read_seconds)
                 return
     except ReadError as error:
+        if feed.is_recording and error.in_data:  # to read it again from its beginning would give the same again
+            raise SourceError(f"{name}: what follows cannot be read: {error}") from None
         raise Lost(str(error), stalled=error.timed_out) from None
     raise Lost("the stream ended")
 

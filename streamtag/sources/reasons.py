@@ -18,15 +18,23 @@ class ReadError(Exception):
         timed_out: nothing came for too long.
         broke_off: a connection could not be made or did not last, and FFmpeg does not say why.
         not_audio: what came is nothing that FFmpeg reads, or was told to read.
+        in_data: it lies in what came, and would be so again.
     """
 
     def __init__(
-        self, reason: str, *, timed_out: bool = False, broke_off: bool = False, not_audio: bool = False
+        self,
+        reason: str,
+        *,
+        timed_out: bool = False,
+        broke_off: bool = False,
+        not_audio: bool = False,
+        in_data: bool = False,
     ) -> None:
         super().__init__(reason)
         self.timed_out = timed_out
         self.broke_off = broke_off
         self.not_audio = not_audio
+        self.in_data = in_data or not_audio
 
 
 ENCRYPTED = "it is encrypted: only what may decrypt it can play it"
@@ -61,6 +69,13 @@ _REASONS: tuple[tuple[type[Exception], str], ...] = (
     (av_error.BufferTooSmallError, "it is damaged, or not audio that FFmpeg can read"),
     (OverflowError, "it is damaged, or not audio that FFmpeg can read"),
 )
+_DATA_ERRORS = (
+    av_error.PatchWelcomeError,
+    av_error.NotImplementedError,
+    av_error.ExperimentalError,
+    av_error.InputChangedError,
+    av_error.OutputChangedError,
+)
 _NOT_AUDIO_ERRORS = (av_error.InvalidDataError, av_error.ArgumentError)
 _STATUS: dict[int, type[Exception]] = {
     401: av_error.HTTPUnauthorizedError,
@@ -83,7 +98,8 @@ def read_error(error: Exception, *, is_file: bool) -> ReadError:
         return ReadError("it breaks off" if is_file else "the stream ended")
     for kind, reason in _REASONS:
         if isinstance(error, kind):
-            return ReadError(reason, not_audio=isinstance(error, _NOT_AUDIO_ERRORS))
+            not_audio, in_data = isinstance(error, _NOT_AUDIO_ERRORS), isinstance(error, _DATA_ERRORS)
+            return ReadError(reason, not_audio=not_audio, in_data=in_data)
     if isinstance(error, OSError):
         return ReadError(_system_reason(error, is_file=is_file), broke_off=error.errno == errno.EIO)
     return ReadError(_FAULT)

@@ -156,7 +156,7 @@ class LiveSource:
             except Complete:
                 yield from feed.finish()
                 return
-            except Lost:
+            except (Lost, StreamtagError):
                 yield from feed.finish()
                 raise
             if not feed.is_empty:  # however late it is taken, it came

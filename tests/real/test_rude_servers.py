@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from streamtag.errors import SourceError
 from streamtag.sources import Patience
-from tests.media import spoil_first_track, two_tracks
+from tests.media import encode, spoil_first_track, two_tracks
 from tests.ports import free_port
 from tests.real.conftest import Station
 from tests.real.listening import AT_ONCE, Listener, tone_share
@@ -258,3 +259,13 @@ def test_of_a_stream_s_tracks_the_first_that_can_be_decoded_is_heard(tmp_path: P
         listener.wait_end()
         assert listener.error is None
         assert sum(len(block.samples) for block in listener.blocks) == 2 * 16000
+
+
+def test_a_recording_that_goes_on_in_another_way_is_not_read_again_and_again(tmp_path: Path) -> None:
+    parts = [encode(tmp_path / f"{rate}.ogg", "-c:a", "libvorbis", rate=rate).read_bytes() for rate in (48000, 22050)]
+    with TcpServer(serve_file(b"".join(parts))) as server, Listener(f"http://127.0.0.1:{server.port}/a") as listener:
+        listener.wait_end()
+        assert listener.states == [("live", "")]
+        assert isinstance(listener.error, SourceError)
+        assert "what follows cannot be read" in str(listener.error)
+        assert listener.heard_seconds() == pytest.approx(1.0, abs=0.05)

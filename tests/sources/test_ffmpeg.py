@@ -2,6 +2,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -109,3 +110,26 @@ def test_what_packets_claim_to_last_does_not_decide_how_much_is_decoded_at_once(
         chunks = list(reader.chunks(1.0))
     assert samples(chunks) / 48000 > 200
     assert max(len(chunk.samples) for chunk in chunks) < 15 * 48000
+
+
+def test_a_track_that_shows_only_later_does_not_end_the_reading(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PyAV knows the tracks of the beginning alone, and fails at the first packet of another one."""
+    with AudioReader(str(write(tmp_path / "a.wav", noise(3.0)))) as reader:
+        container = reader._container
+        times = 0
+
+        class Late:
+            def demux(self, track: object) -> Iterator[object]:
+                nonlocal times
+                for number, packet in enumerate(container.demux(track)):
+                    yield packet
+                    if number == 3 and times < 2:
+                        times += 1
+                        raise IndexError("list index out of range")
+
+        monkeypatch.setattr(reader, "_container", Late())
+        assert samples(list(reader.chunks(1.0))) == 3 * RATE
+        monkeypatch.undo()
+    assert times == 2
