@@ -39,13 +39,16 @@ _MADE = re.compile(r"(?=.*\d)(?=.*[A-Za-z])[A-Za-z0-9_-]{20,}\Z|[0-9A-Fa-f-]{16,
 _ACCOUNT_FOLDERS = frozenset({"live", "movie", "series", "timeshift"})
 # In a path that leads to no file. (A colon may stand in a time of day.)
 _MAY_BE_SECRET = re.compile(r"[@=\"<>]|\A[\s']|(?<!\d):|:(?!\d)")
-_IN_TEXT = re.compile(r"\b([A-Za-z][A-Za-z0-9+.-]*):/{1,3}(?P<account>.*@)?(?:[^\s\"'<>]*[^\s\"'<>:;,.)\]])?")
-_ACCOUNT_IN_TEXT = re.compile(r"[^\s\"'(]*(?::|//)[^\s\"']*@(?=[\w\[])")
-_ENCODED_IN_TEXT = re.compile(r"[^\s\"'<>]*%(?:25)*(?:3[Aa]|40)[^\s\"'<>:]*")
+# All that follows takes time in proportion to a text's length, whatever strangers write into it.
+_BETWEEN = re.compile(r"([\s\"'<>(]+)")
+_URL_IN_TEXT = re.compile(r"(?<![A-Za-z0-9+.-])([A-Za-z][A-Za-z0-9+.-]{0,19}):/{1,3}(?=[^\s/])")
+_ENCODED = re.compile(r"%(?:25)*(?:3[Aa]|40)")
 _PAIR_IN_TEXT = re.compile(
     r"(?i)\b(pass(?:wor[dt]|wd|phrase)?|pwd|secret|token|api_?key|authorization|cookie)"
-    r"(\"?\s*[=:]\s*)(?:basic |bearer )?[^\s&;,\"']*[^\s&;,:.\"']"
+    r"(\"?\s{0,4}[=:]\s{0,4}(?:basic |bearer )?)([^\s&;,\"']{1,200})"
 )
+_AFTER = ":;,.)]"
+"""What may follow a word in a sentence and does not belong to it."""
 
 
 def redact(source: str) -> str:
@@ -68,10 +71,9 @@ def redact(source: str) -> str:
 
 def scrub(text: str) -> str:
     """A text of any origin (an error, a log line, a library's message) without the secrets of sources in it."""
-    text = _IN_TEXT.sub(_in_text, text)
-    text = _ENCODED_IN_TEXT.sub(lambda found: redact(found[0]), text)
-    text = _ACCOUNT_IN_TEXT.sub(f"{HIDDEN}@", text)
-    return _PAIR_IN_TEXT.sub(lambda found: f"{found[1]}{found[2]}{HIDDEN}", text)
+    lines = "\n".join(_without_urls(line) for line in text.split("\n"))
+    words = "".join(_word(word) for word in _BETWEEN.split(lines))
+    return _PAIR_IN_TEXT.sub(lambda found: f"{found[1]}{found[2]}{_hidden(found[3])}", words)
 
 
 class ScrubbingFormatter(logging.Formatter):
@@ -185,13 +187,35 @@ def _is_there(path: str) -> bool:
         return False
 
 
-def _in_text(found: re.Match[str]) -> str:
-    text, scheme = found[0], found[1].lower()
-    if not text[len(scheme) + 1 :].strip("/"):
-        return text
-    if found["account"] and redact(text) != text:
-        place = _place(text.rpartition("@")[2])
-        return f"{scheme if _SCHEMES.match(scheme) else HIDDEN}://{place or HIDDEN}"
-    if _URL.match(text):
-        return redact(text)
-    return f"{scheme}://{HIDDEN}" if _SCHEMES.match(scheme) and scheme not in ("ipc", "inproc") else text
+def _without_urls(line: str) -> str:
+    """A line with its URLs redacted; a password may hold blanks and quotes, so an account goes up to the last "@"."""
+    shown, position = [], 0
+    while (found := _URL_IN_TEXT.search(line, position)) is not None:
+        shown.append(line[position : found.start()])
+        at = line.rfind("@", found.end())
+        gap = _BETWEEN.search(line, max(at, found.end()))
+        position = gap.start() if gap else len(line)
+        url = line[found.start() : position]
+        after = url[len(url.rstrip(_AFTER)) :]
+        shown.append(_url_in_text(found[1].lower(), url.removesuffix(after)) + after)
+    return "".join(shown) + line[position:]
+
+
+def _url_in_text(scheme: str, url: str) -> str:
+    if "@" in url and (any(map(str.isspace, url)) or redact(url) != url):
+        shown = scheme if _SCHEMES.match(scheme) else HIDDEN
+        return f"{shown}://{_place(url.rpartition('@')[2]) or HIDDEN}"
+    if _URL.match(url):
+        return redact(url)
+    return f"{scheme}://{HIDDEN}" if _SCHEMES.match(scheme) and scheme not in ("ipc", "inproc") else url
+
+
+def _word(word: str) -> str:
+    account, at, rest = word.rpartition("@")
+    if at and rest and (":" in account or "//" in account) and account != HIDDEN and "://" not in account:
+        return f"{HIDDEN}@{rest}"
+    return redact(word) if _ENCODED.search(word) else word
+
+
+def _hidden(secret: str) -> str:
+    return HIDDEN + secret[len(secret.rstrip(_AFTER)) :]

@@ -112,3 +112,14 @@ def test_a_log_holds_no_secret_of_a_message_its_arguments_or_its_traceback() -> 
     text = ScrubbingFormatter("%(message)s").format(record)
     assert PASSWORD not in text
     assert "camera.invalid/audio" in text
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize(
+    "piece", [":", "a:/", "http://", "http://a@ ", "%3A", "%25", "password=", "a", "x:y@", "@/", "a.b+"]
+)
+def test_a_long_text_of_a_strangers_costs_little(piece: str) -> None:
+    text = piece * (30_000 // len(piece))
+    scrub(text)
+    redact(text)
+    redact(f"http://{text}")
