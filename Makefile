@@ -1,6 +1,6 @@
 # What a person types: `make demo`, `make test`, `make install`. Each installs what it needs and skips what is there.
 .DEFAULT_GOAL := help
-.PHONY: help demo install test test-packages lint format benchmark constraints clean
+.PHONY: help demo install test fuzz test-packages lint format benchmark constraints clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -17,6 +17,7 @@ help:
 	@echo "make install  set up .venv with everything: dashboard, training, tests"
 	@echo "make benchmark YAMNET=yamnet.tflite   speed, side by side with others"
 	@echo "make test     lint, types, import layers and every test                  (ARGS=\"tests/audio -x\" for some)"
+	@echo "make fuzz     damaged recordings against what decodes, for ten minutes          (ARGS=\"--seconds 60\")"
 
 demo: $(STAMPS)/demo
 	@echo "==> streamtag demo $(ARGS)"
@@ -30,6 +31,9 @@ test: test-packages $(STAMPS)/install
 	@$(MAKE) --no-print-directory lint
 	@echo "==> tests"
 	@$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile $(ARGS)
+
+fuzz: test-packages $(STAMPS)/install
+	@$(BIN)/python scripts/fuzz.py $(ARGS)
 
 test-packages:
 	@scripts/install-packages.sh test

@@ -29,13 +29,13 @@ def film(path: Path, picture_seconds: float, sound_seconds: float, *options: str
 def bomb(path: Path, seconds: float) -> Path:
     """Write so much silence, an MP4 of little size, whose packets claim to last next to nothing."""
     silence = f"anullsrc=sample_rate=48000:channel_layout=mono:duration={seconds}"
-    command = ["ffmpeg", "-v", "error", "-y", "-f", "lavfi", "-i", silence, "-c:a", "aac", "-b:a", "8k", path]
-    subprocess.run(command, check=True)
+    coded = ["-c:a", "aac", "-b:a", "8k", "-use_editlist", "0", path]
+    subprocess.run(["ffmpeg", "-v", "error", "-y", "-f", "lavfi", "-i", silence, *coded], check=True)
     content = bytearray(path.read_bytes())
     table = content.index(b"stts")
     (entries,) = struct.unpack_from(">I", content, table + 8)
     for entry in range(entries):
-        struct.pack_into(">I", content, table + 16 + 8 * entry, 1)
+        struct.pack_into(">I", content, table + 16 + 8 * entry, 2)
     path.write_bytes(content)
     return path
 
