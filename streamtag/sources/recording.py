@@ -22,9 +22,10 @@ __all__ = ["Pass"]
 # Formats whose header says how much sound they hold, and not how many bytes: FFmpeg passes it on.
 _COUNTED: Final = frozenset({"ape", "flac", "gxf", "mpc", "mpc8", "mxf", "rm", "tak", "tta", "wv"})
 _TOLERANCE_SECONDS: Final = 0.15
-# Senders of these leave out what is silent: a short gap in their time stamps is silence, not damage.
+# Senders of these leave out what is silent: a gap in their time stamps is silence, where no packet was damaged. (A page
+# of Ogg gathers the gaps of a second and more.)
 _SILENT_GAPS: Final = frozenset({"amrnb", "amrwb", "libopus", "libspeex", "opus", "speex"})
-_SILENT_GAP_SECONDS: Final = 1.0
+_SILENT_GAP_SECONDS: Final = 60.0
 _LONGEST_CHUNK_SECONDS: Final = 10.0
 _CUT: Final = "the file is shorter than its header says"
 
@@ -95,6 +96,7 @@ class Pass:
 
     def _track(self, reader: AudioReader) -> Iterator[tuple[Chunk, float]]:
         begun, end = self._position, reader.seconds
+        damaged = 0
         try:
             for chunk in reader.chunks(self._chunk_seconds):
                 hole = chunk.skipped_seconds
@@ -102,8 +104,10 @@ class Pass:
                 if end is not None and self._position - begun + hole > end:
                     hole = 0.0
                 if 0 < hole <= _SILENT_GAP_SECONDS and reader.codec in _SILENT_GAPS:
-                    yield from self._count(_silence(hole, chunk), 0.0)
-                    hole = 0.0
+                    if reader.decoder.damaged == damaged:
+                        yield from self._count(_silence(hole, chunk), 0.0)
+                        hole = 0.0
+                    damaged = reader.decoder.damaged
                 yield from self._count(chunk, hole)
         finally:
             if self._position > begun:

@@ -125,7 +125,7 @@ def test_packets_lost_in_the_middle_are_counted_and_told(tmp_path: Path) -> None
     assert "packets were skipped" in remark
 
 
-@pytest.mark.parametrize("name", ["a.webm", "a.mka"])
+@pytest.mark.parametrize("name", ["a.webm", "a.mka", "a.mp4", "a.ogg"])
 def test_speech_without_the_packets_of_its_pauses_is_whole(tmp_path: Path, name: str) -> None:
     """Discontinuous transmission, as browsers record it: silence has no packets."""
     sound = noise(4.0, 48000)
@@ -162,6 +162,21 @@ def test_speech_without_the_packets_of_its_pauses_is_whole(tmp_path: Path, name:
     assert remark == ""
     assert seconds(blocks) == pytest.approx(4.0, abs=0.05)
     assert sum(len(block.samples) for block in blocks) == pytest.approx(4.0 * 48000, abs=2400)
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.ogg"])
+def test_opus_with_damaged_packets_is_damaged(tmp_path: Path, name: str) -> None:
+    path = encode(tmp_path / "whole.mka", "-c:a", "libopus", "-ar", "48000", seconds=3.0)
+    heard = seconds(read(path)[0])
+
+    def spoil(packet: Packet, number: int) -> Packet:
+        if 60 <= number < 80:
+            packet.update((b"\x03\xbf" + b"\xff" * packet.size)[: packet.size])  # more frames than a packet may hold
+        return packet
+
+    blocks, remark = read(remux(path, tmp_path / name, spoil))
+    assert remark == "damaged: 0.4 s are missing, 20 packets were skipped"
+    assert seconds(blocks) == pytest.approx(heard, abs=0.02)
 
 
 PARTS = {
