@@ -32,6 +32,7 @@ _MODULES = {
     "http": "network",
     "https": "network",
     "mic": "microphone",
+    "playlist": "network",
     "rtsp": "network",
     "rtsps": "network",
     "sdp": "network",
@@ -89,10 +90,10 @@ def open_source(
         raise SourceError(
             "zmq: is pushed by another program to the service's [service] input; nothing is opened for it"
         )
-    if scheme not in _MODULES:
+    if scheme not in _MODULES or uri.lower().startswith("playlist:"):
         raise SourceError(
             f"{redact(uri)}: unknown kind of source; use a path, '-', or "
-            + ", ".join(f"{name}:" for name in _MODULES if name != "-")
+            + ", ".join(f"{name}:" for name in _MODULES if name not in ("-", "playlist"))
         )
     patience = patience or Patience()
     request = Request(uri, place, on_state, realtime, loop, rate, channels, sample_format, ca_file, patience)

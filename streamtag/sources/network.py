@@ -17,6 +17,7 @@ from streamtag.sources.opening import HLS_FACTOR, open_reader
 from streamtag.sources.reasons import ReadError
 from streamtag.sources.retry import LiveSource
 from streamtag.sources.source import Patience, Request, Source
+from streamtag.sources.uri import split
 
 __all__ = ["open_request"]
 
@@ -34,18 +35,25 @@ def open_request(request: Request) -> Source:
     """Open a URL, or `sdp:PATH`."""
     name = redact(request.uri)
     request.refuse(name, "realtime", "loop", "rate", "channels", "sample_format")
-    if request.ca_file is not None and not Path(request.ca_file).is_file():
+    if request.ca_file is not None and not _is_file(request.ca_file):
         raise SourceError(f"ca_file {request.ca_file}: there is no such file")
-    scheme = request.uri.partition(":")[0].lower()
+    scheme = split(request.uri)[0]
     url = f"{scheme}:{request.place}"  # FFmpeg knows schemes in lower case alone
-    if scheme == "sdp":
-        if not Path(request.place).is_file():
+    if scheme in ("sdp", "playlist"):
+        if not _is_file(request.place):
             raise SourceError(f"{name}: there is no such file")
-        url = f"file:{request.place}"
+        url = f"file:{request.place}" if scheme == "sdp" else url
     elif not request.place.removeprefix("//"):
         raise SourceError(f"{name}: it names no server")
     connect = partial(_listen, name, url, request.patience, request.ca_file)
     return LiveSource(name, connect, request.patience, request.on_state)
+
+
+def _is_file(path: str) -> bool:
+    try:
+        return Path(path).is_file()
+    except (OSError, ValueError):  # such as a name that is too long
+        return False
 
 
 def _listen(name: str, url: str, patience: Patience, ca_file: str | None, feed: Feed) -> None:

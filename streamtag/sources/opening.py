@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from urllib.parse import urljoin, urlsplit
 
 import av
@@ -23,6 +24,7 @@ HLS_FACTOR = 3
 _WEB = ("http", "https")
 _FOLLOWED = (*_WEB, "rtsp", "rtsps")
 _MOST_PLAYLISTS = 5
+_MOST_BYTES = 4 << 20
 # What leads to other addresses is followed here or not at all; `rtsp` and the like have addresses of their own.
 _PLAIN_FORMATS = ",".join(
     sorted(set(av.formats_available) - {"hls", "concat", "dash", "sdp", "rtsp", "imf", "webm_dash_manifest"})
@@ -33,13 +35,15 @@ def open_reader(url: str, patience: Patience, ca_file: str | None = None) -> Aud
     """Open a network stream.
 
     Args:
-        url: its scheme in lower case; `file:` for a session description.
+        url: its scheme in lower case; `file:` for a session description, `playlist:` for a file that names a stream.
         patience: how long the server may take.
         ca_file: see `trust.trusted`.
 
     Raises:
         ReadError: it cannot be opened.
     """
+    if url.startswith("playlist:"):
+        return open_reader(_named_in(Path(url.removeprefix("playlist:"))), patience, ca_file)
     try:
         if urlsplit(url).scheme not in _WEB:
             return _open(url, patience, ca_file)
@@ -54,6 +58,20 @@ def open_reader(url: str, patience: Patience, ca_file: str | None = None) -> Aud
         return _open_playlist(url, patience, ca_file) or _open(url, patience, ca_file)
     except ValueError:
         raise ReadError("its address cannot be read") from None
+
+
+def _named_in(path: Path) -> str:
+    """The first network stream that a playlist of the user's own names."""
+    try:
+        with path.open("rb") as file:
+            text = file.read(_MOST_BYTES).decode("utf-8", "replace")
+    except OSError as error:
+        raise ReadError((error.strerror or "it cannot be read").lower()) from None
+    for address in playlists.entries(text, is_playlist=True):
+        scheme, _, rest = address.partition(":")
+        if scheme.lower() in _FOLLOWED:
+            return f"{scheme.lower()}:{rest}"
+    raise ReadError("it is a playlist that names no stream of http, https, rtsp or rtsps")
 
 
 def _open_playlist(url: str, patience: Patience, ca_file: str | None) -> AudioReader | None:

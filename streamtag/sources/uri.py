@@ -3,19 +3,25 @@
 import re
 from pathlib import Path
 
-__all__ = ["split"]
+__all__ = ["PLAYLISTS", "split"]
+
+PLAYLISTS = frozenset({".asx", ".m3u", ".pls", ".wax", ".wvx", ".xspf"})
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
 _OWN = frozenset({"file", "mic", "sdp", "zmq"})
 
 
 def split(uri: str) -> tuple[str, str]:
-    """The scheme (lower case) and what follows it; a bare path is a `file`, standard input is `-`."""
+    """The scheme (lower case) and what follows it.
+
+    A bare path is a `file`, or a `playlist` if its name ends so; standard input is `-`. A path behind `file:` is never
+    a playlist: who tags a recording is led to no server.
+    """
     if uri == "-":
         return "-", ""
     match = _SCHEME.match(uri)
     if match is None:
-        return "file", uri
+        return "playlist" if Path(uri).suffix.lower() in PLAYLISTS else "file", uri
     # A recording's name may hold a colon: "take:2.wav" is a file if such a file is there.
     if "//" not in uri and match[1].lower() not in _OWN and _is_there(uri):
         return "file", uri

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from streamtag.errors import SourceError
+from streamtag.sources import open_source
 from streamtag.sources.reach import Reach
 from streamtag.sources.reasons import ReadError
 from tests.real.listening import Listener
@@ -55,6 +57,26 @@ def test_a_playlist_is_followed_to_its_stream(radio: str, path: str, text: str) 
         Listener(f"http://user:secret@127.0.0.1:{server.port}{path}") as listener,
     ):
         listener.wait_tone()
+
+
+def test_a_playlist_of_the_users_own_is_followed_where_it_is_the_source(radio: str, tmp_path: Path) -> None:
+    path = tmp_path / "radio.PLS"
+    path.write_text(f"[playlist]\nFile1=song.mp3\nFile2=HTTP://user:secret@{radio}/x\n")
+    with Listener(str(path)) as listener:
+        listener.wait_tone()
+    path.write_text("[playlist]\nFile1=song.mp3\n")
+    with Listener(str(path)) as listener:
+        listener.wait_state("reconnecting")
+        assert "names no stream" in listener.states[0][1]
+
+
+def test_a_playlist_that_is_tagged_or_uploaded_as_a_recording_leads_to_no_server(tmp_path: Path) -> None:
+    with TcpServer(well) as server:
+        path = tmp_path / "radio.m3u"
+        path.write_text(f"#EXTM3U\nhttp://127.0.0.1:{server.port}/x\n")
+        with pytest.raises(SourceError), open_source(f"file:{path}") as source:
+            next(iter(source))
+        assert server.connections == 0
 
 
 @pytest.mark.parametrize(

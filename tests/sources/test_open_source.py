@@ -40,7 +40,9 @@ def test_an_option_that_means_nothing_to_a_source_is_refused(uri: str, options: 
         open_source(uri, **options)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("uri", ["sdp:nowhere.sdp", "nowhere.wav", "file:nowhere.wav"])
+@pytest.mark.parametrize(
+    "uri", ["sdp:nowhere.sdp", "nowhere.wav", "file:nowhere.wav", "nowhere.pls", f"sdp:{300 * 'a'}"]
+)
 def test_a_missing_file_is_told_at_once(uri: str) -> None:
     with pytest.raises(SourceError, match="no such file"):
         open_source(uri)
