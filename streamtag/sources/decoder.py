@@ -13,6 +13,7 @@ from av.audio.resampler import AudioResampler
 from av.packet import Packet
 
 from streamtag.audio.block import Samples
+from streamtag.sources.sniff import codec_of
 from streamtag.sources.stamps import Stamps
 
 __all__ = ["Chunk", "Decoder", "Parcel"]
@@ -63,6 +64,9 @@ class Decoder:
         self.stamps: Stamps[AudioFrame] | None = None
         """What tells of holes; None where time stamps are not to be heeded."""
         self._codec = codec
+        self._declared = self._spoken = codec.name.removesuffix("float")
+        self._codecs = {self._declared: codec}
+        self._tells: bool | None = None  # whether packets say what they are; not known before the first
         # A layout that the container spells out channel by channel is freed twice by PyAV, with each frame anew. The
         # channels are mixed, so their number is enough; to ask for it is the one access that must come before.
         if channels := codec.channels:
@@ -116,7 +120,7 @@ class Decoder:
 
     def _frames(self, packet: "Packet[Any]") -> Iterator[AudioFrame]:
         try:
-            frames = [] if packet.has_sidedata("encryption_info") else self._codec.decode(packet)
+            frames = [] if packet.has_sidedata("encryption_info") else self._decode(packet)
         except av.error.FFmpegError:
             if packet.size:  # some containers end a track with an empty packet
                 self._count_undecoded(float((packet.duration or 0) * (packet.time_base or 0)))
@@ -126,10 +130,37 @@ class Decoder:
                 self._begin_again()
                 yield frame
 
+    def _decode(self, packet: "Packet[Any]") -> list[AudioFrame]:
+        """Decode a packet by what it says that it is: a stream's codec may change, and PyAV keeps to the first."""
+        said = codec_of(bytes(memoryview(packet)[:6])) if packet.size else None
+        if self._tells is None and packet.size:
+            self._tells = said == self._declared
+        if packet.size and said != self._spoken and (self._tells if said else not self._tells):
+            self._speak(said)
+        try:
+            return self._codec.decode(packet)
+        except av.error.FFmpegError:
+            if said in (None, self._spoken):
+                raise
+            self._speak(said)  # packets that did not tell, and now do
+            return self._codec.decode(packet)
+
+    def _speak(self, name: str | None) -> None:
+        """Decode by another codec from now on; None: by the one that the container declares."""
+        self._spoken = self._declared if name is None else name
+        if self._spoken not in self._codecs:
+            self._codecs[self._spoken] = cast(AudioCodecContext, av.CodecContext.create(self._spoken, "r"))
+        self._codec = self._codecs[self._spoken]
+
     @property
     def is_hopeless(self) -> bool:
         """Whether nothing could be decoded yet, of more than a few packets."""
         return not self.has_begun and self._is_behind(_HOPELESS_SECONDS, _HOPELESS_PACKETS)
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whether something could be decoded once, and nothing can any more."""
+        return self.has_begun and self._is_behind(_HOPELESS_SECONDS, _HOPELESS_PACKETS)
 
     def _is_behind(self, seconds: float, packets: int) -> bool:
         # Not every container tells how long a packet plays.

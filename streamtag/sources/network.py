@@ -174,6 +174,8 @@ class _Arrival:
         if dropped_seconds:
             decoder.skip(dropped_seconds)
         yield from self.track.pieces(decoder.decode(self.parcel), self.arrival)
+        if self.track.live is not None and decoder.is_stuck:  # another connection finds out what it is now
+            raise Lost("its sound cannot be decoded any more")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
