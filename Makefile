@@ -30,7 +30,7 @@ test: test-packages $(STAMPS)/install
 	@command -v chromium >/dev/null || $(BIN)/python -m playwright install --with-deps chromium
 	@$(MAKE) --no-print-directory lint
 	@echo "==> tests"
-	@$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 fuzz: test-packages $(STAMPS)/install
 	@$(BIN)/python scripts/fuzz.py $(ARGS)

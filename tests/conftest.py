@@ -1,10 +1,13 @@
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 import streamtag  # noqa: F401 - keeps libraries quiet before any of them is imported
+
+HERE = Path(__file__).parent
 
 # A shared machine may be slow at any moment: tests have a time limit, examples have none.
 # Where a change is judged the examples are the same each time, so that what fails is the change and not chance.
@@ -12,6 +15,30 @@ settings.register_profile(
     "shared", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize="CI" in os.environ
 )
 settings.load_profile("shared")
+
+
+# What takes longest goes first, so that no worker is left with it when the others have nothing more to do.
+SLOW_FIRST = (
+    "real/test_browser.py",
+    "deploy/test_build_check.py",
+    "real/test_network_sources.py",
+    "real/test_receivers.py",
+    "real/test_browser_door.py",
+    "train/",
+    "runtimes/",
+    "deploy/",
+    "real/",
+    "engine/",
+    "cli/",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    def place(item: pytest.Item) -> int:
+        file = str(item.path.relative_to(HERE))
+        return next((rank for rank, part in enumerate(SLOW_FIRST) if file.startswith(part)), len(SLOW_FIRST))
+
+    items.sort(key=place)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -49,6 +49,7 @@ class Running:
         self.process = process
         self.output: Queue[str] = Queue()
         self.errors: Queue[str] = Queue()
+        self._passed_over: list[str] = []
         for stream, lines in ((process.stdout, self.output), (process.stderr, self.errors)):
             assert stream is not None
             threading.Thread(target=_pass_on, args=(stream, lines), daemon=True).start()
@@ -61,9 +62,16 @@ class Running:
                 return message
 
     def wait_error(self, part: str) -> str:
-        """Read standard error until a line has this part."""
+        """Return the first line on standard error with this part that was not returned before.
+
+        Threads write there, so that the order of lines is chance: what came before it is kept for later questions.
+        """
+        for line in self._passed_over:
+            if part in line:
+                self._passed_over.remove(line)
+                return line
         while part not in (line := self._next(self.errors)):
-            pass
+            self._passed_over.append(line)
         return line
 
     def end(self, number: signal.Signals = signal.SIGTERM) -> int:
@@ -75,7 +83,9 @@ class Running:
         try:
             return lines.get(timeout=LIMIT_SECONDS)
         except Empty:
-            raise AssertionError(f"nothing more in {LIMIT_SECONDS} s; it said {list(self.errors.queue)}") from None
+            raise AssertionError(
+                f"nothing more in {LIMIT_SECONDS} s; it said {[*self._passed_over, *self.errors.queue]}"
+            ) from None
 
 
 @contextmanager

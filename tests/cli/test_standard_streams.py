@@ -21,13 +21,12 @@ def shell(line: str, **environment: str) -> subprocess.CompletedProcess[bytes]:
     )
 
 
-@pytest.mark.parametrize("buffered", ["", "1"])
 @pytest.mark.parametrize(("place", "reason"), [(">/dev/full", b"No space left on device"), (">&-", b"it is closed")])
-@pytest.mark.parametrize("command", ["--version", "--help", "models info"])
+@pytest.mark.parametrize(("command", "unbuffered"), [("--version", ""), ("--help", "1"), ("models info", "")])
 def test_results_that_cannot_be_written_are_one_line_and_a_failure(
-    command: str, place: str, reason: bytes, buffered: str
+    command: str, unbuffered: str, place: str, reason: bytes
 ) -> None:
-    done = shell(f"$S {command} {place}", PYTHONUNBUFFERED=buffered)
+    done = shell(f"$S {command} {place}", PYTHONUNBUFFERED=unbuffered)
     assert done.stderr == b"streamtag: standard output cannot be written: " + reason + b"\n"
     assert done.returncode == 1
 
@@ -56,11 +55,9 @@ def test_the_service_runs_without_standard_streams(config: Path, tmp_path: Path)
 
 def test_what_programs_read_is_utf_8_in_every_locale(config: Path) -> None:
     config.write_text('[model]\nbundle = "/nowhere/bündel"\n')
-    line = f"$S --config {config} doctor; $S --config {config} doctor --json"
-    for encoding in ("latin-1", "ascii"):
-        shown = shell(line, PYTHONIOENCODING=encoding).stdout.decode("utf-8")
-        assert "→ pip install" in shown
-        assert shown.count("/nowhere/bündel") == 2
+    shown = shell(f"$S --config {config} doctor", PYTHONIOENCODING="latin-1").stdout.decode("utf-8")
+    assert "→ pip install" in shown
+    assert "/nowhere/bündel" in shown
 
 
 def test_a_terminal_of_another_encoding_shows_question_marks_for_what_it_lacks(config: Path, tmp_path: Path) -> None:

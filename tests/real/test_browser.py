@@ -51,18 +51,6 @@ def visitor(chromium: Browser, site: Site) -> Iterator[Visitor]:
     assert visitor.hosts - {None} == {"127.0.0.1"}
 
 
-def test_the_live_page_shows_what_the_recording_holds(visitor: Visitor) -> None:
-    page = visitor.page
-    live = page.locator("#st-live")
-    for label in ("Speech", "Music", "Rain"):
-        expect(live.locator(".st-heatmap-names li", has_text=label).first).to_be_visible()
-        expect(live.locator(".st-event-name", has_text=label).first).to_be_attached()
-    expect(live.locator('.st-row[data-sure="true"]').first).to_be_visible()
-    expect(live.locator(".st-state-text")).to_contain_text("Live since")
-    expect(live.get_by_role("meter", name="Level")).to_have_attribute("aria-valuetext", "silence")
-    expect(live.get_by_role("meter", name="Level")).not_to_have_attribute("aria-valuetext", "silence")
-
-
 def test_rows_move_when_their_order_is_clearly_wrong_and_then_rest(visitor: Visitor) -> None:
     orders = visitor.page.evaluate(
         """async () => {
@@ -227,7 +215,7 @@ def test_three_microphones_lose_nothing_while_two_look_on(chromium: Browser, sit
         rate = 44100  # what a browser without sound hardware runs at, or more
         speakers[0].page.wait_for_function(
             "(most) => Number(document.querySelector('#st-microphone .st-counts').dataset.captured) >= most",
-            arg=60 * rate,
+            arg=15 * rate,
             timeout=2 * PATIENCE_MS,
         )
         for speaker in speakers:
@@ -236,7 +224,7 @@ def test_three_microphones_lose_nothing_while_two_look_on(chromium: Browser, sit
             expect(microphone.get_by_text("Nothing was lost.")).to_be_visible()
             counts = microphone.locator(".st-counts")
             captured = int(counts.get_attribute("data-captured") or 0)
-            assert captured == int(counts.get_attribute("data-received") or 0) > 20 * rate
+            assert captured == int(counts.get_attribute("data-received") or 0) > 5 * rate
         for viewer in viewers:
             live = viewer.page.locator("#st-live")
             expect(live.locator(".st-state-text")).to_contain_text("Live since")
@@ -337,3 +325,16 @@ def test_a_chirp_reaches_the_service_whole(playwright: Playwright, tmp_path: Pat
     assert len(steps) - len(rising) <= 2
     assert max(rising) <= 2
     assert min(rising) >= -2
+
+
+def test_the_live_page_shows_what_the_recording_holds(visitor: Visitor) -> None:
+    """Last of all: by now the recording was played once, and the page shows what was heard before it came."""
+    page = visitor.page
+    live = page.locator("#st-live")
+    for label in ("Speech", "Music", "Rain"):
+        expect(live.locator(".st-heatmap-names li", has_text=label).first).to_be_visible()
+        expect(live.locator(".st-event-name", has_text=label).first).to_be_attached()
+    expect(live.locator('.st-row[data-sure="true"]').first).to_be_visible()
+    expect(live.locator(".st-state-text")).to_contain_text("Live since")
+    expect(live.get_by_role("meter", name="Level")).to_have_attribute("aria-valuetext", "silence")
+    expect(live.get_by_role("meter", name="Level")).not_to_have_attribute("aria-valuetext", "silence")
