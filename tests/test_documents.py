@@ -175,7 +175,8 @@ def test_every_kind_of_source_is_shown() -> None:
         table = text[text.index("| source | what |") :]
         cells = [name for cells in rows(table) for name in names(cells[0])]
         kinds = {re.match(r"[a-z]+(?=:)|-", cell) for cell in cells}
-        assert {kind[0] for kind in kinds if kind} == {*sources._MODULES, "zmq"}, document
+        # A playlist is a path whose name says so.
+        assert {kind[0] for kind in kinds if kind} == {*sources._MODULES, "zmq"} - {"playlist"}, document
 
 
 @pytest.mark.parametrize("document", ["README.md", *(f"docs/{path.name}" for path in sorted(DOCS.glob("*.md")))])
