@@ -4,10 +4,8 @@ import itertools
 import logging
 import secrets
 import sqlite3
-import threading
 import time
-from collections import deque
-from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final, Literal, NamedTuple
 
@@ -18,6 +16,7 @@ from streamtag.history.clock import EvenClock
 from streamtag.history.lock import HeldError
 from streamtag.history.store import Begin, DiskFullError, End, Record, Store
 from streamtag.history.trouble import Trouble
+from streamtag.history.waiting import Waiting
 from streamtag.settings import HistorySettings
 from streamtag.threads import Worker
 
@@ -26,12 +25,8 @@ __all__ = ["PRIVATE_PREFIX", "History", "HistoryFares"]
 PRIVATE_PREFIX: Final = "browser-"
 """Streams that a page pushes under such a name are visitors' microphones: nothing of them is kept."""
 
-_MOST_RECORDS: Final = 10_000
-_MOST_CLIPS: Final = 32
 _ROUND_SECONDS: Final = 0.5
 _RETRY_SECONDS: Final = 2.0
-_WAITING_SHARE: Final = 0.1
-_MOST_WAIT_SECONDS: Final = 0.2
 _COMPLAINT_SECONDS: Final = 60.0
 _DAMAGED: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 # The connection is as good as before, and to let go of it would let another service have the file.
@@ -55,9 +50,6 @@ class History:
 
     `patch`, `begin`, `end` and `leave` never wait; those of one stream come from one thread at a time. What cannot be
     written at once waits in a bounded queue, and its oldest is dropped and counted when that is full.
-
-    Attributes:
-        dropped: Onsets and ends that could not be kept.
     """
 
     def __init__(self, path: Path, settings: HistorySettings) -> None:
@@ -67,7 +59,6 @@ class History:
             path: The SQLite file.
             settings: What is kept, and how long.
         """
-        self.dropped = 0
         self._path = path
         self._settings = settings
         self._session = secrets.token_hex(4)
@@ -75,14 +66,7 @@ class History:
         self._cutter = ClipCutter(settings.clip_seconds) if settings.clips else None
         self._tokens = itertools.count()  # `next` on it is one step, whichever thread takes it
         self._open: dict[tuple[str, int], int] = {}
-        self._records: deque[Record] = deque()
-        self._clips: deque[Clip] = deque(maxlen=_MOST_CLIPS)
-        self._changed = threading.Condition()  # over what follows
-        self._taken = self._settled = 0  # records: that came, and that were written or dropped
-        self._can_settle = False
-        self._may_wait = _MOST_WAIT_SECONDS
-        self._waited = time.monotonic()
-        self._stopping = False
+        self._waiting = Waiting()
         self._store: Store | None = None
         self._complain_at = 0.0
         self._refused = ""
@@ -92,6 +76,11 @@ class History:
         )
         self._clip_trouble = Trouble("no clips are kept for now: %s", "clips are kept again")
         self._thread = Worker("history", self._run)
+
+    @property
+    def dropped(self) -> int:
+        """Onsets and ends that could not be kept."""
+        return self._waiting.dropped
 
     @property
     def restarts(self) -> int:
@@ -113,7 +102,7 @@ class History:
     def patch(self, stream: str, patch: Patch) -> None:
         """Take in the sound of a stream, for clips."""
         if self._cutter is not None:
-            self._put_clips(list(self._cutter.patch(stream, patch)))
+            self._waiting.put_clips(self._cutter.patch(stream, patch))
 
     def begin(self, stream: str, event: int, label: str, onset: float, peak: float, patch: Patch) -> None:
         """Keep an onset.
@@ -128,7 +117,7 @@ class History:
         """
         token = self._open[stream, event] = next(self._tokens)
         onset_time = patch.time - (patch.start + PATCH_SAMPLES) / SAMPLE_RATE + onset
-        self._put(Begin(token, stream, label, onset_time, onset, peak))
+        self._waiting.put(Begin(token, stream, label, onset_time, onset, peak))
         if self._cutter is not None:
             self._cutter.want(stream, token, onset)
 
@@ -136,12 +125,12 @@ class History:
         """Keep an event's end, in stream seconds."""
         token = self._open.pop((stream, event), None)
         if token is not None:
-            self._put(End(token, offset, peak))
+            self._waiting.put(End(token, offset, peak))
 
     def leave(self, stream: str) -> None:
         """Let go of the recent sound of a stream that was interrupted or ended."""
         if self._cutter is not None:
-            self._put_clips(list(self._cutter.leave(stream)))
+            self._waiting.put_clips(self._cutter.leave(stream))
 
     def settle(self, seconds: float) -> bool:
         """Wait for at most `seconds` until what came so far is in the file, and tell whether it is.
@@ -150,70 +139,28 @@ class History:
         file cannot be written; a disk that took longer is not waited for again until it is done, and all waiting
         together is at most a tenth of the time.
         """
-        with self._changed:
-            wanted, begin = self._taken, time.monotonic()
-            self._may_wait = min(_MOST_WAIT_SECONDS, self._may_wait + _WAITING_SHARE * (begin - self._waited))
-            limit = min(seconds, self._may_wait)
-            if self._can_settle and self._settled < wanted and limit > 0:
-                if not self._changed.wait_for(lambda: self._settled >= wanted or not self._can_settle, limit):
-                    self._can_settle = False
-                self._may_wait -= time.monotonic() - begin
-            self._waited = time.monotonic()
-            return self._can_settle and self._settled >= wanted
+        return self._waiting.settle(seconds)
 
     def stop(self, seconds: float = 1.0) -> None:
         """Write what waits, for at most `seconds`, and close the file."""
-        with self._changed:
-            self._stopping = True
-            self._changed.notify_all()
+        self._waiting.stop()
         self._thread.join(seconds)
-        lost = self.dropped + len(self._records)
+        lost = self.dropped + len(self._waiting)
         if lost:
             logger.warning("history %s: %d onsets and ends could not be kept", self._path, lost)
-
-    def _put(self, record: Record) -> None:
-        with self._changed:
-            if self._refused:
-                self.dropped += 1
-                return
-            if len(self._records) >= _MOST_RECORDS:
-                self._drop_oldest(1)
-            self._records.append(record)
-            self._taken += 1
-            self._changed.notify_all()
-
-    def _put_clips(self, clips: list[Clip]) -> None:
-        if clips:
-            with self._changed:
-                self._clips.extend(clips)
-                self._changed.notify_all()
 
     def _run(self) -> None:
         wait = 0.0
         try:
             while True:
-                with self._changed:
-                    # At once when something comes, unless writing went wrong.
-                    wakes = self._is_wanted if wait <= _ROUND_SECONDS else self._is_stopping
-                    self._changed.wait_for(wakes, wait)
-                    last = self._stopping
+                self._waiting.wait(wait, for_more=wait <= _ROUND_SECONDS)  # not where writing went wrong
+                last = self._waiting.is_stopping
                 wait = self._round()
                 if last:
                     return
         finally:
+            self._waiting.hold()
             self._let_go()
-            with self._changed:
-                self._can_settle = False
-                if self._stopping:
-                    self._drop_oldest(len(self._records))
-                    self._clips.clear()
-                self._changed.notify_all()
-
-    def _is_wanted(self) -> bool:
-        return self._stopping or bool(self._records or self._clips)
-
-    def _is_stopping(self) -> bool:
-        return self._stopping
 
     def _round(self) -> float:
         """Write what waits; return how long to wait for more."""
@@ -234,9 +181,7 @@ class History:
             if code in _DAMAGED:
                 self._refuse(f"{self._path}: it is damaged or is no history; move it away")
                 return _RETRY_SECONDS
-            with self._changed:
-                self._can_settle = False
-                self._changed.notify_all()
+            self._waiting.hold()
             self._trouble.bad(str(error))
             if code not in _PASSING:
                 self._let_go()
@@ -245,33 +190,14 @@ class History:
         return _ROUND_SECONDS
 
     def _write(self, store: Store) -> None:
-        with self._changed:
-            records = list(self._records)
-            self._records.clear()
-        if records:
-            self._write_batch(store, records)
-        with self._changed:
-            self._can_settle = True
-            clips = [self._clips.popleft() for _ in range(len(self._clips))]
+        self._waiting.write(partial(self._write_records, store))
         store.prune()
-        for clip in clips:
+        for clip in self._waiting.take_clips():
             self._keep(store, clip)
 
-    def _write_batch(self, store: Store, records: list[Record]) -> None:
+    def _write_records(self, store: Store, records: list[Record]) -> None:
         try:
-            self._write_records(store, records)
-        except BaseException:
-            with self._changed:  # before what came meanwhile
-                self._records.extendleft(reversed(records))
-                self._drop_oldest(max(0, len(self._records) - _MOST_RECORDS))
-            raise
-        with self._changed:
-            self._settled += len(records)
-            self._changed.notify_all()
-
-    def _write_records(self, store: Store, records: Sequence[Record]) -> None:
-        try:
-            store.write(list(records))
+            store.write(records)
         except Exception as error:
             if not _is_of_a_record(error):
                 raise
@@ -280,8 +206,7 @@ class History:
                 self._write_records(store, records[:half])
                 self._write_records(store, records[half:])
                 return
-            with self._changed:
-                self.dropped += 1
+            self._waiting.count_dropped()
             if time.monotonic() >= self._complain_at:
                 self._complain_at = time.monotonic() + _COMPLAINT_SECONDS
                 logger.exception("history %s: %s cannot be kept", self._path, records[0])
@@ -302,10 +227,8 @@ class History:
             self._refused_file = None
         else:
             self._refused_file = found.st_dev, found.st_ino
-        with self._changed:
-            self._refused, self._can_settle = reason, False
-            self._drop_oldest(len(self._records))
-            self._changed.notify_all()
+        self._refused = reason
+        self._waiting.refuse(True)
         logger.error("no history is kept: %s", reason)
 
     def _is_still_refused(self) -> bool:
@@ -319,8 +242,8 @@ class History:
         else:
             if (found.st_dev, found.st_ino) == self._refused_file:
                 return True
-        with self._changed:
-            self._refused = ""
+        self._refused = ""
+        self._waiting.refuse(False)
         logger.info("history %s: another file is there, or none", self._path)
         return False
 
@@ -328,12 +251,6 @@ class History:
         store, self._store = self._store, None
         if store is not None:
             store.close()
-
-    def _drop_oldest(self, count: int) -> None:
-        for _ in range(count):
-            self._records.popleft()
-        self.dropped += count
-        self._settled += count
 
 
 def _is_of_a_record(error: Exception) -> bool:

@@ -169,7 +169,7 @@ def test_a_second_service_says_so_in_one_line_and_takes_over_when_the_first_ends
     monkeypatch.setattr(recorder, "_RETRY_SECONDS", 0.05)
     line = said("cannot be written for now")
     first = keep()
-    assert until(lambda: first._can_settle)
+    assert until(lambda: first._waiting._can_settle)
     first.begin("yard", 0, "Dog", 0.0, 0.8, patch(0))
     assert until(lambda: rows(path) == 1)
     second = keep(keep_days=0.001)
@@ -188,10 +188,10 @@ def test_a_second_service_says_so_in_one_line_and_takes_over_when_the_first_ends
 
 def test_what_was_settled_is_in_the_file(keep: Keep, path: Path) -> None:
     history = keep()
-    assert until(lambda: history._can_settle)
+    assert until(lambda: history._waiting._can_settle)
     for event in range(50):
         history.begin("yard", event, "Dog", 0.0, 0.8, patch(0))
-        history._may_wait = 20.0
+        history._waiting._may_wait = 20.0
         history.settle(20.0)
         assert rows(path) == event + 1
 
@@ -200,7 +200,7 @@ def test_a_slow_disk_is_not_waited_for(keep: Keep, path: Path, monkeypatch: pyte
     write, done = Store.write, threading.Event()
     monkeypatch.setattr(Store, "write", lambda *args: (done.wait(20), write(*args)))
     history = keep()
-    assert until(lambda: history._can_settle)
+    assert until(lambda: history._waiting._can_settle)
     history.begin("yard", 0, "Dog", 0.0, 0.8, patch(0))
     history.settle(0.01)
     begin = time.monotonic()
@@ -247,7 +247,7 @@ def test_a_full_disk_costs_the_oldest_events_and_when_there_is_room_again_the_ot
     assert history.fares.state == "waiting"
     disk(None)
     better.wait()
-    assert until(lambda: len(history._records) == 0)
+    assert until(lambda: len(history._waiting) == 0)
     assert history.fares == ("kept", "", 2001)
     history.stop(5.0)
     assert rows(path) == 10_001
