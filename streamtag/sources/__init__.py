@@ -10,7 +10,7 @@ from streamtag.redaction import redact
 from streamtag.sources.receivers import Received, Receivers
 from streamtag.sources.retry import LiveSource
 from streamtag.sources.source import OnState, Patience, Request, Source, ignore_state
-from streamtag.sources.uri import split
+from streamtag.sources.uri import PLAYLIST, split
 
 __all__ = [
     "LiveSource",
@@ -32,7 +32,6 @@ _MODULES = {
     "http": "network",
     "https": "network",
     "mic": "microphone",
-    "playlist": "network",
     "rtsp": "network",
     "rtsps": "network",
     "sdp": "network",
@@ -40,19 +39,23 @@ _MODULES = {
 }
 
 
+def _module(scheme: str) -> str | None:
+    return "network" if scheme == PLAYLIST else _MODULES.get(scheme)
+
+
 def is_network(uri: str) -> bool:
     """Tell whether a URI is a network stream, which `open_source` opens as a `LiveSource`."""
-    return _MODULES.get(split(uri)[0]) == "network"
+    return _module(split(uri)[0]) == "network"
 
 
 def is_microphone(uri: str) -> bool:
     """Tell whether a URI is a microphone, which `open_source` opens as a `LiveSource` too."""
-    return _MODULES.get(split(uri)[0]) == "microphone"
+    return _module(split(uri)[0]) == "microphone"
 
 
 def is_received(uri: str) -> bool:
     """Tell whether `Receivers` receive it: foreign media must be decoded, and a sound system may hang."""
-    return _MODULES.get(split(uri)[0]) in ("file", "microphone", "network")
+    return _module(split(uri)[0]) in ("file", "microphone", "network")
 
 
 def open_source(
@@ -90,12 +93,13 @@ def open_source(
         raise SourceError(
             "zmq: is pushed by another program to the service's [service] input; nothing is opened for it"
         )
-    if scheme not in _MODULES or uri.lower().startswith("playlist:"):
+    module = _module(scheme)
+    if module is None:
         raise SourceError(
             f"{redact(uri)}: unknown kind of source; use a path, '-', or "
-            + ", ".join(f"{name}:" for name in _MODULES if name not in ("-", "playlist"))
+            + ", ".join(f"{name}:" for name in _MODULES if name != "-")
         )
     patience = patience or Patience()
     request = Request(uri, place, on_state, realtime, loop, rate, channels, sample_format, ca_file, patience)
-    source: Source = import_module(f"streamtag.sources.{_MODULES[scheme]}").open_request(request)
+    source: Source = import_module(f"streamtag.sources.{module}").open_request(request)
     return source

@@ -17,7 +17,7 @@ from streamtag.sources.opening import HLS_FACTOR, open_reader
 from streamtag.sources.reasons import ReadError
 from streamtag.sources.retry import LiveSource
 from streamtag.sources.source import Patience, Request, Source
-from streamtag.sources.uri import split
+from streamtag.sources.uri import PLAYLIST, split
 
 __all__ = ["open_request"]
 
@@ -39,7 +39,7 @@ def open_request(request: Request) -> Source:
         raise SourceError(f"ca_file {request.ca_file}: there is no such file")
     scheme = split(request.uri)[0]
     url = f"{scheme}:{request.place}"  # FFmpeg knows schemes in lower case alone
-    if scheme in ("sdp", "playlist"):
+    if scheme in ("sdp", PLAYLIST):
         if not _is_file(request.place):
             raise SourceError(f"{name}: there is no such file")
         url = f"file:{request.place}" if scheme == "sdp" else url

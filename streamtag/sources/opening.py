@@ -15,6 +15,7 @@ from streamtag.sources.reasons import NOT_AUDIO, ReadError
 from streamtag.sources.segments import HLS_OPTIONS, Segments
 from streamtag.sources.source import Patience
 from streamtag.sources.trust import trusted
+from streamtag.sources.uri import PLAYLIST
 from streamtag.sources.web import fetch_text, with_account
 
 __all__ = ["HLS_FACTOR", "open_reader"]
@@ -35,15 +36,15 @@ def open_reader(url: str, patience: Patience, ca_file: str | None = None) -> Aud
     """Open a network stream.
 
     Args:
-        url: its scheme in lower case; `file:` for a session description, `playlist:` for a file that names a stream.
+        url: its scheme in lower case; `file:` for a session description, `PLAYLIST` for a file that names a stream.
         patience: how long the server may take.
         ca_file: see `trust.trusted`.
 
     Raises:
         ReadError: it cannot be opened.
     """
-    if url.startswith("playlist:"):
-        return open_reader(_named_in(Path(url.removeprefix("playlist:"))), patience, ca_file)
+    if url.startswith(f"{PLAYLIST}:"):
+        return open_reader(_named_in(Path(url.removeprefix(f"{PLAYLIST}:"))), patience, ca_file)
     try:
         if urlsplit(url).scheme not in _WEB:
             return _open(url, patience, ca_file)
@@ -84,7 +85,7 @@ def _open_playlist(url: str, patience: Patience, ca_file: str | None) -> AudioRe
     if not is_hls:
         return _open(address, patience, ca_file)
     options = _options(urlsplit(address).scheme, patience, ca_file)
-    timeout = (patience.open_seconds, patience.read_seconds * HLS_FACTOR)
+    timeout = (_connect_seconds(patience), patience.read_seconds * HLS_FACTOR)
     opener = Segments(_secure(ca_file), (patience.open_seconds, patience.read_seconds), reach)
     return AudioReader(address, {**options, **HLS_OPTIONS}, timeout, container="hls", open_more=opener)
 
@@ -130,7 +131,7 @@ def _open(url: str, patience: Patience, ca_file: str | None) -> AudioReader:
         options["format_whitelist"] = _PLAIN_FORMATS
     begin = time.monotonic()
     try:
-        return AudioReader(url, options, (patience.open_seconds, patience.read_seconds))
+        return AudioReader(url, options, (_connect_seconds(patience), patience.read_seconds))
     except ReadError as error:
         raise _explained(error, url, patience, time.monotonic() - begin, ca_file) from None
 
@@ -138,7 +139,7 @@ def _open(url: str, patience: Patience, ca_file: str | None) -> AudioReader:
 def _explained(error: ReadError, url: str, patience: Patience, seconds: float, ca_file: str | None) -> ReadError:
     scheme = urlsplit(url).scheme
     # RTSP takes a server that does not answer for one that answers nonsense.
-    late = seconds >= 0.95 * min(patience.open_seconds, patience.read_seconds)
+    late = seconds >= 0.9 * _connect_seconds(patience)
     if error.timed_out or (late and (error.broke_off or error.not_audio)):
         return ReadError(f"no answer in {seconds:.0f} s", timed_out=True)
     if error.broke_off:
@@ -149,8 +150,11 @@ def _explained(error: ReadError, url: str, patience: Patience, seconds: float, c
 
 
 def _options(scheme: str, patience: Patience, ca_file: str | None) -> dict[str, str]:
-    """FFmpeg's options; each protocol heeds another one of the time-outs, in microseconds, and ignores the rest."""
-    limit = str(round(patience.read_seconds * 1e6))
+    """FFmpeg's options; each protocol heeds another one of the time-outs, in microseconds, and ignores the rest.
+
+    They hold for every answer on the way to the first sound; silence after that is noticed sooner, by who reads.
+    """
+    limit = str(round(_connect_seconds(patience) * 1e6))
     match scheme:
         case "rtsp":  # by UDP only where a server refuses TCP
             options = {"rtsp_transport": "tcp+udp", "rtsp_flags": "prefer_tcp"}
@@ -171,6 +175,10 @@ def _options(scheme: str, patience: Patience, ca_file: str | None) -> dict[str, 
         "reconnect": "1",
         "analyzeduration": "1000000",
     }
+
+
+def _connect_seconds(patience: Patience) -> float:
+    return patience.open_seconds + patience.read_seconds
 
 
 def _secure(ca_file: str | None) -> Mapping[str, str]:

@@ -45,7 +45,7 @@ class Patience:
     """How long a live source waits before it takes a connection for dead, and before it tries again."""
 
     open_seconds: float = 10.0
-    """To connect and give the first audio, beyond `read_seconds`."""
+    """To connect and give the first audio, beyond `read_seconds`: a server may take the sum of both to answer."""
     read_seconds: float = 10.0
     """Without audio on an open connection."""
     first_delay: float = 1.0
