@@ -18,7 +18,9 @@ _ASF_HEADER: Final = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
 _ASF_FILE_PROPERTIES: Final = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
 _EBML: Final = b"\x1a\x45\xdf\xa3"
 _SEGMENT: Final = b"\x18\x53\x80\x67"
+_FLV_TAGS: Final = (8, 9, 18)  # sound, picture, data; beside a bit that says encrypted
 _MP4_FIRST: Final = frozenset({b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot", b"styp"})
+_MP4_LATER: Final = _MP4_FIRST | {b"emsg", b"meta", b"mfra", b"moof", b"prft", b"sidx", b"ssix", b"udta", b"uuid"}
 _MOST_CHUNKS: Final = 1_000_000
 
 
@@ -76,7 +78,7 @@ def _chunks(file: BinaryIO, size: int) -> int | None:
     order = "big" if kind in (b"RIFX", b"FORM") else "little"
     if form not in (b"WAVE", b"AIFF", b"AIFC"):
         whole = _number(total, order)
-        return 8 + whole if _known(whole) else None
+        return 8 + whole if form in (b"AVI ", b"8SVX") and _known(whole) else None
     place, long = 12, 0
     while place + 8 <= size:
         file.seek(place)
@@ -154,7 +156,7 @@ def _flv(file: BinaryIO, size: int) -> int | None:
     if 11 <= length <= size - 4 - 9:
         file.seek(size - 4 - length)
         kind, data = file.read(1), _number(file.read(3))
-        if kind[0] & 0x1F in (8, 9, 18) and data + 11 == length:
+        if kind[0] & 0xDF in _FLV_TAGS and data + 11 == length:
             return size
     return _flv_walk(file, size)
 
@@ -167,7 +169,7 @@ def _flv_walk(file: BinaryIO, size: int) -> int | None:
             return place if place == size else place + _SLACK_BYTES
         file.seek(place)
         tag = file.read(4)
-        if tag[0] & 0x1F not in (8, 9, 18):
+        if tag[0] & 0xDF not in _FLV_TAGS:
             return None
         place += 11 + _number(tag[1:]) + 4
     return None
@@ -213,7 +215,7 @@ def _mp4(file: BinaryIO, size: int) -> int | None:
     for _ in range(_MOST_CHUNKS):
         file.seek(place)
         head = file.read(16)
-        if len(head) < 8 or not head[4:8].isalnum():
+        if head[4:8] not in _MP4_LATER:
             return None  # the end, or what somebody put behind it
         length = _number(head[:4])
         if length == 1:

@@ -84,14 +84,31 @@ TAGS = {
 }
 
 
+TAGGED = (
+    "a.mp3",
+    "a.aac",
+    "a.ac3",
+    "a.flac",
+    "a.m4a",
+    "a.wav",
+    "a.aiff",
+    "a.ogg",
+    "a.mka",
+    "a.wma",
+    "a.avi",
+    "a.flv",
+    "a.wv",
+)
+
+
 @pytest.fixture(scope="module")
 def untagged(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     folder = tmp_path_factory.mktemp("untagged")
-    options = {"a.mp3": ["-write_xing", "0"], "a.aac": [], "a.ac3": [], "a.flac": []}
+    options = {name: ["-write_xing", "0"] if name == "a.mp3" else [] for name in TAGGED}
     return {name: encode(folder / name, *given, seconds=1.0).read_bytes() for name, given in options.items()}
 
 
-@pytest.mark.parametrize("name", ["a.mp3", "a.aac", "a.ac3", "a.flac"])
+@pytest.mark.parametrize("name", TAGGED)
 def test_a_tag_behind_the_sound_is_not_damage(tmp_path: Path, untagged: dict[str, bytes], name: str) -> None:
     path = tmp_path / name
     path.write_bytes(untagged[name])
