@@ -17,13 +17,30 @@ def encode(path: Path, *options: str, seconds: float = 1.0, layout: str = "mono"
     return path
 
 
-def film(path: Path, picture_seconds: float, sound_seconds: float, *options: str) -> Path:
-    """Write a film whose picture and sound last for so long each."""
-    picture = ["-f", "lavfi", "-i", f"testsrc=size=64x64:rate=25:duration={picture_seconds}"]
-    sound = ["-f", "lavfi", "-i", f"sine=frequency=440:duration={sound_seconds}"]
-    command = ["ffmpeg", "-v", "error", "-y", *picture, *sound, "-c:a", "mp2", *(options or ["-bf", "2"]), path]
+def encode_all(folder: Path, recordings: dict[str, list[str]], seconds: float) -> dict[str, Path]:
+    """Write the same tone to many recordings at once; each name has FFmpeg's options for it."""
+    command = ["ffmpeg", "-v", "error", "-y", "-f", "lavfi"]
+    command += ["-i", f"sine=frequency=440:sample_rate=44100:duration={seconds}"]
+    for name, options in recordings.items():
+        command += [*options, "-strict", "-2", str(folder / name)]
     subprocess.run(command, check=True)
-    return path
+    return {name: folder / name for name in recordings}
+
+
+def film(path: Path, picture_seconds: float, sound_seconds: float) -> Path:
+    """Write a film whose picture and sound last for so long each."""
+    return films(path.parent, {path.name: ["-bf", "2", "-c:a", "mp2"]}, picture_seconds, sound_seconds)[0]
+
+
+def films(folder: Path, recordings: dict[str, list[str]], picture_seconds: float, sound_seconds: float) -> list[Path]:
+    """Write films at once, of the same picture and sound; each name has FFmpeg's options for it."""
+    command = ["ffmpeg", "-v", "error", "-y"]
+    command += ["-f", "lavfi", "-i", f"testsrc=size=64x64:rate=25:duration={picture_seconds}"]
+    command += ["-f", "lavfi", "-i", f"sine=frequency=440:duration={sound_seconds}"]
+    for name, options in recordings.items():
+        command += ["-map", "0", "-map", "1", *options, str(folder / name)]
+    subprocess.run(command, check=True)
+    return [folder / name for name in recordings]
 
 
 def bomb(path: Path, seconds: float) -> Path:

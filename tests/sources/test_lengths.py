@@ -14,7 +14,7 @@ from streamtag.errors import SourceError
 from streamtag.sources import open_source
 from streamtag.sources.protection import is_encrypted
 from streamtag.sources.whole import is_cut
-from tests.media import encode, matroska
+from tests.media import encode_all, matroska
 from tests.sounds import noise, write
 
 EXACT, PADDED = 0.001, 0.08
@@ -72,11 +72,8 @@ SECONDS = 4.0
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    folder = tmp_path_factory.mktemp("made")
-    return {
-        name: encode(folder / name, "-c:a", *codec.split(), seconds=SECONDS)
-        for name, (codec, _, _) in RECORDINGS.items()
-    }
+    options = {name: ["-c:a", *codec.split()] for name, (codec, _, _) in RECORDINGS.items()}
+    return encode_all(tmp_path_factory.mktemp("made"), options, SECONDS)
 
 
 def read(path: Path) -> tuple[list[Block], str]:

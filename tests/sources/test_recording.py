@@ -13,7 +13,7 @@ from av.packet import Packet
 from streamtag.errors import SourceError
 from streamtag.sources.ogg import ogg_parts
 from streamtag.sources.protection import is_encrypted
-from tests.media import encode, film, matroska, spoil_first_track, two_tracks
+from tests.media import encode, encode_all, films, matroska, spoil_first_track, two_tracks
 from tests.sounds import chirp, noise, write
 from tests.sources.test_lengths import read, seconds
 
@@ -30,15 +30,18 @@ def remux(source: Path, target: Path, change: Callable[[Packet, int], Packet | N
     return target
 
 
-@pytest.mark.parametrize("name", ["a.webm", "a.mkv", "a.mp4", "a.avi", "a.mpg", "a.flv", "a.ts", "a.wmv"])
+FILMS = ("a.webm", "a.mkv", "a.mp4", "a.avi", "a.mpg", "a.flv", "a.ts", "a.wmv")
+CODECS = {"a.webm": ["-c:a", "libvorbis"], "a.flv": ["-c:a", "aac"], "a.wmv": ["-c:a", "wmav2"]}
+
+
 @pytest.mark.parametrize(("picture_seconds", "sound_seconds"), [(3.0, 1.5), (1.0, 2.5)])
 def test_the_length_of_a_film_is_that_of_its_sound(
-    tmp_path: Path, name: str, picture_seconds: float, sound_seconds: float
+    tmp_path: Path, picture_seconds: float, sound_seconds: float
 ) -> None:
-    codec = {"a.webm": ["-c:a", "libvorbis"], "a.flv": ["-c:a", "aac"], "a.wmv": ["-c:a", "wmav2"]}.get(name, [])
-    blocks, remark = read(film(tmp_path / name, picture_seconds, sound_seconds, *codec))
-    assert seconds(blocks) == pytest.approx(sound_seconds, abs=0.08)
-    assert remark == ""
+    for path in films(tmp_path, {name: CODECS.get(name, []) for name in FILMS}, picture_seconds, sound_seconds):
+        blocks, remark = read(path)
+        assert seconds(blocks) == pytest.approx(sound_seconds, abs=0.08), path.name
+        assert remark == "", path.name
 
 
 @pytest.mark.parametrize("name", ["a.webm", "a.mkv", "a.mp4", "a.ts", "a.nut"])
@@ -103,9 +106,9 @@ TAGGED = (
 
 @pytest.fixture(scope="module")
 def untagged(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
-    folder = tmp_path_factory.mktemp("untagged")
     options = {name: ["-write_xing", "0"] if name == "a.mp3" else [] for name in TAGGED}
-    return {name: encode(folder / name, *given, seconds=1.0).read_bytes() for name, given in options.items()}
+    made = encode_all(tmp_path_factory.mktemp("untagged"), options, 1.0)
+    return {name: path.read_bytes() for name, path in made.items()}
 
 
 @pytest.mark.parametrize("name", TAGGED)
