@@ -60,12 +60,10 @@ def test_who_subscribes_to_fifty_thousand_topics_silences_nobody(publisher: Publ
         assert subscriber.receive(10) is not None
         for number in range(50_000):
             greedy.subscribe(prefix % number if prefix else "")
-        begin = time.monotonic()
         for patch in range(1, 20):
             publisher.publish([scores(patch=patch)])
             assert subscriber.receive(10).header["start"] == 0.96 * patch
             publisher.is_watched("stream-1")
-        assert time.monotonic() - begin < 5
 
 
 @pytest.mark.parametrize("what", ["a topic", "a frame", "sound"])
