@@ -25,6 +25,11 @@ def push_anything(service: Service, seed: int, over: threading.Event) -> None:
                 pusher.push(name, noise(chance.choice([0.1, 0.5, 1.3]), rate), rate, start)
 
 
+def heard(listener: Listener) -> set[str]:
+    """The streams that were scored."""
+    return {message.header["stream"] for message in listener.of("scores")}
+
+
 def check_order(listener: Listener, stream: str) -> None:
     """What one name's messages must keep to, whatever streams had it one after the other."""
     state, newest, on = "", -1.0, set[int]()
@@ -63,8 +68,9 @@ def test_a_storm_of_changes_leaves_every_name_in_order(
         thread.start()
     try:
         chance = random.Random(7)
-        until = time.monotonic() + 4
-        while time.monotonic() < until:
+        begun = time.monotonic()
+        # On a machine that is busy some name may not have been heard yet.
+        while (lasted := time.monotonic() - begun) < 4 or (lasted < 30 and not heard(listener) >= set("abcd")):
             kinds = [{"source": whistle, "loop": True}, {"source": hum}, {"source": "zmq:"}, None]
             drawn = {name: chance.choice(kinds) for name in "abcd"}
             streams = tuple(Stream(id=name, **kind) for name, kind in drawn.items() if kind)
@@ -76,7 +82,7 @@ def test_a_storm_of_changes_leaves_every_name_in_order(
             thread.join()
     service.stop()
     listener.rest()
-    streams_heard = {message.header["stream"] for message in listener.of("scores")}
-    assert {"a", "b", "c", "d"} <= streams_heard
+    streams_heard = heard(listener)
+    assert streams_heard >= set("abcd")
     for stream in streams_heard:
         check_order(listener, stream)
