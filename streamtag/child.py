@@ -5,15 +5,31 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from streamtag.threads import Worker
 
-__all__ = ["Child", "end_with_parent", "python"]
+__all__ = ["Child", "end_with_parent", "python", "safe_path"]
 
 
 def python(*arguments: str) -> list[str]:
     """Return the command that runs Python with these arguments, and nothing of the folder in which it is started."""
     return [sys.executable, "-P", *arguments]
+
+
+@contextmanager
+def safe_path() -> Iterator[None]:
+    """Let what `multiprocessing` starts meanwhile import nothing of the folder in which it is started."""
+    before = os.environ.get("PYTHONSAFEPATH")
+    os.environ["PYTHONSAFEPATH"] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["PYTHONSAFEPATH"]
+        else:
+            os.environ["PYTHONSAFEPATH"] = before
 
 
 class Child:

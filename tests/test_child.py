@@ -47,3 +47,16 @@ def test_a_command_ends_by_itself_when_whoever_started_it_is_killed(config: Path
         assert is_running(pid)
         parent.kill()
     wait_until(lambda: not is_running(pid), 20, "the command's end")
+
+
+def test_a_command_imports_nothing_from_the_folder_in_which_it_is_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("random", "platform", "logging", "msgspec"):
+        (tmp_path / f"{module}.py").write_text("raise RuntimeError('foreign')")
+    monkeypatch.chdir(tmp_path)
+    child = Child("run", "missing.toml", patience_seconds=5)
+    child.start()
+    wait_until(lambda: child.last_words() is not None, 20, "the command's end")
+    assert "missing.toml" in str(child.last_words())
+    child.end()

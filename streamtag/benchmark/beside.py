@@ -12,6 +12,7 @@ import zmq
 
 from streamtag.benchmark.cores import held_to
 from streamtag.benchmark.service import free_endpoint
+from streamtag.child import safe_path
 from streamtag.errors import StreamtagError
 from streamtag.wire import KINDS, Publisher
 
@@ -43,7 +44,8 @@ def in_a_process(work: Callable[..., Result], *arguments: Any, cores: set[int] |
         for kind in (*KINDS, "levels"):
             subscriber.subscribe(f"{kind}/")
         subscriber.connect(endpoint)
-        process.start()
+        with safe_path():
+            process.start()
         there.close()
         try:
             while not here.poll():

@@ -15,6 +15,7 @@ import zmq
 from streamtag.audio import SAMPLE_RATE
 from streamtag.benchmark.plan import LEAD_SAMPLES, PATCH_SECONDS, Plan
 from streamtag.benchmark.sound import bursts
+from streamtag.child import safe_path
 from streamtag.errors import StreamtagError
 from streamtag.wire.pcm import encode_header
 
@@ -50,7 +51,8 @@ class Pushing:
         self._process = spawn.Process(target=_push_all, args=(endpoint, self._there), daemon=True)
 
     def __enter__(self) -> Self:
-        self._process.start()
+        with safe_path():
+            self._process.start()
         self._there.close()  # so that the end of the process is noticed
         self._receive(_START_SECONDS)
         return self

@@ -1,4 +1,7 @@
 import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -32,3 +35,19 @@ def test_an_error_comes_back_as_it_is() -> None:
 def test_a_process_that_vanishes_is_told_of() -> None:
     with pytest.raises(StreamtagError, match="the process that measures ended"):
         in_a_process(vanish)
+
+
+def test_a_process_imports_nothing_from_the_folder_in_which_it_is_started(tmp_path: Path) -> None:
+    (tmp_path / "here").mkdir()
+    for module in ("random", "platform", "signal", "zmq"):
+        (tmp_path / "here" / f"{module}.py").write_text("raise SystemExit(3)")
+    program = tmp_path / "program.py"
+    program.write_text(
+        "from streamtag.benchmark.beside import in_a_process\n"
+        "if __name__ == '__main__':\n"
+        "    print(in_a_process(len))\n"
+    )
+    command = [sys.executable, program]
+    done = subprocess.run(command, cwd=tmp_path / "here", capture_output=True, text=True, timeout=40)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) > 0
