@@ -62,27 +62,37 @@ def _found(name: str) -> Iterator[Recording]:
 def _in_folder(name: str) -> Iterator[Recording]:
     # Links stay what they are: a result is named after the link, not after what it leads to.
     own_name = os.path.basename(os.path.abspath(name))
-    found = sorted(_search(Path(name), set()), key=lambda each: each[0])
+    found = sorted(_search(Path(name)), key=lambda each: each[0])
     for path, problem in found:
         yield Recording(str(path), Path(own_name) / path.relative_to(name), problem)
     if not found:
         yield Recording(name, Path(own_name or "folder"), f"{name}: there are no recordings in this folder")
 
 
-def _search(folder: Path, seen: set[tuple[int, int]]) -> Iterator[tuple[Path, str]]:
-    """Yield recordings below a folder, and folders that cannot be read with their problem; each folder once."""
-    try:
-        status = folder.stat()
-        if (status.st_dev, status.st_ino) in seen:  # links may lead anywhere, and back
-            return
-        seen.add((status.st_dev, status.st_ino))
-        with os.scandir(folder) as entries:
-            inside = sorted((entry.name, os.path.isdir(entry)) for entry in entries)
-    except OSError as error:
-        yield folder, f"{folder}: this folder cannot be read: {(error.strerror or str(error)).lower()}"
-        return
-    for name, is_folder in inside:
-        if is_folder:
-            yield from _search(folder / name, seen)
-        elif os.path.splitext(name)[1].lower() in SUFFIXES:
-            yield folder / name, ""
+def _search(folder: Path) -> Iterator[tuple[Path, str]]:
+    """Yield recordings below a folder, and folders that cannot be read with their problem.
+
+    Links may lead anywhere, and back: each folder is searched once, by its own name where it has one in here.
+    """
+    seen: set[tuple[int, int]] = set()
+    links = [folder]
+    while links:
+        waiting = [links.pop(0)]
+        while waiting:
+            folder = waiting.pop()
+            try:
+                status = folder.stat()
+                if (status.st_dev, status.st_ino) in seen:
+                    continue
+                seen.add((status.st_dev, status.st_ino))
+                with os.scandir(folder) as scanned:
+                    entries = sorted(scanned, key=lambda entry: entry.name)
+            except OSError as error:
+                yield folder, f"{folder}: this folder cannot be read: {(error.strerror or str(error)).lower()}"
+                continue
+            for entry in entries:
+                path = folder / entry.name
+                if os.path.isdir(path):
+                    (links if entry.is_symlink() else waiting).append(path)
+                elif path.suffix.lower() in SUFFIXES:
+                    yield path, ""

@@ -88,6 +88,13 @@ def test_links_are_followed_once_and_keep_their_own_names(tmp_path: Path) -> Non
     assert not any(each.problem for each in found)
 
 
+def test_a_folder_that_is_linked_from_beside_it_keeps_its_name(tmp_path: Path) -> None:
+    _touch(tmp_path, "yard/z/b.wav", "yard/c/d.wav")
+    (tmp_path / "yard" / "a link").symlink_to("z")
+    (tmp_path / "yard" / "c" / "link").symlink_to("../z")
+    assert [str(each.place) for each in find([str(tmp_path / "yard")])] == ["yard/c/d.wav", "yard/z/b.wav"]
+
+
 def test_a_linked_folder_gives_its_own_name_to_its_results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _touch(tmp_path, "2026-11-26/a.wav")
     (tmp_path / "latest").symlink_to("2026-11-26")
