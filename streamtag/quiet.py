@@ -1,6 +1,7 @@
 """No library speaks to its vendor: each is told so before anything can import it, and so are all processes we start."""
 
 import os
+import sys
 
 __all__ = ["SWITCHES", "keep_libraries_quiet"]
 
@@ -13,6 +14,12 @@ SWITCHES = {
 """Environment variables by which libraries are told to send nothing and to keep nothing for sending."""
 
 
+_ABSENT = ("openvino_telemetry",)
+"""What a library speaks through, without a switch: where it cannot be imported the library goes without."""
+
+
 def keep_libraries_quiet() -> None:
-    """Set the variables for this process and those that it starts."""
+    """Set the variables for this process and those that it starts, and let nothing import what has no switch."""
     os.environ.update(SWITCHES)
+    for name in _ABSENT:
+        sys.modules[name] = None  # type: ignore[assignment]

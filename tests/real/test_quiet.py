@@ -1,6 +1,7 @@
 """Nothing that we use speaks to its vendor, or keeps files of its own about whoever uses it."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -17,7 +18,7 @@ from tests.real.servers import answers, wait_until
 
 CALLS = "trace=open,openat,connect,sendto,sendmsg,sendmmsg"
 AFTER_SECONDS = 11  # ONNX Runtime looks its vendor's host up 10 s after it was loaded
-LOOK_UP = re.compile(r"/etc/resolv\.conf|/etc/hosts|/nscd/|htons\(53\)")
+LOOK_UP = re.compile(r"/etc/resolv\.conf|/etc/hosts|htons\(53\)")
 ADDRESS = re.compile(r'inet_addr\("([^"]+)"\)|inet_pton\(AF_INET6, "([^"]+)"')
 HERE = ("127.0.0.1", "::1")
 
@@ -31,6 +32,25 @@ def test_every_package_switches_libraries_off_before_it_can_load_one(package: st
     environment, has_library = json.loads(done.stdout)
     assert SWITCHES.items() <= environment.items()
     assert not has_library
+
+
+def test_no_runtime_and_no_part_of_training_looks_anybody_up_or_leaves_a_foreign_file(tmp_path: Path) -> None:
+    home, trace = tmp_path / "home", tmp_path / "trace"
+    home.mkdir()
+    code = (
+        "import train.cli, train.loop, train.yamnet, deploy.verify\n"
+        "from streamtag.bundle import Bundle\n"
+        "from streamtag.runtimes import open_runtime\n"
+        "for name in ('onnxruntime', 'openvino', 'torch'): open_runtime(Bundle.open(), name)\n"
+    )
+    tracer = ["strace", "-f", "-q", "--seccomp-bpf", "-e", CALLS, "-o", trace]
+    environment = {"HOME": str(home), "PATH": os.environ["PATH"]}
+    subprocess.run([*tracer, sys.executable, "-W", "ignore", "-c", code], env=environment, check=True)
+    calls = trace.read_text().splitlines()
+    assert [call for call in calls if LOOK_UP.search(call) or ADDRESS.search(call)] == []
+    # Matplotlib's list of the fonts here is its own, and tells nobody anything.
+    left = {path.relative_to(home).parts[:2] for path in home.rglob("*") if path.is_file()}
+    assert left <= {(".cache", "streamtag"), (".cache", "matplotlib"), (".config", "matplotlib")}
 
 
 def test_the_demo_and_its_page_look_nobody_up_and_leave_no_foreign_file(tmp_path: Path) -> None:
