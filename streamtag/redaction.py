@@ -32,7 +32,7 @@ _TELLING = re.compile(
     r"pass(wor[dt]|wd|phrase)?|pwd|secret|token|api_?key|auth|sig(nature)?|session|credential", re.IGNORECASE
 )
 _ACCOUNT = re.compile(r"(user(name)?|usr|login|key)\Z", re.IGNORECASE)
-_HARMLESS_VALUE = re.compile(r"[A-Za-z0-9.-]{0,16}\Z")
+_HARMLESS_VALUE = re.compile(r"(?:\d{0,6}(?:\.\d{1,3})?|[a-z]{1,8}\d{0,3})\Z")
 _PLAIN_SEGMENT = re.compile(r"[@;]?[\w.~+,!() -]*\Z")
 # What a program made, not a person: a key in the path.
 _MADE = re.compile(r"(?=.*\d)(?=.*[A-Za-z])[A-Za-z0-9_-]{20,}\Z|[0-9A-Fa-f-]{16,}\Z")
@@ -40,6 +40,7 @@ _ACCOUNT_FOLDERS = frozenset({"live", "movie", "series", "timeshift"})
 # In a path that leads to no file. (A colon may stand in a time of day.)
 _MAY_BE_SECRET = re.compile(r"[@=\"<>]|\A[\s']|(?<!\d):|:(?!\d)")
 # All that follows takes time in proportion to a text's length, whatever strangers write into it.
+_END_OF_URL = re.compile(r"[\s<>]")
 _BETWEEN = re.compile(r"([\s\"'<>(]+)")
 _URL_IN_TEXT = re.compile(r"(?<![A-Za-z0-9+.-])([A-Za-z][A-Za-z0-9+.-]{0,19}):/{1,3}(?=[^\s/])")
 _ENCODED = re.compile(r"%(?:25)*(?:3[Aa]|40)")
@@ -47,7 +48,7 @@ _PAIR_IN_TEXT = re.compile(
     r"(?i)\b(pass(?:wor[dt]|wd|phrase)?|pwd|secret|token|api_?key|authorization|cookie)"
     r"(\"?\s{0,4}[=:]\s{0,4}(?:basic |bearer )?)([^\s&;,\"']{1,200})"
 )
-_AFTER = ":;,.)]"
+_AFTER = ":;,.)]\"'"
 """What may follow a word in a sentence and does not belong to it."""
 
 
@@ -98,7 +99,7 @@ def _place(rest: str) -> str | None:
     match = _AUTHORITY.match(host)
     if "@" in behind and not (match is not None and not at and _is_no_account(match, behind)):
         return _place(rest.rpartition("@")[2])
-    if match is None or _is_no_port(match["port"]):
+    if match is None or _is_no_port(match["port"]) or (behind.startswith("\\") and not at):
         return None
     return host + (f"/{HIDDEN}" if behind.startswith("\\") else _behind(behind))
 
@@ -114,8 +115,8 @@ def _is_no_account(host: re.Match[str], behind: str) -> bool:
     """
     if host["port"] and not host[0].startswith("["):
         return False
-    is_handle = behind.startswith("/@") and behind.count("@") == 1  # "/@studio/live"
-    return is_handle or "@" not in re.split(r"[?#]", behind, maxsplit=1)[0]
+    is_handle = behind.count("@") == 1 and re.match(r"/@[\w.-]+(?:/|\Z)", behind) is not None  # "/@studio/live"
+    return is_handle or ("@" not in re.split(r"[?#]", behind, maxsplit=1)[0] and behind[1:2] != "@")
 
 
 def _behind(rest: str) -> str:
@@ -133,8 +134,8 @@ def _path(path: str) -> str:
     shown = [_segment(segment) for segment in segments]
     words = [unquote(segment) for segment in segments]
     for number, word in enumerate(words[:-1]):
-        if _ACCOUNT.match(word) or _TELLING.fullmatch(word):
-            shown[number + 1] = HIDDEN
+        if _ACCOUNT.match(word) or _TELLING.fullmatch(word) or ("=" in _decoded(word) and HIDDEN in shown[number]):
+            return "/".join([*shown[: number + 1], HIDDEN])  # a secret may hold slashes
         # An account's name and password as folders, as some television servers have them.
         if word.lower() in _ACCOUNT_FOLDERS and len(words) - number == 4 and words[-1].partition(".")[0].isdigit():
             shown[number + 1] = shown[number + 2] = HIDDEN
@@ -193,7 +194,7 @@ def _without_urls(line: str) -> str:
     while (found := _URL_IN_TEXT.search(line, position)) is not None:
         shown.append(line[position : found.start()])
         at = line.rfind("@", found.end())
-        gap = _BETWEEN.search(line, max(at, found.end()))
+        gap = _END_OF_URL.search(line, max(at, found.end()))
         position = gap.start() if gap else len(line)
         url = line[found.start() : position]
         after = url[len(url.rstrip(_AFTER)) :]
@@ -212,7 +213,7 @@ def _url_in_text(scheme: str, url: str) -> str:
 
 def _word(word: str) -> str:
     account, at, rest = word.rpartition("@")
-    if at and rest and (":" in account or "//" in account) and account != HIDDEN and "://" not in account:
+    if at and rest and (":" in account or "//" in account) and account != HIDDEN:
         return f"{HIDDEN}@{rest}"
     return redact(word) if _ENCODED.search(word) else word
 

@@ -1,4 +1,5 @@
 import logging
+import re
 from pathlib import Path
 
 import pytest
@@ -123,3 +124,26 @@ def test_a_long_text_of_a_strangers_costs_little(piece: str) -> None:
     scrub(text)
     redact(text)
     redact(f"http://{text}")
+
+
+@given(
+    st.sampled_from([way for way in WAYS.values() if f"/{PASSWORD}/" not in way]),
+    st.lists(
+        st.tuples(st.floats(0, 1), st.sampled_from(["", *":/@?#&=; %\"'\\.,-_0aZ\t"]), st.booleans()),
+        min_size=1,
+        max_size=2,
+    ),
+)
+def test_a_slip_of_the_pen_shows_a_password_only_where_it_becomes_the_host(
+    source: str, slips: list[tuple[float, str, bool]]
+) -> None:
+    before, _, after = source.partition(PASSWORD)
+    for where, new, replaces in slips:
+        if where < 0.7:
+            at = int(where / 0.7 * len(before))
+            before = before[:at] + new + before[at + replaces :]
+        else:
+            at = int((where - 0.7) / 0.3 * len(after))
+            after = after[:at] + new + after[at + replaces :]
+    shown = redact(before + PASSWORD + after)
+    assert PASSWORD not in shown or re.match(rf"[^:/]*(://|@)[\w.-]*{PASSWORD}", shown), shown
