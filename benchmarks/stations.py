@@ -37,7 +37,7 @@ def sound_of(begin: float, samples: int) -> NDArray[np.int16]:
     times = begin + np.arange(samples) / RATE
     level = times % PERIOD_SECONDS - PERIOD_SECONDS
     wave = 10 ** (level / 20) * np.sin(2 * np.pi * _TONE_HZ * np.arange(samples) / RATE)
-    return np.asarray(32767 * wave, np.int16)
+    return np.rint(32767 * wave).astype(np.int16)
 
 
 def moment_of(rms_dbfs: float) -> float:
