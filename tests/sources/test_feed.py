@@ -97,3 +97,12 @@ def test_what_came_before_a_break_is_heard_before_the_break() -> None:
     for _ in range(2):
         with pytest.raises(Lost, match="broken"):
             feed.take()
+
+
+def test_what_claims_to_last_no_time_fills_a_feed_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streamtag.sources.feed._MOST_BYTES", 40_000)
+    feed = make()
+    for _ in range(100):
+        feed.put(Piece(np.zeros((1000, 1), np.float32), 1 << 24, 0.0, 0.0))
+    feed.end(None)
+    assert len(take_all(feed)) == 10
