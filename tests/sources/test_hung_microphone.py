@@ -14,12 +14,14 @@ HASTY = Patience(open_seconds=0.3, read_seconds=0.7, first_delay=0.01, longest_d
 
 
 @pytest.fixture(autouse=True)
-def stand_in(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def stand_in(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", str(STAND_INS))
+
+
+def test_a_hang_costs_one_microphone_and_that_one_is_opened_again_by_a_fresh_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("STAND_IN_MARK", str(tmp_path / "hung"))
-
-
-def test_a_hang_costs_one_microphone_and_that_one_is_opened_again_by_a_fresh_process() -> None:
     receivers = Receivers()
     hung, porch = Hearing(), Hearing()
     try:
@@ -37,17 +39,15 @@ def test_a_hang_costs_one_microphone_and_that_one_is_opened_again_by_a_fresh_pro
 
 
 SECOND_OF_ONE_PROCESS = """
-import sys
+import os, threading
+import sounddevice
 from streamtag.sources import Patience, microphone, open_source
 microphone._HANG_SECONDS = 0.2
 told = []
-patience = Patience(open_seconds=0.1, read_seconds=0.2, first_delay=0.01, longest_delay=0.02)
-import threading, os, time
+patience = Patience(open_seconds=30, read_seconds=30)
 first = open_source("mic:hung", patience=patience)
 threading.Thread(target=lambda: list(first), daemon=True).start()
-while not os.path.exists(os.environ["STAND_IN_MARK"]):
-    time.sleep(0.01)
-patience = Patience(open_seconds=30, read_seconds=30)
+sounddevice.hanging.wait()
 second = open_source("mic:porch", patience=patience, on_state=lambda *state: (told.append(state), second.close()))
 list(second)
 print(told, flush=True)

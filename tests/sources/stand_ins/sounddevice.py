@@ -1,11 +1,10 @@
-"""Stands in for the library of that name: microphones that give silence, and one whose opening hangs the first time.
+"""Stands in for the library of that name: microphones that give silence, and one whose opening hangs.
 
-`STAND_IN_MARK` names a file that says that it has hung.
+Where `STAND_IN_MARK` names a file it hangs the first time only, in whichever process; the file says that it has.
 """
 
 import os
 import threading
-import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -19,6 +18,7 @@ class PortAudioError(Exception):
     pass
 
 
+hanging = threading.Event()
 default = SimpleNamespace(device=(0, 0))
 
 
@@ -39,16 +39,24 @@ def query_devices() -> list[dict[str, Any]]:
     ]
 
 
+def _may_hang() -> bool:
+    mark = os.environ.get("STAND_IN_MARK")
+    if mark is None:
+        return True
+    may_hang = not Path(mark).exists()
+    Path(mark).touch()
+    return may_hang
+
+
 class InputStream:
     def __init__(self, *, device: int, blocksize: int, callback: Any, **_: Any) -> None:
         self._name, self._frames, self._callback = _NAMES[device], blocksize, callback
         self._closed = threading.Event()
 
     def start(self) -> None:
-        mark = Path(os.environ["STAND_IN_MARK"])
-        if self._name == "hung" and not mark.exists():
-            mark.touch()
-            time.sleep(3600)
+        if self._name == "hung" and _may_hang():
+            hanging.set()
+            threading.Event().wait()
         threading.Thread(target=self._give, daemon=True).start()
 
     def abort(self, *, ignore_errors: bool) -> None:
