@@ -8,17 +8,15 @@ from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
-from msgspec.structs import replace
-
 from streamtag.bundle import Bundle
-from streamtag.config import check_labels
+from streamtag.engine.changes import check, taken_over
 from streamtag.engine.inference import Inference
 from streamtag.engine.levels import LevelMeter
 from streamtag.engine.load import PATCH_SECONDS
 from streamtag.engine.pcm import PcmStreams
 from streamtag.engine.readers import Reader
 from streamtag.engine.stream import EngineStream
-from streamtag.errors import ConfigError, StreamtagError
+from streamtag.errors import StreamtagError
 from streamtag.events import EventRules
 from streamtag.history import PRIVATE_PREFIX, History
 from streamtag.runtimes import open_runtime
@@ -40,7 +38,6 @@ _REPEAT_SECONDS = 4.5
 _REST_SECONDS = 1.0  # between messages that tell of other states alone, which may change all the time
 _LONGEST_PAUSE = 0.05
 _PUSHED = "zmq:"
-_AT_START = ("service", "model", "history")  # sections that a reload does not take over
 _VERSION = version("streamtag")
 
 logger = logging.getLogger(__name__)
@@ -64,7 +61,7 @@ class Service:
             ConfigError: the configuration names a label that the model lacks, or more streams than it allows.
         """
         self.bundle = Bundle.open(config.model.bundle)
-        _check(config, self.bundle)
+        check(config, self.bundle)
         self._config = config
         self._rules = EventRules(self.bundle.labels, config.events, self.bundle.label_thresholds)
         self._publisher = Publisher(
@@ -128,12 +125,7 @@ class Service:
         Raises:
             ConfigError: as at the start; nothing changed then.
         """
-        running = {section: getattr(self._config, section) for section in _AT_START}
-        changed = [section for section in _AT_START if getattr(config, section) != running[section]]
-        config = replace(config, **running)
-        _check(config, self.bundle)
-        for section in changed:
-            logger.warning("[%s] changed: that takes effect when the service is started anew", section)
+        config = taken_over(config, self._config, self.bundle)
         before = {stream.id: stream for stream in self._config.streams}
         after = {stream.id: stream for stream in config.streams}
         self._config = config
@@ -350,13 +342,3 @@ class Service:
 def _with_readers(config: Config) -> frozenset[str]:
     """Return the names of the streams that nobody may push."""
     return frozenset(stream.id for stream in config.streams if stream.source != _PUSHED)
-
-
-def _check(config: Config, bundle: Bundle) -> None:
-    check_labels(config, bundle.labels)
-    if len(config.streams) > config.service.max_streams:
-        most = config.service.max_streams
-        raise ConfigError(
-            f"{len(config.streams)} streams are configured and [service] max_streams is {most}: raise it, which takes "
-            "effect when the service is started anew"
-        )

@@ -1,0 +1,48 @@
+"""What a configuration must be to be served, and what of a new one waits for the next start."""
+
+import logging
+
+from msgspec.structs import replace
+
+from streamtag.bundle import Bundle
+from streamtag.config import check_labels
+from streamtag.errors import ConfigError
+from streamtag.settings import Config
+
+__all__ = ["check", "taken_over"]
+
+_AT_START = ("service", "model", "history")
+
+logger = logging.getLogger(__name__)
+
+
+def check(config: Config, bundle: Bundle) -> None:
+    """Let pass what can be served.
+
+    Raises:
+        ConfigError: it names a label that the model lacks, or more streams than it allows.
+    """
+    check_labels(config, bundle.labels)
+    if len(config.streams) > config.service.max_streams:
+        most = config.service.max_streams
+        raise ConfigError(
+            f"{len(config.streams)} streams are configured and [service] max_streams is {most}: raise it, which takes "
+            "effect when the service is started anew"
+        )
+
+
+def taken_over(config: Config, running: Config, bundle: Bundle) -> Config:
+    """Return what a service goes on with: the new settings, but for the sections that are read at the start alone.
+
+    Those that are other than the running ones are named in the log.
+
+    Raises:
+        ConfigError: as `check` does.
+    """
+    kept = {section: getattr(running, section) for section in _AT_START}
+    settings = replace(config, **kept)
+    check(settings, bundle)
+    for section, before in kept.items():
+        if getattr(config, section) != before:
+            logger.warning("[%s] changed: that takes effect when the service is started anew", section)
+    return settings
