@@ -38,7 +38,7 @@ _PLAIN_SEGMENT = re.compile(r"[@;]?[\w.~+,!() -]*\Z")
 _MADE = re.compile(r"(?=.*\d)(?=.*[A-Za-z])[A-Za-z0-9_-]{20,}\Z|[0-9A-Fa-f-]{16,}\Z")
 _ACCOUNT_FOLDERS = frozenset({"live", "movie", "series", "timeshift"})
 # In a path that leads to no file. (A colon may stand in a time of day.)
-_MAY_BE_SECRET = re.compile(r"[@=\"<>]|\A[\s']|(?<!\d):|:(?!\d)")
+_MAY_BE_SECRET = re.compile(r"[@=?#\"<>]|//|\A[\s']|(?<!\d):|:(?!\d)")
 # All that follows takes time in proportion to a text's length, whatever strangers write into it.
 _END_OF_URL = re.compile(r"[\s<>]")
 _BETWEEN = re.compile(r"([\s\"'<>(]+)")
@@ -60,7 +60,7 @@ def redact(source: str) -> str:
     if source in ("", "-"):
         return source
     if (own := _OWN.match(source)) is not None:
-        return source if not re.search(r"@|://", own[2]) else f"{own[1].lower()}:{HIDDEN}"
+        return source if not re.search(r"@|//|:.*[/\\]", own[2], re.DOTALL) else f"{own[1].lower()}:{HIDDEN}"
     if (url := _URL.match(source)) is not None and url[1].lower() not in ("file", "sdp"):
         return _url(url[1].lower(), url[2])
     kind = _FILE.match(source)
