@@ -201,9 +201,12 @@ def test_what_is_closed_while_its_process_is_lost_ends_at_once(
     hearing.wait(lambda: hearing.ends == [None])
 
 
+@pytest.mark.parametrize("kind", ["stream", "recording"])
 def test_a_process_that_cannot_be_started_is_tried_again(
-    receiving: Receivers, radio: str, monkeypatch: pytest.MonkeyPatch
+    receiving: Receivers, radio: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
+    source = radio if kind == "stream" else str(write(tmp_path / "a.wav", tone(1.0)))
+
     def full(*_: object, **__: object) -> None:
         raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
 
@@ -211,7 +214,7 @@ def test_a_process_that_cannot_be_started_is_tried_again(
         delays: list[float] = []
         patch.setattr(receivers, "next_delay", lambda previous, _: delays.append(previous) or previous + 0.1)
         patch.setattr(subprocess, "Popen", full)
-        received = receiving.open(radio, {}, hearing := Hearing())
+        received = receiving.open(source, {}, hearing := Hearing())
         hearing.wait(lambda: len(hearing.states) >= 3)
     reason = "no process could be started to receive it: Resource temporarily unavailable"
     assert set(hearing.states) == {("reconnecting", reason)}
