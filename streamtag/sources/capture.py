@@ -13,6 +13,9 @@ _DRIFT = 0.0001
 # Who is late and gets so much less late is catching up.
 _CATCHES_UP_SECONDS = 0.1
 _RECENT = 5
+_ENOUGH = 3
+# What comes so soon after a loss was not lost, if it is ahead of the clock then.
+_TAKEN_BACK_SECONDS = 60.0
 _FLAGGED_SECONDS = 0.04
 
 _STORE_SECONDS = 0.5
@@ -42,7 +45,9 @@ class CaptureClock:
     fast, stand still and wrap.
     """
 
-    def __init__(self, slack_seconds: float, sure_seconds: float, longest_seconds: float) -> None:
+    def __init__(
+        self, slack_seconds: float, sure_seconds: float, longest_seconds: float, *, looked_up: bool = False
+    ) -> None:
         """Make a clock that knows nothing yet.
 
         Args:
@@ -50,7 +55,10 @@ class CaptureClock:
             sure_seconds: how long it must stay late to be sure that it does not catch up; longer where sound comes in
                 lumps that are longer.
             longest_seconds: how long sound is held back at most.
+            looked_up: whether somebody looks for it now and then, as into a playlist: then it is found up to half of
+                the length of its lumps later than it could be, and soon after as early as ever.
         """
+        self._looked_up = looked_up
         self._slack = slack_seconds
         self._sure = sure_seconds
         self._longest = longest_seconds
@@ -63,6 +71,9 @@ class CaptureClock:
         self._first_late = 0.0
         self._catching_up = (0.0, 0.0, 0.0)  # lateness, arrival and position at which it last caught up
         self._caught_up: deque[float] = deque(maxlen=_RECENT)
+        self._counted = 0.0  # as lost of late, and until when that may turn out to be too much
+        self._counted_until = 0.0
+        self._surplus = 0.0  # what was counted as lost and came all the same
 
     def take(self, piece: Piece, arrival: float, *, flagged: bool = False) -> list[Piece]:
         """Take in what comes next and return what is certain.
@@ -98,25 +109,39 @@ class CaptureClock:
         """Return what is still held back; nothing follows."""
         ready: list[Piece] = []
         while self._held:
-            if self._least_late <= self._usual_seconds:
+            if self._least_late <= max(self._slack, 1.5 * self._lump_seconds):
                 self._release(ready)
             else:
                 self._count_lost(ready)
         return ready
 
     @property
-    def _usual_seconds(self) -> float:
-        """How late sound may be that comes in lumps such as came of late."""
-        return max(self._slack, 1.5 * median(self._caught_up)) if self._caught_up else self._slack
+    def _lump_seconds(self) -> float:
+        """How long the lumps are in which sound came of late: by how much what was late caught up."""
+        return median(self._caught_up) if self._caught_up else 0.0
+
+    @property
+    def _found_late_seconds(self) -> float:
+        return 0.5 * self._lump_seconds if self._looked_up and len(self._caught_up) >= _ENOUGH else 0.0
+
+    def _move_origin(self, late: float, arrival: float) -> None:
+        """Sound came sooner than any before: what was counted as lost shortly before may have been too much."""
+        assert self._origin is not None
+        self._origin += late
+        if self._looked_up and arrival < self._counted_until:
+            taken_back = min(-late, self._counted)
+            self._counted -= taken_back
+            self._surplus += taken_back
 
     def _judge(self, run: _Run, ready: list[Piece]) -> None:
         assert self._origin is not None
         before, self._position = self._position, self._position + run.seconds
         late = run.arrival - self._position - self._origin
         if late < 0.0:
-            self._origin += late
+            self._move_origin(late, run.arrival)
             late = 0.0
-        is_late = late > (_FLAGGED_SECONDS if run.flagged or (self._held and self._held[0].flagged) else self._slack)
+        is_flagged = run.flagged or (self._held and self._held[0].flagged)
+        is_late = late > (_FLAGGED_SECONDS if is_flagged else self._slack + self._found_late_seconds)
         if not is_late and not self._held:
             ready.append(self._placed(run, self._position))
             return
@@ -137,7 +162,7 @@ class CaptureClock:
         if arrival - self._held[0].arrival >= self._longest:
             return True
         # Lumps that are late catch up with their end, and the next may come early.
-        sure = max(self._sure, self._usual_seconds)
+        sure = max(self._sure, 1.5 * self._lump_seconds)
         _, since, position = self._catching_up
         return arrival - since >= sure and self._position - position >= sure / 4
 
@@ -156,7 +181,15 @@ class CaptureClock:
         runs, self._held = self._held, []
         self._position = self._held_position
         first = runs[0].piece
-        piece = replace(first, lost_seconds=first.lost_seconds + self._least_late)
+        lost = self._least_late
+        # What was counted too much is made good here: the same time of capture, at an earlier place in the stream.
+        made_good = min(self._surplus, lost)
+        self._surplus -= made_good
+        assert self._origin is not None
+        self._origin += made_good
+        lost -= made_good
+        self._counted, self._counted_until = lost, self._arrival + _TAKEN_BACK_SECONDS
+        piece = replace(first, lost_seconds=first.lost_seconds + lost)
         self._judge(_Run(piece, runs[0].arrival, False), ready)
         for run in runs[1:]:
             self._judge(replace(run, flagged=False), ready)

@@ -25,7 +25,7 @@ _PARCEL_SECONDS = 0.25
 # Whoever has read all that came rests, and then finds packets enough for a parcel: the threads of hundreds of
 # connections that wake for each packet keep each other from the interpreter.
 _REST_SECONDS = 0.2
-_AT_ONCE_SECONDS = 0.005
+_AT_ONCE_SECONDS = 0.04
 # Packets are read in lots of a quarter of a second, and networks jitter.
 _SLACK_SECONDS = 0.5
 _SURE_SECONDS = 2.0
@@ -67,7 +67,9 @@ def _listen(name: str, url: str, patience: Patience, ca_file: str | None, feed: 
             while True:
                 if not recorded or reader.format == "hls":
                     reader.decoder.stamps = None
-                track = _Track(reader.decoder, None if recorded else _live_pieces(began, feed.quiet_seconds))
+                looked_up = reader.format == "hls"
+                live = None if recorded else _live_pieces(began, feed.quiet_seconds, looked_up=looked_up)
+                track = _Track(reader.decoder, live)
                 feed.finish = partial(track.finish, feed.clock)
                 read_seconds = _read(reader, track, feed)
                 if feed.closed.is_set():
@@ -109,10 +111,11 @@ def _is_silent(track: "_Track", feed: Feed) -> bool:
     return not (track.decoder.has_begun or feed.closed.is_set())
 
 
-def _live_pieces(began: float, quiet_seconds: float) -> LivePieces:
+def _live_pieces(began: float, quiet_seconds: float, *, looked_up: bool) -> LivePieces:
     """What live sound goes through; nothing is held back for so long that the connection seems to be silent."""
     longest = quiet_seconds / 2
-    return LivePieces(began, CaptureClock(_SLACK_SECONDS, min(_SURE_SECONDS, longest / 2), longest), longest)
+    sure = min(_SURE_SECONDS, longest / 2)
+    return LivePieces(began, CaptureClock(_SLACK_SECONDS, sure, longest, looked_up=looked_up), longest)
 
 
 def _is_recording(reader: AudioReader) -> bool:

@@ -86,7 +86,7 @@ def hear(world: World, clock: CaptureClock) -> Heard:
 
 
 def hear_lumps(world: World) -> Heard:
-    return listen(world, LivePieces(0.0, CaptureClock(0.5, 2.0, 15.0), 15.0).take)
+    return listen(world, LivePieces(0.0, CaptureClock(0.5, 2.0, 15.0, looked_up=True), 15.0).take)
 
 
 def listen(world: World, take: Callable[[Piece], list[Piece]]) -> Heard:
@@ -187,6 +187,11 @@ def test_a_pause_between_lumps_is_lost_once() -> None:
     heard = hear_lumps(world)
     assert heard.lost == [pytest.approx(8.0, abs=0.1)]
     assert heard.worst < 0.2
+
+
+def test_lumps_that_are_found_late_and_early_by_turns_lose_nothing() -> None:
+    late = tuple(0.1 * min(number, 20 - number) for number in range(20))
+    assert hear_lumps(World().comes_in_lumps(30, 2.0).comes_in_lumps(600, 2.0, late)).lost == []
 
 
 def test_small_losses_are_counted_together() -> None:
