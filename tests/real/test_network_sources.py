@@ -93,6 +93,8 @@ def test_of_an_rtsp_server_s_tracks_the_first_with_a_decoder_is_heard() -> None:
     mystery = "audiotestsrc is-live=true ! audio/x-raw,rate=48000,channels=1 ! audioconvert ! rtpL16pay"
     mystery += " ! capssetter caps=application/x-rtp,encoding-name=MYSTERY"  # of which becomes pay0, the first
     port = free_port()
-    with running(rtsp_server(port, f"{telephone} {mystery}")), Listener(f"rtsp://127.0.0.1:{port}/tone") as listener:
-        listener.wait_tone()
+    uri = f"rtsp://127.0.0.1:{port}/tone"
+    # FFmpeg looks at a track that it does not know for five seconds.
+    with running(rtsp_server(port, f"{telephone} {mystery}")), Listener(uri, patience=Patience()) as listener:
+        listener.wait_tone(seconds=60)
         assert listener.blocks[-1].rate == 8000
