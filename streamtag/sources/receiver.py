@@ -18,6 +18,7 @@ from typing import Any, Protocol, cast
 from streamtag.audio.block import Block
 from streamtag.errors import StreamtagError
 from streamtag.process import Link, LinkError, limit_memory, link_from_arguments
+from streamtag.redaction import redact
 from streamtag.sources import LiveSource, Source, is_microphone, is_network, open_source
 from streamtag.sources.clock import now
 from streamtag.sources.turns import Turns
@@ -175,7 +176,7 @@ class _Recording:
         try:
             self._read()
         except MemoryError:
-            failure = f"{self._order.uri}: its decoder needs more memory than it may have"
+            failure = f"{redact(self._order.uri)}: its decoder needs more memory than it may have"
         except Exception as error:
             failure = _failure(error)
         self._sending.end(failure)

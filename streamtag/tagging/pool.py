@@ -10,6 +10,7 @@ from streamtag.audio import PATCH_HOP, SAMPLE_RATE
 from streamtag.bundle import Bundle
 from streamtag.errors import RuntimeUnavailableError, SourceError, StreamtagError
 from streamtag.process import Link, LinkError, Process, SilentError
+from streamtag.redaction import redact
 from streamtag.settings import EventSettings, ScoreSettings
 from streamtag.tagger import Part, Result
 from streamtag.tagging.words import Done, Model, Ready, Refused, Scored, Tag, Word, part_of
@@ -138,7 +139,7 @@ class _Seat:
 
     def tag(self, order: Tag, labels: list[str]) -> Iterator[Part]:
         """Give the parts of a recording, as `Tagger.parts`."""
-        path = os.fsdecode(order.path)
+        path = redact(os.fsdecode(order.path))
         patches = 0
         try:
             link = self._give(order)
@@ -174,7 +175,7 @@ class _Seat:
     def _try_to_give(self, order: Tag) -> Link:
         process = self._process
         if process is None:
-            raise SourceError(f"{os.fsdecode(order.path)}: the program ends")
+            raise SourceError(f"{redact(os.fsdecode(order.path))}: the program ends")
         process.link.send(order)
         process.link.receive(_SILENT_SECONDS)
         return process.link

@@ -16,6 +16,7 @@ from typing import NoReturn
 
 from streamtag.errors import BundleError, InputError, RuntimeUnavailableError, SourceError
 from streamtag.process import Link, LinkError, limit_memory, link_from_arguments
+from streamtag.redaction import redact, scrub
 from streamtag.tagger import Tagger
 from streamtag.tagging.words import Alive, Done, Model, Order, Ready, Refused, Tag, scored_of
 from streamtag.threads import Worker
@@ -64,12 +65,13 @@ class _Tagging:
         except (SourceError, InputError) as error:
             self._refuse(error)
         except MemoryError:
-            self._refuse(SourceError(f"{path}: its decoder needs more memory than it may have"))
+            self._refuse(SourceError(f"{redact(str(path))}: its decoder needs more memory than it may have"))
         except OSError:
             os._exit(0)  # whoever listened is gone
         except Exception as error:
             logger.exception("tagging failed")
-            self._refuse(SourceError(f"{path}: internal error: {type(error).__name__}: {error}"))
+            told = scrub(f"internal error: {type(error).__name__}: {error}")
+            self._refuse(SourceError(f"{redact(str(path))}: {told}"))
 
     def _live(self) -> None:
         self._alive_at = time.monotonic() + _ALIVE_SECONDS

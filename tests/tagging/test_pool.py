@@ -13,6 +13,7 @@ from streamtag.settings import EventSettings
 from streamtag.tagger import Tagger
 from streamtag.tagging import TaggingPool, pool
 from tests.real.servers import is_running, wait_until
+from tests.sources.secret_ways import PASSWORD, WAYS
 from tests.sounds import noise, tone, write
 
 Make = Callable[..., TaggingPool]
@@ -70,6 +71,21 @@ def test_a_recording_that_brings_its_decoder_down_fails_alone(
         tagging.tag(bad, max_seconds=100)
     assert str(caught.value).startswith(f"{bad}: {reason}")
     assert len(tagging.tag(good).patches) == 1
+
+
+@pytest.mark.usefixtures("odd")
+@pytest.mark.parametrize("name", ["crash", "hungry", "nonsense"])
+def test_whatever_befalls_a_decoder_no_password_is_shown(
+    make: Make, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv("ODD_WORKER", name)
+    tagging = make()
+    # A process that goes on takes one after the other; where each needs its own, one of each kind of name is enough.
+    ways = WAYS.values() if name == "hungry" else [WAYS["as it should be"], WAYS["in a file's name"]]
+    for way in ways:
+        with pytest.raises(SourceError, match="its decoder") as caught:
+            tagging.tag(way)
+        assert PASSWORD not in str(caught.value)
 
 
 @pytest.mark.usefixtures("odd")
