@@ -112,7 +112,7 @@ class _Reader:
                 place, f"[[stream]]: {len(streams)} streams, but [service] max_streams = {service.max_streams}"
             )
         return Config(
-            service=service,
+            service=msgspec.structs.replace(service, keys=service.keys and self._absolute(service.keys)),
             model=msgspec.structs.replace(model, bundle=self._bundle(model.bundle)),
             scores=self._section(ScoreSettings, document, "scores"),
             events=self._events(document),

@@ -61,11 +61,17 @@ _SampleFormat = Annotated[
 
 
 class ServiceSettings(Struct, frozen=True, kw_only=True):
-    """`[service]`: the sockets. Without `input` no PCM is taken from other programs."""
+    """`[service]`: the sockets. Without `input` no PCM is taken from other programs.
+
+    `keys` is the folder of the keys that every socket asks for; `open` lets sockets that ask for none be reached from
+    other machines.
+    """
 
     endpoint: _Endpoint = "tcp://127.0.0.1:5556"
     input: _Endpoint | None = None
     max_streams: Annotated[int, _whole(1, 1_000_000)] = 10_000
+    keys: _Text | None = None
+    open: _Flag = False
 
 
 class ModelSettings(Struct, frozen=True, kw_only=True):

@@ -5,13 +5,16 @@ import re
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
+    from streamtag.keys import ClientKey
     from streamtag.settings import Config
 
 __all__ = [
     "Commands",
+    "add_key",
     "count",
     "endpoint",
     "endpoint_of",
+    "key_of",
     "port",
     "read_config",
     "seconds",
@@ -67,6 +70,27 @@ def stream_id(text: str) -> str:
             f"{text!r} cannot name a stream: use 1 to 64 letters, digits, dots, hyphens or underscores"
         )
     return text
+
+
+def add_key(parser: argparse.ArgumentParser) -> None:
+    """Add the option that names a client's key."""
+    parser.add_argument(
+        "--key", metavar="FILE", help="this client's key, where the service asks for one (default: by [service] keys)"
+    )
+
+
+def key_of(options: argparse.Namespace) -> "ClientKey | None":
+    """Return the key of `--key FILE`, or else that of the service whose settings `--config` names, if it has one.
+
+    Raises:
+        ConfigError: it cannot be read.
+    """
+    from streamtag.keys import Gate, read_client_key
+
+    if options.key:
+        return read_client_key(options.key)
+    folder = read_config(options).service.keys
+    return Gate(folder).own if folder else None
 
 
 def read_config(options: argparse.Namespace) -> "Config":

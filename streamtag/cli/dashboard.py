@@ -1,6 +1,6 @@
 import argparse
 
-from streamtag.cli.arguments import Commands, endpoint, port, read_config
+from streamtag.cli.arguments import Commands, add_key, endpoint, key_of, port, read_config
 from streamtag.errors import ConfigError
 
 __all__ = ["add"]
@@ -16,6 +16,7 @@ def add(commands: Commands) -> None:
         description="Serve the web page of a running service (extra 'dashboard').",
     )
     parser.add_argument("--connect", metavar="E", type=endpoint, help="the service (default: [service] endpoint)")
+    add_key(parser)
     parser.add_argument("--host", metavar="H", default="127.0.0.1", help="listen here (default: 127.0.0.1)")
     parser.add_argument("--port", metavar="P", type=port, default=_PORT, help=f"default: {_PORT}")
     parser.add_argument("--auth", metavar="USER:FILE", help="ask for this user and the password in that file")
@@ -36,4 +37,5 @@ def _run(options: argparse.Namespace) -> None:
         auth=options.auth,
         allow_write=options.allow_write,
         config=config,
+        key=key_of(options),
     )

@@ -63,7 +63,7 @@ def tag_live(config: "Config", *, title: str, seconds: float | None, page: Calla
     try:
         kinds = (*KINDS, *ON_REQUEST) if on_terminal() else KINDS
         with (
-            Subscriber(service.endpoint, [stream], kinds) as subscriber,
+            Subscriber(service.endpoint, [stream], kinds, key=service.key) as subscriber,
             _display(service, stream, title, page) as display,
         ):
             # The stream starts once somebody listens, so that a short one is heard from its beginning.

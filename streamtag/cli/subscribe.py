@@ -3,7 +3,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
-from streamtag.cli.arguments import Commands, count, endpoint, endpoint_of, seconds, stream_id
+from streamtag.cli.arguments import Commands, add_key, count, endpoint, endpoint_of, key_of, seconds, stream_id
 from streamtag.cli.output import note, print_json_line
 from streamtag.cli.stopping import Stop
 
@@ -28,6 +28,7 @@ def add(commands: Commands) -> None:
     parser.add_argument("endpoint", metavar="ENDPOINT", nargs="?", type=endpoint, help="default: [service] endpoint")
     parser.add_argument("--stream", metavar="ID", action="append", type=stream_id, help="only this stream; repeatable")
     parser.add_argument("--kind", choices=_KINDS, action="append", help="only messages of this kind; repeatable")
+    add_key(parser)
     parser.add_argument("--seconds", metavar="S", type=seconds, help="stop after S seconds")
     parser.add_argument("--count", metavar="N", type=count, help="stop after N messages")
     parser.set_defaults(command=_run)
@@ -40,7 +41,7 @@ def _run(options: argparse.Namespace) -> None:
     stop = Stop(options.seconds)
     terminal = sys.stdout.isatty()
     received = 0
-    with Subscriber(address, options.stream, options.kind) as subscriber:
+    with Subscriber(address, options.stream, options.kind, key=key_of(options)) as subscriber:
         if terminal:
             note(f"listening to {address}; Ctrl-C ends")
         while not stop and received != options.count:

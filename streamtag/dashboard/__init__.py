@@ -4,6 +4,7 @@ import signal
 import sys
 
 from streamtag.errors import StreamtagError
+from streamtag.keys import ClientKey
 from streamtag.settings import Config
 
 __all__ = ["launch"]
@@ -17,6 +18,7 @@ def launch(
     auth: str | None = None,
     allow_write: bool = False,
     config: Config | None = None,
+    key: ClientKey | None = None,
 ) -> None:
     """Serve the web page until SIGINT or SIGTERM; to be called in the main thread.
 
@@ -27,6 +29,7 @@ def launch(
         auth: `user:password-file`; everybody who reaches the address may look when absent.
         allow_write: let the page save thresholds though nobody logs in.
         config: the service's settings: where its history lies, its model, and the file to save thresholds into.
+        key: the key with which the page may connect, where the service asks for one.
 
     Raises:
         StreamtagError: the extra 'dashboard' is not installed, the address is in use, or an argument is wrong.
@@ -39,4 +42,4 @@ def launch(
         raise StreamtagError(
             f"the web page needs the extra 'dashboard' ({error.name} is missing): pip install 'streamtag[dashboard]'"
         ) from error
-    serve(connect=connect, host=host, port=port, auth=auth, allow_write=allow_write, config=config or Config())
+    serve(connect=connect, host=host, port=port, auth=auth, allow_write=allow_write, config=config or Config(), key=key)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from streamtag.dashboard.packing import pack_backlog, pack_levels, pack_scores
 from streamtag.dashboard.recent import RecentStream
 from streamtag.history import PRIVATE_PREFIX
+from streamtag.keys import ClientKey
 from streamtag.threads import Worker
 from streamtag.wire import Message, Subscriber
 
@@ -44,14 +45,15 @@ class Viewer(Protocol):
 class Hub:
     """Reads what the service publishes, remembers the recent, and hands the new to the viewers."""
 
-    def __init__(self, endpoint: str) -> None:
-        """Connect; a service that is not there yet is waited for.
+    def __init__(self, endpoint: str, key: ClientKey | None = None) -> None:
+        """Connect, with a key where the service asks for one; a service that is not there yet is waited for.
 
         Raises:
             WireError: The endpoint is malformed.
         """
         self.endpoint = endpoint
-        self._subscriber = Subscriber(endpoint, kinds=["service"])
+        self.key = key
+        self._subscriber = Subscriber(endpoint, kinds=["service"], key=key)
         self._connection: Connection = "waiting"
         self._service: dict[str, Any] | None = None
         self._streams: dict[str, RecentStream] = {}

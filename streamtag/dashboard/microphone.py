@@ -55,7 +55,7 @@ class Microphones:
         try:
             service = self._hub.service
             assert service is not None
-            pusher = PcmPusher(_reachable(service["input"], self._hub.endpoint), _PUSH_SECONDS)
+            pusher = PcmPusher(_reachable(service["input"], self._hub.endpoint), _PUSH_SECONDS, key=self._hub.key)
             try:
                 await _tell(socket, kind="ready", stream=stream, seconds=MOST_SECONDS)
                 await _Reception(socket, pusher, stream, int(rate)).run()

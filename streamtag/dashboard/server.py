@@ -26,6 +26,7 @@ from streamtag.dashboard.microphone import Microphones
 from streamtag.dashboard.page import STATIC, mount_page
 from streamtag.dashboard.recordings import MOST_BYTES, Recordings
 from streamtag.errors import StreamtagError
+from streamtag.keys import ClientKey
 from streamtag.settings import Config
 
 __all__ = ["build", "serve"]
@@ -36,7 +37,16 @@ _GOODBYE_SECONDS: Final = 1
 logger = logging.getLogger(__name__)
 
 
-def serve(*, connect: str, host: str, port: int, auth: str | None, allow_write: bool, config: Config) -> None:
+def serve(
+    *,
+    connect: str,
+    host: str,
+    port: int,
+    auth: str | None,
+    allow_write: bool,
+    config: Config,
+    key: ClientKey | None = None,
+) -> None:
     """Serve the page until SIGINT or SIGTERM; the arguments are those of `streamtag.dashboard.launch`.
 
     Raises:
@@ -47,7 +57,7 @@ def serve(*, connect: str, host: str, port: int, auth: str | None, allow_write: 
         logger.warning("everybody who reaches %s may look at this page: use --auth to ask for a password", host)
     listener = _listen(host, port)
     app = build(
-        Hub(connect), config, account=account, may_write=allow_write or account is not None, host=host, port=port
+        Hub(connect, key), config, account=account, may_write=allow_write or account is not None, host=host, port=port
     )
     gc.freeze()  # what was loaded stays until the end: looking through it again would cost seconds there
     settings = uvicorn.Config(

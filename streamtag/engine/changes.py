@@ -8,6 +8,7 @@ from streamtag.bundle import Bundle
 from streamtag.config import check_labels
 from streamtag.errors import ConfigError
 from streamtag.settings import Config
+from streamtag.wire.endpoints import is_local
 
 __all__ = ["check", "taken_over"]
 
@@ -20,15 +21,30 @@ def check(config: Config, bundle: Bundle) -> None:
     """Let pass what can be served.
 
     Raises:
-        ConfigError: it names a label that the model lacks, or more streams than it allows.
+        ConfigError: it names a label that the model lacks, or more streams than it allows, or lets strangers in.
     """
     check_labels(config, bundle.labels)
+    _check_reach(config)
     if len(config.streams) > config.service.max_streams:
         most = config.service.max_streams
         raise ConfigError(
             f"{len(config.streams)} streams are configured and [service] max_streams is {most}: raise it, which takes "
             "effect when the service is started anew"
         )
+
+
+def _check_reach(config: Config) -> None:
+    """Refuse sockets that other machines reach and that ask nobody for a key, unless they are meant to."""
+    service = config.service
+    if service.keys is not None or service.open:
+        return
+    for name, endpoint in (("endpoint", service.endpoint), ("input", service.input)):
+        if endpoint is not None and not is_local(endpoint):
+            place = f"{config.path}: " if config.path else ""
+            raise ConfigError(
+                f'{place}[service] {name} = "{endpoint}" would let in everybody who reaches it from other machines: '
+                'make keys with "streamtag keys new keys" and set keys = "keys", or allow it with open = true'
+            )
 
 
 def taken_over(config: Config, running: Config, bundle: Bundle) -> Config:

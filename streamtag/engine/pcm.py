@@ -50,6 +50,8 @@ class _Pushed:
     def __init__(self, stream: EngineStream, conversions: _Conversions, *, declared: bool) -> None:
         self.stream = stream
         self.conversions = conversions
+        self.owner: str | None = None
+        """Name of the key that began it, which alone may feed and end it; None before anybody gave sound."""
         self.declared = declared
         """Whether the configuration names it, so that it stays whatever becomes of the program."""
         self.next_start = 0
@@ -108,13 +110,21 @@ class PcmStreams:
             if self._closed:
                 return
             pushed = self._pushed.get(message.stream or "")
+            if pushed is not None and pushed.owner not in (None, message.sender):
+                self.faults += 1
+                whose = f"PCM for stream {pushed.stream.id} by key {message.sender}"
+                self._tell(whose, f"{whose} is refused: the stream belongs to key {pushed.owner}")
+                return
             if pushed is None or pushed.state == "ended":
                 pushed = self._begin(message, pushed)
                 if pushed is None:
                     self.faults += not isinstance(message, PcmEnd)  # the end of what is over already is none
                     return
+            if pushed.owner is None and message.sender and isinstance(message, PcmEnd):
+                return  # nobody began it, so it is nobody's to end
             pushed.last = time.monotonic()
             if isinstance(message, PcmBlock):
+                pushed.owner = message.sender
                 self._feed(pushed, message)
             elif isinstance(message, PcmEnd):
                 self._end(pushed, "")

@@ -19,6 +19,7 @@ from streamtag.engine.stream import EngineStream
 from streamtag.errors import StreamtagError
 from streamtag.events import EventRules
 from streamtag.history import PRIVATE_PREFIX, History
+from streamtag.keys import Gate
 from streamtag.runtimes import open_runtime
 from streamtag.settings import Config, Stream
 from streamtag.sources import Receivers, redact
@@ -50,6 +51,7 @@ class Service:
         endpoint: where messages go out; the real one once started.
         input_endpoint: where PCM comes in; the real one once started, None without.
         bundle: the model.
+        key: with which this process itself may connect; None where nobody is asked for one.
     """
 
     def __init__(self, config: Config) -> None:
@@ -58,14 +60,21 @@ class Service:
         Raises:
             BundleError: there is no such model, or it is damaged.
             RuntimeUnavailableError: the runtime that the configuration asks for is not there.
-            ConfigError: the configuration names a label that the model lacks, or more streams than it allows.
+            ConfigError: the configuration names a label that the model lacks, or more streams than it allows, its
+                sockets let strangers in, or its keys cannot be read.
         """
         self.bundle = Bundle.open(config.model.bundle)
         check(config, self.bundle)
         self._config = config
         self._rules = EventRules(self.bundle.labels, config.events, self.bundle.label_thresholds)
+        gate = Gate(config.service.keys) if config.service.keys else None
+        self.key = None if gate is None else gate.own
         self._publisher = Publisher(
-            config.service.endpoint, config.service.input, self._take_pcm, on_failure=partial(self._fail, "publishing")
+            config.service.endpoint,
+            config.service.input,
+            self._take_pcm,
+            gate=gate,
+            on_failure=partial(self._fail, "publishing"),
         )
         kept = config.history
         self._history = History(Path(kept.path), kept) if kept.path else None

@@ -3,13 +3,14 @@
 import errno
 import socket as sockets
 from contextlib import suppress
+from ipaddress import ip_address
 from typing import Any, Final
 
 import zmq
 
 from streamtag.errors import WireError
 
-__all__ = ["bind", "connect"]
+__all__ = ["bind", "connect", "is_local"]
 
 _FORM: Final = "write tcp://HOST:PORT or ipc://PATH"
 _MAX_PORT: Final = 65_535
@@ -49,6 +50,20 @@ def connect(socket: "zmq.Socket[Any]", endpoint: str, purpose: str) -> None:
         socket.connect(endpoint)
     except zmq.ZMQError as error:
         raise WireError(f"{purpose} {endpoint}: {_remedy(error)}") from error
+
+
+def is_local(endpoint: str) -> bool:
+    """Tell whether whoever reaches a bound endpoint is on this machine for certain."""
+    if not endpoint.startswith("tcp://"):
+        return True
+    host = endpoint.removeprefix("tcp://").rpartition(":")[0]
+    if host in ("localhost", "lo"):
+        return True
+    try:
+        address = ip_address(host.strip("[]"))
+    except ValueError:
+        return False
+    return (getattr(address, "ipv4_mapped", None) or address).is_loopback
 
 
 def _check_transport(endpoint: str, purpose: str) -> None:

@@ -59,6 +59,7 @@ class PcmBlock(msgspec.Struct, frozen=True, eq=False, gc=False):
         rate: Samples a second.
         start: Index of the first sample, counted in `rate` from the stream's first sample, or None: follows the last.
         time: Unix seconds at which the message came in.
+        sender: Name of the key with which it came, empty where the service asks for none.
     """
 
     stream: str
@@ -66,6 +67,7 @@ class PcmBlock(msgspec.Struct, frozen=True, eq=False, gc=False):
     rate: int
     start: int | None
     time: float
+    sender: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,7 @@ class PcmEnd:
     """The sender says that the stream is over."""
 
     stream: str
+    sender: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +84,7 @@ class PcmFault:
 
     stream: str | None
     reason: str
+    sender: str = ""
 
 
 PcmInput = PcmBlock | PcmEnd | PcmFault
@@ -91,32 +95,33 @@ _decode_header = msgspec.json.Decoder(PcmHeader).decode
 _decode_end = msgspec.json.Decoder(_EndHeader).decode
 
 
-def decode_message(frames: Sequence[bytes | memoryview]) -> PcmInput:
+def decode_message(frames: Sequence[bytes | memoryview], sender: str = "") -> PcmInput:
     """Read the frames of a message; whatever they hold, the answer is a block, an end or a fault.
 
-    A block's samples may be a view of the second frame.
+    A block's samples may be a view of the second frame. `sender` goes into the answer.
     """
     if len(frames) != 2:
-        return PcmFault(_readable_stream(frames[0]), f"a message has 2 frames, header and PCM, not {len(frames)}")
+        reason = f"a message has 2 frames, header and PCM, not {len(frames)}"
+        return PcmFault(_readable_stream(frames[0]), reason, sender)
     header_frame, payload = frames
     if len(header_frame) > _MAX_HEADER_BYTES:
-        return PcmFault(None, f"a header of {len(header_frame)} bytes; at most {_MAX_HEADER_BYTES}")
+        return PcmFault(None, f"a header of {len(header_frame)} bytes; at most {_MAX_HEADER_BYTES}", sender)
     try:
         header = _decode_header(header_frame)
     except _NOT_A_HEADER as error:
-        return _without_format(header_frame, payload, str(error))
+        return _without_format(header_frame, payload, str(error), sender)
     if header.end:
-        return _end(header.stream, payload)
+        return _end(header.stream, payload, sender)
     size = len(payload)
     if not size:
-        return PcmFault(header.stream, 'the PCM frame is empty; only {"end": true} has none')
+        return PcmFault(header.stream, 'the PCM frame is empty; only {"end": true} has none', sender)
     if size > MAX_PAYLOAD_BYTES:
-        return PcmFault(header.stream, f"{size} bytes of PCM in one message; at most {MAX_PAYLOAD_BYTES}")
+        return PcmFault(header.stream, f"{size} bytes of PCM in one message; at most {MAX_PAYLOAD_BYTES}", sender)
     try:
         samples = decode_pcm(payload, header.format, header.channels)
     except InputError as error:
-        return PcmFault(header.stream, str(error))
-    return PcmBlock(header.stream, samples, header.rate, header.start, time.time())
+        return PcmFault(header.stream, str(error), sender)
+    return PcmBlock(header.stream, samples, header.rate, header.start, time.time(), sender)
 
 
 def encode_header(stream: str, rate: int, channels: int, sample_format: str, start: int | None) -> bytes:
@@ -130,18 +135,21 @@ def encode_end(stream: str) -> bytes:
     return msgspec.json.encode({"v": 1, "stream": stream, "end": True})
 
 
-def _without_format(header_frame: bytes | memoryview, payload: bytes | memoryview, reason: str) -> PcmInput:
+def _without_format(
+    header_frame: bytes | memoryview, payload: bytes | memoryview, reason: str, sender: str
+) -> PcmInput:
     try:
         header = _decode_end(header_frame)
     except _NOT_A_HEADER:
-        return PcmFault(_readable_stream(header_frame), f"bad header: {reason[:200]}")
-    return _end(header.stream, payload)
+        return PcmFault(_readable_stream(header_frame), f"bad header: {reason[:200]}", sender)
+    return _end(header.stream, payload, sender)
 
 
-def _end(stream: str, payload: bytes | memoryview) -> PcmInput:
+def _end(stream: str, payload: bytes | memoryview, sender: str) -> PcmInput:
     if payload:
-        return PcmFault(stream, f"a message that ends a stream has an empty second frame, not {len(payload)} bytes")
-    return PcmEnd(stream)
+        reason = f"a message that ends a stream has an empty second frame, not {len(payload)} bytes"
+        return PcmFault(stream, reason, sender)
+    return PcmEnd(stream, sender)
 
 
 def _readable_stream(header_frame: bytes | memoryview) -> str | None:

@@ -11,6 +11,7 @@ from typing import Final
 
 import zmq
 
+from streamtag.keys import Gate
 from streamtag.threads import Worker
 from streamtag.wire.endpoints import bind
 from streamtag.wire.inbox import Inbox
@@ -38,6 +39,7 @@ _REPLAY_PAUSE_MS: Final = 10
 _TURN_SECONDS: Final = 0.005
 """How long PCM, or subscriptions, are taken in one go, so that messages out do not wait for a flood of them."""
 _LINGER_MS: Final = 500
+_ZAP: Final = "inproc://zeromq.zap.01"
 _SNDMORE: Final = int(zmq.SNDMORE)  # plain integers spare pyzmq an enum operation a frame
 _NOBLOCK: Final = int(zmq.NOBLOCK)
 
@@ -70,6 +72,7 @@ class Publisher:
         endpoint: Where messages go out, ``tcp://ADDRESS:PORT`` or ``ipc://PATH``; port ``*`` chooses a free one.
         input_endpoint: Where PCM comes in; None takes none.
         on_pcm: Called in the publisher's thread with each message of PCM; it must be quick.
+        gate: Whom the sockets let in; None for everybody who reaches them.
         on_failure: Told, in that thread, of an error that ended it: nothing is published any more.
 
     Attributes:
@@ -84,11 +87,13 @@ class Publisher:
         input_endpoint: str | None = None,
         on_pcm: Callable[[PcmInput], None] | None = None,
         *,
+        gate: Gate | None = None,
         on_failure: Callable[[BaseException], None] = lambda _: None,
     ) -> None:
         self.endpoint = endpoint
         self.input_endpoint = input_endpoint
         self.session = secrets.token_hex(4)
+        self._gate = gate
         self._on_pcm = on_pcm or (lambda _: None)
         self._inbox = Inbox(_INBOX_MESSAGES)
         self._topics = Topics()
@@ -106,6 +111,7 @@ class Publisher:
         """
         self._context = zmq.Context()
         try:
+            self._asked = self._guard()
             self._out = self._context.socket(zmq.XPUB)
             self._out.set(zmq.XPUB_VERBOSE, 1)
             self._out.set(zmq.SNDHWM, _SEND_QUEUE_MESSAGES)
@@ -113,6 +119,8 @@ class Publisher:
             # Where ZeroMQ stops reading because much waits, a peer with heartbeats that is reset ends this process.
             self._out.set(zmq.RCVHWM, 0)
             self._notice_lost_peers(self._out)
+            if self._gate is not None:
+                self._gate.guard(self._out)
             self.endpoint = bind(self._out, self.endpoint, "cannot publish on")
             self._in: zmq.Socket[bytes] | None = None
             if self.input_endpoint is not None:
@@ -120,6 +128,8 @@ class Publisher:
                 self._in.set(zmq.RCVHWM, _PCM_QUEUE_MESSAGES)
                 self._in.set(zmq.MAXMSGSIZE, _PCM_FRAME_BYTES)
                 self._notice_lost_peers(self._in)
+                if self._gate is not None:
+                    self._gate.guard(self._in)
                 self.input_endpoint = bind(self._in, self.input_endpoint, "cannot take PCM on")
         except BaseException:
             self._context.destroy(linger=0)
@@ -174,12 +184,22 @@ class Publisher:
         socket.set(zmq.TCP_KEEPALIVE_INTVL, 10)
         socket.set(zmq.TCP_KEEPALIVE_CNT, 3)
 
+    def _guard(self) -> "zmq.Socket[bytes] | None":
+        """Open the socket at which ZeroMQ asks whether a key may come in; before any other is bound."""
+        if self._gate is None:
+            return None
+        asked: zmq.Socket[bytes] = self._context.socket(zmq.REP)
+        asked.bind(_ZAP)
+        return asked
+
     def _run(self) -> None:
         poller = zmq.Poller()
         poller.register(self._wakeup.fileno(), zmq.POLLIN)
         poller.register(self._out, zmq.POLLIN)
         if self._in is not None:
             poller.register(self._in, zmq.POLLIN)
+        if self._asked is not None:
+            poller.register(self._asked, zmq.POLLIN)
         try:
             while not self._stopping.is_set():
                 ready = dict(poller.poll(_REPLAY_PAUSE_MS if self._replay else None))
@@ -190,6 +210,8 @@ class Publisher:
                     self._take_subscriptions()
                 if self._in is not None and self._in in ready:
                     self._take_pcm(self._in)
+                if self._asked is not None and self._gate is not None and self._asked in ready:
+                    self._let_in(self._asked, self._gate)
                 if self._replay:
                     self._replay_some()
             self._send_waiting()
@@ -242,6 +264,16 @@ class Publisher:
                 wanted.add(prefix)
                 self._replay.update(dict.fromkeys(self._topics.matching(prefix)))
 
+    @staticmethod
+    def _let_in(asked: "zmq.Socket[bytes]", gate: Gate) -> None:
+        until = time.monotonic() + _TURN_SECONDS
+        while time.monotonic() < until:
+            try:
+                request = asked.recv_multipart(_NOBLOCK)
+            except zmq.Again:
+                return
+            asked.send_multipart(gate.answer(request))
+
     def _replay_some(self) -> None:
         """Send the newest messages of some topics again; in portions, so that no subscriber's queue runs over."""
         for _ in range(min(_REPLAY_CHUNK, len(self._replay))):
@@ -265,7 +297,8 @@ class Publisher:
                 if len(frames) < _PCM_MOST_FRAMES:
                     frames.append(frame.buffer)
             self._pcm_messages += 1
-            pcm = decode_message(frames)
+            sender = "" if self._gate is None else str(frame.get("User-Id"))
+            pcm = decode_message(frames, sender)
             if isinstance(pcm, PcmFault):
                 self._pcm_faults += 1
             try:

@@ -1,5 +1,6 @@
 """Pushing PCM into a service from another program."""
 
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -8,9 +9,11 @@ import zmq
 from numpy.typing import NDArray
 
 from streamtag.errors import InputError, WireError
+from streamtag.keys import ClientKey, read_client_key
 from streamtag.wire.endpoints import connect
 from streamtag.wire.messages import check_stream_id
 from streamtag.wire.pcm import MAX_PAYLOAD_BYTES, encode_end, encode_header
+from streamtag.wire.refusals import Refusals
 
 __all__ = ["PcmPusher"]
 
@@ -26,12 +29,18 @@ class PcmPusher:
     Args:
         endpoint: The service's ``[service] input``, such as ``tcp://127.0.0.1:5557``.
         timeout_seconds: How long `push` waits for a service that is away or behind before it raises.
+        key: A client's key, or the path of its file, where the service asks for one. A stream belongs to the key that
+            began it.
 
     Raises:
         WireError: The endpoint is malformed.
+        ConfigError: The key's file cannot be used.
     """
 
-    def __init__(self, endpoint: str, timeout_seconds: float = 5.0) -> None:
+    def __init__(
+        self, endpoint: str, timeout_seconds: float = 5.0, *, key: ClientKey | str | Path | None = None
+    ) -> None:
+        key = read_client_key(key) if isinstance(key, str | Path) else key
         self._endpoint = endpoint
         self._timeout_seconds = timeout_seconds
         self._context = zmq.Context()
@@ -39,6 +48,9 @@ class PcmPusher:
         self._socket.set(zmq.SNDHWM, _QUEUE_MESSAGES)
         self._socket.set(zmq.IMMEDIATE, 1)  # nothing waits for a service that was never there
         self._socket.set(zmq.SNDTIMEO, round(timeout_seconds * 1000))
+        if key is not None:
+            key.apply(self._socket)
+        self._refusals = Refusals(self._socket, endpoint)
         try:
             connect(self._socket, endpoint, "cannot push to")
         except WireError:
@@ -101,7 +113,9 @@ class PcmPusher:
             self._socket.send(header, _SNDMORE)  # two sends cost half of send_multipart; only the first may wait
             self._socket.send(payload)
         except zmq.Again as error:
+            self._refusals.take()
+            self._refusals.retry()
             raise WireError(
                 f"no service took PCM at {self._endpoint} for {self._timeout_seconds:g} s; is it running, "
-                "with [service] input set to this endpoint?"
+                "with [service] input set to this endpoint, and, where it asks for keys, is this one of its clients?"
             ) from error

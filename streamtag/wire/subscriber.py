@@ -4,14 +4,17 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
 import zmq
 
 from streamtag.errors import InputError, WireError
+from streamtag.keys import ClientKey, read_client_key
 from streamtag.wire.endpoints import connect
 from streamtag.wire.messages import KINDS, ON_REQUEST, Message, check_stream_id, decode
+from streamtag.wire.refusals import Refusals
 from streamtag.wire.wakeup import Wakeup
 
 __all__ = ["Subscriber"]
@@ -33,6 +36,8 @@ class Subscriber:
         streams: Names of the streams to hear; None for all.
         kinds: Any of "scores", "event", "status" and "service"; None for all, or where `streams` are named for all
             that belong to a stream, which is all but "service". "levels" comes only where it is named.
+        key: A client's key, or the path of its file, where the service asks for one. A service that does not let this
+            subscriber in is told of in the log, and tried again.
 
     Attributes:
         skipped: Messages that were not of this version of the wire format and were left out.
@@ -40,10 +45,19 @@ class Subscriber:
     Raises:
         InputError: A kind does not exist, or a stream's name is not one.
         WireError: The endpoint is malformed.
+        ConfigError: The key's file cannot be used.
     """
 
-    def __init__(self, endpoint: str, streams: Sequence[str] | None = None, kinds: Sequence[str] | None = None) -> None:
+    def __init__(
+        self,
+        endpoint: str,
+        streams: Sequence[str] | None = None,
+        kinds: Sequence[str] | None = None,
+        *,
+        key: ClientKey | str | Path | None = None,
+    ) -> None:
         prefixes = _prefixes(streams, kinds)
+        key = read_client_key(key) if isinstance(key, str | Path) else key
         self.skipped = 0
         self._newest: dict[bytes, tuple[str, int]] = {}
         self._lock = threading.Lock()
@@ -54,6 +68,9 @@ class Subscriber:
         self._socket.set(zmq.SNDHWM, 0)  # only subscriptions go out, and those beyond the mark would be dropped
         self._socket.set(zmq.HEARTBEAT_IVL, _HEARTBEAT_MS)
         self._socket.set(zmq.HEARTBEAT_TIMEOUT, _HEARTBEAT_TIMEOUT_MS)
+        if key is not None:
+            key.apply(self._socket)
+        self._refusals = Refusals(self._socket, endpoint)
         try:
             connect(self._socket, endpoint, "cannot subscribe to")
         except WireError:
@@ -65,6 +82,7 @@ class Subscriber:
         self._poller = zmq.Poller()
         self._poller.register(self._socket, zmq.POLLIN)
         self._poller.register(self._wakeup.fileno(), zmq.POLLIN)
+        self._poller.register(self._refusals.socket, zmq.POLLIN)
 
     @property
     def closed(self) -> bool:
@@ -103,7 +121,11 @@ class Subscriber:
                     left_ms = None if deadline is None else max(0, round((deadline - time.monotonic()) * 1000))
                     if left_ms == 0:
                         return None
-                    self._poller.poll(left_ms)
+                    rest_ms = self._refusals.rest_ms()
+                    waits = [each for each in (left_ms, rest_ms) if each is not None]
+                    if self._refusals.socket in dict(self._poller.poll(min(waits, default=None))):
+                        self._refusals.take()
+                    self._refusals.retry()
                 return None
         finally:
             self._free_if_closed()

@@ -1,12 +1,14 @@
 import json
 import struct
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from streamtag.dashboard import hub as hub_module
 from streamtag.dashboard.hub import Hub
+from streamtag.keys import Gate, add_client, read_client_key, write_server
 from streamtag.wire import (
     EventHeader,
     LevelsHeader,
@@ -179,3 +181,17 @@ def test_a_hub_that_fails_is_made_anew_and_tells_what_comes_next(
     publisher.publish([service("shed")])
     until(lambda: page.last("service")["streams"] == ["shed"])
     assert "the thread hub failed and is made anew" in caplog.text
+
+
+def test_a_hub_with_a_key_sees_a_service_that_asks_for_one(tmp_path: Path) -> None:
+    write_server(tmp_path / "keys")
+    publisher = Publisher("tcp://127.0.0.1:*", gate=Gate(tmp_path / "keys"))
+    publisher.start()
+    publisher.publish([service("porch")])
+    hub = Hub(publisher.endpoint, read_client_key(add_client(tmp_path / "keys", "page")))
+    hub.start()
+    try:
+        assert until(lambda: hub.streams() == ["porch"])
+    finally:
+        hub.stop()
+        publisher.stop()

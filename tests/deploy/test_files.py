@@ -18,8 +18,11 @@ from google.protobuf import text_format
 from deploy.cli import parser
 from deploy.gate import MAP_POINTS
 from streamtag.audio import PATCH_SAMPLES
+from streamtag.bundle import Bundle
 from streamtag.config import load_config
+from streamtag.engine.changes import check
 from streamtag.runtimes.agreement import BATCHES, LIMITS
+from streamtag.wire.endpoints import is_local
 
 _ROOT = Path(__file__).parents[2]
 _DEPLOY = _ROOT / "deploy"
@@ -114,10 +117,19 @@ class TestCompose:
             assert all((_DEPLOY / file).is_file() for file in files)
 
 
-def test_the_configuration_is_one_that_the_service_takes() -> None:
-    config = load_config(_DEPLOY / "streamtag.toml")
+@pytest.mark.parametrize("name", ["streamtag.toml", "container.toml"])
+def test_the_configuration_is_one_that_the_service_takes(name: str) -> None:
+    config = load_config(_DEPLOY / name)
     assert config.model.runtime == "auto"
     assert config.service.endpoint.endswith(":5556")
+    check(config, Bundle.open())
+
+
+def test_the_configuration_under_systemd_keeps_to_this_machine() -> None:
+    service = load_config(_DEPLOY / "streamtag.toml").service
+    assert is_local(service.endpoint)
+    assert is_local(service.input)
+    assert not service.open
 
 
 class TestUnit:
