@@ -13,8 +13,8 @@ from streamtag.settings import EventSettings
 from streamtag.tagger import Tagger
 from streamtag.tagging import TaggingPool, pool
 from tests.real.servers import is_running, wait_until
-from tests.sources.secret_ways import PASSWORD, WAYS
 from tests.sounds import noise, tone, write
+from tests.sources.secret_ways import PASSWORD, WAYS
 
 Make = Callable[..., TaggingPool]
 
