@@ -2,37 +2,37 @@
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from streamtag.audio.frontend import LOG_OFFSET
 from train.settings import FitSettings
 
 
-def mask_and_shift(
-    patches: NDArray[np.float32], settings: FitSettings, rng: np.random.Generator
-) -> NDArray[np.float32]:
+def mask_and_shift(patches: Tensor, settings: FitSettings, rng: np.random.Generator) -> Tensor:
     """Return patches [n, 96, 64] moved in time and with bands and spans masked by the patch's mean.
 
     SpecAugment (Park et al., Interspeech 2019) without its time warp.
     """
-    patches = patches.copy()
     count, frames, bands = patches.shape
+    device = patches.device
+
+    def drawn(low: int, high: int) -> Tensor:
+        return torch.from_numpy(rng.integers(low, high, count)).to(device)[:, None]
+
+    frame, band = torch.arange(frames, device=device), torch.arange(bands, device=device)
     if settings.shift_frames:
-        for row, shift in enumerate(rng.integers(-settings.shift_frames, settings.shift_frames + 1, count)):
-            patches[row] = np.roll(patches[row], shift, axis=0)
+        moved = (frame - drawn(-settings.shift_frames, settings.shift_frames + 1)) % frames
+        patches = patches.gather(1, moved[:, :, None].expand(-1, -1, bands))
     if not settings.masks:
         return patches
-    means = patches.mean(axis=(1, 2))
+    masked = torch.zeros(count, frames, bands, dtype=torch.bool, device=device)
     for _ in range(settings.masks):
-        wide = rng.integers(0, settings.mask_bands + 1, count)
-        long = rng.integers(0, settings.mask_frames + 1, count)
-        low = rng.integers(0, bands - wide + 1)
-        first = rng.integers(0, frames - long + 1)
-        for row in range(count):
-            patches[row, :, low[row] : low[row] + wide[row]] = means[row]
-            patches[row, first[row] : first[row] + long[row]] = means[row]
-    return patches
+        wide, long = drawn(0, settings.mask_bands + 1), drawn(0, settings.mask_frames + 1)
+        low = (torch.from_numpy(rng.random(count)).to(device)[:, None] * (bands - wide + 1)).long()
+        first = (torch.from_numpy(rng.random(count)).to(device)[:, None] * (frames - long + 1)).long()
+        masked |= ((band >= low) & (band < low + wide))[:, None, :]
+        masked |= ((frame >= first) & (frame < first + long))[:, :, None]
+    return torch.where(masked, patches.mean(dim=(1, 2), keepdim=True), patches)
 
 
 def mix_up(

@@ -28,17 +28,17 @@ def save(path: Path, content: dict[str, Any]) -> None:
         raise ConfigError(f"checkpoint {path}: cannot be written ({error}); {kept}: free some space") from error
 
 
-def load(path: Path, network: str, labels: tuple[str, ...]) -> dict[str, Any]:
+def load(path: Path, network: str | None, labels: tuple[str, ...]) -> dict[str, Any]:
     """Return a checkpoint.
 
     Raises:
-        ConfigError: it is missing, damaged, or of another network or other labels.
+        ConfigError: it is missing, damaged, or of other labels or of another network than `network`.
     """
     try:
         content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError, EOFError, ValueError) as error:
         raise ConfigError(f"checkpoint {path}: cannot be read ({error}): delete it to start again") from error
-    if content["network"] != network:
+    if network is not None and content["network"] != network:
         raise ConfigError(
             f"checkpoint {path} is of network {content['network']!r}, not {network!r}: name another output"
         )

@@ -40,8 +40,13 @@ def _settings(arguments: argparse.Namespace) -> Settings:
         data = msgspec.structs.replace(data, sets=tuple(arguments.sets))
     if arguments.steps:
         fit = msgspec.structs.replace(fit, steps=arguments.steps)
-    if arguments.teacher and teacher:
-        teacher = msgspec.structs.replace(teacher, model=arguments.teacher)
+    if arguments.yamnet_file and teacher:
+        teacher = msgspec.structs.replace(teacher, yamnet=arguments.yamnet_file)
+    if arguments.weights:
+        if fit.network == "mobilenet_v3":
+            fit = msgspec.structs.replace(fit, weights=arguments.weights)
+        if teacher:
+            teacher = msgspec.structs.replace(teacher, mn04=arguments.weights)
     output = arguments.output or settings.output
     return msgspec.structs.replace(settings, data=data, fit=fit, teacher=teacher, output=output)
 
@@ -118,7 +123,12 @@ def _run_options(parser: argparse.ArgumentParser, *, optional: bool = False) -> 
     parser.add_argument("config", type=Path, nargs="?" if optional else None, help="the run's TOML file")
     parser.add_argument("--sets", nargs="+", metavar="NAME", help="instead of [data] sets")
     parser.add_argument("--data", type=Path, metavar="FOLDER", help="instead of [data] root")
-    parser.add_argument("--teacher", type=Path, metavar="FILE", help="instead of [teacher] model")
+    parser.add_argument(
+        "--yamnet-file", type=Path, metavar="FILE", help="the published yamnet.tflite, instead of [teacher] yamnet"
+    )
+    parser.add_argument(
+        "--weights", type=Path, metavar="FILE", help="EfficientAT's mn04_as.safetensors, to begin with and to teach"
+    )
     parser.add_argument("--output", type=Path, metavar="FOLDER", help="instead of output")
     parser.add_argument("--steps", type=int, metavar="N", help="instead of [fit] steps")
 

@@ -10,19 +10,17 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from streamtag.audio.frontend import PATCH_HOP, PATCH_SAMPLES, split
 from streamtag.bundle import Bundle
 from streamtag.errors import ConfigError
-from train import checkpoint
-from train.clipset import ClipSet
+from train.clipset import ClipSet, windows_of
 from train.data.sets import Collection, collect
 from train.export.graphs import run_graph
 from train.fit import test_sets
 from train.labels import LabelTable
-from train.loop import LAST, score_patches, trained_network
+from train.loop import LAST, TEACHER_HEAD, score_patches, trained_network
 from train.metrics import area_under_roc, measure
 from train.prepare import say
-from train.settings import Settings
+from train.settings import Settings, cache_folder
 from train.teacher import restore_teacher
 
 Scores = NDArray[np.float32]
@@ -49,42 +47,45 @@ def run_scorer(settings: Settings, labels: LabelTable) -> Callable[[Scores], Sco
     return lambda patches: score_patches(network, patches, settings.fit.loss)
 
 
-def windows_of(clips: ClipSet) -> Scores:
-    """Return the samples behind every patch of a set, float32 [patches, 15600], tails padded with zeros."""
-    parts = []
-    for sound in clips.sounds:
-        whole, padded = split(len(sound))
-        room = np.zeros((whole + padded) * PATCH_HOP + PATCH_SAMPLES - PATCH_HOP, np.float32)
-        room[: min(len(sound), len(room))] = sound[: len(room)]
-        parts.append(np.stack([room[at * PATCH_HOP :][:PATCH_SAMPLES] for at in range(whole + padded)]))
-    return np.concatenate(parts)
-
-
 def compare_with_yamnet(judged: Judged, labels: LabelTable, settings: Settings) -> dict[str, Any]:
     """Return YAMNet's metrics and the model's, on the clips and labels that both can name, and the teacher's.
 
     Raises:
         ConfigError: YAMNet's file is missing.
     """
-    from train.yamnet import YamNet, yamnet_labels  # the comparison alone needs LiteRT
+    from train.published.yamnet import yamnet_labels  # the comparison alone needs LiteRT
+    from train.yamnet import YamNet
 
     assert settings.teacher is not None
-    theirs = {name: index for index, name in enumerate(yamnet_labels(settings.teacher.model))}
-    embeddings, scores = YamNet(settings.teacher.model).run(windows_of(judged.clips))
+    theirs = {name: index for index, name in enumerate(yamnet_labels(settings.teacher.yamnet))}
+    _, scores = YamNet(settings.teacher.yamnet).run(windows_of(judged.clips))
     columns = [int(index) for index in judged.clips.columns if labels.names[index] in theirs]
     rows = judged.clips.truth[:, columns].any(axis=1)
     truth = judged.clips.truth[rows][:, columns]
     mine = judged.clips.means(judged.scores)[rows][:, columns]
     yamnet = judged.clips.means(scores)[rows][:, [theirs[labels.names[index]] for index in columns]]
     found = {"model": measure(mine, truth).as_dict(), "yamnet": measure(yamnet, truth).as_dict()}
-    last = settings.output / LAST
-    if last.is_file():
-        content = checkpoint.load(last, settings.fit.network, labels.names)
-        teacher = restore_teacher(content["teacher"], embeddings.shape[1], len(labels), settings.teacher)
-        with torch.no_grad():
-            taught = torch.sigmoid(teacher.head(torch.from_numpy(embeddings))).numpy()
+    if (cache_folder(settings) / TEACHER_HEAD).is_file():
+        taught = teacher_scores(settings, judged.clips, len(labels))
         found["teacher"] = measure(judged.clips.means(taught)[rows][:, columns], truth).as_dict()
     return found
+
+
+def teacher_scores(settings: Settings, clips: ClipSet, labels: int) -> Scores:
+    """Return what a run's teacher says of each patch, from the three seconds around it, float32 [patches, labels]."""
+    from train.ears import Ears, contexts
+
+    assert settings.teacher is not None
+    ears = Ears(settings.teacher.yamnet, settings.teacher.mn04)
+    parts = []
+    for row, sound in enumerate(clips.sounds):
+        patches = clips.patches[clips.owner == row]
+        parts.append(ears.features(*contexts(sound, len(patches)), patches))
+    features = torch.from_numpy(np.concatenate(parts)).float()
+    state = torch.load(cache_folder(settings) / TEACHER_HEAD, weights_only=True, map_location="cpu")["teacher"]
+    teacher = restore_teacher(state, features.shape[1], labels, settings.teacher)
+    with torch.no_grad():
+        return torch.sigmoid(teacher.head(features)).numpy()
 
 
 def told_apart(

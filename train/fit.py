@@ -1,16 +1,25 @@
 """`python -m train fit`: from a TOML file to trained weights."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
+import torch
 
 from streamtag.bundle import Bundle
-from train.clipset import ClipSet
+from streamtag.errors import ConfigError
+from train.clipset import ClipSet, windows_of
+from train.data.clips import Clip
 from train.data.sets import Collection
 from train.from_bundle import network_of, with_labels
+from train.labels import LabelTable
 from train.loop import train
+from train.networks import make_network
+from train.networks.blocks import Classifier
+from train.networks.mobilenet_v3 import BANDS
 from train.parallel import placed
 from train.prepare import prepare, say
+from train.published.efficientat import begin_with, map_of_bands, read_mn04
 from train.settings import Settings
 
 
@@ -20,8 +29,30 @@ def test_sets(collection: Collection) -> dict[str, ClipSet]:
         "calibration": collection.split.calibration,
         "fold": collection.split.fold,
         "others": collection.split.others,
+        "held": collection.split.held,
     }
     return {name: ClipSet.of(clips, collection.labels) for name, clips in parts.items() if clips}
+
+
+_MAP_CLIPS = 400
+"""Recordings from which the map of a patch's bands to mn04's is taken."""
+
+
+def begun(settings: Settings, clips: Sequence[Clip], labels: LabelTable) -> Classifier:
+    """Return `mobilenet_v3` with mn04's weights; the map of its first layer is taken from some of the clips.
+
+    Raises:
+        ConfigError: the weights are missing or of another network, or the run's network is another.
+    """
+    assert settings.fit.weights is not None
+    if settings.fit.network != "mobilenet_v3":
+        raise ConfigError(f"[fit] weights go with network 'mobilenet_v3', not {settings.fit.network!r}")
+    published = read_mn04(settings.fit.weights)
+    some = ClipSet.of(clips[:: max(1, len(clips) // _MAP_CLIPS)], labels)
+    torch.manual_seed(settings.fit.seed)
+    network = make_network(settings.fit.network, len(labels), settings.fit.bottleneck)
+    begin_with(network, published, map_of_bands(some.patches, windows_of(some), BANDS))
+    return network
 
 
 def fit(settings: Settings, bundle: Bundle | None = None) -> Path:
@@ -48,9 +79,11 @@ def fit(settings: Settings, bundle: Bundle | None = None) -> Path:
             collection, cache = prepare(settings)
         if bundle:
             begin = with_labels(network_of(bundle), bundle.labels, collection.labels.names)
+        elif settings.fit.weights:
+            begin = begun(settings, collection.split.train, collection.labels)
         tests = test_sets(collection) if place.first else {}
         for name, clips in tests.items():
             for line in clips.skipped:
                 say(f"skipped in {name}: {line}")
-        train(settings, cache, collection.labels.names, tests, place, begin, keep_statistics=begin is not None)
+        train(settings, cache, collection.labels.names, tests, place, begin, keep_statistics=bundle is not None)
     return settings.output

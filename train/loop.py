@@ -14,11 +14,13 @@ from torch import nn
 from streamtag.errors import ConfigError
 from train import checkpoint
 from train.average import Average
+from train.batches import batches
 from train.clipset import ClipSet
 from train.data.cache import Cache
 from train.from_bundle import freeze_statistics
 from train.journal import Journal
 from train.networks import make_network
+from train.networks.blocks import Classifier
 from train.parallel import Place
 from train.prepare import progress_line, say
 from train.settings import Settings
@@ -52,7 +54,7 @@ def check(settings: Settings) -> None:
 
 
 def _start(
-    settings: Settings, labels: int, embedding: int, place: Place, begin: nn.Module | None, teacher: Teacher | None
+    settings: Settings, labels: int, embedding: int, place: Place, begin: Classifier | None, teacher: Teacher | None
 ) -> _Run:
     torch.manual_seed(settings.fit.seed)
     network = begin or make_network(settings.fit.network, labels, settings.fit.bottleneck)
@@ -63,13 +65,19 @@ def _start(
             width = network.eval()(torch.zeros(1, 1, 96, 64))[1].shape[1]
         imitate = nn.Linear(width, embedding)
     student = Student(network, imitate).to(place.device)
-    layers = list(student.parameters())
+    begun = {id(layer) for layer in network.body.parameters()} if begin else set()
     groups = [
-        {"params": [layer for layer in layers if layer.dim() > 1], "weight_decay": settings.fit.weight_decay},
-        {"params": [layer for layer in layers if layer.dim() <= 1], "weight_decay": 0.0},
+        {
+            "params": [layer for layer in student.parameters() if (id(layer) in begun, layer.dim() > 1) == kind],
+            "weight_decay": settings.fit.weight_decay if kind[1] else 0.0,
+            "share": settings.fit.begun_rate if kind[0] else 1.0,
+        }
+        for kind in ((False, True), (False, False), (True, True), (True, False))
     ]
-    kind = torch.optim.AdamW if settings.fit.optimiser == "adamw" else torch.optim.Adam
-    optimiser = kind(groups, settings.fit.learning_rate)
+    groups = [group for group in groups if group["params"]]
+    optimiser = (torch.optim.AdamW if settings.fit.optimiser == "adamw" else torch.optim.Adam)(
+        groups, settings.fit.learning_rate, fused=place.device.type == "cuda"
+    )
     return _Run(student, optimiser, Average(network, settings.fit.average))
 
 
@@ -100,14 +108,22 @@ def _teacher(settings: Settings, cache: Cache, labels: int, width: int, place: P
     """Return the run's teacher; the first process trains it once and all read it."""
     if not settings.teacher:
         return None
-    path = settings.output / TEACHER_HEAD
+    path = cache.folder / TEACHER_HEAD
     if place.first and not path.is_file():
-        batches = cache.batches(BATCH, settings.fit.seed)
-        teacher = train_teacher(batches, labels, settings.teacher, settings.fit.seed, say)
+        rows = batches(cache, BATCH, settings.fit.seed, place.device)
+        teacher = train_teacher(rows, labels, settings.teacher, settings.fit.seed, say)
         checkpoint.save(path, {"teacher": teacher.state()})
     place.wait()
-    state = torch.load(path, weights_only=True)["teacher"]
+    state = torch.load(path, weights_only=True, map_location="cpu")["teacher"]
     return restore_teacher(state, width, labels, settings.teacher).to(place.device)
+
+
+def _elder(settings: Settings, labels: tuple[str, ...], place: Place) -> nn.Module | None:
+    """Return the network of another run that teaches this one, if there is one."""
+    if not (settings.teacher and settings.teacher.elder):
+        return None
+    network, _ = network_of_run(settings.teacher.elder, labels)
+    return network.to(place.device, memory_format=torch.channels_last).requires_grad_(False)
 
 
 @torch.no_grad()
@@ -128,7 +144,7 @@ def train(
     labels: tuple[str, ...],
     tests: dict[str, ClipSet],
     place: Place,
-    begin: nn.Module | None = None,
+    begin: Classifier | None = None,
     *,
     keep_statistics: bool = False,
 ) -> nn.Module:
@@ -150,11 +166,15 @@ def train(
         ConfigError: settings that cannot go together, a checkpoint of another run, or no room to write one.
     """
     check(settings)
+    if place.device.type == "cuda":  # its 10-bit mantissas are enough to learn with
+        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
+        torch.backends.cudnn.benchmark = True
     fit, last = settings.fit, settings.output / LAST
     torch.set_num_threads(fit.threads or max(1, (os.cpu_count() or 1) // place.world))
-    width = cache.read(cache.numbers()[0]).embedding.shape[1]
+    width = cache.read(cache.numbers()[0]).features.shape[1]
     content = checkpoint.load(last, fit.network, labels) if last.is_file() else None
     teacher = _teacher(settings, cache, len(labels), width, place)
+    elder = _elder(settings, labels, place)
     run = _start(settings, len(labels), width, place, begin, teacher)
     if content:
         _resume(run, content)
@@ -164,29 +184,29 @@ def train(
     if fit.compile:
         forward = torch.compile(forward)  # type: ignore[assignment]
     size = fit.batch // place.world
-    batches = cache.batches(size, fit.seed, skip=run.step, rank=place.rank, world=place.world)
+    rows = batches(cache, size, fit.seed, place.device, skip=run.step, rank=place.rank, world=place.world)
     progress = progress_line("steps")
-    running, began = 0.0, time.monotonic()
+    running, began = torch.zeros((), device=place.device), time.monotonic()
     while run.step < fit.steps:
         for group in run.optimiser.param_groups:
-            group["lr"] = learning_rate(fit, run.step)
+            group["lr"] = group["share"] * learning_rate(fit, run.step)
         forward.train()
         if keep_statistics:
             freeze_statistics(run.student)
-        loss = batch_loss(forward, next(batches), settings, teacher, run.step, place.rank)
+        loss = batch_loss(forward, next(rows), settings, teacher, run.step, place.rank, elder)
         run.optimiser.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(run.student.network.parameters(), 5.0)
         run.optimiser.step()
         run.step += 1
         run.average.update(run.student.network, run.step)
-        running += loss.item()
+        running += loss.detach()
         if journal and (run.step % fit.report_every == 0 or run.step == fit.steps):
-            mean = running / (run.step % fit.report_every or fit.report_every)
+            mean = running.item() / (run.step % fit.report_every or fit.report_every)
             journal.write(run.step, {"loss": mean, "minutes": (time.monotonic() - began) / 60})
             progress(run.step, fit.steps)
             say(f"  loss {mean:.3f}")
-            running = 0.0
+            running.zero_()
         if journal and (run.step % fit.checkpoint_every == 0 or run.step == fit.steps):
             checkpoint.save(last, _content(run, settings, labels, teacher))
             judge(run.average.network, tests, journal, run.step, fit.loss)
@@ -205,13 +225,22 @@ def judge(network: nn.Module, tests: dict[str, ClipSet], journal: Journal, step:
         journal.write(step, figures)
 
 
+def network_of_run(folder: Path, labels: tuple[str, ...], network: str | None = None) -> tuple[nn.Module, int]:
+    """Return the averaged network of the last checkpoint in a run's folder and the step that it stands at.
+
+    Raises:
+        ConfigError: there is none, or it is of other labels or of another network than `network`.
+    """
+    content = checkpoint.load(folder / LAST, network, labels)
+    made = make_network(content["network"], len(labels), int(content.get("bottleneck", 0)))
+    made.load_state_dict(content["average"])
+    return made.eval(), int(content["step"])
+
+
 def trained_network(settings: Settings, labels: tuple[str, ...], folder: Path | None = None) -> tuple[nn.Module, int]:
     """Return the averaged network of a run's last checkpoint and the step that it stands at.
 
     Raises:
         ConfigError: there is none, or it is of another network or other labels.
     """
-    content = checkpoint.load((folder or settings.output) / LAST, settings.fit.network, labels)
-    network = make_network(settings.fit.network, len(labels), int(content.get("bottleneck", 0)))
-    network.load_state_dict(content["average"])
-    return network.eval(), int(content["step"])
+    return network_of_run(folder or settings.output, labels, settings.fit.network)

@@ -3,6 +3,7 @@
 import sys
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -10,9 +11,12 @@ from streamtag.errors import ConfigError
 from train.data.bank import make_bank
 from train.data.cache import Cache
 from train.data.clips import load_all
-from train.data.make import fill, shard_sizes
+from train.data.make import fill
 from train.data.sets import Collection, collect
-from train.settings import Settings
+from train.settings import Settings, cache_folder
+
+if TYPE_CHECKING:
+    from train.ears import Ears
 
 
 def say(text: str) -> None:
@@ -40,12 +44,13 @@ def prepare(settings: Settings) -> tuple[Collection, Cache]:
     made_by = {
         "data": {**msgspec.to_builtins(settings.data, enc_hook=str), "root": None},
         "render": msgspec.to_builtins(settings.render),
-        "teacher": settings.teacher.model.name if settings.teacher else None,
+        "teacher": [settings.teacher.yamnet.name, settings.teacher.mn04.name] if settings.teacher else None,
         "shard": settings.shard,
     }
-    cache = Cache.open(settings.output / "cache", collection.labels.names, made_by)
-    if len(cache.numbers()) < len(shard_sizes(settings.render.windows, settings.shard)):
+    cache = Cache.open(cache_folder(settings), collection.labels.names, made_by)
+    if not cache.whole:
         _fill(collection, cache, settings)
+        cache.finish()
     return collection, cache
 
 
@@ -56,7 +61,19 @@ def _fill(collection: Collection, cache: Cache, settings: Settings) -> None:
         say(f"skipped: {line}")
     say(f"{len(clips)} clips to train on, {len(skipped) + len(without)} skipped, {len(collection.labels)} labels")
     if not any(clip.labels for clip in clips):
-        raise ConfigError("no labelled clip is left to train on: see the lines above, and [data] free_only")
+        raise ConfigError("no labelled clip is left to train on: see the lines above, and [data] licences")
     bank = make_bank(clips, sounds, rooms, collection.labels, settings.render.label_power)
-    model = settings.teacher.model if settings.teacher else None
-    fill(cache, bank, settings.render, model, settings.processes, settings.shard, progress_line("windows"))
+    fill(cache, bank, settings.render, ears(settings), settings.processes, settings.shard, progress_line("windows"))
+
+
+def ears(settings: Settings) -> "Ears | None":
+    """Return who listens to the windows, None without a teacher.
+
+    Raises:
+        ConfigError: a published file is missing or not what it is to be.
+    """
+    if settings.teacher is None:
+        return None
+    from train.ears import Ears  # reads TensorFlow Lite's schema, which nothing else here needs
+
+    return Ears(settings.teacher.yamnet, settings.teacher.mn04)

@@ -8,6 +8,7 @@ import msgspec
 
 from streamtag.errors import ConfigError
 from train.data.render import RenderSettings
+from train.data.split import Licences
 
 
 class DataSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -15,7 +16,9 @@ class DataSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     root: Path
     sets: tuple[str, ...] = ("esc50",)
-    free_only: bool = False
+    licences: Licences = "all"
+    held: tuple[str, ...] = ()
+    """Repositories of which everything is held back for judging."""
     test_fold: int = 0
     others_share: float = 0.0
     calibration_share: float = 0.0
@@ -26,9 +29,12 @@ class DataSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class TeacherSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A network whose embedding is imitated; its head is trained here, on the labels wanted."""
+    """Published networks whose embeddings are imitated; a head on them is trained here, on the labels wanted."""
 
-    model: Path
+    yamnet: Path
+    """The published `yamnet.tflite`."""
+    mn04: Path
+    """EfficientAT's `mn04_as.safetensors`."""
     hidden: int = 512
     dropout: float = 0.3
     steps: int = 6000
@@ -36,13 +42,19 @@ class TeacherSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     share: float = 0.7
     """Weight of the teacher's score in the target; the label has the rest."""
     embedding: float = 4.0
-    """Weight of the embedding's squared error."""
+    """Weight of the embeddings' squared error."""
+    elder: Path | None = None
+    """Another run's output: its network, which hears no more than this one, teaches beside the published ones."""
 
 
 class FitSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The loop."""
 
     network: str = "tagnet"
+    weights: Path | None = None
+    """EfficientAT's `mn04_as.safetensors`, for network "mobilenet_v3" to begin with."""
+    begun_rate: float = 0.33
+    """Learning rate of layers that begin with trained weights, as a share of the others'."""
     bottleneck: int = 0
     """Units of a layer before the last one; 0 for none."""
     loss: Literal["sigmoid", "softmax"] = "sigmoid"
@@ -82,12 +94,19 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     render: RenderSettings = RenderSettings()
     teacher: TeacherSettings | None = None
     fit: FitSettings = FitSettings()
+    cache: Path | None = None
+    """Where the windows and the teacher's head are kept, for runs that share them; in `output` if not given."""
     processes: int = 2
     """How many render windows."""
     shard: int = 4096
     """Windows in one shard of the cache."""
     narrow: int = 1
     """What `experiment architectures` divides the channels of the paper's networks by."""
+
+
+def cache_folder(settings: Settings) -> Path:
+    """Return where a run's windows and its teacher's head are kept."""
+    return settings.cache or settings.output / "cache"
 
 
 def _decode(kind: type, value: object) -> object:

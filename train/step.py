@@ -6,9 +6,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from train.augment import mask_and_shift, mix_up
-from train.data.cache import Rows
+from train.batches import Batch
 from train.settings import FitSettings, Settings
-from train.teacher import Teacher, masked_loss, to_tensors
+from train.teacher import Teacher, masked_loss
 
 
 class Student(nn.Module):
@@ -40,26 +40,33 @@ def activate(logits: Tensor, loss: str) -> Tensor:
 
 
 def batch_loss(
-    student: nn.Module, rows: Rows, settings: Settings, teacher: Teacher | None, step: int, rank: int = 0
+    student: nn.Module,
+    batch: Batch,
+    settings: Settings,
+    teacher: Teacher | None,
+    step: int,
+    rank: int = 0,
+    elder: nn.Module | None = None,
 ) -> Tensor:
     """Return a batch's loss; what is random in it depends on the seed, the step and the process alone."""
     fit = settings.fit
-    device = next(student.parameters()).device
     rng = np.random.default_rng([fit.seed, 7, step, rank] if rank else [fit.seed, 7, step])
     torch.manual_seed(fit.seed * 1_000_003 + step + rank * 7919)
-    patches = mask_and_shift(rows.patches.astype(np.float32), fit, rng)
-    embedding, label, counts = (part.to(device) for part in to_tensors(rows))
-    inputs = torch.from_numpy(patches)[:, None].contiguous(memory_format=torch.channels_last).to(device)
+    inputs = mask_and_shift(batch.patches, fit, rng)[:, None].contiguous(memory_format=torch.channels_last)
+    label, counts = batch.positive, batch.counts
     if fit.mix_up:
         inputs, label, counts = mix_up(inputs, label, counts, fit.mix_up, rng)
-    with torch.autocast(device.type, torch.bfloat16, enabled=fit.bf16):
+    with torch.autocast(inputs.device.type, torch.bfloat16, enabled=fit.bf16):
         logits, imitated = student(inputs)
     logits = logits.float()
     if fit.loss == "softmax":
         return functional.cross_entropy(logits, label / label.sum(dim=1, keepdim=True).clamp(min=1e-6))
     if not (teacher and settings.teacher and imitated is not None):
         return masked_loss(logits, label, counts)
-    scores, standard = teacher.targets(embedding)
+    scores, standard = teacher.targets(batch.features)
+    if elder is not None:
+        with torch.no_grad():
+            scores = (scores + torch.sigmoid(elder(batch.patches[:, None])[0])) / 2
     share = settings.teacher.share
     # Where the label is unsure the teacher alone is the target.
     target = torch.where(counts > 0, share * scores + (1 - share) * label, scores)

@@ -1,21 +1,20 @@
-"""The teacher: a published network's embedding, and a head trained here on the labels that are wanted."""
+"""The teacher: what published networks hear (`train.ears`), and a head trained here on the labels that are wanted."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from train.data.cache import Rows
+from train.batches import Batch
 from train.settings import TeacherSettings
 
 BATCH = 256
 
 
 class Head(nn.Module):
-    """Embedding [n, d] to logits [n, labels], through its square root (embeddings are sums of rectified values)."""
+    """Features [n, d] to logits [n, labels]."""
 
     def __init__(self, inputs: int, hidden: int, labels: int, dropout: float) -> None:
         super().__init__()
@@ -28,25 +27,25 @@ class Head(nn.Module):
             nn.Linear(hidden, labels),
         )
 
-    def forward(self, embedding: Tensor) -> Tensor:
+    def forward(self, features: Tensor) -> Tensor:
         """Return logits."""
-        logits: Tensor = self.layers(embedding.clamp(min=0).sqrt())
+        logits: Tensor = self.layers(features)
         return logits
 
 
 @dataclass(frozen=True, slots=True)
 class Teacher:
-    """A trained head with the embedding's mean and deviation, float32 [d] each."""
+    """A trained head with the features' mean and deviation, float32 [d] each."""
 
     head: Head
     mean: Tensor
     deviation: Tensor
 
     @torch.no_grad()
-    def targets(self, embedding: Tensor) -> tuple[Tensor, Tensor]:
-        """Return scores [n, labels] and the standardised embedding [n, d]."""
+    def targets(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """Return scores [n, labels] and the standardised features [n, d]."""
         self.head.eval()
-        return torch.sigmoid(self.head(embedding)), (embedding - self.mean) / self.deviation
+        return torch.sigmoid(self.head(features)), (features - self.mean) / self.deviation
 
     def to(self, device: torch.device) -> "Teacher":
         """Return the teacher on a device."""
@@ -63,50 +62,45 @@ def masked_loss(logits: Tensor, target: Tensor, counts: Tensor) -> Tensor:
     return (loss * counts).sum(dim=1).mean()
 
 
-def to_tensors(rows: Rows) -> tuple[Tensor, Tensor, Tensor]:
-    """Return embedding, labels and which labels count, float32."""
-    return (
-        torch.from_numpy(rows.embedding.astype(np.float32)),
-        torch.from_numpy(rows.positive.astype(np.float32)),
-        torch.from_numpy((~rows.unsure).astype(np.float32)),
-    )
-
-
 def train_teacher(
-    batches: Iterator[Rows], labels: int, settings: TeacherSettings, seed: int, report: Callable[[str], None]
+    batches: Iterator[Batch],
+    labels: int,
+    settings: TeacherSettings,
+    seed: int,
+    report: Callable[[str], None],
 ) -> Teacher:
     """Train a head on windows' own labels.
 
     Args:
-        batches: of 256 windows with embeddings, for ever.
+        batches: of 256 windows with features, for ever.
         labels: their number.
         settings: of the teacher.
         seed: of weights and dropout.
         report: takes lines of progress.
     """
     torch.manual_seed(seed)
-    first = next(batches)
-    head = Head(first.embedding.shape[1], settings.hidden, labels, settings.dropout)
+    batch = next(batches)
+    head = Head(batch.features.shape[1], settings.hidden, labels, settings.dropout).to(batch.features.device)
     optimiser = torch.optim.AdamW(head.parameters(), settings.learning_rate, weight_decay=0.05)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, settings.learning_rate, settings.steps)
-    total = torch.zeros(first.embedding.shape[1], dtype=torch.float64)
+    total = torch.zeros(batch.features.shape[1], dtype=torch.float64, device=batch.features.device)
     squares = torch.zeros_like(total)
     seen = 0
-    running = 0.0
+    running = torch.zeros((), device=batch.features.device)
     for step in range(1, settings.steps + 1):
-        embedding, target, counts = to_tensors(next(batches))
+        batch = next(batches)
         if seen < 500 * BATCH:
-            total += embedding.double().sum(0)
-            squares += embedding.double().square().sum(0)
-            seen += len(embedding)
-        loss = masked_loss(head.train()(embedding), target, counts)
+            total += batch.features.double().sum(0)
+            squares += batch.features.double().square().sum(0)
+            seen += len(batch.features)
+        loss = masked_loss(head.train()(batch.features), batch.positive, batch.counts)
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
         schedule.step()
-        running += (loss.item() - running) / min(step, 200)
+        running += (loss.detach() - running) / min(step, 200)
         if step % 500 == 0 or step == settings.steps:
-            report(f"teacher: step {step}/{settings.steps}, loss {running:.3f}")
+            report(f"teacher: step {step}/{settings.steps}, loss {running.item():.3f}")
     mean = total / seen
     deviation = (squares / seen - mean.square()).clamp(min=1e-4).sqrt()
     return Teacher(head.eval(), mean.float(), deviation.float())

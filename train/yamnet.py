@@ -1,6 +1,5 @@
 """A published YAMNet through LiteRT: the embedding that a teacher reads, and the scores to compare with."""
 
-import csv
 import os
 import warnings
 from pathlib import Path
@@ -19,7 +18,7 @@ class YamNet:
 
     def __init__(self, path: Path) -> None:
         if not path.is_file():
-            raise ConfigError(f"teacher {path}: no such file: set [teacher] model, or switch [teacher] off")
+            raise ConfigError(f"teacher {path}: no such file: name the published yamnet.tflite")
         with warnings.catch_warnings():
             # The embedding is no output of the published graph: keeping every tensor is the way to it.
             warnings.simplefilter("ignore")
@@ -47,12 +46,6 @@ class YamNet:
         if self._scale:
             embeddings = (embeddings - self._zero) * np.float32(self._scale)
         return embeddings, scores
-
-
-def yamnet_labels(model: Path) -> list[str]:
-    """Return YAMNet's label names in order, from `yamnet_class_map.csv` beside the model."""
-    with (model.parent / "yamnet_class_map.csv").open(newline="", encoding="utf-8") as file:
-        return [row["display_name"] for row in csv.DictReader(file)]
 
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")

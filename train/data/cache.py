@@ -1,7 +1,7 @@
 """Log-mel windows on disk: memory-mapped shards that know what made them and refuse to serve anything else.
 
 A cache is a folder: `cache.json` (front end, labels, what made it) and `shard-00000/` ... with `patches.npy` float16
-[n, 96, 64], `positive.npy` and `unsure.npy` uint8 bits [n, labels / 8] and, with a teacher, `embedding.npy` float16
+[n, 96, 64], `positive.npy` and `unsure.npy` uint8 bits [n, labels / 8] and, with a teacher, `features.npy` float16
 [n, d]. A shard appears whole or not at all, so that an interrupted run goes on where it stopped.
 """
 
@@ -19,6 +19,7 @@ from streamtag.audio.frontend import parameters
 from streamtag.errors import ConfigError
 
 _ABOUT = "cache.json"
+_WHOLE = "whole"
 _GROUP = 8
 """Shards that are in memory together while their windows are shuffled."""
 
@@ -31,13 +32,13 @@ class Rows:
         patches: float16 [n, 96, 64].
         positive: bool [n, labels], certainly there.
         unsure: bool [n, labels], nobody can say.
-        embedding: float16 [n, d] by the teacher's network; d is 0 without one.
+        features: float16 [n, d] that the teacher reads; d is 0 without one.
     """
 
     patches: NDArray[np.float16]
     positive: NDArray[np.bool_]
     unsure: NDArray[np.bool_]
-    embedding: NDArray[np.float16]
+    features: NDArray[np.float16]
 
     def __len__(self) -> int:
         return len(self.patches)
@@ -88,6 +89,15 @@ class Cache:
             part.replace(path)
         return cls(folder, len(labels))
 
+    @property
+    def whole(self) -> bool:
+        """Whether every window that is wanted was made."""
+        return (self.folder / _WHOLE).is_file()
+
+    def finish(self) -> None:
+        """Note that every window that is wanted was made."""
+        (self.folder / _WHOLE).touch()
+
     def shard(self, number: int) -> Path:
         """Return a shard's folder."""
         return self.folder / f"shard-{number:05d}"
@@ -105,7 +115,7 @@ class Cache:
         np.save(part / "patches.npy", rows.patches)
         np.save(part / "positive.npy", np.packbits(rows.positive, axis=1))
         np.save(part / "unsure.npy", np.packbits(rows.unsure, axis=1))
-        np.save(part / "embedding.npy", rows.embedding)
+        np.save(part / "features.npy", rows.features)
         part.replace(self.shard(number))
 
     def read(self, number: int) -> Rows:
@@ -120,7 +130,7 @@ class Cache:
             np.load(folder / "patches.npy", mmap_mode="r"),
             bits("positive.npy"),
             bits("unsure.npy"),
-            np.load(folder / "embedding.npy", mmap_mode="r"),
+            np.load(folder / "features.npy", mmap_mode="r"),
         )
 
     def batches(self, size: int, seed: int, *, skip: int = 0, rank: int = 0, world: int = 1) -> Iterator[Rows]:
@@ -147,7 +157,7 @@ class Cache:
                 if skip < whole:
                     rows = self._together(group)
                     for batch in shuffled[skip * size : whole * size].reshape(-1, size):
-                        yield Rows(rows.patches[batch], rows.positive[batch], rows.unsure[batch], rows.embedding[batch])
+                        yield Rows(rows.patches[batch], rows.positive[batch], rows.unsure[batch], rows.features[batch])
                 skip = max(0, skip - whole)
             turn += 1
 
@@ -157,5 +167,5 @@ class Cache:
             np.concatenate([shard.patches for shard in shards]),
             np.concatenate([shard.positive for shard in shards]),
             np.concatenate([shard.unsure for shard in shards]),
-            np.concatenate([shard.embedding for shard in shards]),
+            np.concatenate([shard.features for shard in shards]),
         )

@@ -1,8 +1,11 @@
 """What happens to a sound between its source and a microphone: speed, colour, rooms, noise. Pure functions of a rng."""
 
+import io
+
 import numpy as np
 import scipy.fft
 import scipy.signal
+import soundfile
 from numpy.typing import NDArray
 
 from streamtag.audio.frontend import SAMPLE_RATE
@@ -59,6 +62,41 @@ def noise(samples: int, rng: np.random.Generator) -> Sound:
     white[0] = 0
     sound = scipy.fft.irfft(white, samples)
     return (sound / np.sqrt(np.mean(sound**2))).astype(np.float32)
+
+
+def telephone(sound: Sound) -> Sound:
+    """Return the sound through a telephone: 300 to 3400 Hz, eight bits by the mu-law (ITU-T G.711)."""
+    spectrum = scipy.fft.rfft(sound)
+    hertz = scipy.fft.rfftfreq(len(sound), 1 / SAMPLE_RATE)
+    spectrum[(hertz < 300.0) | (hertz > 3400.0)] = 0
+    narrow = scipy.fft.irfft(spectrum, len(sound))
+    peak = float(np.abs(narrow).max())
+    if not peak > 0:
+        return sound
+    bent = np.sign(narrow) * np.log1p(255.0 * np.abs(narrow) / peak) / np.log(256.0)
+    steps = np.round(bent * 127.0) / 127.0
+    return (np.sign(steps) * np.expm1(np.abs(steps) * np.log(256.0)) / 255.0 * peak).astype(np.float32)
+
+
+def code(sound: Sound, rng: np.random.Generator) -> Sound:
+    """Return the sound through MP3 or Opus at a low rate, in time with the original and of the same length."""
+    peak = float(np.abs(sound).max())
+    if not peak > 0:
+        return sound
+    kind, subtype = (("MP3", "MPEG_LAYER_III"), ("OGG", "OPUS"))[int(rng.integers(2))]
+    file = io.BytesIO()
+    with soundfile.SoundFile(
+        file, "w", SAMPLE_RATE, 1, subtype, format=kind, compression_level=rng.uniform(0.7, 0.99)
+    ) as out:
+        out.write(sound * np.float32(0.7 / peak))
+    file.seek(0)
+    heard = soundfile.read(file, dtype="float32")[0]
+    # MP3 gives some frames of silence before and behind.
+    late = max(0, len(heard) - len(sound)) if kind == "MP3" else 0
+    cut = np.zeros(len(sound), np.float32)
+    there = heard[min(late, 1105) :][: len(sound)]
+    cut[: len(there)] = there
+    return cut * np.float32(peak / 0.7)
 
 
 def fade(sound: Sound, samples: int) -> Sound:

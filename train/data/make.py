@@ -1,21 +1,36 @@
-"""Fill a cache with made windows, in several processes, shard by shard."""
+"""Fill a cache with windows, in several processes, shard by shard: made ones, and recordings as they are."""
 
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
-from streamtag.audio.frontend import log_mel_windows
+from streamtag.audio.frontend import PATCH_HOP, PATCH_SAMPLES, log_mel_windows
 from train.data.bank import Bank
 from train.data.cache import Cache, Rows
-from train.data.render import RenderSettings, render
+from train.data.render import RenderSettings, Window, plain, render
 from train.workers import end_with_parent
+
+PLAIN = 50_000
+"""The number of the first shard of plain windows."""
+_PLAIN_A_CLIP = 3
+
+
+class Listener(Protocol):
+    """Who says what is heard in windows (`train.ears`)."""
+
+    def features(
+        self, samples: NDArray[np.int16], at: NDArray[np.int64], patches: NDArray[np.float16]
+    ) -> NDArray[np.float16]:
+        """Return float16 [n, d] of samples [n, 48000], where their patches begin, and the patches [n, 96, 64]."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +38,10 @@ class _Task:
     bank: Bank
     settings: RenderSettings
     cache: Cache
-    teacher: Path | None
+    plain: Sequence[tuple[int, int]]
+    first_plain: int
+    shard: int
+    keep_sound: bool
 
 
 _task: _Task | None = None
@@ -36,56 +54,102 @@ def shard_sizes(windows: int, shard: int) -> list[int]:
     return [shard] * whole + ([rest] if rest else [])
 
 
+def plain_places(bank: Bank) -> list[tuple[int, int]]:
+    """Return the plain windows of a bank's labelled recordings: entry, and the sample at which the patch begins.
+
+    At most three a recording, spread over it.
+    """
+    places = []
+    for entry, recording in enumerate(bank.entries):
+        patches = max(1, (len(recording.sound) - PATCH_SAMPLES) // PATCH_HOP + 1)
+        chosen = np.unique(np.linspace(0, patches - 1, min(patches, _PLAIN_A_CLIP)).round().astype(int))
+        places += [(entry, int(patch) * PATCH_HOP) for patch in chosen]
+    return places
+
+
 def fill(
     cache: Cache,
     bank: Bank,
     settings: RenderSettings,
-    teacher: Path | None,
+    listener: Listener | None,
     processes: int,
     shard: int,
     progress: Callable[[int, int], None],
+    first_plain: int = PLAIN,
 ) -> None:
-    """Render the shards that the cache lacks; `progress` gets the windows done and the windows wanted.
+    """Make the shards that the cache lacks; `progress` gets the windows done and the windows wanted.
 
     A shard depends on the seed and its number alone, never on the processes. A cache of some shards alone gets as many
-    of those as the windows fill.
+    made ones of those as the windows fill. With a listener come the plain windows, from the shard `first_plain` on.
     """
     global _task
-    sizes = dict(zip(cache.shards or count(), shard_sizes(settings.windows, shard), strict=False))
+    made = [number for number in cache.shards if number < PLAIN] if cache.shards else count()
+    sizes = dict(zip(made, shard_sizes(settings.windows, shard), strict=False))
+    places = plain_places(bank) if listener else []
+    order = np.random.default_rng([settings.seed, first_plain]).permutation(len(places))
+    sizes |= dict(zip(count(first_plain), shard_sizes(len(places), shard), strict=False))
     missing = sorted(set(sizes) - set(cache.numbers()))
     done = sum(sizes.values()) - sum(sizes[number] for number in missing)
     progress(done, sum(sizes.values()))
     if not missing:
         return
-    _task = _Task(bank, settings, cache, teacher)
+    shuffled = [places[place] for place in order]
+    _task = _Task(bank, settings, cache, shuffled, first_plain, shard, listener is not None)
     try:
         fork = multiprocessing.get_context("fork")
         with ProcessPoolExecutor(processes, mp_context=fork, initializer=end_with_parent) as pool:
             for future in as_completed([pool.submit(_shard, number, sizes[number]) for number in missing]):
-                done += future.result()
+                rows, sound = future.result()
+                if listener and sound:
+                    rows = _listened(rows, sound, listener)
+                cache.write(rows[0], rows[1])
+                done += len(rows[1])
                 progress(done, sum(sizes.values()))
     finally:
         _task = None
 
 
-def _shard(number: int, size: int) -> int:
+def _listened(numbered: tuple[int, Rows], sound: Path, listener: Listener) -> tuple[int, Rows]:
+    number, rows = numbered
+    with np.load(sound) as held:
+        features = listener.features(held["samples"], held["at"], rows.patches)
+    sound.unlink()
+    return number, Rows(rows.patches, rows.positive, rows.unsure, features)
+
+
+def _shard(number: int, size: int) -> tuple[tuple[int, Rows], Path | None]:
     task = _task
     assert task is not None, "workers inherit the task"
-    rng = np.random.default_rng([task.settings.seed, number])
-    windows = [render(task.bank, task.settings, rng) for _ in range(size)]
-    samples = np.stack([window.samples for window in windows])
-    embedding = np.empty((size, 0), np.float16)
-    if task.teacher:
-        from train.yamnet import YamNet  # an interpreter cannot cross a fork: each worker opens its own
-
-        embedding = YamNet(task.teacher).run(samples)[0].astype(np.float16)
-    task.cache.write(
-        number,
-        Rows(
-            log_mel_windows(samples).astype(np.float16),
-            np.stack([window.positive for window in windows]),
-            np.stack([window.unsure for window in windows]),
-            embedding,
-        ),
+    windows = _plain_windows(task, number, size) if number >= PLAIN else _made_windows(task, number, size)
+    at = np.array([window.at for window in windows])
+    heard = np.stack([window.samples[window.at :][:PATCH_SAMPLES] for window in windows])
+    rows = Rows(
+        log_mel_windows(heard).astype(np.float16),
+        np.stack([window.positive for window in windows]),
+        np.stack([window.unsure for window in windows]),
+        np.empty((size, 0), np.float16),
     )
-    return size
+    if not task.keep_sound:
+        return (number, rows), None
+    samples = np.stack(
+        [(window.samples * np.float32(32767)).clip(-32768, 32767).astype(np.int16) for window in windows]
+    )
+    path = task.cache.folder / f"sound-{number:05d}.npz"
+    np.savez(path, samples=samples, at=at)
+    return (number, rows), path
+
+
+def as_int16(samples: NDArray[np.float32]) -> NDArray[np.int16]:
+    """Return samples in [-1, 1] as 16-bit ones."""
+    return (samples * np.float32(32767)).clip(-32768, 32767).astype(np.int16)
+
+
+def _made_windows(task: _Task, number: int, size: int) -> list[Window]:
+    rng = np.random.default_rng([task.settings.seed, number])
+    return [render(task.bank, task.settings, rng) for _ in range(size)]
+
+
+def _plain_windows(task: _Task, number: int, size: int) -> list[Window]:
+    first = (number - task.first_plain) * task.shard
+    labels = len(task.bank.labels)
+    return [plain(task.bank.entries[entry], labels, at) for entry, at in task.plain[first : first + size]]

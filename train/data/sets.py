@@ -37,7 +37,10 @@ _PUBLISHED: dict[str, Callable[[Path], list[Clip]]] = {
 def _read(folder: Path, name: str) -> list[Clip]:
     if name in _PUBLISHED:
         return _PUBLISHED[name](folder)
-    manifest = folder / f"{name}.csv"
+    beside = folder.with_name(f"{folder.name}.csv")
+    if beside.is_file():  # "deep/unlabelled": another table of the same folder
+        return read_manifest(beside, name)
+    manifest = folder / f"{folder.name}.csv"
     if folder.is_dir() and not manifest.is_file():
         return read_folders(folder, name)
     return read_manifest(manifest, name)
@@ -47,7 +50,7 @@ def collect(settings: DataSettings) -> Collection:
     """Read the sets that are asked for and part them.
 
     A set is a folder of that name below the root: one of the published sets, or any recordings described by
-    `NAME/NAME.csv`, or without such a file sorted into a folder a label.
+    `NAME/NAME.csv` (or `NAME.csv`), or without such a file sorted into a folder a label.
 
     Raises:
         ConfigError: a set is missing, a label is unknown, or the test fold does not exist.
@@ -58,10 +61,11 @@ def collect(settings: DataSettings) -> Collection:
     parts = split(
         clips,
         test_fold=settings.test_fold,
-        free_only=settings.free_only,
+        licences=settings.licences,
         others_share=settings.others_share,
         calibration_share=settings.calibration_share,
         seed=settings.split_seed,
+        held_repositories=settings.held,
     )
     names = [label for clip in clips for label in clip.labels]
     labels = LabelTable.of([*names, *settings.extra_labels], settings.own_labels)

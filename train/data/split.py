@@ -2,15 +2,20 @@
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from hashlib import sha256
+from typing import Literal
 
 from streamtag.errors import ConfigError
 from train.data.clips import Clip
 
-_FREE = ("CC0", "CC BY", "CC-BY", "MIT", "BSD", "APACHE", "PUBLIC DOMAIN", "UNLICENSE")
-_UNFREE = ("NC", "ND", "SA", "SAMPLING")
+Licences = Literal["all", "free", "permissive"]
+"""Which recordings may be used: all; those that anybody may use and share; the same without share-alike ones."""
+
+_PERMISSIVE = ("CC0", "CC BY", "MIT", "BSD", "APACHE", "PUBLIC DOMAIN", "UNLICENSE", "ISC", "ZLIB", "WTFPL", "PD")
+_SHARE_ALIKE = ("GPL", "LGPL", "AGPL", "CC BY SA", "SHARE ALIKE", "SHAREALIKE", "FREE ART", "FAL", "ARTISTIC", "MPL")
+_UNFREE = ("NC", "ND", "SAMPLING", "NONCOMMERCIAL", "PROPRIETARY")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,20 +27,43 @@ class Split:
         calibration: held back from training to set the scores' scale.
         fold: the clips of the test fold.
         others: recordings of other origin held back for judging.
+        held: the recordings of whole repositories that are held back.
     """
 
     train: tuple[Clip, ...]
     calibration: tuple[Clip, ...]
     fold: tuple[Clip, ...]
     others: tuple[Clip, ...]
+    held: tuple[Clip, ...] = ()
+
+
+def _plain(licence: str) -> str:
+    """Return a licence in capitals, its words parted by single blanks: "CC-BY-SA 3.0+" becomes "CC BY SA 3 0"."""
+    return " ".join(re.sub(r"[^A-Z0-9]+", " ", licence.upper()).split())
 
 
 def is_free(licence: str) -> bool:
-    """Return whether a licence lets anybody use what is made from the clip (CC0, CC BY, MIT and the like)."""
-    words = licence.upper().replace("-", " ").replace("+", " ").split()
-    return not any(word in _UNFREE for word in words) and any(
-        licence.upper().startswith(free) or free in licence.upper() for free in _FREE
-    )
+    """Return whether a licence lets anybody use and share what is made from the clip, share-alike ones included.
+
+    CC0, CC BY, MIT and the like; GPL, LGPL, CC BY-SA, Free Art, Artistic. A clip may stand under several: "A / B".
+    """
+    words = _plain(licence)
+    if set(words.split()) & set(_UNFREE):
+        return False
+    return any(re.search(rf"\b{kind}", words) for kind in (*_PERMISSIVE, *_SHARE_ALIKE, "GENERALUSER GS"))
+
+
+def is_share_alike(licence: str) -> bool:
+    """Return whether a licence asks that what is made from the clip be shared alike, in any of its parts."""
+    words = _plain(licence)
+    return any(re.search(rf"\b{kind}\b", words) for kind in _SHARE_ALIKE)
+
+
+def allowed(licence: str, licences: Licences) -> bool:
+    """Return whether a clip of that licence may be used."""
+    if licences == "all":
+        return True
+    return is_free(licence) and (licences == "free" or not is_share_alike(licence))
 
 
 def origin(clip: Clip) -> str:
@@ -69,32 +97,42 @@ def split(
     clips: Iterable[Clip],
     *,
     test_fold: int,
-    free_only: bool,
+    licences: Licences,
     others_share: float,
     calibration_share: float,
     seed: int,
+    held_repositories: Collection[str] = (),
 ) -> Split:
     """Part the clips.
 
     Args:
         clips: of all sets; impulse responses are left out.
         test_fold: the fold that is only judged on, 0 for none. A source with a clip in it trains nothing.
-        free_only: train and calibrate on freely usable clips alone.
+        licences: which clips may train and calibrate.
         others_share: share of each label's sources in the sets without folds that is held back, of labels with at
             least 7 sources; at most 3 sources a label.
         calibration_share: the like over all that is left, of labels with at least 8 sources; at most 3 a label.
         seed: of the choice.
+        held_repositories: of which nothing trains or calibrates.
 
     Raises:
-        ConfigError: no clip is of `test_fold`.
+        ConfigError: no clip is of `test_fold`, or of a repository that is to be held back.
     """
     sounds = [clip for clip in clips if clip.kind != "room"]
     fold = tuple(clip for clip in sounds if test_fold and clip.fold == test_fold)
     if test_fold and not fold:
         folds = ", ".join(str(number) for number in sorted({clip.fold for clip in sounds} - {0})) or "none"
         raise ConfigError(f"[data] test_fold = {test_fold}: no clip is of that fold; folds here: {folds}")
-    tested = {origin(clip) for clip in fold}
-    rest = [clip for clip in sounds if origin(clip) not in tested and (not free_only or is_free(clip.licence))]
+    for repository in held_repositories:
+        if not any(clip.repository == repository for clip in sounds):
+            raise ConfigError(f"[data] held: no clip is of repository {repository!r}")
+    apart = tuple(clip for clip in sounds if clip.repository in held_repositories)
+    tested = {origin(clip) for clip in (*fold, *apart)}
+    rest = [
+        clip
+        for clip in sounds
+        if origin(clip) not in tested and clip.repository not in held_repositories and allowed(clip.licence, licences)
+    ]
     foreign = [clip for clip in rest if not clip.fold and clip.labels]
     held = _pick(foreign, others_share, 7, 3, seed) if others_share else set()
     others = tuple(clip for clip in foreign if clip.source in held)
@@ -108,6 +146,7 @@ def split(
         calibration=tuple(clip for clip in labelled if clip.source in kept_out and origin(clip) not in learnt),
         fold=fold,
         others=one_a_source(clip for clip in others if origin(clip) not in learnt),
+        held=tuple(clip for clip in apart if clip.labels and origin(clip) not in learnt),
     )
 
 

@@ -14,21 +14,23 @@ from numpy.typing import NDArray
 from streamtag.errors import ConfigError
 from train.clipset import ClipSet
 from train.data.sets import Collection
-from train.evaluate import windows_of
+from train.evaluate import teacher_scores
 from train.experiments.fold_page import ALONE, OTHERS, TAUGHT, TEACHER, Found, Key, as_page
 from train.experiments.folds import FOLDS, FoldWindows, make_windows
 from train.experiments.trial import with_fit
+from train.fit import begun
 from train.labels import LabelTable
-from train.loop import LAST, TEACHER_HEAD, score_patches, train, trained_network
+from train.loop import LAST, score_patches, train, trained_network
 from train.metrics import top_1
 from train.parallel import Place
 from train.prepare import say
 from train.settings import Settings
-from train.teacher import restore_teacher
 from train.workers import end_with_parent
 
 _MIX_UP = 0.7
 """Share of windows mixed with another one where there is no teacher, which would have to hear the mixture."""
+_ALONE = "tagnet"
+"""The network that learns from the four folds alone: MobileNetV3 is nothing without the weights that it begins with."""
 _RUNS: tuple[Key, ...] = ((OTHERS, 0), *((ALONE, fold) for fold in FOLDS), *((TAUGHT, fold) for fold in FOLDS))
 
 
@@ -63,7 +65,8 @@ def _settings(settings: Settings, name: str, fold: int) -> Settings:
         return with_fit(settings, "others")
     if name == TAUGHT:
         return with_fit(settings, f"taught-{fold}", steps=(settings.fit.steps + 1) // 2)  # it has learnt before
-    return msgspec.structs.replace(with_fit(settings, f"alone-{fold}", loss="softmax", mix_up=_MIX_UP), teacher=None)
+    alone = with_fit(settings, f"alone-{fold}", loss="softmax", mix_up=_MIX_UP, network=_ALONE, weights=None)
+    return msgspec.structs.replace(alone, teacher=None)
 
 
 def outcome(settings: Settings, collection: Collection, windows: FoldWindows, name: str, fold: int) -> Found:
@@ -85,11 +88,12 @@ def outcome(settings: Settings, collection: Collection, windows: FoldWindows, na
 
 def _train(run: Settings, collection: Collection, windows: FoldWindows, name: str, fold: int) -> Found:
     """Train without one fold and return the accuracy on its clips."""
-    place = Place(0, 1, torch.device("cpu"))
+    place = Place(0, 1, torch.device("cuda" if torch.cuda.is_available() else "cpu"))
     every = collection.labels
     own = tuple(sorted({label for clip in collection.split.train if clip.fold for label in clip.labels}))
     if name == OTHERS:
-        train(run, windows.others(), every.names, {}, place)
+        others = [clip for clip in collection.split.train if not clip.fold]
+        train(run, windows.others(), every.names, {}, place, begun(run, others, every) if run.fit.weights else None)
         return {}
     begin = None
     if name == TAUGHT:
@@ -106,17 +110,5 @@ def _train(run: Settings, collection: Collection, windows: FoldWindows, name: st
 
     found = {name: accuracy(score_patches(network, tests.patches, run.fit.loss))}
     if name == TAUGHT:
-        found[TEACHER] = accuracy(_teacher_scores(run, tests, len(every)))
+        found[TEACHER] = accuracy(teacher_scores(run, tests, len(every)))
     return found
-
-
-def _teacher_scores(run: Settings, tests: ClipSet, labels: int) -> NDArray[np.float32]:
-    """Return what a run's teacher says of each patch, float32 [patches, labels]."""
-    from train.yamnet import YamNet  # needs LiteRT, which nothing else here does
-
-    assert run.teacher is not None
-    embeddings, _ = YamNet(run.teacher.model).run(windows_of(tests))
-    state = torch.load(run.output / TEACHER_HEAD, weights_only=True)["teacher"]
-    teacher = restore_teacher(state, embeddings.shape[1], labels, run.teacher)
-    with torch.no_grad():
-        return torch.sigmoid(teacher.head(torch.from_numpy(embeddings))).numpy()

@@ -9,14 +9,15 @@ from streamtag.errors import ConfigError
 from train.data.bank import make_bank
 from train.data.cache import Cache
 from train.data.clips import Clip, load_all
-from train.data.make import fill
+from train.data.make import PLAIN, fill
 from train.data.sets import Collection
 from train.data.split import origin
-from train.prepare import progress_line, say
+from train.prepare import ears, progress_line, say
 from train.settings import Settings
 
 FOLDS = (1, 2, 3, 4, 5)
 _OTHERS = 0
+_MOST_PLAIN = 1000
 _PARTS = len(FOLDS) + 2
 """Of the windows: one part a fold, two parts of other sets."""
 
@@ -38,14 +39,18 @@ class FoldWindows:
         first = 0 if group == _OTHERS else (1 + group) * self.part
         return list(range(first, (2 + group) * self.part))
 
+    def plain(self, group: int) -> list[int]:
+        """Return the numbers that a fold's plain shards may have."""
+        return list(range(PLAIN + group * _MOST_PLAIN, PLAIN + (group + 1) * _MOST_PLAIN))
+
     def without(self, fold: int, *, others: bool = False) -> Cache:
         """Return the windows of the other four folds, and of the other sets where they are wanted."""
         groups = [group for group in (_OTHERS, *FOLDS) if group != fold and (others or group != _OTHERS)]
-        return self.cache.only([number for group in groups for number in self.of(group)])
+        return self.cache.only([number for group in groups for number in (*self.of(group), *self.plain(group))])
 
     def others(self) -> Cache:
         """Return the windows of the other sets alone."""
-        return self.cache.only(self.of(_OTHERS))
+        return self.cache.only([*self.of(_OTHERS), *self.plain(_OTHERS)])
 
 
 def without_twins(clips: Sequence[Clip]) -> list[Clip]:
@@ -71,15 +76,16 @@ def make_windows(collection: Collection, settings: Settings) -> FoldWindows:
     made_by = {
         "render": msgspec.to_builtins(settings.render),
         "clips": [clip.name for clip in clips],
-        "teacher": settings.teacher.model.name if settings.teacher else None,
+        "teacher": [settings.teacher.yamnet.name, settings.teacher.mn04.name] if settings.teacher else None,
         "shard": settings.shard,
     }
     found = FoldWindows(Cache.open(settings.output / "cache", collection.labels.names, made_by), part)
+    if found.cache.whole:
+        return found
+    listener = ears(settings)
     _, rooms, _ = load_all(collection.rooms)
     for group in (_OTHERS, *FOLDS):
-        wanted = found.cache.only(found.of(group))
-        if len(wanted.numbers()) == len(found.of(group)):
-            continue
+        wanted = found.cache.only([*found.of(group), *found.plain(group)])
         kept, sounds, skipped = load_all([clip for clip in clips if clip.fold == group])
         for line in skipped:
             say(f"skipped: {line}")
@@ -87,7 +93,8 @@ def make_windows(collection: Collection, settings: Settings) -> FoldWindows:
             raise ConfigError(f"no recordings of fold {group}: set [data] root and sets, other sets included")
         bank = make_bank(kept, sounds, rooms, collection.labels, settings.render.label_power)
         render = msgspec.structs.replace(settings.render, windows=len(found.of(group)) * settings.shard)
-        model = settings.teacher.model if settings.teacher else None
         what = f"windows of fold {group}" if group else "windows of the other sets"
-        fill(wanted, bank, render, model, settings.processes, settings.shard, progress_line(what))
+        first = found.plain(group)[0]
+        fill(wanted, bank, render, listener, settings.processes, settings.shard, progress_line(what), first)
+    found.cache.finish()
     return found

@@ -7,6 +7,7 @@ from train.networks.alexnet import alexnet
 from train.networks.blocks import Classifier
 from train.networks.fully_connected import fully_connected
 from train.networks.inception_v3 import inception_v3
+from train.networks.mobilenet_v3 import mobilenet_v3
 from train.networks.resnet50 import resnet50
 from train.networks.tagnet import tagnet
 from train.networks.vgg import vgg
@@ -17,6 +18,7 @@ NETWORKS: dict[str, Callable[[int, int], Classifier]] = {
     "vgg": vgg,
     "inception_v3": inception_v3,
     "resnet50": resnet50,
+    "mobilenet_v3": mobilenet_v3,
     "tagnet": tagnet,
 }
 

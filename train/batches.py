@@ -1,0 +1,85 @@
+"""Windows of a cache as batches of tensors: from the disk on a CPU, from its own memory on a GPU."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from streamtag.errors import ConfigError
+from train.data.cache import Cache, Rows
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Batch:
+    """A batch on its device, float32.
+
+    Attributes:
+        patches: log-mel [n, 96, 64].
+        positive: [n, labels], 1 where a label is certainly there.
+        counts: [n, labels], 0 where nobody can say.
+        features: [n, d] that the teacher reads; d is 0 without one.
+    """
+
+    patches: Tensor
+    positive: Tensor
+    counts: Tensor
+    features: Tensor
+
+
+def batches(
+    cache: Cache, size: int, seed: int, device: torch.device, *, skip: int = 0, rank: int = 0, world: int = 1
+) -> Iterator[Batch]:
+    """Yield shuffled batches for ever, the same ones for the same `seed` and kind of device.
+
+    Args:
+        cache: of the windows.
+        size: windows in a batch.
+        seed: of the order.
+        device: where they are wanted.
+        skip: batches that are passed over.
+        rank: of this process.
+        world: how many there are; each takes its share of the windows.
+
+    Raises:
+        ConfigError: there are too few windows for one batch.
+    """
+    if device.type == "cuda":
+        yield from _resident(cache, size, seed, device, skip, rank, world)
+        return
+    for rows in cache.batches(size, seed, skip=skip, rank=rank, world=world):
+        yield _tensors(rows, device)
+
+
+def _tensors(rows: Rows, device: torch.device) -> Batch:
+    return Batch(
+        torch.from_numpy(np.asarray(rows.patches)).to(device).float(),
+        torch.from_numpy(rows.positive).to(device).float(),
+        torch.from_numpy(~rows.unsure).to(device).float(),
+        torch.from_numpy(np.asarray(rows.features)).to(device).float(),
+    )
+
+
+def _resident(
+    cache: Cache, size: int, seed: int, device: torch.device, skip: int, rank: int, world: int
+) -> Iterator[Batch]:
+    """Yield batches of windows that are all in the GPU's memory: reading them would take longer than a step does."""
+    shards = [cache.read(number) for number in cache.numbers()[rank::world]]
+
+    def held(name: str) -> Tensor:
+        return torch.cat([torch.from_numpy(np.ascontiguousarray(getattr(rows, name))).to(device) for rows in shards])
+
+    patches, positive, unsure, features = (held(name) for name in ("patches", "positive", "unsure", "features"))
+    whole = len(patches) // size
+    if not whole:
+        raise ConfigError(f"cache {cache.folder} has fewer windows than one batch of {size}: make more")
+    turn, skip = divmod(skip, whole)
+    while True:
+        order = torch.from_numpy(np.random.default_rng([seed, turn]).permutation(len(patches))).to(device)
+        for at in range(skip, whole):
+            chosen = order[at * size : (at + 1) * size]
+            yield Batch(
+                patches[chosen].float(), positive[chosen].float(), (~unsure[chosen]).float(), features[chosen].float()
+            )
+        turn, skip = turn + 1, 0
