@@ -17,10 +17,10 @@ from train.data.sets import Collection, collect
 from train.export.graphs import run_graph
 from train.fit import test_sets
 from train.labels import LabelTable
-from train.loop import LAST, TEACHER_HEAD, score_patches, trained_network
+from train.loop import LAST, score_patches, trained_network
 from train.metrics import area_under_roc, measure
 from train.prepare import say
-from train.settings import Settings, cache_folder
+from train.settings import Settings, teacher_file
 from train.teacher import restore_teacher
 
 Scores = NDArray[np.float32]
@@ -65,7 +65,7 @@ def compare_with_yamnet(judged: Judged, labels: LabelTable, settings: Settings) 
     mine = judged.clips.means(judged.scores)[rows][:, columns]
     yamnet = judged.clips.means(scores)[rows][:, [theirs[labels.names[index]] for index in columns]]
     found = {"model": measure(mine, truth).as_dict(), "yamnet": measure(yamnet, truth).as_dict()}
-    if (cache_folder(settings) / TEACHER_HEAD).is_file():
+    if teacher_file(settings).is_file():
         taught = teacher_scores(settings, judged.clips, len(labels))
         found["teacher"] = measure(judged.clips.means(taught)[rows][:, columns], truth).as_dict()
     return found
@@ -82,7 +82,7 @@ def teacher_scores(settings: Settings, clips: ClipSet, labels: int) -> Scores:
         patches = clips.patches[clips.owner == row]
         parts.append(ears.features(*contexts(sound, len(patches)), patches))
     features = torch.from_numpy(np.concatenate(parts)).float()
-    state = torch.load(cache_folder(settings) / TEACHER_HEAD, weights_only=True, map_location="cpu")["teacher"]
+    state = torch.load(teacher_file(settings), weights_only=True, map_location="cpu")["teacher"]
     teacher = restore_teacher(state, features.shape[1], labels, settings.teacher)
     with torch.no_grad():
         return torch.sigmoid(teacher.head(features)).numpy()

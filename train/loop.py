@@ -23,12 +23,11 @@ from train.networks import make_network
 from train.networks.blocks import Classifier
 from train.parallel import Place
 from train.prepare import progress_line, say
-from train.settings import Settings
+from train.settings import Settings, teacher_file
 from train.step import Student, activate, batch_loss, learning_rate
 from train.teacher import BATCH, Teacher, restore_teacher, train_teacher
 
 LAST = "last.pt"
-TEACHER_HEAD = "teacher.pt"
 
 
 @dataclass(slots=True)
@@ -108,10 +107,11 @@ def _teacher(settings: Settings, cache: Cache, labels: int, width: int, place: P
     """Return the run's teacher; the first process trains it once and all read it."""
     if not settings.teacher:
         return None
-    path = cache.folder / TEACHER_HEAD
+    path = teacher_file(settings)
     if place.first and not path.is_file():
         rows = batches(cache, BATCH, settings.fit.seed, place.device)
         teacher = train_teacher(rows, labels, settings.teacher, settings.fit.seed, say)
+        path.parent.mkdir(parents=True, exist_ok=True)
         checkpoint.save(path, {"teacher": teacher.state()})
     place.wait()
     state = torch.load(path, weights_only=True, map_location="cpu")["teacher"]

@@ -105,8 +105,13 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def cache_folder(settings: Settings) -> Path:
-    """Return where a run's windows and its teacher's head are kept."""
+    """Return where a run's windows are kept."""
     return settings.cache or settings.output / "cache"
+
+
+def teacher_file(settings: Settings) -> Path:
+    """Return where the teacher's head is kept: with windows that several runs share, else with the run."""
+    return (settings.cache or settings.output) / "teacher.pt"
 
 
 def _decode(kind: type, value: object) -> object:

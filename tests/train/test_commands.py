@@ -37,7 +37,7 @@ def test_networks_prints_the_five_of_the_paper_and_ours(capsys: pytest.CaptureFi
     assert main(["networks", "--json"]) == 0
     rows = json.loads(capsys.readouterr().out)
     assert {row["network"] for row in rows} == {
-        "fully_connected", "alexnet", "vgg", "inception_v3", "resnet50", "tagnet",
+        "fully_connected", "alexnet", "vgg", "inception_v3", "resnet50", "mobilenet_v3", "tagnet",
     }  # fmt: skip
     assert all(set(row) == {"network", "weights", "multiplies", "paper_weights", "paper_multiplies"} for row in rows)
 

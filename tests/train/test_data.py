@@ -12,7 +12,7 @@ from train.data.clips import Clip, load, load_all
 from train.data.esc50 import read_esc50
 from train.data.manifest import read_manifest
 from train.data.sets import collect
-from train.data.split import is_free, origin, split
+from train.data.split import allowed, is_free, is_share_alike, origin, split
 from train.settings import DataSettings
 
 
@@ -73,14 +73,38 @@ def test_esc50_is_read_as_published(tmp_path: Path) -> None:
     assert clip.path == tmp_path / "audio" / "1-2-A-0.wav"
 
 
-@pytest.mark.parametrize("licence", ["CC0", "CC-BY", "CC BY 3.0 (licenses.md)", "MIT", "Apache-2.0", "public domain"])
-def test_free_licences_are_free(licence: str) -> None:
+@pytest.mark.parametrize("licence", [
+    "CC0", "CC0-1.0", "CC-BY", "CC BY 3.0 (licenses.md)", "MIT", "Apache-2.0", "public domain", "BSD-3-Clause",
+    "http://creativecommons.org/licenses/by/3.0/", "http://creativecommons.org/publicdomain/zero/1.0/",
+])  # fmt: skip
+def test_permissive_licences_are_free_and_ask_for_nothing_alike(licence: str) -> None:
     assert is_free(licence)
+    assert not is_share_alike(licence)
+    assert all(allowed(licence, which) for which in ("all", "free", "permissive"))
 
 
-@pytest.mark.parametrize("licence", ["CC-BY-NC", "CC BY-NC 3.0", "CC-Sampling+", "CC BY-SA 4.0", "", "unknown"])
+@pytest.mark.parametrize(
+    "licence",
+    ["GPL-2.0+", "GPLv3", "LGPL 2.1", "AGPL-3", "CC BY-SA 4.0", "CC-BY-SA-3.0", "Free Art License 1.3", "Artistic-2.0",
+     "GPL-2 / CC-BY-SA", "GNU General Public License, version 2",
+     "http://creativecommons.org/licenses/by-sa/3.0/"],
+)  # fmt: skip
+def test_share_alike_licences_are_free_and_may_be_left_out(licence: str) -> None:
+    assert is_free(licence)
+    assert is_share_alike(licence)
+    assert allowed(licence, "free")
+    assert not allowed(licence, "permissive")
+
+
+@pytest.mark.parametrize("licence", [
+    "CC-BY-NC", "CC BY-NC 3.0", "CC BY-ND 4.0", "CC BY-NC-SA", "CC BY-NC-ND", "CC-Sampling+", "", "unknown",
+    "the video's own", "http://creativecommons.org/licenses/by-nc/3.0/", "Creative Commons Attribution-NonCommercial",
+    "admitted",
+])
 def test_other_licences_are_not(licence: str) -> None:
     assert not is_free(licence)
+    assert allowed(licence, "all")
+    assert not allowed(licence, "free")
 
 
 def test_no_source_stands_on_two_sides_of_a_split(recordings: Path) -> None:
@@ -98,7 +122,7 @@ def test_a_source_with_a_clip_in_the_test_fold_trains_nothing(tmp_path: Path) ->
         Clip("b", tmp_path, "", ("Dog",), "freesound 7", "esc50", fold=2),
         Clip("c", tmp_path, "", ("Dog",), "freesound 8", "esc50", fold=2),
     ]
-    parts = split(clips, test_fold=1, free_only=False, others_share=0, calibration_share=0, seed=1)
+    parts = split(clips, test_fold=1, licences="all", others_share=0, calibration_share=0, seed=1)
     assert [clip.name for clip in parts.train] == ["c"]
 
 
@@ -111,7 +135,7 @@ def test_files_of_one_freesound_recording_stand_on_one_side(tmp_path: Path) -> N
         clip("twin", "dog.ogg", "somebody, https://freesound.org/s/7/, CC0"),
         *(clip(f"{number}", f"dog {number}", f"freesound.org/s/{10 + number // 2}") for number in range(16)),
     ]
-    parts = split(clips, test_fold=1, free_only=False, others_share=0.4, calibration_share=0.4, seed=1)
+    parts = split(clips, test_fold=1, licences="all", others_share=0.4, calibration_share=0.4, seed=1)
     origins = [{origin(clip) for clip in part} for part in (parts.train, parts.calibration, parts.others)]
     assert "twin" not in {clip.name for part in (parts.train, parts.calibration, parts.others) for clip in part}
     assert origins[0]

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from streamtag.errors import ConfigError
 from tests.train.conftest import KINDS, sound_of
-from train import yamnet
 from train.data.clips import Clip
 from train.data.render import RenderSettings
 from train.data.sets import Collection, collect
@@ -22,15 +21,18 @@ from train.settings import DataSettings, FitSettings, Settings, TeacherSettings
 RUNS = [(OTHERS, 0), *((name, fold) for name in (ALONE, TAUGHT) for fold in FOLDS)]
 
 
-class _Teacher:
-    """Stands for YAMNet: each window's embedding is its spectrum."""
+class _Ears:
+    """Stands for the published taggers: each window's features are its patch's mean spectrum."""
 
-    def __init__(self, _: Path) -> None:
-        pass
+    def __init__(self, yamnet: Path, mn04: Path) -> None:
+        assert (yamnet.name, mn04.name) == ("yamnet.tflite", "mn04.safetensors")
 
-    def run(self, windows: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        spectrum = np.abs(np.fft.rfft(windows, axis=1))[:, :1024]
-        return spectrum.astype(np.float32), np.zeros((len(windows), 521), np.float32)
+    def features(
+        self, samples: NDArray[np.int16], at: NDArray[np.int64], patches: NDArray[np.float16]
+    ) -> NDArray[np.float16]:
+        assert samples.shape == (len(patches), 48000)
+        assert ((at >= 0) & (at <= 48000 - 15600)).all()
+        return patches.mean(axis=1, dtype=np.float32).astype(np.float16)
 
 
 def _clip(name: str, source: str, fold: int, credit: str = "") -> Clip:
@@ -40,7 +42,7 @@ def _clip(name: str, source: str, fold: int, credit: str = "") -> Clip:
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Settings, Collection]:
     """A tiny run over made recordings: of each kind one in each fold and one in none."""
-    monkeypatch.setattr(yamnet, "YamNet", _Teacher)
+    monkeypatch.setattr("train.ears.Ears", _Ears)
     folder = tmp_path / "made"
     (folder / "sounds").mkdir(parents=True)
     with (folder / "made.csv").open("w", newline="") as file:
@@ -56,7 +58,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Settings, Coll
         data=DataSettings(root=tmp_path, sets=("made",)),
         output=tmp_path / "run",
         render=RenderSettings(windows=7 * 128),
-        teacher=TeacherSettings(model=Path("yamnet.tflite"), hidden=8, steps=2),
+        teacher=TeacherSettings(yamnet=Path("yamnet.tflite"), mn04=Path("mn04.safetensors"), hidden=8, steps=2),
         fit=FitSettings(steps=2, batch=16, threads=1),
         processes=1,
         shard=128,
@@ -81,9 +83,12 @@ def test_a_folds_run_reads_no_window_of_its_fold(run: tuple[Settings, Collection
     settings, collection = run
     settings = msgspec.structs.replace(settings, render=RenderSettings(windows=56), shard=4)
     windows = make_windows(collection, settings)
-    assert len(windows.cache.numbers()) == 14
-    parts = {group: set(windows.of(group)) for group in (0, *FOLDS)}
-    assert len(set.union(*parts.values())) == sum(len(part) for part in parts.values()) == 14
+    there = set(windows.cache.numbers())
+    parts = {group: there & {*windows.of(group), *windows.plain(group)} for group in (0, *FOLDS)}
+    # Two of each four recordings' patches are plain windows, four of them in a shard.
+    assert [len(parts[group]) for group in (0, *FOLDS)] == [6, 4, 4, 4, 4, 4]
+    assert set.union(*parts.values()) == there
+    assert sum(len(part) for part in parts.values()) == len(there)
     for fold in FOLDS:
         others = set.union(*(parts[other] for other in FOLDS if other != fold))
         assert set(windows.without(fold).numbers()) == others

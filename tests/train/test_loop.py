@@ -87,7 +87,7 @@ def test_a_checkpoint_that_cannot_be_written_leaves_the_previous_one(tmp_path: P
 def test_a_teacher_with_settings_that_it_cannot_go_with_is_refused(
     settings: Callable[..., Settings], key: str, value: object
 ) -> None:
-    run = msgspec.structs.replace(settings(**{key: value}), teacher=TeacherSettings(model=Path("yamnet.tflite")))
+    run = msgspec.structs.replace(settings(**{key: value}), teacher=TeacherSettings(yamnet=Path("yamnet.tflite"), mn04=Path("mn04.safetensors")))
     with pytest.raises(ConfigError, match=rf"\[fit\] {key}"):
         check(run)
 

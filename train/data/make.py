@@ -131,9 +131,7 @@ def _shard(number: int, size: int) -> tuple[tuple[int, Rows], Path | None]:
     )
     if not task.keep_sound:
         return (number, rows), None
-    samples = np.stack(
-        [(window.samples * np.float32(32767)).clip(-32768, 32767).astype(np.int16) for window in windows]
-    )
+    samples = np.stack([as_int16(window.samples) for window in windows])
     path = task.cache.folder / f"sound-{number:05d}.npz"
     np.savez(path, samples=samples, at=at)
     return (number, rows), path

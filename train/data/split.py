@@ -13,9 +13,18 @@ from train.data.clips import Clip
 Licences = Literal["all", "free", "permissive"]
 """Which recordings may be used: all; those that anybody may use and share; the same without share-alike ones."""
 
-_PERMISSIVE = ("CC0", "CC BY", "MIT", "BSD", "APACHE", "PUBLIC DOMAIN", "UNLICENSE", "ISC", "ZLIB", "WTFPL", "PD")
-_SHARE_ALIKE = ("GPL", "LGPL", "AGPL", "CC BY SA", "SHARE ALIKE", "SHAREALIKE", "FREE ART", "FAL", "ARTISTIC", "MPL")
-_UNFREE = ("NC", "ND", "SAMPLING", "NONCOMMERCIAL", "PROPRIETARY")
+_PERMISSIVE = (
+    "CC0", "CC BY", "CREATIVE COMMONS ATTRIBUTION", "CREATIVECOMMONS ORG LICENSES BY", "PUBLIC DOMAIN", "PUBLICDOMAIN",
+    "PD", "MIT", "BSD", "APACHE", "UNLICENSE", "ISC", "ZLIB", "WTFPL", "GENERALUSER GS",
+)  # fmt: skip
+_SHARE_ALIKE = (
+    "GPL", "LGPL", "AGPL", "GENERAL PUBLIC LICENSE", "GENERAL PUBLIC LICENCE", "CC BY SA", "BY SA", "SHARE ALIKE",
+    "SHAREALIKE", "FREE ART", "FAL", "ARTISTIC", "MPL",
+)  # fmt: skip
+_UNFREE = (
+    "NC", "ND", "SAMPLING", "NON COMMERCIAL", "NONCOMMERCIAL", "NO DERIVATIVES", "NODERIVATIVES", "NODERIVS",
+    "PROPRIETARY",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,21 +51,23 @@ def _plain(licence: str) -> str:
     return " ".join(re.sub(r"[^A-Z0-9]+", " ", licence.upper()).split())
 
 
+def _names(words: str, kinds: Iterable[str]) -> bool:
+    """Return whether plain words name one of the kinds, with or without a version: "GPL", "GPLV3", "GPL 2"."""
+    return any(re.search(rf"\b{kind}(V?\d+)?\b", words) for kind in kinds)
+
+
 def is_free(licence: str) -> bool:
     """Return whether a licence lets anybody use and share what is made from the clip, share-alike ones included.
 
     CC0, CC BY, MIT and the like; GPL, LGPL, CC BY-SA, Free Art, Artistic. A clip may stand under several: "A / B".
     """
     words = _plain(licence)
-    if set(words.split()) & set(_UNFREE):
-        return False
-    return any(re.search(rf"\b{kind}", words) for kind in (*_PERMISSIVE, *_SHARE_ALIKE, "GENERALUSER GS"))
+    return _names(words, (*_PERMISSIVE, *_SHARE_ALIKE)) and not _names(words, _UNFREE)
 
 
 def is_share_alike(licence: str) -> bool:
     """Return whether a licence asks that what is made from the clip be shared alike, in any of its parts."""
-    words = _plain(licence)
-    return any(re.search(rf"\b{kind}\b", words) for kind in _SHARE_ALIKE)
+    return _names(_plain(licence), _SHARE_ALIKE)
 
 
 def allowed(licence: str, licences: Licences) -> bool:
