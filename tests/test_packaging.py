@@ -36,7 +36,9 @@ def test_the_wheel_holds_the_library_the_model_the_demo_and_the_types_and_nothin
     (wheel,) = tmp_path.glob("*.whl")
     names = set(zipfile.ZipFile(wheel).namelist())
     bundle = {"manifest.json", "labels.csv", "model.onnx", "model.int8.onnx", "card.md", "demo.flac", "demo.json"}
-    assert {f"streamtag/bundles/default/{name}" for name in bundle} | {"streamtag/py.typed"} <= names
+    notice = "streamtag/bundles/NOTICE-EfficientAT.txt"
+    assert {f"streamtag/bundles/default/{name}" for name in bundle} | {"streamtag/py.typed", notice} <= names
+    assert b"Copyright (c) 2022 Florian Schmid" in zipfile.ZipFile(wheel).read(notice)
     assert {name.partition("/")[0] for name in names} == {"streamtag", wheel.stem.rsplit("-", 3)[0] + ".dist-info"}
     assert not [name for name in names if name.endswith("/model.pt2") or "/tensorrt/" in name]
     assert wheel.stat().st_size < 16e6

@@ -71,6 +71,11 @@ def _export(arguments: argparse.Namespace) -> None:
 
 
 def _evaluate(arguments: argparse.Namespace) -> None:
+    if arguments.folder:
+        _score_card(arguments)
+        return
+    if arguments.config is None:
+        raise ConfigError("evaluate: name a run's TOML file, or a folder of recordings by label with --folder")
     from streamtag.bundle import Bundle
     from train.evaluate import evaluate
 
@@ -79,6 +84,16 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     report = arguments.report or settings.output / "evaluation"
     result = evaluate(settings, bundle, report, yamnet=arguments.yamnet, pictures=not arguments.no_pictures)
     print(json.dumps(result, indent=1) if arguments.json else report)
+
+
+def _score_card(arguments: argparse.Namespace) -> None:
+    from streamtag.bundle import installed
+    from train.judges import judges
+    from train.score_card import as_markdown, score_card
+
+    models = judges(arguments.models or installed(), arguments.yamnet_file, arguments.weights)
+    card = score_card(arguments.folder, models)
+    print(json.dumps(card, indent=1) if arguments.json else as_markdown(card))
 
 
 def _networks(arguments: argparse.Namespace) -> None:
@@ -147,7 +162,20 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument("--no-tensorrt", action="store_true", help="leave the graphs for TensorRT out")
     export.set_defaults(run=_export)
     evaluate = commands.add_parser("evaluate", help="judge a bundle or a run on recordings that it never learnt from")
-    _run_options(evaluate)
+    _run_options(evaluate, optional=True)
+    evaluate.add_argument(
+        "--folder",
+        type=Path,
+        metavar="DIR",
+        help="instead of a run's sets: a folder of recordings by label, on which models are judged side by side",
+    )
+    evaluate.add_argument(
+        "--models",
+        nargs="+",
+        metavar="MODEL",
+        help="with --folder: bundles by name or path, *.onnx with labels beside it, yamnet.tflite, mn04 as "
+        "*.safetensors; the packaged bundles if not given, and what --yamnet-file and --weights name",
+    )
     evaluate.add_argument("--bundle", metavar="BUNDLE", help="name or path; without it the run's last weights")
     evaluate.add_argument(
         "--report", type=Path, metavar="FOLDER", help="where to write; OUTPUT/evaluation if not given"

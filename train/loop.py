@@ -19,9 +19,12 @@ from train.clipset import ClipSet
 from train.data.cache import Cache
 from train.from_bundle import freeze_statistics
 from train.journal import Journal
+from train.metrics import Metrics
 from train.networks import make_network
 from train.networks.blocks import Classifier
+from train.pace import Pace
 from train.parallel import Place
+from train.patience import CALIBRATION, Patience
 from train.prepare import progress_line, say
 from train.settings import Settings, teacher_file
 from train.step import Student, activate, batch_loss, learning_rate
@@ -37,6 +40,7 @@ class _Run:
     student: Student
     optimiser: torch.optim.Optimizer
     average: Average
+    patience: Patience
     step: int = 0
 
 
@@ -77,7 +81,7 @@ def _start(
     optimiser = (torch.optim.AdamW if settings.fit.optimiser == "adamw" else torch.optim.Adam)(
         groups, settings.fit.learning_rate, fused=place.device.type == "cuda"
     )
-    return _Run(student, optimiser, Average(network, settings.fit.average))
+    return _Run(student, optimiser, Average(network, settings.fit.average), Patience(settings.fit.patience))
 
 
 def _content(run: _Run, settings: Settings, labels: tuple[str, ...], teacher: Teacher | None) -> dict[str, Any]:
@@ -91,6 +95,7 @@ def _content(run: _Run, settings: Settings, labels: tuple[str, ...], teacher: Te
         "imitate": run.student.imitate.state_dict() if run.student.imitate else None,
         "optimiser": run.optimiser.state_dict(),
         "teacher": teacher.state() if teacher else None,
+        "patience": run.patience.state(),
     }
 
 
@@ -100,6 +105,7 @@ def _resume(run: _Run, content: dict[str, Any]) -> None:
     if run.student.imitate:
         run.student.imitate.load_state_dict(content["imitate"])
     run.optimiser.load_state_dict(content["optimiser"])
+    run.patience.restore(content.get("patience"))
     run.step = int(content["step"])
 
 
@@ -179,15 +185,17 @@ def train(
     if content:
         _resume(run, content)
         say(f"going on from step {run.step}")
+    if fit.patience and place.first and CALIBRATION not in tests:
+        say("[fit] patience: no calibration recordings to tell a gain by, so all steps are done")
     journal = Journal(settings.output) if place.first else None
     forward: nn.Module = place.spread(run.student)
     if fit.compile:
         forward = torch.compile(forward)  # type: ignore[assignment]
     size = fit.batch // place.world
     rows = batches(cache, size, fit.seed, place.device, skip=run.step, rank=place.rank, world=place.world)
-    progress = progress_line("steps")
+    progress, pace = progress_line("steps"), Pace(fit.steps - run.step)
     running, began = torch.zeros((), device=place.device), time.monotonic()
-    while run.step < fit.steps:
+    while run.step < fit.steps and not (fit.patience and place.agree(run.patience.over)):
         for group in run.optimiser.param_groups:
             group["lr"] = group["share"] * learning_rate(fit, run.step)
         forward.train()
@@ -201,6 +209,8 @@ def train(
         run.step += 1
         run.average.update(run.student.network, run.step)
         running += loss.detach()
+        if journal and (line := pace.line(loss)):
+            say(line)
         if journal and (run.step % fit.report_every == 0 or run.step == fit.steps):
             mean = running.item() / (run.step % fit.report_every or fit.report_every)
             journal.write(run.step, {"loss": mean, "minutes": (time.monotonic() - began) / 60})
@@ -208,21 +218,27 @@ def train(
             say(f"  loss {mean:.3f}")
             running.zero_()
         if journal and (run.step % fit.checkpoint_every == 0 or run.step == fit.steps):
+            found = judge(run.average.network, tests, journal, run.step, fit.loss)
+            if CALIBRATION in found:
+                run.patience.look(run.average.network, found[CALIBRATION].map)
             checkpoint.save(last, _content(run, settings, labels, teacher))
-            judge(run.average.network, tests, journal, run.step, fit.loss)
+            if run.patience.over:
+                say(f"no gain in {fit.patience} checkpoints: stopped at step {run.step} with the best weights")
     if journal:
         journal.close()
     place.wait()
     return run.average.network
 
 
-def judge(network: nn.Module, tests: dict[str, ClipSet], journal: Journal, step: int, loss: str) -> None:
-    """Say and write down how the network does on each set of clips."""
+def judge(network: nn.Module, tests: dict[str, ClipSet], journal: Journal, step: int, loss: str) -> dict[str, Metrics]:
+    """Say, write down and return how the network does on each set of clips."""
+    found = {}
     for name, clips in tests.items():
-        metrics = clips.judge(lambda patches: score_patches(network, patches, loss))
+        found[name] = metrics = clips.judge(lambda patches: score_patches(network, patches, loss))
         say(f"  {name}: {metrics.items} clips, top-1 {metrics.top_1:.3f}, mAP {metrics.map:.3f}")
         figures = {f"{name}/{key}": value for key, value in metrics.as_dict().items() if value is not None}
         journal.write(step, figures)
+    return found
 
 
 def network_of_run(folder: Path, labels: tuple[str, ...], network: str | None = None) -> tuple[nn.Module, int]:

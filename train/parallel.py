@@ -29,6 +29,14 @@ class Place:
         if self.world > 1:
             torch.distributed.barrier()
 
+    def agree(self, yes: bool) -> bool:
+        """Return what the first process says, in all of them."""
+        if self.world == 1:
+            return yes
+        said = torch.tensor(float(yes), device=self.device)
+        torch.distributed.broadcast(said, 0)
+        return bool(said.item())
+
     def spread(self, module: nn.Module) -> nn.Module:
         """Return the module with its gradients averaged over all processes."""
         if self.world == 1:

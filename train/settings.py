@@ -82,6 +82,8 @@ class FitSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Of each process; 0 shares the machine's cores among the processes."""
     seed: int = 1
     checkpoint_every: int = 1000
+    patience: int = 0
+    """Stop with the best weights when so many checkpoints gained no mAP on the calibration set; 0 for never."""
     report_every: int = 100
 
 

@@ -22,8 +22,12 @@ class YamNet:
         with warnings.catch_warnings():
             # The embedding is no output of the published graph: keeping every tensor is the way to it.
             warnings.simplefilter("ignore")
-            self._interpreter = Interpreter(str(path), num_threads=1, experimental_preserve_all_tensors=True)
-        self._interpreter.allocate_tensors()
+            try:
+                self._interpreter = Interpreter(str(path), num_threads=1, experimental_preserve_all_tensors=True)
+                self._interpreter.allocate_tensors()
+            except (ValueError, RuntimeError) as error:
+                reason = str(error).splitlines()[0]
+                raise ConfigError(f"teacher {path}: it is not the published yamnet.tflite ({reason})") from None
         self._input = self._interpreter.get_input_details()[0]["index"]
         self._scores = self._interpreter.get_output_details()[0]["index"]
         details = [item for item in self._interpreter.get_tensor_details() if tuple(item["shape"]) == _EMBEDDING]

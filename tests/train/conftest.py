@@ -8,11 +8,16 @@ import msgspec
 import numpy as np
 import pytest
 import soundfile
+import torch
 from numpy.typing import NDArray
+from safetensors.torch import save_file
 
 from train.data.render import RenderSettings
+from train.published import efficientat
+from train.published.efficientat import Mn04
 from train.settings import DataSettings, FitSettings, Settings
 
+SHARED = Path(__file__).parents[3] / "shared" / "models"
 KINDS = ("Whistle", "Rain", "Tick", "Siren")
 CLIPS_A_KIND = 10
 
@@ -30,6 +35,51 @@ def sound_of(kind: str, seed: int, seconds: float = 2.0) -> NDArray[np.float32]:
     else:
         wave = np.sin(2 * np.pi * (600 * time + 80 * np.sin(2 * np.pi * rng.uniform(0.8, 1.2) * time)))
     return (0.3 * wave).astype(np.float32)
+
+
+def shared_models(file: str) -> list[Path | None]:
+    """The folder of a published model that lies beside the repository, or [None] where it does not."""
+    return [(SHARED / file).parent if (SHARED / file).is_file() else None]
+
+
+@pytest.fixture(scope="session")
+def mn04_names() -> dict[str, torch.Tensor]:
+    """Weights in exactly the published file's shape, by its names, drawn by chance."""
+    return _published(_made_mn04())
+
+
+@pytest.fixture(scope="session")
+def mn04_file(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Mn04]:
+    """A safetensors file of mn04's shape, and the network whose weights it holds."""
+    path = tmp_path_factory.mktemp("mn04") / "mn04.safetensors"
+    network = _made_mn04()
+    save_file(_published(network), path)
+    rows = "".join(f'{index},/m/{index},"{name}"\n' for index, name in enumerate(_names(527)))
+    (path.parent / "class_labels_indices.csv").write_text(f"index,mid,display_name\n{rows}")
+    return path, network
+
+
+def _names(count: int) -> list[str]:
+    return [*KINDS, *(f"Other {number}" for number in range(count - len(KINDS)))]
+
+
+def _made_mn04() -> Mn04:
+    torch.manual_seed(5)
+    return Mn04().eval()
+
+
+def _published(network: Mn04) -> dict[str, torch.Tensor]:
+    theirs = {ours: name for name, ours in (efficientat._body_names() | _ENDS).items()}
+    made = {}
+    for name, value in network.state_dict().items():
+        layer, _, kind = name.rpartition(".")
+        if layer in theirs and kind != "num_batches_tracked":
+            excite = kind == "weight" and theirs[layer].endswith((".fc1", ".fc2"))
+            made[f"{theirs[layer]}.{kind}"] = (value[:, :, 0, 0] if excite else value).clone()
+    return made
+
+
+_ENDS = {"classifier.2": "hidden", "classifier.5": "head"}
 
 
 @pytest.fixture(scope="session")

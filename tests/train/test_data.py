@@ -96,11 +96,23 @@ def test_share_alike_licences_are_free_and_may_be_left_out(licence: str) -> None
     assert not allowed(licence, "permissive")
 
 
-@pytest.mark.parametrize("licence", [
-    "CC-BY-NC", "CC BY-NC 3.0", "CC BY-ND 4.0", "CC BY-NC-SA", "CC BY-NC-ND", "CC-Sampling+", "", "unknown",
-    "the video's own", "http://creativecommons.org/licenses/by-nc/3.0/", "Creative Commons Attribution-NonCommercial",
-    "admitted",
-])
+@pytest.mark.parametrize(
+    "licence",
+    [
+        "CC-BY-NC",
+        "CC BY-NC 3.0",
+        "CC BY-ND 4.0",
+        "CC BY-NC-SA",
+        "CC BY-NC-ND",
+        "CC-Sampling+",
+        "",
+        "unknown",
+        "the video's own",
+        "http://creativecommons.org/licenses/by-nc/3.0/",
+        "Creative Commons Attribution-NonCommercial",
+        "admitted",
+    ],
+)
 def test_other_licences_are_not(licence: str) -> None:
     assert not is_free(licence)
     assert allowed(licence, "all")
@@ -155,3 +167,81 @@ def test_a_set_that_is_not_there_is_one_line(recordings: Path) -> None:
 def test_the_labels_are_those_of_all_recordings_and_the_extra_ones(recordings: Path) -> None:
     labels = collect(DataSettings(root=recordings, sets=("made",), test_fold=1)).labels
     assert labels.names == tuple(sorted([*KINDS, "Silence"]))
+
+
+@pytest.mark.parametrize("rate", [8000, 11025, 22050, 44100, 48000])
+def test_a_clip_of_any_rate_comes_out_at_16_khz_with_its_pitch(tmp_path: Path, rate: int) -> None:
+    path = tmp_path / "tone.wav"
+    soundfile.write(path, 0.3 * np.sin(2 * np.pi * 1000 * np.arange(rate) / rate), rate)
+    sound = load(_clip(path))
+    assert abs(len(sound) - 16000) <= 1
+    spectrum = np.abs(np.fft.rfft(sound))
+    assert int(spectrum.argmax()) * 16000 / len(sound) == pytest.approx(1000, abs=2)
+
+
+def test_a_manifests_files_may_lie_in_several_numbered_tars(tmp_path: Path) -> None:
+    for number, name in ((1, "a"), (2, "b")):
+        sound = tmp_path / f"{name}.wav"
+        soundfile.write(sound, sound_of("Rain", number)[: 1000 * number], 16000)
+        with tarfile.open(tmp_path / f"sounds{number}.tar", "w") as tar:
+            tar.add(sound, f"sounds/{name}.wav")
+    (tmp_path / "set.csv").write_text("file,label,repo\nsounds/a.wav,Rain,one\nsounds/b.wav,Rain,two\n")
+    clips = read_manifest(tmp_path / "set.csv", "set")
+    assert [len(load(clip)) for clip in clips] == [1000, 2000]
+    assert [clip.repository for clip in clips] == ["one", "two"]
+
+
+def test_a_table_beside_its_folder_is_a_set_of_its_own(tmp_path: Path) -> None:
+    folder = tmp_path / "deep"
+    folder.mkdir()
+    soundfile.write(folder / "a.wav", sound_of("Rain", 1), 16000)
+    (folder / "deep.csv").write_text("file,label\na.wav,Rain\n")
+    (folder / "unlabelled.csv").write_text("file,label,kind\na.wav,,unlabelled\n")
+    found = collect(DataSettings(root=tmp_path, sets=("deep", "deep/unlabelled"))).split.train
+    assert [(clip.name, clip.labels, clip.kind) for clip in found] == [
+        ("deep/a.wav", ("Rain",), "sound"),
+        ("deep/unlabelled/a.wav", (), "unlabelled"),
+    ]
+
+
+def test_a_held_repository_is_judged_on_and_trains_nothing(tmp_path: Path) -> None:
+    def clip(name: str, source: str, repository: str, credit: str = "", labels: tuple[str, ...] = ("Dog",)) -> Clip:
+        return Clip(name, tmp_path, "", labels, source, "made", licence="CC0", credit=credit, repository=repository)
+
+    clips = [
+        clip("held", "bark", "game", "freesound.org/s/7"),
+        clip("unlabelled", "hum", "game", labels=()),
+        clip("twin", "dog.ogg", "another", "from freesound 7"),
+        *(clip(f"{number}", f"dog {number}", "another") for number in range(10)),
+    ]
+    parts = split(
+        clips, test_fold=0, licences="free", others_share=0.2, calibration_share=0.2, seed=1, held_repositories=["game"]
+    )
+    assert [clip.name for clip in parts.held] == ["held"]
+    learnt = {clip.name for part in (parts.train, parts.calibration, parts.others) for clip in part}
+    assert learnt == {str(number) for number in range(10)}
+    with pytest.raises(ConfigError, match=r"\[data\] held: no clip is of repository 'gmae'"):
+        split(
+            clips, test_fold=0, licences="all", others_share=0, calibration_share=0, seed=1, held_repositories=["gmae"]
+        )
+
+
+def test_only_what_the_licences_allow_trains(recordings: Path, tmp_path: Path) -> None:
+    def names(licences: str) -> set[str]:
+        parts = split(
+            [Clip(kind, tmp_path, "", ("Dog",), kind, "made", licence=kind) for kind in ("CC0", "GPL-3", "CC-BY-NC")],
+            test_fold=0, licences=licences, others_share=0, calibration_share=0, seed=1,
+        )  # fmt: skip
+        return {clip.name for clip in parts.train}
+
+    assert names("all") == {"CC0", "GPL-3", "CC-BY-NC"}
+    assert names("free") == {"CC0", "GPL-3"}
+    assert names("permissive") == {"CC0"}
+
+
+def test_folders_of_one_label_in_two_spellings_are_one_line(tmp_path: Path) -> None:
+    for label in ("Coffee machine", "coffee machine"):
+        (tmp_path / "mine" / label).mkdir(parents=True)
+        soundfile.write(tmp_path / "mine" / label / "one.wav", sound_of("Rain", 1), 16000)
+    with pytest.raises(ConfigError, match="labels 'Coffee machine' and 'coffee machine' differ in case or blanks"):
+        collect(DataSettings(root=tmp_path, sets=("mine",), own_labels={"Coffee machine": ""}))

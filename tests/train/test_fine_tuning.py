@@ -14,19 +14,19 @@ from train.networks import make_network
 LABELS = ["Dog", "Rain", "Speech"]
 
 
-@pytest.fixture(scope="module")
-def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+@pytest.fixture(scope="module", params=["tagnet", "mobilenet_v3"])
+def bundle(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     import json
 
     folder = tmp_path_factory.mktemp("bundle")
     torch.manual_seed(1)
-    network = make_network("tagnet", 3).train()
+    network = make_network(request.param, 3).train()
     for _ in range(3):
         network(torch.randn(8, 1, 96, 64) * 2 - 1)
     graphs.write_graph(Scores(network), torch.zeros(2, 1, 96, 64), "patches", folder / "model.onnx")
     (folder / "labels.csv").write_text("index,name,mid\n" + "".join(f"{i},{n},\n" for i, n in enumerate(LABELS)))
     manifest = {
-        "format": 1, "name": "made", "version": "1", "frontend": parameters(), "network": {"name": "tagnet"},
+        "format": 1, "name": "made", "version": "1", "frontend": parameters(), "network": {"name": request.param},
         "labels": {"count": 3, "sha256": labels_sha256(LABELS)},
         "files": {"model.onnx": bundle_entry(folder / "model.onnx", "float32")},
     }  # fmt: skip
@@ -60,7 +60,8 @@ def test_labels_that_both_have_keep_their_weights(bundle: Bundle) -> None:
 
 
 def test_a_graph_that_does_not_fit_its_network_is_one_line(bundle: Bundle) -> None:
+    own = bundle.manifest["network"]
     bundle.manifest["network"] = {"name": "fully_connected"}
-    with pytest.raises(BundleError, match="bundle made: its graph has 18 layers and fully_connected has 4"):
+    with pytest.raises(BundleError, match=r"bundle made: its graph has \d+ layers and fully_connected has 4"):
         network_of(bundle)
-    bundle.manifest["network"] = {"name": "tagnet"}
+    bundle.manifest["network"] = own

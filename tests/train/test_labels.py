@@ -44,3 +44,28 @@ def test_a_child_speaking_is_certainly_speech_and_a_guitar_perhaps_music() -> No
 def test_the_two_kinds_of_keyboard_are_no_negatives_of_each_other() -> None:
     assert "Typing" in unsure_with("Computer keyboard")
     assert "Computer keyboard" not in unsure_with("Clicking")
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Coffee machine", "coffee machine"),
+        ("Coffee machine", "Coffee  machine "),
+        ("\uff24og", "Dog"),
+        ("Straße", "STRASSE"),
+    ],
+)
+def test_one_label_in_two_spellings_is_one_clear_line(one: str, other: str) -> None:
+    with pytest.raises(ConfigError, match="differ in case or blanks alone: give their recordings one name") as error:
+        LabelTable.of([one, other, "Rain"], {one: "", other: ""})
+    assert repr(one) in str(error.value)
+    assert repr(other) in str(error.value)
+
+
+def test_audiosets_own_names_are_no_two_spellings_of_one_label() -> None:
+    assert len(LabelTable.of(known_mids())) == len(known_mids())
+
+
+def test_a_label_of_audiosets_in_another_spelling_is_told_the_right_one() -> None:
+    with pytest.raises(ConfigError, match="label 'dog' is not among AudioSet's display names: write it 'Dog'"):
+        LabelTable.of(["dog"])

@@ -7,16 +7,18 @@ from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import pytest
+import soundfile
 import torch
 
 from streamtag.errors import ConfigError
-from tests.train.conftest import KINDS
+from tests.train.conftest import KINDS, sound_of
 from train import checkpoint
 from train.fit import fit
 from train.labels import LabelTable
 from train.loop import LAST, check, trained_network
-from train.settings import Settings, TeacherSettings
+from train.settings import DataSettings, Settings, TeacherSettings
 
 _FIT = """
 import pickle, sys
@@ -87,7 +89,9 @@ def test_a_checkpoint_that_cannot_be_written_leaves_the_previous_one(tmp_path: P
 def test_a_teacher_with_settings_that_it_cannot_go_with_is_refused(
     settings: Callable[..., Settings], key: str, value: object
 ) -> None:
-    run = msgspec.structs.replace(settings(**{key: value}), teacher=TeacherSettings(yamnet=Path("yamnet.tflite"), mn04=Path("mn04.safetensors")))
+    run = msgspec.structs.replace(
+        settings(**{key: value}), teacher=TeacherSettings(yamnet=Path("yamnet.tflite"), mn04=Path("mn04.safetensors"))
+    )
     with pytest.raises(ConfigError, match=rf"\[fit\] {key}"):
         check(run)
 
@@ -99,3 +103,26 @@ def test_a_run_learns_with_every_switch(settings: Callable[..., Settings], fit_s
     network, step = trained_network(run, LabelTable.of([*KINDS, "Silence"]).names)
     assert step == 2
     assert all(torch.isfinite(value).all() for value in network.state_dict().values())
+
+
+@pytest.mark.timeout(240)
+def test_a_folder_with_one_clip_a_label_a_silent_one_and_one_at_8_khz_is_learnt_from(
+    settings: Callable[..., Settings], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for kind, rate in zip(KINDS, (16000, 8000, 44100, 16000), strict=True):
+        (tmp_path / "mine" / kind).mkdir(parents=True)
+        soundfile.write(tmp_path / "mine" / kind / "one.wav", sound_of(kind, 1), rate)
+    soundfile.write(tmp_path / "mine" / "Rain" / "silent.wav", np.zeros(8000), 16000)
+    data = DataSettings(root=tmp_path, sets=("mine",), others_share=0.2, calibration_share=0.1)
+    run = msgspec.structs.replace(settings(steps=2, checkpoint_every=2, report_every=2), data=data)
+    fit(run)
+    assert "skipped: clip mine/Rain/silent.wav: is silent" in capsys.readouterr().err
+    assert trained_network(run, LabelTable.of([*KINDS, "Silence"]).names)[1] == 2
+
+
+def test_a_folder_of_silence_alone_has_nothing_to_learn_from(settings: Callable[..., Settings], tmp_path: Path) -> None:
+    (tmp_path / "mine" / "Rain").mkdir(parents=True)
+    soundfile.write(tmp_path / "mine" / "Rain" / "one.wav", np.zeros(8000), 16000)
+    run = msgspec.structs.replace(settings(), data=DataSettings(root=tmp_path, sets=("mine",)))
+    with pytest.raises(ConfigError, match="no labelled clip is left to train on"):
+        fit(run)

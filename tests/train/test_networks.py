@@ -4,7 +4,7 @@ import torch
 from streamtag.errors import ConfigError
 from train.networks import NETWORKS, make_network
 from train.networks.counts import multiplies, weights
-from train.networks.table import table
+from train.networks.table import as_text, table
 
 
 @pytest.fixture(scope="module")
@@ -26,6 +26,21 @@ def test_the_default_network_stays_small() -> None:
     network = make_network("tagnet", 198)
     assert weights(network) < 2e6
     assert multiplies(network) < 20e6
+
+
+def test_mobilenet_v3_costs_what_a_default_model_may_cost() -> None:
+    network = make_network("mobilenet_v3", 224)
+    assert weights(network) == pytest.approx(0.83e6, rel=0.01)
+    assert multiplies(network) < 12e6
+    bands = network.body[0](torch.zeros(1, 1, 96, 64))
+    assert bands.shape == (1, 1, 104, 96)
+    assert network.body[1](bands).shape == (1, 384, 4, 3)
+
+
+def test_the_table_shows_our_networks_without_a_paper_beside_them(rows: dict[str, dict[str, float]]) -> None:
+    for name in ("mobilenet_v3", "tagnet"):
+        assert rows[name]["paper_weights"] is rows[name]["paper_multiplies"] is None
+        assert any(line.startswith(name) for line in as_text(list(rows.values())).splitlines())
 
 
 @pytest.mark.parametrize("name", list(NETWORKS))

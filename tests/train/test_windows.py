@@ -16,14 +16,14 @@ from train.data import effects
 from train.data.bank import Bank, make_bank
 from train.data.cache import Cache, Rows
 from train.data.clips import Clip
-from train.data.make import fill
-from train.data.render import RenderSettings, render
+from train.data.make import fill, plain_places
+from train.data.render import RenderSettings, plain, render
 from train.labels import LabelTable
 from train.settings import FitSettings, Settings
 
 LABELS = LabelTable.of([*KINDS, "Silence", "Static"])
-_PLAIN = RenderSettings(mix=(1.0,), speed=0, colour=0, room=0, made_room=0, noise=0, telephone=0, codec=0, clip=0, short=0,
-                        silence=0, bare_noise=0, unlabelled=0)  # fmt: skip
+_PLAIN = RenderSettings(mix=(1.0,), speed=0, colour=0, room=0, made_room=0, noise=0, telephone=0, codec=0, clip=0,
+                        short=0, silence=0, bare_noise=0, unlabelled=0)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -167,3 +167,76 @@ def test_filling_renders_only_the_shards_that_are_missing(
     again = Cache.open(tmp_path / "again", LABELS.names, {})
     fill(again, bank, render_settings, None, 1, 4096, lambda done, total: None)
     assert (again.read(0).patches == whole.read(0).patches).all()
+
+
+def _plain(seconds: float, silent: slice | None = None) -> tuple[Bank, np.ndarray]:
+    sound = sound_of("Rain", 2, seconds)
+    if silent:
+        sound[silent] *= 0.001
+    clip = Clip("Rain", Path(), "", ("Rain",), "Rain", "made")
+    return make_bank([clip], [sound], [], LABELS, 0.7), sound
+
+
+def test_a_plain_window_is_the_recording_as_it_is_with_its_patch_in_the_middle() -> None:
+    bank, sound = _plain(6.0)
+    places = plain_places(bank)
+    assert [entry for entry, _ in places] == [0, 0, 0]
+    assert [at for _, at in places] == [0, 2 * 15360, 5 * 15360]
+    for entry, at in places:
+        window = plain(bank.entries[entry], len(LABELS), at)
+        assert (window.at, len(window.samples)) == (16200, 48000)
+        heard = window.samples[window.at :][:15600]
+        np.testing.assert_allclose(heard[40:-40], sound[at:][:15600][40:-40])
+        assert window.positive[LABELS.index("Rain")]
+        assert not (window.positive & window.unsure).any()
+
+
+def test_a_plain_window_much_quieter_than_its_recording_says_neither_yes_nor_no() -> None:
+    bank, _ = _plain(3.0, slice(0, 16_000))
+    window = plain(bank.entries[0], len(LABELS), 0)
+    assert not window.positive.any()
+    assert window.unsure[LABELS.index("Rain")]
+
+
+@pytest.mark.parametrize("seconds", [0.1, 0.96, 1.0, 60.0])
+def test_a_recording_of_any_length_gives_one_to_three_plain_windows(seconds: float) -> None:
+    bank, _ = _plain(seconds)
+    assert 1 <= len(plain_places(bank)) <= 3
+    assert all(np.isfinite(plain(bank.entries[0], len(LABELS), at).samples).all() for _, at in plain_places(bank))
+
+
+def _band(sound: np.ndarray, low: float, high: float) -> float:
+    spectrum = np.abs(np.fft.rfft(sound)) ** 2
+    hertz = np.fft.rfftfreq(len(sound), 1 / 16000)
+    return float(spectrum[(hertz >= low) & (hertz < high)].sum() / spectrum.sum())
+
+
+def test_a_telephone_leaves_its_band_alone() -> None:
+    noise = sound_of("Rain", 4)
+    heard = effects.telephone(noise)
+    assert heard.shape == noise.shape
+    assert heard.dtype == np.float32
+    assert _band(noise, 300, 3400) < 0.5
+    assert _band(heard, 300, 3400) > 0.99
+    kept = np.fft.irfft(np.where(_telephone_bins(len(noise)), np.fft.rfft(noise), 0), len(noise))
+    assert np.corrcoef(heard, kept)[0, 1] > 0.99
+    assert not effects.telephone(np.zeros(100, np.float32)).any()
+
+
+def _telephone_bins(samples: int) -> np.ndarray:
+    hertz = np.fft.rfftfreq(samples, 1 / 16000)
+    return (hertz >= 300) & (hertz <= 3400)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_codec_keeps_the_sound_its_length_its_level_and_its_place(seed: int) -> None:
+    time = np.arange(48_000) / 16_000
+    sweep = np.sin(2 * np.pi * (300 + 200 * time) * time).astype(np.float32) * (time > 1) * np.float32(0.2)
+    heard = effects.code(sweep, np.random.default_rng(seed))
+    assert heard.shape == sweep.shape
+    assert heard.dtype == np.float32
+    assert np.isfinite(heard).all()
+    assert np.sqrt((heard**2).mean()) == pytest.approx(np.sqrt((sweep**2).mean()), rel=0.2)
+    shifts = [np.corrcoef(np.roll(heard, shift), sweep)[0, 1] for shift in range(-40, 41)]
+    assert abs(int(np.argmax(shifts)) - 40) <= 8  # half a millisecond
+    assert not effects.code(np.zeros(100, np.float32), np.random.default_rng(seed)).any()

@@ -34,7 +34,12 @@ _PUBLISHED: dict[str, Callable[[Path], list[Clip]]] = {
 }
 
 
-def _read(folder: Path, name: str) -> list[Clip]:
+def read_set(folder: Path, name: str) -> list[Clip]:
+    """Read the recordings of one set, by what the folder is called or holds.
+
+    Raises:
+        ConfigError: there is no such set.
+    """
     if name in _PUBLISHED:
         return _PUBLISHED[name](folder)
     beside = folder.with_name(f"{folder.name}.csv")
@@ -55,7 +60,7 @@ def collect(settings: DataSettings) -> Collection:
     Raises:
         ConfigError: a set is missing, a label is unknown, or the test fold does not exist.
     """
-    clips = [clip for name in settings.sets for clip in _read(settings.root / name, name)]
+    clips = [clip for name in settings.sets for clip in read_set(settings.root / name, name)]
     if not clips:
         raise ConfigError(f"[data] sets = {list(settings.sets)}: no recordings")
     parts = split(

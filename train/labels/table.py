@@ -1,6 +1,7 @@
 """The label table: order, names, MIDs."""
 
 import csv
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
@@ -53,6 +54,26 @@ def names_of_mids(mids: Iterable[str], where: Path) -> tuple[str, ...]:
     return tuple(names)
 
 
+def plain_name(name: str) -> str:
+    """Return a label's name without what spelling alone makes of it: case, and blanks too many."""
+    return " ".join(unicodedata.normalize("NFKC", name).split()).casefold()
+
+
+def one_spelling(names: Iterable[str]) -> None:
+    """Refuse names that are one label twice.
+
+    Raises:
+        ConfigError: two names differ in case or blanks alone.
+    """
+    seen: dict[str, str] = {}
+    for name in sorted(set(names)):
+        other = seen.setdefault(plain_name(name), name)
+        if other != name:
+            raise ConfigError(
+                f"labels {other!r} and {name!r} differ in case or blanks alone: give their recordings one name"
+            )
+
+
 @dataclass(frozen=True, slots=True)
 class LabelTable:
     """The labels of a model in the order of its outputs."""
@@ -64,15 +85,16 @@ class LabelTable:
         """Return the table of the distinct `names`, sorted; `mapping` adds names that AudioSet's list lacks.
 
         Raises:
-            ConfigError: a name is neither AudioSet's nor in `mapping`.
+            ConfigError: a name is neither AudioSet's nor in `mapping`, or differs from another in case or blanks alone.
         """
         known = known_mids() | (mapping or {})
         distinct = sorted(set(names))
+        one_spelling({*distinct, *(mapping or {})})
         for name in distinct:
             if name not in known:
-                raise ConfigError(
-                    f"label {name!r} is not among AudioSet's display names: correct it, or add it to [data] own_labels"
-                )
+                meant = next((other for other in known if plain_name(other) == plain_name(name)), None)
+                correct = f"write it {meant!r}" if meant else "correct it, or add it to [data] own_labels"
+                raise ConfigError(f"label {name!r} is not among AudioSet's display names: {correct}")
         return cls(tuple(distinct))
 
     def __len__(self) -> int:
