@@ -10,7 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Playwright, expect, sync_playwright
+from playwright.sync_api import Browser, Playwright, Route, expect, sync_playwright
 
 from tests.real.browser import DEMO, PATIENCE_MS, Site, Visitor, browser
 from tests.real.servers import wait_until
@@ -166,6 +166,37 @@ def test_moved_thresholds_show_their_events_and_reach_the_service(visitor: Visit
     assert text.startswith("# Ours\n")
     assert tomllib.loads(text)["events"]["labels"] == {"Music": {"on": 0.5, "off": 0.0}}
     wait_until(lambda: "reloaded" in site.service.log(), 20, "the service's reload")
+
+
+def test_a_sound_that_is_chosen_before_the_view_is_there_stays_chosen(visitor: Visitor) -> None:
+    page = visitor.page
+    expect(page.locator("#st-live .st-event-name").first).to_be_visible()
+    held: list[Route] = []
+    page.route("**/tuning.js", lambda route: held.append(route))
+    with page.expect_request("**/tuning.js"):
+        visitor.open("Thresholds")
+    tuning = page.locator("#st-tuning")
+    tuning.get_by_label("Sound").fill("Music")
+    held[0].continue_()
+    expect(tuning.locator(".st-count")).to_contain_text("There would have been")
+    expect(tuning.get_by_label("Sound")).to_have_value("Music")
+
+
+def test_a_line_that_is_moved_while_a_sound_is_looked_up_stays_where_it_is(visitor: Visitor) -> None:
+    page = visitor.page
+    visitor.open("Thresholds")
+    tuning = page.locator("#st-tuning")
+    expect(tuning.locator(".st-count")).to_contain_text("There would have been")
+    held: list[Route] = []
+    looked_up, tried = re.compile(r"/tuning\?.*label=Music"), re.compile(r"/tuning/preview\?.*label=Music&on=0.9")
+    page.route(looked_up, lambda route: route.continue_() if held else held.append(route))
+    with page.expect_request(looked_up):
+        tuning.get_by_label("Sound").fill("Music")
+    with page.expect_response(tried):
+        tuning.get_by_label("Begins at").fill("0.9")
+    with page.expect_response(tried):
+        held[0].continue_()
+    expect(tuning.get_by_label("Begins at")).to_have_value("0.9")
 
 
 def test_a_dropped_recording_is_tagged_and_its_labels_run_along(visitor: Visitor) -> None:

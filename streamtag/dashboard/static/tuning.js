@@ -18,19 +18,22 @@ export function mount(element) {
   const plot = new Plot(find(".st-plot"), (name, value) => move(name, value));
   const feed = sharedFeed();
   let saved = null;
+  let loads = 0;
   let question = 0;
+  let placed = false; // the lines: by an answer, or by hand
   let settling = 0;
-  let chosen = false;
+  let chosen = label.value !== ""; // whoever is quick has chosen before this was there
 
+  const isShown = () => element.offsetParent !== null && !document.hidden;
   const query = (more = {}) => new URLSearchParams({ stream: stream.value, label: label.value, ...more });
   const lines = () => ({ on: sliders.on.value, off: sliders.off.value });
 
-  async function load(keep = false) {
+  async function load() {
     const labels = feed.service.labels;
     if (!stream.value || !labels.includes(label.value)) return;
-    const mine = (question += 1);
+    const mine = (loads += 1);
     const answer = await ask(`/streamtag/tuning?${query()}`);
-    if (mine !== question) return;
+    if (mine !== loads) return;
     empty.hidden = !answer.error;
     tuned.hidden = Boolean(answer.error);
     if (answer.error) {
@@ -39,13 +42,22 @@ export function mount(element) {
     }
     saved = { on: answer.on, off: answer.off, cannot: answer.cannot_save };
     save.disabled = Boolean(answer.cannot_save);
+    const keep = placed; // they may have been moved while the answer was on its way
     if (!keep) {
       setText(note, answer.cannot_save);
       setLines(answer);
+      placed = true;
     }
     plot.show({ times: answer.times, scores: answer.scores, on: Number(sliders.on.value), off: Number(sliders.off.value) });
     if (keep) preview();
     else showEvents(answer.events);
+  }
+
+  function loadAnew() {
+    placed = false;
+    question += 1; // what was asked of other lines is of no use
+    clearTimeout(settling);
+    load();
   }
 
   function setLines({ on, off }) {
@@ -59,8 +71,9 @@ export function mount(element) {
   function move(name, value) {
     const on = name === "on" ? value : Math.max(value, Number(sliders.on.value));
     const off = name === "off" ? value : Math.min(value, Number(sliders.off.value));
+    placed = true;
     setLines({ on, off });
-    setText(note, saved.cannot || "Not saved yet.");
+    setText(note, saved?.cannot || "Not saved yet.");
     clearTimeout(settling);
     settling = setTimeout(preview, SETTLE_MS);
   }
@@ -85,17 +98,18 @@ export function mount(element) {
   }
 
   for (const [name, slider] of Object.entries(sliders)) slider.oninput = () => move(name, Number(slider.value));
-  find(".st-reset").onclick = () => load();
+  find(".st-reset").onclick = loadAnew;
   save.onclick = async () => {
     const answer = await ask(`/streamtag/tuning/save?${query(lines())}`, "POST");
     setText(note, answer.error || "Saved. The service takes it over by itself.");
     if (answer.saved) saved = { ...saved, ...lines() };
   };
-  stream.onchange = () => load();
-  label.oninput = () => { chosen = true; load(); };
+  stream.onchange = loadAnew;
+  label.oninput = () => { chosen = true; loadAnew(); };
   feed.on("service", (service) => {
     fillSelect(stream, service.streams);
     fillList(find("datalist"), [...service.labels].sort());
+    if (!saved && isShown()) load();
   });
   // Nobody has chosen yet: what was heard last of the stream that is looked at.
   let heard = "";
@@ -110,15 +124,15 @@ export function mount(element) {
   function open() {
     if (!chosen && heard) {
       chosen = true;
+      placed = false;
       if (feed.service.streams.includes(feed.stream)) stream.value = feed.stream;
       label.value = heard;
     }
-    load(saved !== null);
+    load();
   }
 
-  const isShown = () => element.offsetParent !== null && !document.hidden;
   new IntersectionObserver(([entry]) => { if (entry.isIntersecting) open(); }).observe(element);
-  setInterval(() => { if (isShown()) load(saved !== null); }, REFRESH_MS);
+  setInterval(() => { if (isShown()) load(); }, REFRESH_MS);
 }
 
 async function ask(address, method = "GET") {
