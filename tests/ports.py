@@ -1,19 +1,16 @@
 """Ports for servers of the tests, which nobody else takes between the choice and the use.
 
-They lie below those that the system gives out by itself, and each worker of a parallel run has a range of its own.
-Where in it a run begins is chance: another run on the same machine, or one just before, is hardly ever in the way.
+They lie below those that the system gives out by itself. Each process of tests takes them by the hundred, for as long
+as it lives: no other run on the same machine has one of these.
 """
 
-import os
 import random
 import socket
-from itertools import cycle
+from collections.abc import Iterator
+from contextlib import suppress
 
-_FIRST, _COUNT = 12_000, 2_500
-_worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 8
-_range = range(_FIRST + _worker * _COUNT, _FIRST + (_worker + 1) * _COUNT)
-_begin = random.Random(os.urandom(8)).randrange(_COUNT)
-_ports = cycle([*_range[_begin:], *_range[:_begin]])
+_FIRST, _LAST, _AT_A_TIME = 12_000, 32_000, 100
+_taken: list[socket.socket] = []
 
 
 def free_port(kind: int = socket.SOCK_STREAM) -> int:
@@ -23,6 +20,21 @@ def free_port(kind: int = socket.SOCK_STREAM) -> int:
         kind: of the sockets that will use it, TCP or UDP.
     """
     return next(port for port in _ports if _is_free(port, kind))
+
+
+def _own_ports() -> Iterator[int]:
+    places = list(range(_FIRST, _LAST, _AT_A_TIME))
+    random.Random().shuffle(places)
+    for place in places:
+        # A name that is taken is one of another run; it is free again when that has ended, however it did.
+        mark = socket.socket(socket.AF_UNIX)
+        with suppress(OSError):
+            mark.bind(f"\0streamtag tests {place}")
+            _taken.append(mark)
+            yield from range(place, place + _AT_A_TIME)
+
+
+_ports = _own_ports()
 
 
 def _is_free(port: int, kind: int) -> bool:

@@ -12,7 +12,8 @@ from pathlib import Path
 from queue import Empty, Queue
 from typing import IO, Any
 
-LIMIT_SECONDS = 40
+LIMIT_SECONDS = 100
+"""Whoever is waited for so long hangs: a command starts in a second, or in a minute beside a dozen others."""
 
 
 def run(
@@ -47,12 +48,13 @@ class Running:
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self.process = process
-        self.output: Queue[str] = Queue()
-        self.errors: Queue[str] = Queue()
+        self.output: Queue[str | None] = Queue()  # None is the end
+        self.errors: Queue[str | None] = Queue()
         self._passed_over: list[str] = []
         for stream, lines in ((process.stdout, self.output), (process.stderr, self.errors)):
             assert stream is not None
-            threading.Thread(target=_pass_on, args=(stream, lines), daemon=True).start()
+            self._reading = threading.Thread(target=_pass_on, args=(stream, lines), daemon=True)
+            self._reading.start()
 
     def wait_message(self, **wanted: object) -> dict[str, Any]:
         """Read JSON lines until one has these fields."""
@@ -79,13 +81,21 @@ class Running:
         self.process.send_signal(number)
         return self.process.wait(LIMIT_SECONDS)
 
-    def _next(self, lines: Queue[str]) -> str:
+    def rest_of_errors(self) -> list[str]:
+        """Return what it said on standard error and was not returned yet; it has ended."""
+        self._reading.join(LIMIT_SECONDS)
+        return [*self._passed_over, *(line for line in self.errors.queue if line is not None)]
+
+    def _next(self, lines: Queue[str | None]) -> str:
         try:
-            return lines.get(timeout=LIMIT_SECONDS)
+            line = lines.get(timeout=LIMIT_SECONDS)
         except Empty:
-            raise AssertionError(
-                f"nothing more in {LIMIT_SECONDS} s; it said {[*self._passed_over, *self.errors.queue]}"
-            ) from None
+            self.process.send_signal(signal.SIGABRT)  # then it says where it hangs
+            line = None
+        if line is None:
+            how = self.process.wait(LIMIT_SECONDS)
+            raise AssertionError(f"it ended with {how}, and said {self.rest_of_errors()}")
+        return line
 
 
 @contextmanager
@@ -105,7 +115,7 @@ def running(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env={**os.environ, **(environment or {})},
+        env={**os.environ, "PYTHONFAULTHANDLER": "1", **(environment or {})},
     )
     with process:
         try:
@@ -118,6 +128,7 @@ def _command(arguments: tuple[object, ...]) -> list[str]:
     return [sys.executable, "-m", "streamtag", *map(str, arguments)]
 
 
-def _pass_on(stream: Any, lines: Queue[str]) -> None:
+def _pass_on(stream: Any, lines: Queue[str | None]) -> None:
     for line in stream:
         lines.put(line.rstrip("\n"))
+    lines.put(None)
