@@ -1,5 +1,6 @@
 """The service over real sockets."""
 
+import faulthandler
 import json
 import threading
 import time
@@ -27,6 +28,7 @@ from tests.real.test_rude_servers import hung
 from tests.sounds import noise, tone, write
 
 _OF_SOURCES = ("streamtag-connection to ", "streamtag-turns")
+_others: set[threading.Thread] = set()
 
 Serve = Callable[..., Service]
 Begin = Callable[..., tuple[Service, Listener]]
@@ -38,16 +40,31 @@ def whistle(tmp_path: Path) -> Path:
     return write(tmp_path / "whistle.wav", tone(4.5, 2900))
 
 
+@pytest.fixture(autouse=True)
+def _know_others() -> None:
+    """An earlier test's threads may take their time to end."""
+    _others.clear()
+    _others.update(threading.enumerate())
+
+
 def stop_within_two_seconds(service: Service) -> None:
     begin = time.monotonic()
     service.stop()
     assert time.monotonic() - begin < 2.0
 
 
-def own_threads() -> set[str]:
-    """Threads of a service; those of sources by themselves may hang for as long as they like."""
-    names = {thread.name for thread in threading.enumerate()}
-    return {name for name in names if name.startswith("streamtag") and not name.startswith(_OF_SOURCES)}
+def own_threads() -> set[threading.Thread]:
+    """Threads of this test's services; those of sources by themselves may hang for as long as they like."""
+    threads = {thread for thread in threading.enumerate() if thread.name.startswith("streamtag")}
+    return {thread for thread in threads - _others if not thread.name.startswith(_OF_SOURCES)}
+
+
+def wait_for_the_end_of_threads(but: set[threading.Thread] = frozenset()) -> None:
+    try:
+        wait_until(lambda: own_threads() <= but, 20, "the end of all threads")
+    except AssertionError:
+        faulthandler.dump_traceback()
+        raise AssertionError(f"alive: {own_threads() - but}") from None
 
 
 def test_scores_on_the_wire_are_those_of_the_tagger(begin: Begin, tiny: Path, tmp_path: Path) -> None:
@@ -107,7 +124,7 @@ def test_stop_ends_events_says_so_and_closes_everything(begin: Begin, whistle: P
     assert last == "off"
     assert listener.states("yard") == ["starting", "live", "ended"]
     assert listener.heard[-1].header["kind"] == "service"
-    wait_until(lambda: own_threads() == set(), 20, "the end of all threads")
+    wait_for_the_end_of_threads()
     service.stop()  # once more does no harm
 
 
@@ -151,7 +168,7 @@ def test_an_endless_file_read_as_fast_as_possible_stops_at_once(begin: Begin, wh
     listener.rest()
     for number in range(3):
         assert listener.states(f"s{number}") == ["starting", "live", "ended"]
-    wait_until(lambda: own_threads() == set(), 20, "the end of all threads")
+    wait_for_the_end_of_threads()
 
 
 def test_sources_that_hang_do_not_keep_the_service(begin: Begin, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -340,7 +357,7 @@ def test_a_port_in_use_is_one_line_and_nothing_runs(tiny: Path, serve: Serve) ->
             service.start()
         assert "\n" not in str(refusal.value)
         service.stop()
-        wait_until(lambda: own_threads() == before, 20, "the end of its threads")
+        wait_for_the_end_of_threads(but=before)
 
 
 def test_without_an_input_no_pcm_is_taken(tiny: Path) -> None:
@@ -375,7 +392,7 @@ def test_what_the_configuration_cannot_have_is_refused_before_anything_runs(tiny
         Service(config(tmp_path / "absent"))
     with pytest.raises(RuntimeUnavailableError):
         Service(config(tiny, runtime="tensorrt"))
-    wait_until(lambda: own_threads() == set(), 20, "the end of all threads")
+    wait_for_the_end_of_threads()
 
 
 @pytest.mark.parametrize("place", ["{folder}", "http://127.0.0.1:{port}"])
@@ -419,4 +436,4 @@ def test_a_model_that_breaks_ends_the_service_with_its_cause(
     with pytest.raises(StreamtagError, match="scoring failed: MemoryError: no room for scores"):
         service.wait(20)
     stop_within_two_seconds(service)
-    wait_until(lambda: own_threads() == set(), 20, "the end of all threads")
+    wait_for_the_end_of_threads()
