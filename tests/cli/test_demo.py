@@ -16,10 +16,13 @@ from tests.real.servers import wait_until
 
 
 def test_the_demo_prints_one_json_object_a_line_and_ends_by_the_clock(config: Path) -> None:
-    done = run("--config", config, "demo", "--seconds", "6", "--no-dashboard")
-    assert (done.returncode, done.stderr) == (0, "")
-    messages = [json.loads(line) for line in done.stdout.splitlines()]
-    scores = [each for each in messages if each["kind"] == "scores"]
+    for seconds in (5, 30):  # the second on a machine that needs the first to begin
+        done = run("--config", config, "demo", "--seconds", seconds, "--no-dashboard")
+        assert (done.returncode, done.stderr) == (0, "")
+        messages = [json.loads(line) for line in done.stdout.splitlines()]
+        scores = [each for each in messages if each["kind"] == "scores"]
+        if len(scores) > 1:
+            break
     assert [each["start"] for each in scores[:2]] == [0.0, 0.96]
     assert all(each["stream"] == "demo" and each["top"] for each in scores)
     states = [each["state"] for each in messages if each["kind"] == "status"]
