@@ -39,8 +39,6 @@ _EDGE_SECONDS = 3.0
 _WARM_UP_SECONDS = 60.0
 _SURPLUS = {"fast": 0.005}
 _ALLOWED_SECONDS = 1.0
-# Whoever looks into a playlist does not know how long a segment has been there: up to a segment's length at most.
-_ALLOWED_HLS_SECONDS = 3.0
 _ALLOWED_GROWTH = 1.15
 _SYSTEM_PYTHON = "/usr/bin/python3"
 
@@ -159,8 +157,7 @@ def report(name: str, stream: Heard) -> bool:
     counted = PATCH_SECONDS * (len(stream.starts) - 1 + stream.dropped) + lost - elapsed - surplus
     holes = int(np.sum(np.diff(stream.starts) > PATCH_SECONDS + 0.001))
     worst = float(np.percentile(errors, 99))
-    allowed = _ALLOWED_HLS_SECONDS if name in PLAYLISTS else _ALLOWED_SECONDS
-    good = worst < allowed and abs(kept) < _ALLOWED_SECONDS
+    good = worst < _ALLOWED_SECONDS and abs(kept) < _ALLOWED_SECONDS
     breaks = stream.states.count("stalled") + stream.states.count("reconnecting")
     print(
         f"{name:8} {len(stream.starts):7} {np.median(errors):7.2f} {worst:8.2f} {errors.max():8.2f} "

@@ -35,11 +35,16 @@ class Patcher:
     tail of at least half a patch padded with zeros. A hole or a source that starts counting anew ends a segment, so a
     patch never spans one; a change of rate without a hole does not.
 
+    A padded tail covers some of the hole behind it, which is counted twice by that. A later hole counts for so much
+    less, and no tail is padded that would take what is not settled yet beyond a patch: it is counted as lost. So
+    patches and what is lost add up to the stream's time, to a patch, however many holes there are.
+
     Attributes:
         tap: called with what is cut: index at 16 kHz of the first sample, samples [n], time of the last; None at first.
         patches: how many were cut so far.
         lost_samples: how many samples at 16 kHz are in no patch so far, though the stream went on or may: those that
-            were missing between blocks, and those before a hole or a break that were too few to be scored.
+            were missing between blocks (less what tails before were padded with), and those before a hole or a break
+            that were not scored.
         bad_samples: how many samples were not finite, and taken as 0, so far.
     """
 
@@ -57,6 +62,8 @@ class Patcher:
         self._window = np.empty(0, np.float32)
         self._filled = 0
         self._time = 0.0
+        self._owed = 0  # samples that were padded before a hole, and are still to be settled with a later one
+        self._padded = 0  # and those of the last tail
 
     def feed(self, block: Block) -> list[Patch]:
         """Return the patches that `block` completes, oldest first.
@@ -75,8 +82,10 @@ class Patcher:
         resampler = self._resampler
         if resampler is None or not self._follows(block):
             resampler = Resampler(block.rate)
+            origin, expected, start = self._place(block)
+            self._count_missing(round((start - expected) * SAMPLE_RATE / block.rate))
             done = self._end_segment()
-            self._begin(block, resampler)
+            self._begin(origin, start, block.rate, resampler)
         elif block.rate != self._rate:
             resampler = self._change_rate(block, resampler, done)
         self._expected += count
@@ -124,21 +133,28 @@ class Patcher:
         self._resampler = resampler
         return resampler
 
-    def _begin(self, block: Block, resampler: Resampler) -> None:
+    def _place(self, block: Block) -> tuple[int, int, int]:
+        """Where a block stands that does not follow: the new origin; then, lowered by it, what was expected, and it."""
         if not self._rate:
-            self._origin = block.start
-            expected = 0
-        else:
-            expected = round(self._expected * block.rate / self._rate)
-            self._origin = round(self._origin * block.rate / self._rate)
-            if block.start - self._origin < expected:  # the source counts anew: nothing is known to be missing
-                self._origin = block.start - expected
-        start = block.start - self._origin
-        self.lost_samples += round((start - expected) * SAMPLE_RATE / block.rate)
-        self._segment_start = round(start * SAMPLE_RATE / block.rate)
+            return block.start, 0, 0
+        expected = round(self._expected * block.rate / self._rate)
+        origin = round(self._origin * block.rate / self._rate)
+        if block.start - origin < expected:  # the source counts anew: nothing is known to be missing
+            origin = block.start - expected
+        return origin, expected, block.start - origin
+
+    def _count_missing(self, samples: int) -> None:
+        settled = min(samples, self._owed)
+        self._owed -= settled
+        self.lost_samples += samples - settled
+
+    def _begin(self, origin: int, start: int, rate: int, resampler: Resampler) -> None:
+        self._origin = origin
+        self._segment_start = round(start * SAMPLE_RATE / rate)
         self._segment_patches = 0
+        self._owed, self._padded = self._owed + self._padded, 0
         self._expected = start
-        self._rate = block.rate
+        self._rate = rate
         self._resampler = resampler
         self._window = np.empty(PATCH_SAMPLES, np.float32)
 
@@ -178,7 +194,11 @@ class Patcher:
         done: list[Patch] = []
         self._cut(self._resampler.finish(), done)
         is_short_recording = last and not self.patches and self._filled > 0
-        if 2 * self._filled >= PATCH_HOP or is_short_recording:
+        padding = max(0, PATCH_HOP - self._filled)
+        may_be_padded = last or self._owed + padding <= PATCH_HOP
+        if (2 * self._filled >= PATCH_HOP and may_be_padded) or is_short_recording:
+            self._padded = padding
+            self.lost_samples += 0 if last else max(0, self._filled - PATCH_HOP)
             self._window[self._filled :] = 0.0
             done.append(self._complete(self._time))
         elif not last:

@@ -13,9 +13,6 @@ _DRIFT = 0.0001
 # Who is late and gets so much less late is catching up.
 _CATCHES_UP_SECONDS = 0.1
 _RECENT = 5
-_ENOUGH = 3
-# What comes so soon after a loss was not lost, if it is ahead of the clock then.
-_TAKEN_BACK_SECONDS = 60.0
 _FLAGGED_SECONDS = 0.04
 
 _STORE_SECONDS = 0.5
@@ -28,6 +25,8 @@ class _Run:
 
     piece: Piece
     arrival: float
+    earliest: float
+    """It did not come before this: the arrival, but for what is only looked for now and then."""
     flagged: bool
 
     @property
@@ -45,9 +44,7 @@ class CaptureClock:
     fast, stand still and wrap.
     """
 
-    def __init__(
-        self, slack_seconds: float, sure_seconds: float, longest_seconds: float, *, looked_up: bool = False
-    ) -> None:
+    def __init__(self, slack_seconds: float, sure_seconds: float, longest_seconds: float) -> None:
         """Make a clock that knows nothing yet.
 
         Args:
@@ -55,10 +52,7 @@ class CaptureClock:
             sure_seconds: how long it must stay late to be sure that it does not catch up; longer where sound comes in
                 lumps that are longer.
             longest_seconds: how long sound is held back at most.
-            looked_up: whether somebody looks for it now and then, as into a playlist: then it is found up to half of
-                the length of its lumps later than it could be, and soon after as early as ever.
         """
-        self._looked_up = looked_up
         self._slack = slack_seconds
         self._sure = sure_seconds
         self._longest = longest_seconds
@@ -67,21 +61,22 @@ class CaptureClock:
         self._position = 0.0  # seconds of sound so far, lost sound included
         self._held: list[_Run] = []
         self._held_position = 0.0
-        self._least_late = 0.0
+        self._least_late = (0.0, 0.0)  # of what is held: at most and at least, of the run for which the first is least
         self._first_late = 0.0
         self._catching_up = (0.0, 0.0, 0.0)  # lateness, arrival and position at which it last caught up
         self._caught_up: deque[float] = deque(maxlen=_RECENT)
-        self._counted = 0.0  # as lost of late, and until when that may turn out to be too much
-        self._counted_until = 0.0
-        self._surplus = 0.0  # what was counted as lost and came all the same
 
-    def take(self, piece: Piece, arrival: float, *, flagged: bool = False) -> list[Piece]:
+    def take(
+        self, piece: Piece, arrival: float, *, earliest: float | None = None, flagged: bool = False
+    ) -> list[Piece]:
         """Take in what comes next and return what is certain.
 
         Args:
             piece: `lost_seconds` is what is known to be lost; `captured` the best that is known without other sound,
                 at most `arrival`.
-            arrival: when it came.
+            arrival: when it came, at the latest.
+            earliest: when it came at the earliest, if that is not the same: what is found in a playlist was not there
+                at the look before. It is no later than this shows it to be.
             flagged: whether something before it is said to be lost: then little lateness is enough.
 
         Returns:
@@ -93,7 +88,7 @@ class CaptureClock:
         self._origin += _DRIFT * max(0.0, arrival - self._arrival)
         self._arrival = max(self._arrival, arrival)
         ready: list[Piece] = []
-        self._judge(_Run(piece, arrival, flagged), ready)
+        self._judge(_Run(piece, arrival, arrival if earliest is None else earliest, flagged), ready)
         return ready
 
     def start(self, origin: float, arrival: float) -> None:
@@ -109,7 +104,7 @@ class CaptureClock:
         """Return what is still held back; nothing follows."""
         ready: list[Piece] = []
         while self._held:
-            if self._least_late <= max(self._slack, 1.5 * self._lump_seconds):
+            if self._least_late[1] <= max(self._slack, 1.5 * self._lump_seconds):
                 self._release(ready)
             else:
                 self._count_lost(ready)
@@ -120,37 +115,23 @@ class CaptureClock:
         """How long the lumps are in which sound came of late: by how much what was late caught up."""
         return median(self._caught_up) if self._caught_up else 0.0
 
-    @property
-    def _found_late_seconds(self) -> float:
-        return 0.5 * self._lump_seconds if self._looked_up and len(self._caught_up) >= _ENOUGH else 0.0
-
-    def _move_origin(self, late: float, arrival: float) -> None:
-        """Sound came sooner than any before: what was counted as lost shortly before may have been too much."""
-        assert self._origin is not None
-        self._origin += late
-        if self._looked_up and arrival < self._counted_until:
-            taken_back = min(-late, self._counted)
-            self._counted -= taken_back
-            self._surplus += taken_back
-
     def _judge(self, run: _Run, ready: list[Piece]) -> None:
         assert self._origin is not None
         before, self._position = self._position, self._position + run.seconds
-        late = run.arrival - self._position - self._origin
-        if late < 0.0:
-            self._move_origin(late, run.arrival)
-            late = 0.0
+        self._origin = min(self._origin, run.arrival - self._position)  # it came sooner than any before
+        at_most = run.arrival - self._position - self._origin
+        late = max(0.0, run.earliest - self._position - self._origin)
         is_flagged = run.flagged or (self._held and self._held[0].flagged)
-        is_late = late > (_FLAGGED_SECONDS if is_flagged else self._slack + self._found_late_seconds)
+        is_late = late > (_FLAGGED_SECONDS if is_flagged else self._slack)
         if not is_late and not self._held:
             ready.append(self._placed(run, self._position))
             return
         if not self._held:
             self._held_position = before
-            self._first_late = self._least_late = late
+            self._first_late, self._least_late = at_most, (at_most, late)
             self._catching_up = (late, run.arrival, before)
         self._held.append(run)
-        self._least_late = min(self._least_late, late)
+        self._least_late = min(self._least_late, (at_most, late))
         if late < self._catching_up[0] - _CATCHES_UP_SECONDS:
             self._catching_up = (late, run.arrival, self._position)
         if not is_late:
@@ -168,7 +149,7 @@ class CaptureClock:
 
     def _release(self, ready: list[Piece]) -> None:
         """Let go of all that was late: it has caught up."""
-        self._caught_up.append(self._first_late - self._least_late)
+        self._caught_up.append(self._first_late - self._least_late[0])
         runs, self._held = self._held, []
         position = self._held_position
         for run in runs:
@@ -177,20 +158,13 @@ class CaptureClock:
 
     def _count_lost(self, ready: list[Piece]) -> None:
         """Count as lost what all that is held is late by, and judge it anew: more may be missing later in it."""
-        self._caught_up.append(self._first_late - self._least_late)
+        self._caught_up.append(self._first_late - self._least_late[0])
         runs, self._held = self._held, []
         self._position = self._held_position
         first = runs[0].piece
-        lost = self._least_late
-        # What was counted too much is made good here: the same time of capture, at an earlier place in the stream.
-        made_good = min(self._surplus, lost)
-        self._surplus -= made_good
-        assert self._origin is not None
-        self._origin += made_good
-        lost -= made_good
-        self._counted, self._counted_until = lost, self._arrival + _TAKEN_BACK_SECONDS
+        lost = self._least_late[1]
         piece = replace(first, lost_seconds=first.lost_seconds + lost)
-        self._judge(_Run(piece, runs[0].arrival, False), ready)
+        self._judge(replace(runs[0], piece=piece, flagged=False), ready)
         for run in runs[1:]:
             self._judge(replace(run, flagged=False), ready)
 
@@ -218,33 +192,38 @@ class LivePieces:
         self._began = began
         self._clock = clock
         self._longest = longest_seconds
-        self._store: list[Piece] = []
+        self._store: list[tuple[Piece, float | None, bool]] = []
         self._stored = 0.0
         self._origin = 0.0
         self._streaming = (0.0, 0.0)  # origin and arrival since which it comes about as fast as it plays
         self._settled = False
 
-    def take(self, piece: Piece) -> list[Piece]:
-        """Take in the next piece, `captured` being when it came, and return those that are certain."""
+    def take(self, piece: Piece, *, earliest: float | None = None, flagged: bool = False) -> list[Piece]:
+        """Take in the next piece, `captured` being when it came, and return those that are certain.
+
+        `earliest` and `flagged` as for `CaptureClock.take`.
+        """
         if self._settled:
-            return self._clock.take(piece, piece.captured)
+            return self._clock.take(piece, piece.captured, earliest=earliest, flagged=flagged)
         arrival = piece.captured
         self._stored += piece.lost_seconds + piece.seconds
         soonest = arrival - self._stored
         if not self._store:
             self._origin, self._streaming = soonest, (soonest, arrival)
-        self._store.append(piece)
+        self._store.append((piece, earliest, flagged))
         self._origin = min(self._origin, soonest)
         origin, since = self._streaming
         if self._origin < origin - 0.5 * (arrival - since) - _CATCHES_UP_SECONDS:
             self._streaming = (self._origin, arrival)
-        first = self._store[0].captured
+        first = self._store[0][0].captured
         if arrival - max(first, self._streaming[1]) < _STORE_SECONDS and arrival - first < self._longest:
             return []
         self._settled = True
         store, self._store = self._store, []
         self._clock.start(self._origin, first)
-        ready = [ready for piece in store for ready in self._clock.take(piece, piece.captured)]
+        ready: list[Piece] = []
+        for stored, early, is_flagged in store:
+            ready += self._clock.take(stored, stored.captured, earliest=early, flagged=is_flagged)
         return [piece for piece in ready if piece.captured > self._began - _OLD_SECONDS]
 
     def finish(self) -> list[Piece]:

@@ -38,6 +38,8 @@ class Parcel:
     """How long they play, as far as the container tells."""
     bytes: int
     """How much memory they take."""
+    segment: object = None
+    """Which part of the stream they are of, as whoever reads tells them apart."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -136,8 +136,12 @@ class AudioReader:
             seconds = (self._container.duration or 0) / 1e6
         return seconds if 0 < seconds < _LONGEST_SECONDS else None
 
-    def parcels(self, seconds: float) -> Iterator[Parcel]:
+    def parcels(self, seconds: float, segment: Callable[[], object] = lambda: None) -> Iterator[Parcel]:
         """Read, a parcel as soon as it holds `seconds` of sound, a packet that does not tell its length, or much else.
+
+        Args:
+            seconds: how much a parcel holds.
+            segment: tells which part of the stream is being read; no parcel holds of more than one.
 
         Raises:
             ReadError: if reading fails, after what was read before; the end of the file or stream just ends the
@@ -149,6 +153,7 @@ class AudioReader:
         failure: ReadError | None = None
         tick = float(self._track.time_base or 0)
         reading = self._container.demux(self._track)
+        part = segment()
         while True:
             try:
                 packet = next(reading, None)
@@ -160,15 +165,20 @@ class AudioReader:
                 continue
             if packet is None:
                 break
+            if (current := segment()) is not part:
+                if packets:
+                    yield Parcel(packets, held, size, part)
+                    packets, held, size = [], 0.0, 0
+                part = current
             packets.append(packet)
             length = (packet.duration or 0) * tick
             held += length
             size += packet.size + _PACKET_BYTES
             if held >= seconds or not length or size >= _MOST_BYTES:
-                yield Parcel(packets, held, size)
+                yield Parcel(packets, held, size, part)
                 packets, held, size = [], 0.0, 0
         if packets:
-            yield Parcel(packets, held, size)
+            yield Parcel(packets, held, size, part)
         if failure is not None:
             raise failure
 

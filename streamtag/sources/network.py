@@ -13,6 +13,7 @@ from streamtag.sources.clock import Clock
 from streamtag.sources.decoder import Chunk, Decoder, Parcel
 from streamtag.sources.feed import Feed, Lost, Piece
 from streamtag.sources.ffmpeg import AudioReader
+from streamtag.sources.listing import Found, Listing
 from streamtag.sources.opening import HLS_FACTOR, open_reader
 from streamtag.sources.reasons import ReadError
 from streamtag.sources.retry import LiveSource
@@ -28,6 +29,8 @@ _REST_SECONDS = 0.2
 _AT_ONCE_SECONDS = 0.04
 # Packets are read in lots of a quarter of a second, and networks jitter.
 _SLACK_SECONDS = 0.5
+# Of a playlist is known how much later than a look at least a segment came: about that much earlier this must end.
+_LISTED_SLACK_SECONDS = 0.4
 _SURE_SECONDS = 2.0
 
 
@@ -59,19 +62,20 @@ def _is_file(path: str) -> bool:
 def _listen(name: str, url: str, patience: Patience, ca_file: str | None, feed: Feed) -> None:
     """One connection, from its opening to its end."""
     began = feed.clock()
+    listing = Listing(feed.clock, feed.closed.wait)
     try:
-        with open_reader(url, patience, ca_file) as reader:
+        with open_reader(url, patience, ca_file, listing) as reader:
             if reader.format == "hls":
                 feed.quiet_seconds *= HLS_FACTOR
             recorded = feed.is_recording = _is_recording(reader)
             while True:
                 if not recorded or reader.format == "hls":
                     reader.decoder.stamps = None
-                looked_up = reader.format == "hls"
-                live = None if recorded else _live_pieces(began, feed.quiet_seconds, looked_up=looked_up)
+                slack = _LISTED_SLACK_SECONDS if reader.format == "hls" else _SLACK_SECONDS
+                live = None if recorded else _live_pieces(began, feed.quiet_seconds, slack)
                 track = _Track(reader.decoder, live)
                 feed.finish = partial(track.finish, feed.clock)
-                read_seconds = _read(reader, track, feed)
+                read_seconds = _read(reader, track, feed, listing)
                 if feed.closed.is_set():
                     return
                 if not (reader.has_more_tracks and _is_silent(track, feed) and reader.take_next_track()):
@@ -86,15 +90,18 @@ def _listen(name: str, url: str, patience: Patience, ca_file: str | None, feed: 
     raise Lost("the stream ended")
 
 
-def _read(reader: AudioReader, track: "_Track", feed: Feed) -> float:
+def _read(reader: AudioReader, track: "_Track", feed: Feed, listing: Listing) -> float:
     """Read a track to its end, or until nobody listens or hopes for it; return how many seconds were read."""
     read_seconds = 0.0
     asked = feed.clock()
-    for parcel in reader.parcels(_PARCEL_SECONDS):
+    before: object = None
+    for parcel in reader.parcels(_PARCEL_SECONDS, lambda: listing.found):
         if feed.closed.is_set() or (reader.has_more_tracks and track.decoder.is_hopeless):
             break
         arrival = feed.clock()
-        feed.put(_Arrival(parcel, arrival, track), wait=feed.is_recording)
+        found = parcel.segment if isinstance(parcel.segment, Found) else Found(arrival, arrival)
+        has_gap, before = found.has_gap and found is not before, found
+        feed.put(_Arrival(parcel, found, has_gap, track), wait=feed.is_recording)
         read_seconds += parcel.seconds
         if not feed.is_recording and arrival - asked > _AT_ONCE_SECONDS:
             feed.closed.wait(_REST_SECONDS)
@@ -111,11 +118,11 @@ def _is_silent(track: "_Track", feed: Feed) -> bool:
     return not (track.decoder.has_begun or feed.closed.is_set())
 
 
-def _live_pieces(began: float, quiet_seconds: float, *, looked_up: bool) -> LivePieces:
+def _live_pieces(began: float, quiet_seconds: float, slack_seconds: float) -> LivePieces:
     """What live sound goes through; nothing is held back for so long that the connection seems to be silent."""
     longest = quiet_seconds / 2
     sure = min(_SURE_SECONDS, longest / 2)
-    return LivePieces(began, CaptureClock(_SLACK_SECONDS, sure, longest, looked_up=looked_up), longest)
+    return LivePieces(began, CaptureClock(slack_seconds, sure, longest), longest)
 
 
 def _is_recording(reader: AudioReader) -> bool:
@@ -139,15 +146,19 @@ class _Track:
     live: LivePieces | None
     """None for a recording, of which nothing is old."""
 
-    def pieces(self, chunks: Iterable[Chunk], arrival: float) -> Iterator[Piece]:
-        """Return what of the sound that arrived then is certain."""
+    def pieces(self, chunks: Iterable[Chunk], found: Found, *, has_gap: bool = False) -> Iterator[Piece]:
+        """Return what of the sound that came then is certain."""
         for chunk in chunks:
-            piece = Piece(chunk.samples, chunk.rate, chunk.skipped_seconds, arrival)
-            yield from (piece,) if self.live is None else self.live.take(piece)
+            piece = Piece(chunk.samples, chunk.rate, chunk.skipped_seconds, found.seen)
+            if self.live is None:
+                yield piece
+            else:
+                yield from self.live.take(piece, earliest=found.earliest, flagged=has_gap)
+                has_gap = False
 
     def finish(self, clock: Clock) -> Iterator[Piece]:
         """Return what is held back; nothing follows."""
-        yield from self.pieces(self.decoder.finish(), clock())
+        yield from self.pieces(self.decoder.finish(), Found(clock(), clock()))
         if self.live is not None:
             yield from self.live.finish()
 
@@ -157,7 +168,10 @@ class _Arrival:
     """Sound as it arrived; a connection's thread only waits for it, and whoever takes it decodes it."""
 
     parcel: Parcel
-    arrival: float
+    found: Found
+    """When it came; where it was found in a playlist, when that is known to have happened."""
+    has_gap: bool
+    """Whether something is said to be missing before it."""
     track: _Track
 
     @property
@@ -176,7 +190,7 @@ class _Arrival:
         decoder = self.track.decoder
         if dropped_seconds:
             decoder.skip(dropped_seconds)
-        yield from self.track.pieces(decoder.decode(self.parcel), self.arrival)
+        yield from self.track.pieces(decoder.decode(self.parcel), self.found, has_gap=self.has_gap)
         if self.track.live is not None and decoder.is_stuck:  # another connection finds out what it is now
             raise Lost("its sound cannot be decoded any more")
 

@@ -10,6 +10,7 @@ import av
 from streamtag.sources import playlists
 from streamtag.sources.diagnosis import diagnose
 from streamtag.sources.ffmpeg import AudioReader
+from streamtag.sources.listing import Listing
 from streamtag.sources.reach import Reach
 from streamtag.sources.reasons import NOT_AUDIO, ReadError
 from streamtag.sources.segments import HLS_OPTIONS, Segments
@@ -32,19 +33,20 @@ _PLAIN_FORMATS = ",".join(
 )
 
 
-def open_reader(url: str, patience: Patience, ca_file: str | None = None) -> AudioReader:
+def open_reader(url: str, patience: Patience, ca_file: str | None, listing: Listing) -> AudioReader:
     """Open a network stream.
 
     Args:
         url: its scheme in lower case; `file:` for a session description, `PLAYLIST` for a file that names a stream.
         patience: how long the server may take.
         ca_file: see `trust.trusted`.
+        listing: told what an HLS playlist lists.
 
     Raises:
         ReadError: it cannot be opened.
     """
     if url.startswith(f"{PLAYLIST}:"):
-        return open_reader(_named_in(Path(url.removeprefix(f"{PLAYLIST}:"))), patience, ca_file)
+        return open_reader(_named_in(Path(url.removeprefix(f"{PLAYLIST}:"))), patience, ca_file, listing)
     try:
         if urlsplit(url).scheme not in _WEB:
             return _open(url, patience, ca_file)
@@ -53,10 +55,10 @@ def open_reader(url: str, patience: Patience, ca_file: str | None = None) -> Aud
                 return _open(url, patience, ca_file)
             except ReadError as error:
                 # It may be a playlist by another name.
-                if not error.not_audio or (reader := _open_playlist(url, patience, ca_file)) is None:
+                if not error.not_audio or (reader := _open_playlist(url, patience, ca_file, listing)) is None:
                     raise
                 return reader
-        return _open_playlist(url, patience, ca_file) or _open(url, patience, ca_file)
+        return _open_playlist(url, patience, ca_file, listing) or _open(url, patience, ca_file)
     except ValueError:
         raise ReadError("its address cannot be read") from None
 
@@ -75,7 +77,7 @@ def _named_in(path: Path) -> str:
     raise ReadError("it is a playlist that names no stream of http, https, rtsp or rtsps")
 
 
-def _open_playlist(url: str, patience: Patience, ca_file: str | None) -> AudioReader | None:
+def _open_playlist(url: str, patience: Patience, ca_file: str | None, listing: Listing) -> AudioReader | None:
     """Open what a playlist leads to; None where it is no playlist."""
     reach = Reach(url)
     found = _follow(url, patience, ca_file, reach)
@@ -86,7 +88,7 @@ def _open_playlist(url: str, patience: Patience, ca_file: str | None) -> AudioRe
         return _open(address, patience, ca_file)
     options = _options(urlsplit(address).scheme, patience, ca_file)
     timeout = (_connect_seconds(patience), patience.read_seconds * HLS_FACTOR)
-    opener = Segments(_secure(ca_file), (patience.open_seconds, patience.read_seconds), reach)
+    opener = Segments(_secure(ca_file), (patience.open_seconds, patience.read_seconds), reach, listing)
     return AudioReader(address, {**options, **HLS_OPTIONS}, timeout, container="hls", open_more=opener)
 
 

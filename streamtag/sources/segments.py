@@ -8,42 +8,94 @@ from typing import Any
 
 import av
 
+from streamtag.sources.listing import Listing
 from streamtag.sources.reach import Reach
-from streamtag.sources.reasons import read_error
+from streamtag.sources.reasons import ReadError, read_error
 
 __all__ = ["HLS_OPTIONS", "Segments"]
 
-HLS_OPTIONS = {"http_persistent": "0", "http_multiple": "0"}
-"""FFmpeg's HLS reuses connections by ways of its own, which would lead past `Segments`."""
+HLS_OPTIONS = {
+    "http_persistent": "0",
+    "http_multiple": "0",
+    "max_reload": "1000000",
+    "m3u8_hold_counters": "1000000",
+}
+"""FFmpeg's HLS reuses connections by ways of its own, which would lead past `Segments`; and it gives up after so many
+looks without anything new, where how long nothing comes is what counts."""
 _SCHEMES = ("http", "https", "data")
 _ENCRYPTED = "crypto+"
+_MOST_TEXT = 4 << 20
 
 
 class Segments:
     """What FFmpeg's HLS asks to open a playlist, a key or a piece (`io_open` of PyAV)."""
 
-    def __init__(self, options: Mapping[str, str], timeout: tuple[float, float], reach: Reach) -> None:
+    def __init__(
+        self, options: Mapping[str, str], timeout: tuple[float, float], reach: Reach, listing: Listing
+    ) -> None:
         """Prepare to open.
 
         Args:
             options: FFmpeg's, for every connection.
             timeout: seconds to open a connection, and to wait for more on it.
             reach: where the playlist may lead.
+            listing: told what the playlist lists and what of it is opened; says when to look again.
         """
         self._options = dict(options)
         self._timeout = timeout
         self._reach = reach
+        self._listing = listing
+        self._playlist: str | None = None  # the first that is asked for
 
-    def __call__(self, url: str, flags: int, options: Mapping[str, str]) -> "_Bytes":
+    def __call__(self, url: str, flags: int, options: Mapping[str, str]) -> "_Bytes | _Text":
         """Open an address.
 
         Raises:
-            ReadError: it cannot be opened, or may not be.
+            ReadError: it cannot be opened, or may not be; or nobody listens any more.
         """
+        if self._playlist is None:
+            self._playlist = url
+        if url == self._playlist:
+            return self._look(url, options)
         address = url.removeprefix(_ENCRYPTED)
         if not address.startswith("data:"):
             self._reach.check(address, _SCHEMES)
-        return _Bytes(url, {**options, **self._options}, self._timeout)
+        opened = _Bytes(url, {**options, **self._options}, self._timeout)
+        self._listing.open(address, int(options.get("offset", "0")))
+        return opened
+
+    def _look(self, url: str, options: Mapping[str, str]) -> "_Text":
+        listing = self._listing
+        if not listing.has_more:
+            if not listing.wait():
+                raise ReadError("nobody listens any more")
+            listing.look(self._fetch(url, options), url)
+        return _Text(listing.serve().encode())
+
+    def _fetch(self, url: str, options: Mapping[str, str]) -> str:
+        playlist = _Bytes(url, {**options, **self._options}, self._timeout)
+        try:
+            data = b""
+            while len(data) <= _MOST_TEXT and (more := playlist.read(_MOST_TEXT)):
+                data += more
+        finally:
+            playlist.close()
+        return data.decode("utf-8", "replace")
+
+
+class _Text:
+    """What is known already, in the form of a file."""
+
+    def __init__(self, data: bytes) -> None:
+        self._rest = data
+
+    def read(self, size: int) -> bytes:
+        """Return at most `size` bytes; none at the end."""
+        taken, self._rest = self._rest[:size], self._rest[size:]
+        return taken
+
+    def close(self) -> None:
+        """Nothing is open."""
 
 
 class _Bytes:

@@ -137,8 +137,29 @@ def test_every_sample_is_in_a_patch_or_counted_as_lost_or_waits(rate: int, piece
         assert other > one  # time never goes back
     accounted = len(patches) * PATCH_HOP + patcher.lost_samples
     elapsed = position * SAMPLE_RATE / rate
-    # The rest of a stretch without a hole is padded where it lasts half a patch.
-    assert elapsed - 2 * len(pieces) <= accounted <= elapsed + len(pieces) * (PATCH_HOP / 2 + 2)
+    assert abs(accounted - elapsed) <= PATCH_HOP + 2 * len(pieces)  # whatever rests are padded
+
+
+def test_many_holes_do_not_add_up_what_rests_before_them_are_padded_with() -> None:
+    patcher = Patcher()
+    position, scored = 0, 0
+    for _ in range(100):
+        scored += len(patcher.feed(Block(np.zeros(24_000, np.float32), position, SECOND, 0.0)))
+        position += 24_000 + 16_000
+    scored += len(patcher.interrupt())
+    assert scored == 200  # each rest of 0.6 s is scored
+    elapsed = position - 16_000
+    assert patcher.patches * PATCH_HOP + patcher.lost_samples == pytest.approx(elapsed, abs=PATCH_HOP)
+
+
+def test_rests_before_holes_that_are_shorter_than_the_padding_are_lost_by_turns() -> None:
+    patcher = Patcher()
+    for number in range(200):
+        patcher.feed(Block(np.zeros(10_000, np.float32), number * 10_320, SECOND, 0.0))
+    patcher.interrupt()
+    elapsed = 200 * 10_320 - 320
+    assert patcher.patches * PATCH_HOP + patcher.lost_samples == pytest.approx(elapsed, abs=PATCH_HOP)
+    assert patcher.patches > 5
 
 
 @pytest.mark.parametrize("seconds", [0.1, 0.3, 0.47])

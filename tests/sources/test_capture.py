@@ -86,7 +86,7 @@ def hear(world: World, clock: CaptureClock) -> Heard:
 
 
 def hear_lumps(world: World) -> Heard:
-    return listen(world, LivePieces(0.0, CaptureClock(0.5, 2.0, 15.0, looked_up=True), 15.0).take)
+    return listen(world, LivePieces(0.0, CaptureClock(0.5, 2.0, 15.0), 15.0).take)
 
 
 def listen(world: World, take: Callable[[Piece], list[Piece]]) -> Heard:
@@ -190,8 +190,23 @@ def test_a_pause_between_lumps_is_lost_once() -> None:
 
 
 def test_lumps_that_are_found_late_and_early_by_turns_lose_nothing() -> None:
-    late = tuple(0.1 * min(number, 20 - number) for number in range(20))
-    assert hear_lumps(World().comes_in_lumps(30, 2.0).comes_in_lumps(600, 2.0, late)).lost == []
+    clock = CaptureClock(0.4, 2.0, 15.0)
+    lost = 0.0
+    for number, (arrival, seconds, _) in enumerate(World().comes_in_lumps(600, 2.0).arrivals):
+        late = 0.1 * min(number // 8 % 20, 20 - number // 8 % 20)
+        piece = Piece(np.zeros((round(seconds * RATE), 1), np.float32), RATE, 0.0, arrival + late)
+        lost += sum(each.lost_seconds for each in clock.take(piece, arrival + late, earliest=arrival - 0.1))
+    assert lost == 0.0
+
+
+def test_what_was_found_late_is_lost_as_much_as_it_surely_is() -> None:
+    clock = CaptureClock(0.4, 2.0, 15.0)
+    pieces: list[Piece] = []
+    for arrival, seconds, _ in World().comes_in_lumps(60, 2.0).pauses(5.0).comes_in_lumps(60, 2.0).arrivals:
+        uncertain = 1.5 if 61.0 < arrival - 50.0 < 68.0 else 0.1  # the first look after the pause comes late
+        piece = Piece(np.zeros((round(seconds * RATE), 1), np.float32), RATE, 0.0, arrival + uncertain)
+        pieces += clock.take(piece, arrival + uncertain, earliest=arrival)
+    assert [piece.lost_seconds for piece in pieces if piece.lost_seconds] == [pytest.approx(5.0, abs=0.15)]
 
 
 def test_small_losses_are_counted_together() -> None:
