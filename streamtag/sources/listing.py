@@ -22,6 +22,8 @@ _SHORTEST_SECONDS, _LONGEST_SECONDS = 0.5, 30.0
 _END = "#EXT-X-ENDLIST"
 _MANY = 1000
 _NUMBER = re.compile(r"\d{1,18}")
+_FORM = re.compile(r'URI="([^"]*)"')
+_FORM_PART = re.compile(r'BYTERANGE="\d+@(\d+)"')
 _SECONDS = re.compile(r"\d{1,9}(\.\d{1,9})?")
 
 
@@ -35,6 +37,8 @@ class Segment:
     offset: int
     """Of its first byte behind that address."""
     seconds: float
+    form: tuple[str, int] | None = None
+    """Address and offset of what says how to decode it, where that is apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +60,7 @@ def segments_of(text: str, address: str) -> list[Segment]:
     """
     found: list[Segment] = []
     number, seconds, offset, end = 0, 0.0, 0, 0
+    form: tuple[str, int] | None = None
     for line in map(str.strip, text.splitlines()):
         name, _, value = line.partition(":")
         if name == "#EXT-X-MEDIA-SEQUENCE":
@@ -67,8 +72,12 @@ def segments_of(text: str, address: str) -> list[Segment]:
             length, at, begin = value.partition("@")
             offset = _first_number(begin) if at else end
             end = offset + _first_number(length)
+        elif name == "#EXT-X-MAP":
+            told = _FORM.search(value)
+            part = _FORM_PART.search(value)
+            form = (urljoin(address, told[1]), _first_number(part[1]) if part else 0) if told else None
         elif line and not line.startswith("#"):
-            found.append(Segment(number, urljoin(address, line), offset, seconds))
+            found.append(Segment(number, urljoin(address, line), offset, seconds, form))
             number, seconds, offset = number + 1, 0.0, 0
     return found
 
@@ -157,6 +166,10 @@ class Listing:
                     self._found[segment.number] = replace(self._found[segment.number], has_gap=True)
                 self._opened = segment.number
                 return
+
+    def is_form(self, address: str, offset: int) -> bool:
+        """Whether it is no segment that is there, but what says how to decode some."""
+        return any(segment.form == (address, offset) for segment in self._listed)
 
     @property
     def found(self) -> Found | None:

@@ -46,6 +46,7 @@ class Segments:
         self._reach = reach
         self._listing = listing
         self._playlist: str | None = None  # the first that is asked for
+        self._form: bytes | None = None  # what says how to decode the sound
 
     def __call__(self, url: str, flags: int, options: Mapping[str, str]) -> "_Bytes | _Text":
         """Open an address.
@@ -60,8 +61,11 @@ class Segments:
         address = url.removeprefix(_ENCRYPTED)
         if not address.startswith("data:"):
             self._reach.check(address, _SCHEMES)
+        offset = int(options.get("offset", "0"))
+        if self._listing.is_form(address, offset):
+            return self._take_form(self._fetch(url, options))
         opened = _Bytes(url, {**options, **self._options}, self._timeout)
-        self._listing.open(address, int(options.get("offset", "0")))
+        self._listing.open(address, offset)
         return opened
 
     def _look(self, url: str, options: Mapping[str, str]) -> "_Text":
@@ -69,10 +73,17 @@ class Segments:
         if not listing.has_more:
             if not listing.wait():
                 raise ReadError("nobody listens any more")
-            listing.look(self._fetch(url, options), url)
+            listing.look(self._fetch(url, options).decode("utf-8", "replace"), url)
         return _Text(listing.serve().encode())
 
-    def _fetch(self, url: str, options: Mapping[str, str]) -> str:
+    def _take_form(self, data: bytes) -> "_Text":
+        """Take what says how to decode what follows; FFmpeg heeds the first alone, and would decode noise."""
+        if self._form not in (None, data):
+            raise ReadError("its sound takes another form")
+        self._form = data
+        return _Text(data)
+
+    def _fetch(self, url: str, options: Mapping[str, str]) -> bytes:
         playlist = _Bytes(url, {**options, **self._options}, self._timeout)
         try:
             data = b""
@@ -80,7 +91,7 @@ class Segments:
                 data += more
         finally:
             playlist.close()
-        return data.decode("utf-8", "replace")
+        return data
 
 
 class _Text:
