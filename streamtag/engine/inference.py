@@ -172,7 +172,7 @@ class Inference:
         self._publish(scores_messages(streams, results, rows, self._bundle, self.rolling))
         told: list[Outgoing] = []
         for stream, patch, result in zip(streams, patches, results, strict=True):
-            stream.scored += 1
+            stream.note(patch)
             if result.events:
                 told += [event_message(stream, event) for event in result.events]
             if self._history is not None:

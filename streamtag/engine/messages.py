@@ -61,7 +61,8 @@ def _best(rolling: NDArray[np.float32]) -> tuple[list[list[int]], list[list[floa
 
 
 def event_message(stream: EngineStream, event: Event) -> Outgoing:
-    """Return the message of an onset or of an event's end."""
+    """Return the message of an onset or of an event's end; of an end, the stream heard of the onset before."""
+    onset_time = stream.onset_time(event)
     header = EventHeader(
         stream=stream.id,
         id=event.id,
@@ -71,6 +72,8 @@ def event_message(stream: EngineStream, event: Event) -> Outgoing:
         onset=event.onset,
         offset=event.offset,
         peak=event.peak,
+        onset_time=onset_time,
+        offset_time=None if event.offset is None else onset_time + event.offset - event.onset,
     )
     return Outgoing(header)
 

@@ -3,7 +3,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from streamtag.audio import Block, Patch, Patcher
+from streamtag.audio import PATCH_SAMPLES, SAMPLE_RATE, Block, Patch, Patcher
+from streamtag.events import Event
 from streamtag.track import Track
 from streamtag.wire.messages import StatusHeader, StreamState
 
@@ -60,6 +61,8 @@ class EngineStream:
         self.since = time.time()
         self.scored = 0
         self.status_due = 0.0  # monotonic seconds
+        self._began = self.since  # Unix seconds of stream second 0, by the newest patch
+        self._onset_times: dict[int, float] = {}  # Unix seconds, of the events that are on
 
         self.pending_patches = 0
         self.dropped_patches = 0
@@ -93,6 +96,17 @@ class EngineStream:
             self.since = time.time()
         self.state, self.reason = state, change.reason
         return True
+
+    def note(self, patch: Patch) -> None:
+        """Take in when a patch that was scored was captured."""
+        self.scored += 1
+        self._began = patch.time - (patch.start + PATCH_SAMPLES) / SAMPLE_RATE
+
+    def onset_time(self, event: Event) -> float:
+        """Return the Unix second of an event's onset: of its end the one that was returned of its onset."""
+        if event.offset is None:
+            return self._onset_times.setdefault(event.id, self._began + event.onset)
+        return self._onset_times.pop(event.id, self._began + event.onset)
 
     def status(self) -> StatusHeader:
         """Return the stream's state as it is published."""

@@ -105,7 +105,14 @@ class ScoresHeader(_Header, kw_only=True, gc=False):
 
 
 class EventHeader(_Header, kw_only=True, gc=False):
-    """Onset (`state` "on") or end (`state` "off") of a labelled event; both carry the same `id`."""
+    """Onset (`state` "on") or end (`state` "off") of a labelled event; both carry the same `id`.
+
+    Attributes:
+        onset: Stream seconds at which it began.
+        offset: Stream seconds at which it ended, None while it lasts.
+        onset_time: Unix seconds at which it began, the same in both; None from a service of before there was this.
+        offset_time: Unix seconds at which it ended, None while it lasts.
+    """
 
     kind: Literal["event"] = "event"
     stream: StreamId
@@ -116,6 +123,8 @@ class EventHeader(_Header, kw_only=True, gc=False):
     onset: float
     offset: float | None
     peak: float
+    onset_time: float | None = None
+    offset_time: float | None = None
 
 
 class StatusHeader(_Header, kw_only=True, gc=False):

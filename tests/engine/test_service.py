@@ -160,6 +160,19 @@ def test_the_history_keeps_the_events_that_were_published(begin: Begin, tmp_path
     assert not any(event.is_on for event in events)
 
 
+def test_an_event_tells_its_times_of_day_and_an_end_the_same_onset(begin: Begin, tmp_path: Path, whistle: Path) -> None:
+    history = HistorySettings(path=str(tmp_path / "history.sqlite"))
+    service, listener = begin(Stream(id="yard", source=str(whistle)), history=history)
+    listener.until(lambda message: message.header.get("state") == "ended")
+    service.stop()
+    kept = {event.onset: event.time for event in HistoryReader(tmp_path / "history.sqlite").search(text="Whistle")}
+    events = [event.header for event in listener.of("event", "yard") if event.header["label"] == "Whistle"]
+    assert [(event["state"], event["offset_time"] is None) for event in events] == [("on", True), ("off", False)]
+    on, off = events
+    assert on["onset_time"] == off["onset_time"] == pytest.approx(kept[on["onset"]], abs=0.01)
+    assert off["offset_time"] - off["onset_time"] == pytest.approx(off["offset"] - off["onset"])
+
+
 def test_an_endless_file_read_as_fast_as_possible_stops_at_once(begin: Begin, whistle: Path) -> None:
     service, listener = begin(*(Stream(id=f"s{number}", source=str(whistle), loop=True) for number in range(3)))
     for number in range(3):
