@@ -10,6 +10,7 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar, get_args
+from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Struct
@@ -25,9 +26,12 @@ from streamtag.settings import (
     HistorySettings,
     LabelThresholds,
     ModelSettings,
+    MqttSettings,
+    NamedLabel,
     ScoreSettings,
     ServiceSettings,
     Stream,
+    WebhookSettings,
 )
 from streamtag.toml_lines import KeyPath, key_lines
 
@@ -45,8 +49,8 @@ __all__ = [
 ]
 
 _S = TypeVar("_S", bound=Struct)
-_SECTIONS = ("service", "model", "scores", "events", "history", "stream")
-_SECRET = ("source",)
+_SECTIONS = ("service", "model", "scores", "events", "history", "mqtt", "webhook", "stream")
+_SECRET = ("source", "password", "token", "url")
 _FEW = 12
 _SHOWN = 60
 
@@ -74,7 +78,7 @@ def load_config(path: str | Path) -> Config:
 
 
 def check_labels(config: Config, labels: Iterable[str]) -> None:
-    """Raise ConfigError if `[events.labels]` names a label that the model does not have.
+    """Raise ConfigError if `[events.labels]` or a sink names a label that the model does not have.
 
     Args:
         config: the settings.
@@ -87,6 +91,12 @@ def check_labels(config: Config, labels: Iterable[str]) -> None:
             place = f"{config.path}, line {line}: " if line else ""
             raise ConfigError(
                 f"{place}[events.labels.{_quoted(name)}]: the model has no such label{_near(name, known)}"
+            )
+    for label, title, line in config.sink_labels:
+        if label not in known:
+            raise ConfigError(
+                f"{config.path}, line {line}: {title} labels: the model has no label {_quoted(label)}"
+                f"{_near(label, known)}"
             )
 
 
@@ -117,9 +127,12 @@ class _Reader:
             scores=self._section(ScoreSettings, document, "scores"),
             events=self._events(document),
             history=msgspec.structs.replace(history, path=history.path and self._absolute(history.path)),
+            mqtt=self._mqtt(document),
+            webhooks=self._webhooks(document),
             streams=streams,
             path=self._path,
             label_lines=self._label_lines(document),
+            sink_labels=self._sink_labels(document),
         )
 
     def _section(self, kind: type[_S], document: dict[str, Any], name: str) -> _S:
@@ -171,6 +184,57 @@ class _Reader:
                 ca_file=stream.ca_file and self._absolute(stream.ca_file),
             )
         return tuple(streams.values())
+
+    def _mqtt(self, document: dict[str, Any]) -> MqttSettings | None:
+        if "mqtt" not in document:
+            return None
+        mqtt = self._section(MqttSettings, document, "mqtt")
+        self._check_one_of("password", "password_file", mqtt, ("mqtt",), "[mqtt]")
+        for key, needed in (("password", "user"), ("password_file", "user"), ("ca_file", "tls")):
+            if getattr(mqtt, key) and not getattr(mqtt, needed):
+                raise self._error(("mqtt", key), f"[mqtt] {key} needs {needed} beside it")
+        return msgspec.structs.replace(
+            mqtt,
+            password_file=mqtt.password_file and self._absolute(mqtt.password_file),
+            ca_file=mqtt.ca_file and self._absolute(mqtt.ca_file),
+        )
+
+    def _webhooks(self, document: dict[str, Any]) -> tuple[WebhookSettings, ...]:
+        tables = document.get("webhook", [])
+        if not isinstance(tables, list):
+            raise self._error(("webhook",), "[webhook]: must be written [[webhook]], once for each address")
+        hooks: dict[str, WebhookSettings] = {}
+        for index, table in enumerate(tables):
+            keys = ("webhook", index)
+            hook = self._read(WebhookSettings, table, keys, "[[webhook]]")
+            self._check_one_of("token", "token_file", hook, keys, "[[webhook]]")
+            if hook.url in hooks:
+                raise self._error((*keys, "url"), "[[webhook]] url: another webhook has this address")
+            try:
+                urlsplit(hook.url).port  # noqa: B018 - reads it, and refuses what is none
+            except ValueError as error:
+                raise self._error((*keys, "url"), "[[webhook]] url: its host or port cannot be one") from error
+            hooks[hook.url] = msgspec.structs.replace(
+                hook, token_file=hook.token_file and self._absolute(hook.token_file)
+            )
+        return tuple(hooks.values())
+
+    def _check_one_of(self, first: str, second: str, settings: Struct, keys: KeyPath, title: str) -> None:
+        if getattr(settings, first) and getattr(settings, second):
+            raise self._error((*keys, second), f"{title} {second} and {first} cannot both be there")
+
+    def _sink_labels(self, document: dict[str, Any]) -> tuple[NamedLabel, ...]:
+        """Return the labels that sinks name, after each was read."""
+        tables: list[tuple[KeyPath, str, Any]] = [(("mqtt",), "[mqtt]", document.get("mqtt", {}))]
+        tables += [(("webhook", i), "[[webhook]]", table) for i, table in enumerate(document.get("webhook", []))]
+        if not any(table.get("labels") for _, _, table in tables):
+            return ()
+        lines = key_lines(self._text)
+        return tuple(
+            NamedLabel(label, title, lines[*keys, "labels", number])
+            for keys, title, table in tables
+            for number, label in enumerate(table.get("labels", ()))
+        )
 
     def _read(
         self, kind: type[_S], table: Any, keys: KeyPath, title: str, given: Mapping[str, Any] | None = None

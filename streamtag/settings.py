@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 import msgspec
 from msgspec import Meta, Struct
@@ -17,9 +17,12 @@ __all__ = [
     "HistorySettings",
     "LabelThresholds",
     "ModelSettings",
+    "MqttSettings",
+    "NamedLabel",
     "ScoreSettings",
     "ServiceSettings",
     "Stream",
+    "WebhookSettings",
 ]
 
 
@@ -60,13 +63,47 @@ _SampleFormat = Annotated[
 ]
 
 
+_PortNumber = Annotated[int, _whole(1, 65_535)]
+_Labels = Annotated[tuple[_Text, ...], Meta(description='a list of labels, such as ["Dog", "Doorbell"]')]
+_Name = Annotated[
+    str, Meta(pattern=r"\A[A-Za-z0-9_-]{1,64}\Z", description="1 to 64 letters, digits, hyphens or underscores")
+]
+_Host = Annotated[
+    str,
+    Meta(pattern=r"\A[A-Za-z0-9_.:%-]{1,253}\Z", description="a host's name or address, such as \"127.0.0.1\""),
+]
+_TOPIC = r"[^\x00-\x1f+#/$][^\x00-\x1f+#]{0,200}"
+_Topic = Annotated[
+    str,
+    Meta(
+        pattern=rf"\A{_TOPIC}(?<!/)\Z",
+        description='the beginning of a topic, such as "streamtag", without +, # and a slash at its ends',
+    ),
+]
+_TopicOrNone = Annotated[
+    str,
+    Meta(
+        pattern=rf"\A(?:{_TOPIC}(?<!/))?\Z",
+        description='the beginning of a topic, such as "homeassistant", or "" for none',
+    ),
+]
+_WebAddress = Annotated[
+    str,
+    Meta(
+        pattern=r"\Ahttps?://[^\s/?#\x00]+[^\s\x00]*\Z",
+        description='an address such as "https://example.org/hook", of http or https',
+    ),
+]
+
+
 class ServiceSettings(Struct, frozen=True, kw_only=True):
     """`[service]`: the sockets. Without `input` no PCM is taken from other programs.
 
-    `keys` is the folder of the keys that every socket asks for; `open` lets sockets that ask for none be reached from
-    other machines.
+    `name` is what the service is called beside others, by sinks; the host's name where it is absent. `keys` is the
+    folder of the keys that every socket asks for; `open` lets sockets that ask for none be reached from other machines.
     """
 
+    name: _Name | None = None
     endpoint: _Endpoint = "tcp://127.0.0.1:5556"
     input: _Endpoint | None = None
     max_streams: Annotated[int, _whole(1, 1_000_000)] = 10_000
@@ -141,6 +178,47 @@ class Stream(Struct, frozen=True, kw_only=True):
         return f"Stream(id={self.id!r})"  # A source may hold a password.
 
 
+class MqttSettings(Struct, frozen=True, kw_only=True):
+    """`[mqtt]`: the broker that is told, and how; `labels` get topics, those of `[events.labels]` where it is absent.
+
+    Topics begin with `base`. An empty `discovery` announces nothing to Home Assistant.
+    """
+
+    host: _Host
+    port: _PortNumber = 1883
+    user: _Text | None = None
+    password: _Text | None = None
+    password_file: _Text | None = None
+    tls: _Flag = False
+    ca_file: _Text | None = None
+    base: _Topic = "streamtag"
+    discovery: _TopicOrNone = "homeassistant"
+    labels: _Labels | None = None
+
+    def __repr__(self) -> str:
+        return f"MqttSettings(host={self.host!r}, port={self.port})"
+
+
+class WebhookSettings(Struct, frozen=True, kw_only=True):
+    """`[[webhook]]`: an address that is told of events, of all labels where `labels` is absent."""
+
+    url: _WebAddress
+    token: _Text | None = None
+    token_file: _Text | None = None
+    labels: _Labels | None = None
+
+    def __repr__(self) -> str:
+        return "WebhookSettings()"  # an address may be a secret
+
+
+class NamedLabel(NamedTuple):
+    """A label that a configuration names, and where."""
+
+    label: str
+    title: str
+    line: int
+
+
 class Config(Struct, frozen=True, kw_only=True):
     """Everything that a configuration says; `path` is the file, None where a program made the settings itself."""
 
@@ -149,6 +227,9 @@ class Config(Struct, frozen=True, kw_only=True):
     scores: ScoreSettings = ScoreSettings()
     events: EventSettings = msgspec.field(default_factory=EventSettings)
     history: HistorySettings = HistorySettings()
+    mqtt: MqttSettings | None = None
+    webhooks: tuple[WebhookSettings, ...] = ()
     streams: tuple[Stream, ...] = ()
     path: Path | None = None
     label_lines: Mapping[str, int] = msgspec.field(default_factory=dict)
+    sink_labels: tuple[NamedLabel, ...] = ()
