@@ -1,6 +1,7 @@
 """Another `streamtag` command in a process of its own, which does not outlive whoever started it."""
 
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -35,22 +36,28 @@ def safe_path() -> Iterator[None]:
 class Child:
     """Starts a command and ends it; if this process is killed first, the command ends by itself."""
 
-    def __init__(self, *arguments: str, patience_seconds: float) -> None:
+    def __init__(self, *arguments: str, patience_seconds: float, shares_log: bool = False) -> None:
         """Prepare the command.
 
         Args:
             arguments: what follows `streamtag`.
             patience_seconds: how long it may take to end before it is killed.
+            shares_log: let what it writes on standard error go where ours goes, instead of keeping it, and hear on its
+                standard output that it is ready.
         """
         self._command = python("-m", "streamtag", "--with-parent", *arguments)
         self._patience_seconds = patience_seconds
+        self._shares_log = shares_log
 
     def start(self) -> None:
         """Start the command."""
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - `end` closes it
         # The system closes our end of the pipe however we end: portable, and nobody has to look at process numbers.
         self._process = subprocess.Popen(
-            self._command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=self._errors
+            self._command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE if self._shares_log else subprocess.DEVNULL,
+            stderr=None if self._shares_log else self._errors,
         )
 
     def end(self) -> None:
@@ -63,7 +70,14 @@ class Child:
             self._process.wait()
         if self._process.stdin is not None:
             self._process.stdin.close()
+        if self._process.stdout is not None:
+            self._process.stdout.close()
         self._errors.close()
+
+    def is_ready(self) -> bool:
+        """Tell whether the command, which shares our log, has written that it is ready, or has ended."""
+        output = self._process.stdout
+        return output is not None and bool(select.select([output], [], [], 0)[0])
 
     @property
     def pid(self) -> int:
@@ -71,9 +85,12 @@ class Child:
         return self._process.pid
 
     def last_words(self) -> str | None:
-        """Return why the command ended: the last line that it wrote; None while it runs."""
-        if self._process.poll() is None:
+        """Return why the command ended: the last line that it wrote, or its status; None while it runs."""
+        status = self._process.poll()
+        if status is None:
             return None
+        if self._shares_log:
+            return f"status {status}" if status >= 0 else f"killed by signal {-status}"
         self._errors.seek(0)
         lines = [line for line in self._errors.read().decode(errors="replace").splitlines() if line.strip()]
         return lines[-1].removeprefix("streamtag: ") if lines else "no reason given"

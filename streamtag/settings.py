@@ -70,7 +70,7 @@ _Name = Annotated[
 ]
 _Host = Annotated[
     str,
-    Meta(pattern=r"\A[A-Za-z0-9_.:%-]{1,253}\Z", description="a host's name or address, such as \"127.0.0.1\""),
+    Meta(pattern=r"\A[A-Za-z0-9_.:%-]{1,253}\Z", description='a host\'s name or address, such as "127.0.0.1"'),
 ]
 _TOPIC = r"[^\x00-\x1f+#/$][^\x00-\x1f+#]{0,200}"
 _Topic = Annotated[

@@ -7,17 +7,22 @@ import time
 from types import FrameType
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from streamtag.cli.arguments import Commands
 from streamtag.cli.stopping import Stop
 from streamtag.errors import ConfigError, StreamtagError
 
 if TYPE_CHECKING:
     from streamtag.engine import Service
+    from streamtag.settings import Config
+    from streamtag.sinks import Keeper
 
 __all__ = ["add"]
 
 _LOOK_SECONDS = 0.25
 _EDIT_SECONDS = 1.0
+_SINKS_READY_SECONDS = 10.0
 
 logger = logging.getLogger(__name__)
 
@@ -41,33 +46,84 @@ def _run(options: argparse.Namespace) -> None:
     stop = Stop()
     hangups = _Hangups()
     edits = _Edits(options.config)
-    service = Service(load_config(options.config))
+    config = load_config(options.config)
+    sinks = _Sinks(options)
+    # Whoever is told of the streams is there before the first of them begins.
+    service = Service(replace(config, streams=()) if sinks.are_wanted(config) else config)
     service.start()
     gc.freeze()  # what was loaded stays until the end: looking through it again would hold up messages
     try:
         if service.input_endpoint:
             logger.info("taking PCM on %s", service.input_endpoint)
+        if sinks.go_by(config, service.endpoint):
+            sinks.wait_ready(stop)
+            service.reload(config)
         while not stop:
             stop.wait(_LOOK_SECONDS)
             edited = edits.take()
             if hangups.take() or edited:
-                _reload(service, options.config)
+                _reload(service, sinks, options.config)
             if service.wait(0):
                 raise StreamtagError("the service ended by itself")
     finally:
         service.stop()
+        sinks.stop()
     logger.info("stopped")
 
 
-def _reload(service: "Service", path: str) -> None:
+def _reload(service: "Service", sinks: "_Sinks", path: str) -> None:
     from streamtag.config import load_config
 
     try:
-        service.reload(load_config(path))
+        config = load_config(path)
+        service.reload(config)
     except ConfigError as error:
         logger.error("the configuration was not reloaded, the old one stays: %s", error)
     else:
         logger.info("reloaded %s", path)
+        sinks.go_by(config, service.endpoint)
+
+
+class _Sinks:
+    """The sinks' process, where the configuration wants one; another configuration of them gets another process."""
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        self._path = options.config
+        self._log_level = options.log_level or options.default_log_level
+        self._keeper: Keeper | None = None
+        self._settings: object = None
+
+    @staticmethod
+    def are_wanted(config: "Config") -> bool:
+        from streamtag.sinks.table import is_wanted
+
+        return is_wanted(config)
+
+    def go_by(self, config: "Config", endpoint: str) -> bool:
+        """Start, end or leave alone; tell whether a process was started."""
+        from streamtag.sinks import Keeper, what_matters
+
+        settings = what_matters(config) if self.are_wanted(config) else None
+        if settings == self._settings:
+            return False
+        self.stop()
+        self._settings = settings
+        if settings is None:
+            return False
+        self._keeper = Keeper(self._path, endpoint, self._log_level).start()
+        return True
+
+    def wait_ready(self, stop: Stop) -> None:
+        """Wait until the process hears the service; not for long, and no longer than there is something to do."""
+        deadline = time.monotonic() + _SINKS_READY_SECONDS
+        while self._keeper is not None and not stop and time.monotonic() < deadline:
+            if self._keeper.wait_ready(_LOOK_SECONDS):
+                return
+
+    def stop(self) -> None:
+        keeper, self._keeper = self._keeper, None
+        if keeper is not None:
+            keeper.stop()
 
 
 class _Edits:

@@ -68,6 +68,13 @@ class Program:
             self._process.wait()
             self._process = None
 
+    def end(self) -> None:
+        """Let it end by itself."""
+        if self._process is not None:
+            self._process.terminate()
+            self._process.wait(30)
+            self._process = None
+
     def freeze(self) -> None:
         assert self._process is not None
         self._process.send_signal(signal.SIGSTOP)

@@ -1,0 +1,34 @@
+import argparse
+import signal
+from functools import partial
+
+from streamtag.cli.arguments import Commands, add_key, endpoint, key_of
+from streamtag.cli.stopping import Stop
+
+__all__ = ["add"]
+
+
+def add(commands: Commands) -> None:
+    """Add the command."""
+    parser = commands.add_parser(
+        "relay",
+        help="tell others of what a service hears",
+        description="Run the sinks of a configuration (MQTT, webhooks) against a service elsewhere, until SIGINT or "
+        "SIGTERM. `streamtag run` does so by itself for its own configuration.",
+    )
+    parser.add_argument("config", metavar="CONFIG.toml", help="the configuration")
+    parser.add_argument("--connect", metavar="E", type=endpoint, help="the service (default: [service] endpoint)")
+    add_key(parser)
+    parser.set_defaults(command=_run, default_log_level="info")
+
+
+def _run(options: argparse.Namespace) -> None:
+    from streamtag.config import load_config
+    from streamtag.sinks import relay
+
+    stop = Stop()
+    if options.with_parent:  # Ctrl-C reaches both: the service ends first, and tells of it
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    config = load_config(options.config)
+    heard = partial(print, "ready", flush=True) if options.with_parent else lambda: None
+    relay(config, options.connect or config.service.endpoint, stop, heard, key=key_of(options))

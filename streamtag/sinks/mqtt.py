@@ -1,0 +1,241 @@
+"""MQTT: states and events of streams for whoever subscribes at a broker, Home Assistant among them."""
+
+import json
+import logging
+import random
+import ssl
+import threading
+import time
+from typing import Any, Final
+
+from streamtag.errors import ConfigError, StreamtagError
+from streamtag.settings import Config, MqttSettings
+from streamtag.sinks.board import Board, Note
+from streamtag.sinks.names import service_name
+from streamtag.sinks.secrets import read_secret
+from streamtag.wire import Message
+
+try:
+    from paho.mqtt import client as mqtt
+    from paho.mqtt.enums import CallbackAPIVersion
+except ImportError as error:
+    raise StreamtagError("[mqtt] needs the extra 'mqtt': pip install 'streamtag[mqtt]'") from error
+
+__all__ = ["MqttSink"]
+
+_KEEPALIVE_SECONDS: Final = 30
+_MOST_WAITING: Final = 10_000
+_GHOST_SECONDS: Final = 10.0
+_BIRTH_SECONDS: Final = (1.0, 3.0)
+_END_SECONDS: Final = 1.0
+
+logger = logging.getLogger(__name__)
+
+
+class MqttSink:
+    """Keeps a broker's topics as `Board` says, through every loss of the broker.
+
+    Attributes:
+        sent: Messages that the broker has taken.
+        refused: Events that were left out because too many waited for the broker.
+    """
+
+    name = "mqtt"
+    kinds = frozenset({"service", "status", "event", "scores"})
+
+    def __init__(self, config: Config, settings: MqttSettings) -> None:
+        """Prepare the client.
+
+        Raises:
+            ConfigError: The file of the password or of the authority cannot be read.
+        """
+        self.sent = self.refused = 0
+        service = service_name(config.service.name)
+        self._base = f"{settings.base}/{service}"
+        self._service = service
+        self._settings = settings
+        labels = tuple(config.events.labels) if settings.labels is None else settings.labels
+        self._board = Board(
+            base=self._base, service=service, discovery=settings.discovery, labels=labels, began=time.time()
+        )
+        self._at = f"{settings.host}:{settings.port}"
+        self._client = self._make_client(config)
+        self._lock = threading.Lock()  # over what the client's thread tells
+        self._found: dict[str, bytes] = {}  # retained topics of ours that the broker had
+        self._greet = False
+        self._greet_at = float("inf")
+        self._clear_at = float("inf")
+        self._shown: dict[str, str] = {}  # what the broker was given in this connection
+        self._trouble = ""
+        self._is_welcome = False
+
+    def open(self) -> None:
+        """Begin to connect; a broker that is not there is tried again and again."""
+        try:
+            self._client.connect_async(self._settings.host, self._settings.port, keepalive=_KEEPALIVE_SECONDS)
+        except ValueError as error:
+            raise StreamtagError(f"[mqtt] host: {error}") from error
+        self._client.loop_start()
+
+    def take(self, message: Message) -> None:
+        """Take in a message."""
+        for note in self._board.hear(message.header, time.monotonic()):
+            self._show()  # an automation that an event starts finds the states that belong to it
+            self._say(note)
+
+    def look(self) -> None:
+        """Send what is due."""
+        now = time.monotonic()
+        for note in self._board.look(now):
+            self._say(note)
+        with self._lock:
+            greet, self._greet = self._greet or now >= self._greet_at, False
+            if greet:
+                self._greet_at = float("inf")
+                self._shown.clear()
+            found: dict[str, bytes] = {}
+            if now >= self._clear_at and now >= self._board.known_since + _GHOST_SECONDS:
+                self._found, found = found, self._found
+        self._show()
+        for topic, payload in found.items():
+            self._clear(topic, payload)
+
+    def close(self) -> None:
+        """Say that nothing is told any more, and leave the broker."""
+        self._board.end()
+        if self._client.is_connected():
+            self._show()
+            info = self._client.publish(f"{self._base}/status", "offline", qos=1, retain=True)
+            if info.rc == mqtt.MQTT_ERR_SUCCESS:
+                info.wait_for_publish(_END_SECONDS)
+        self._client.disconnect()
+        self._client.loop_stop()
+
+    def _show(self) -> None:
+        """Give the broker what retained topics say that it was not given yet; away, it gets all at its return."""
+        if not self._client.is_connected():
+            return
+        kept = self._board.kept
+        for topic in [topic for topic in self._shown if topic not in kept]:
+            if self._client.publish(topic, b"", qos=1, retain=True).rc == mqtt.MQTT_ERR_SUCCESS:
+                del self._shown[topic]
+        for topic, payload in kept.items():
+            if self._shown.get(topic) == payload:
+                continue
+            qos = 0 if topic.endswith(("/attributes", "/service")) else 1
+            if self._client.publish(topic, payload, qos=qos, retain=True).rc != mqtt.MQTT_ERR_SUCCESS:
+                return  # the rest at the next look
+            self._shown[topic] = payload
+
+    def _clear(self, topic: str, before: bytes) -> None:
+        """Take away what an earlier configuration left at the broker."""
+        now = self._board.kept.get(topic)
+        if now is None:
+            self._client.publish(topic, b"", qos=1, retain=True)
+        elif topic.endswith("/config") and (parting := _parting(before, now)) is not None:
+            self._client.publish(topic, parting, qos=1, retain=True)
+            self._client.publish(topic, now, qos=1, retain=True)
+
+    def _say(self, note: Note) -> None:
+        if note.qos == 0 and not self._client.is_connected():
+            return
+        info = self._client.publish(note.topic, note.payload, qos=note.qos)
+        if info.rc == mqtt.MQTT_ERR_QUEUE_SIZE:
+            if not self.refused:
+                logger.warning("mqtt: %d events wait for the broker: newer ones are left out", _MOST_WAITING)
+            self.refused += 1
+
+    def _make_client(self, config: Config) -> mqtt.Client:
+        settings = self._settings
+        client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=f"streamtag-{self._service}")
+        if settings.user is not None:
+            password = settings.password
+            if settings.password_file is not None:
+                password = read_secret(config, "[mqtt] password_file", settings.password_file)
+            client.username_pw_set(settings.user, password)
+        if settings.tls:
+            try:
+                client.tls_set(settings.ca_file)
+            except (OSError, ssl.SSLError) as error:
+                text = error.strerror or "it is no certificate"
+                raise ConfigError(f"{config.path}: [mqtt] ca_file {settings.ca_file}: {text}") from error
+        client.will_set(f"{self._base}/status", "offline", qos=1, retain=True)
+        client.reconnect_delay_set(1, 60)
+        client.max_queued_messages_set(_MOST_WAITING)
+        # All that waits is sent when the broker is back, before it answers what is subscribed to: so states come after.
+        client.max_inflight_messages_set(0)
+        client.on_connect = self._on_connect
+        client.on_connect_fail = self._on_connect_fail
+        client.on_disconnect = self._on_disconnect
+        client.on_subscribe = self._on_subscribe
+        client.on_publish = self._on_publish
+        client.on_message = self._on_message
+        return client
+
+    def _on_connect(self, client: mqtt.Client, _: Any, flags: Any, reason: Any, properties: Any) -> None:
+        if reason.is_failure:
+            self._complain(f"the broker at {self._at} refuses: {str(reason).lower()}")
+            return
+        logger.info("mqtt: connected to %s", self._at)
+        self._trouble = ""
+        self._is_welcome = True
+        topics = [(f"{self._base}/#", 0)]
+        if self._settings.discovery:
+            topics += [
+                (f"{self._settings.discovery}/status", 0),
+                (f"{self._settings.discovery}/device/+/config", 0),
+            ]
+        with self._lock:
+            self._found.clear()
+        client.subscribe(topics)
+
+    def _on_subscribe(self, *_: Any) -> None:
+        with self._lock:
+            self._greet = True
+            self._clear_at = time.monotonic() + _GHOST_SECONDS
+
+    def _on_connect_fail(self, *_: Any) -> None:
+        self._complain(f"the broker at {self._at} cannot be reached; it is tried again")
+
+    def _on_disconnect(self, client: mqtt.Client, _: Any, flags: Any, reason: Any, properties: Any) -> None:
+        was_connected, self._is_welcome = self._is_welcome, False
+        if was_connected and reason.is_failure:
+            self._complain(f"the broker at {self._at} is lost ({str(reason).lower()}); events wait for it")
+
+    def _on_publish(self, *_: Any) -> None:
+        self.sent += 1
+
+    def _on_message(self, client: mqtt.Client, _: Any, message: mqtt.MQTTMessage) -> None:
+        if message.topic == f"{self._settings.discovery}/status":
+            if message.payload == b"online" and not message.retain:
+                with self._lock:  # all that discovers at once would be too much at once
+                    self._greet_at = time.monotonic() + random.uniform(*_BIRTH_SECONDS)  # noqa: S311
+        elif message.retain and message.payload and self._is_ours(message):
+            with self._lock:
+                self._found[message.topic] = bytes(message.payload)
+
+    def _is_ours(self, message: mqtt.MQTTMessage) -> bool:
+        if message.topic.startswith(f"{self._base}/"):
+            return not message.topic.endswith("/set")
+        try:
+            device = json.loads(message.payload)["device"]
+            return bool(device.get("via_device") == f"streamtag_{self._service}")
+        except (ValueError, KeyError, TypeError, AttributeError):
+            return False
+
+    def _complain(self, reason: str) -> None:
+        if reason != self._trouble:
+            logger.warning("mqtt: %s", reason)
+        self._trouble = reason
+
+
+def _parting(before: bytes, now: str) -> str | None:
+    """Return the announcement that takes a device's entities away which it has no longer; None where there are none."""
+    device = json.loads(now)
+    try:
+        old = {id_: component["platform"] for id_, component in json.loads(before)["components"].items()}
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None
+    gone = {id_: {"platform": platform} for id_, platform in old.items() if id_ not in device["components"]}
+    device["components"] |= gone
+    return json.dumps(device, ensure_ascii=False) if gone else None

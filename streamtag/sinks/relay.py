@@ -1,0 +1,118 @@
+"""From a service's wire to the sinks."""
+
+import logging
+import time
+from collections.abc import Callable
+from typing import Any, Final, Protocol
+
+from streamtag.errors import ConfigError
+from streamtag.keys import ClientKey
+from streamtag.settings import Config
+from streamtag.sinks.sink import Lane
+from streamtag.sinks.table import open_sinks
+from streamtag.wire import Subscriber
+from streamtag.wire.messages import Message
+
+__all__ = ["relay"]
+
+_LOOK_SECONDS: Final = 0.2
+_END_SECONDS: Final = 2.0
+_PRIVATE_PREFIX: Final = "browser-"
+
+logger = logging.getLogger(__name__)
+
+
+class SupportsBool(Protocol):
+    """What is true or not."""
+
+    def __bool__(self) -> bool: ...
+
+
+def relay(
+    config: Config,
+    endpoint: str,
+    stop: SupportsBool,
+    heard: Callable[[], None] = lambda: None,
+    key: ClientKey | None = None,
+) -> None:
+    """Run the sinks of a configuration against a service, until `stop` is true.
+
+    Args:
+        config: The settings.
+        endpoint: The service; one that is not there yet is waited for.
+        stop: Looked at several times a second.
+        heard: Called once the service was heard: from then on nothing that it tells is missed.
+        key: Ours, where the service asks for one.
+
+    Raises:
+        ConfigError: The configuration wants no sink.
+        StreamtagError: A sink cannot be made.
+    """
+    sinks = open_sinks(config)
+    if not sinks:
+        raise ConfigError(f"{config.path}: it has no sink: write [mqtt] or [[webhook]]")
+    lanes = [Lane(sink) for sink in sinks]
+    public = _Public(config)
+    with Subscriber(
+        endpoint, kinds=sorted(frozenset[str]().union({"service"}, *(sink.kinds for sink in sinks)))
+    ) as wire:
+        for lane in lanes:
+            lane.start()
+        logger.info("telling %s of what is heard on %s", ", ".join(sink.name for sink in sinks), endpoint)
+        was_heard = False
+        while not stop:
+            message = wire.receive(_LOOK_SECONDS)
+            if message is None:
+                continue
+            if not was_heard and message.header["kind"] == "service":
+                was_heard = True
+                heard()
+            if public.has(message):
+                for lane in lanes:
+                    lane.put(message)
+        _pass_on_the_last(wire, public, lanes)
+    for lane in lanes:
+        lane.ask_to_end()
+    deadline = time.monotonic() + _END_SECONDS
+    for lane in lanes:
+        lane.join(deadline - time.monotonic())
+
+
+def _pass_on_the_last(wire: Subscriber, public: "_Public", lanes: list[Lane]) -> None:
+    """A service that ends tells of it before its sinks are ended: what is here already is not left behind."""
+    deadline = time.monotonic() + _LOOK_SECONDS
+    while time.monotonic() < deadline and (message := wire.receive(0.0)) is not None:
+        if public.has(message):
+            for lane in lanes:
+                lane.put(message)
+
+
+class _Public:
+    """Keeps the microphones of the page's visitors from everybody else."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._known: frozenset[str] = frozenset()
+        self._private: frozenset[str] = frozenset()
+        self._labels: list[str] = []
+
+    def has(self, message: Message) -> bool:
+        header = message.header
+        if header["kind"] == "service":
+            self._hear(header)
+            return True
+        stream = header["stream"]
+        if stream in self._known:
+            return stream not in self._private
+        return not stream.startswith(_PRIVATE_PREFIX)
+
+    def _hear(self, header: dict[str, Any]) -> None:
+        self._known = frozenset(header["streams"])
+        self._private = frozenset(header.get("private", ()))
+        if header["labels"] == self._labels:
+            return
+        self._labels = header["labels"]
+        for label, title, line in self._config.sink_labels:
+            if label not in self._labels:
+                place = f"{self._config.path}, line {line}: {title} labels"
+                logger.warning('%s: the service\'s model has no label "%s"', place, label)

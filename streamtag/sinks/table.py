@@ -1,0 +1,48 @@
+"""All sinks, and which of them a configuration wants."""
+
+from collections.abc import Callable
+from typing import Final
+
+from streamtag.settings import Config
+from streamtag.sinks.sink import Sink
+
+__all__ = ["is_wanted", "open_sinks", "what_matters"]
+
+
+def _mqtt(config: Config) -> Sink | None:
+    if config.mqtt is None:
+        return None
+    from streamtag.sinks.mqtt import MqttSink
+
+    return MqttSink(config, config.mqtt)
+
+
+def _webhooks(config: Config) -> Sink | None:
+    if not config.webhooks:
+        return None
+    from streamtag.sinks.webhook import WebhookSink
+
+    return WebhookSink(config)
+
+
+_SINKS: Final[tuple[Callable[[Config], Sink | None], ...]] = (_mqtt, _webhooks)
+"""Each makes its sink from a configuration, or None where that does not want it, and imports what it needs."""
+
+
+def is_wanted(config: Config) -> bool:
+    """Tell whether a configuration wants any sink."""
+    return config.mqtt is not None or bool(config.webhooks)
+
+
+def what_matters(config: Config) -> object:
+    """Return what of a configuration the sinks are made from, to be compared."""
+    return config.service.name, config.mqtt, config.webhooks, sorted(config.events.labels), config.history.path
+
+
+def open_sinks(config: Config) -> list[Sink]:
+    """Make the sinks that a configuration wants.
+
+    Raises:
+        StreamtagError: An extra that one of them needs is not installed, or a file that it names cannot be read.
+    """
+    return [sink for make in _SINKS if (sink := make(config)) is not None]

@@ -1,0 +1,93 @@
+"""The sinks beside a service, each in the process that it has in use."""
+
+import json
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.bundles import make_bundle
+from tests.cli.commands import error_of, running
+from tests.ports import free_port
+from tests.real.servers import wait_until
+from tests.sinks.broker import Broker, Ear
+from tests.sounds import tone, write
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[Broker]:
+    broker = Broker(tmp_path)
+    broker.start()
+    yield broker
+    broker.stop()
+
+
+@pytest.fixture
+def config(tmp_path: Path, broker: Broker) -> Path:
+    """A service with one recording, whose whistle begins at its very beginning."""
+    bundle = make_bundle(tmp_path / "tiny")
+    write(tmp_path / "tone.wav", tone(3.0, 2900))
+    path = tmp_path / "live.toml"
+    path.write_text(
+        f'[service]\nname = "cellar"\nendpoint = "tcp://127.0.0.1:{free_port()}"\n[model]\nbundle = "{bundle}"\n'
+        f'[mqtt]\nhost = "127.0.0.1"\nport = {broker.port}\nlabels = ["Whistle"]\n'
+        '[[stream]]\nid = "porch"\nsource = "tone.wav"\n'
+    )
+    return path
+
+
+def _relays(parent: int) -> list[int]:
+    """The numbers of the sinks' processes of a service."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdecimal():
+            try:
+                words = (entry / "cmdline").read_bytes().split(b"\0")
+                mother = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+            except OSError:
+                continue
+            if b"relay" in words and mother == parent:
+                found.append(int(entry.name))
+    return found
+
+
+def test_what_a_service_hears_first_is_told_and_a_killed_sink_is_started_again(config: Path, broker: Broker) -> None:
+    ear = Ear(broker.port)
+    with running("run", config) as command:
+        ear.wait("streamtag/cellar/porch/event/end")
+        told = json.loads(ear.of("streamtag/cellar/porch/event")[0])
+        assert (told["event_type"], told["onset"]) == ("Whistle", 0)
+        (relay,) = _relays(command.process.pid)
+        os.kill(relay, signal.SIGKILL)
+        ear.wait("streamtag/cellar/status", "offline")
+        command.wait_error("is started again")
+        ear.wait("streamtag/cellar/status", "online")
+        assert command.end() == 0
+        ear.wait("streamtag/cellar/status", "offline")
+        assert len(ear.of("streamtag/cellar/porch/event")) == 1
+    wait_until(lambda: not _relays(command.process.pid), 10, "the end of the sinks' process")
+    ear.close()
+
+
+def test_a_service_that_is_killed_is_offline(config: Path, broker: Broker) -> None:
+    ear = Ear(broker.port)
+    with running("run", config) as command:
+        ear.wait("streamtag/cellar/status", "online")
+        command.process.kill()
+        ear.wait("streamtag/cellar/status", "offline")
+    ear.close()
+
+
+def test_a_label_that_the_model_lacks_is_refused_with_its_line(config: Path) -> None:
+    config.write_text(config.read_text().replace('"Whistle"', '"Whistel"'))
+    assert 'line 9: [mqtt] labels: the model has no label "Whistel"; did you mean "Whistle"?' in error_of(
+        "run", config, status=2
+    )
+
+
+def test_a_relay_without_sinks_says_what_to_write(tmp_path: Path) -> None:
+    path = tmp_path / "empty.toml"
+    path.write_text("")
+    assert "[mqtt]" in error_of("relay", path, status=2)
