@@ -80,7 +80,9 @@ class Keeper:
                 return
             if time.monotonic() - began > _SETTLED_SECONDS:
                 pause = _FIRST_PAUSE_SECONDS
-            logger.error("the sinks' process ended (%s) and is started again in %g s", reason, pause)
+            # Status 0: somebody ended it, as a service manager does that ends all at once.
+            level = logging.INFO if reason == "status 0" else logging.ERROR
+            logger.log(level, "the sinks' process ended (%s) and is started again in %g s", reason, pause)
             self._ending.wait(pause)
             pause = min(_LONGEST_PAUSE_SECONDS, 2 * pause)
             self.restarts += 1

@@ -53,9 +53,8 @@ def relay(
         raise ConfigError(f"{config.path}: it has no sink: write [mqtt] or [[webhook]]")
     lanes = [Lane(sink) for sink in sinks]
     public = _Public(config)
-    with Subscriber(
-        endpoint, kinds=sorted(frozenset[str]().union({"service"}, *(sink.kinds for sink in sinks)))
-    ) as wire:
+    kinds = {"service"}.union(*(sink.kinds for sink in sinks))
+    with Subscriber(endpoint, kinds=sorted(kinds), key=key) as wire:
         for lane in lanes:
             lane.start()
         logger.info("telling %s of what is heard on %s", ", ".join(sink.name for sink in sinks), endpoint)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.bundles import make_bundle
-from tests.cli.commands import error_of, running
+from tests.cli.commands import error_of, run, running
 from tests.ports import free_port
 from tests.real.servers import wait_until
 from tests.sinks.broker import Broker, Ear
@@ -91,3 +91,12 @@ def test_a_relay_without_sinks_says_what_to_write(tmp_path: Path) -> None:
     path = tmp_path / "empty.toml"
     path.write_text("")
     assert "[mqtt]" in error_of("relay", path, status=2)
+
+
+def test_a_service_that_asks_for_a_key_lets_its_own_sinks_in(config: Path, broker: Broker, tmp_path: Path) -> None:
+    assert run("keys", "new", tmp_path / "keys").returncode == 0
+    config.write_text(config.read_text().replace("[service]", '[service]\nkeys = "keys"'))
+    ear = Ear(broker.port)
+    with running("run", config):
+        ear.wait("streamtag/cellar/porch/event/end")
+    ear.close()
