@@ -13,7 +13,8 @@ from train.data.clips import Clip
 from train.data.sets import Collection
 from train.from_bundle import network_of, with_labels
 from train.labels import LabelTable
-from train.loop import train
+from train.last_layer import fit_last_layer, save_last_layer
+from train.loop import score_patches, train
 from train.networks import make_network
 from train.networks.blocks import Classifier
 from train.networks.mobilenet_v3 import BANDS
@@ -85,5 +86,12 @@ def fit(settings: Settings, bundle: Bundle | None = None) -> Path:
         for name, clips in tests.items():
             for line in clips.skipped:
                 say(f"skipped in {name}: {line}")
-        train(settings, cache, collection.labels.names, tests, place, begin, keep_statistics=bundle is not None)
+        names = collection.labels.names
+        network = train(settings, cache, names, tests, place, begin, keep_statistics=bundle is not None)
+        if place.first and settings.render.plain:
+            fit_last_layer(network, cache, settings.fit.seed)
+            save_last_layer(settings, network, names)
+            for name, clips in tests.items():
+                found = clips.judge(lambda patches: score_patches(network, patches, settings.fit.loss))
+                say(f"last layer fitted; {name}: top-1 {found.top_1:.3f}, mAP {found.map:.3f}")
     return settings.output

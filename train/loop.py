@@ -19,6 +19,7 @@ from train.clipset import ClipSet
 from train.data.cache import Cache
 from train.from_bundle import freeze_statistics
 from train.journal import Journal
+from train.last_layer import take_last_layer
 from train.metrics import Metrics
 from train.networks import make_network
 from train.networks.blocks import Classifier
@@ -153,7 +154,7 @@ def train(
     begin: Classifier | None = None,
     *,
     keep_statistics: bool = False,
-) -> nn.Module:
+) -> Classifier:
     """Train or go on training; return the averaged network.
 
     The first process writes `last.pt` to the output folder every `checkpoint_every` steps and at the end, and judges
@@ -241,8 +242,10 @@ def judge(network: nn.Module, tests: dict[str, ClipSet], journal: Journal, step:
     return found
 
 
-def network_of_run(folder: Path, labels: tuple[str, ...], network: str | None = None) -> tuple[nn.Module, int]:
+def network_of_run(folder: Path, labels: tuple[str, ...], network: str | None = None) -> tuple[Classifier, int]:
     """Return the averaged network of the last checkpoint in a run's folder and the step that it stands at.
+
+    With the fitted last layer, where there is one.
 
     Raises:
         ConfigError: there is none, or it is of other labels or of another network than `network`.
@@ -250,10 +253,11 @@ def network_of_run(folder: Path, labels: tuple[str, ...], network: str | None = 
     content = checkpoint.load(folder / LAST, network, labels)
     made = make_network(content["network"], len(labels), int(content.get("bottleneck", 0)))
     made.load_state_dict(content["average"])
+    take_last_layer(folder, made, content["network"], labels)
     return made.eval(), int(content["step"])
 
 
-def trained_network(settings: Settings, labels: tuple[str, ...], folder: Path | None = None) -> tuple[nn.Module, int]:
+def trained_network(settings: Settings, labels: tuple[str, ...], folder: Path | None = None) -> tuple[Classifier, int]:
     """Return the averaged network of a run's last checkpoint and the step that it stands at.
 
     Raises:

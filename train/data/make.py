@@ -80,12 +80,12 @@ def fill(
     """Make the shards that the cache lacks; `progress` gets the windows done and the windows wanted.
 
     A shard depends on the seed and its number alone, never on the processes. A cache of some shards alone gets as many
-    made ones of those as the windows fill. With a listener come the plain windows, from the shard `first_plain` on.
+    made ones of those as the windows fill. Plain windows come from the shard `first_plain` on.
     """
     global _task
     made = [number for number in cache.shards if number < PLAIN] if cache.shards else count()
     sizes = dict(zip(made, shard_sizes(settings.windows, shard), strict=False))
-    places = plain_places(bank) if listener else []
+    places = plain_places(bank) if settings.plain else []
     order = np.random.default_rng([settings.seed, first_plain]).permutation(len(places))
     sizes |= dict(zip(count(first_plain), shard_sizes(len(places), shard), strict=False))
     missing = sorted(set(sizes) - set(cache.numbers()))

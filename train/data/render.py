@@ -56,6 +56,8 @@ class RenderSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     silence: float = 0.03
     bare_noise: float = 0.02
     unlabelled: float = 0.2
+    plain: bool = False
+    """Whether recordings as they are come with the made windows; the last layer is fitted on them."""
     audible_db: float = -15.0
     """A recording further than this below the rest of its window is unsure."""
 

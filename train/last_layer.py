@@ -1,0 +1,140 @@
+"""The last layer, fitted last: on recordings as they are, and on some of the made windows, with the body as it is.
+
+Training mixes everything with everything, and its targets are mostly a teacher's. What people tag is mostly one sound:
+the layer that names it is fitted once more on the recordings' own labels, rare ones weighing as much as frequent ones.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from train import checkpoint
+from train.data.cache import Cache
+from train.data.make import PLAIN
+from train.networks.blocks import Classifier
+from train.settings import Settings
+
+FITTED = "head.pt"
+_STEPS = 400
+_BATCH = 2048
+_RATE = 3e-3
+_PLAIN_WEIGHT = 3.0
+_MADE_WEIGHT = 0.3
+_OTHER_WEIGHT = 0.3
+"""Of plain windows in which nothing is certain, against those with a label."""
+_UNSURE = 0.5
+"""How much a label that a recording of another name may deserve too counts as absent."""
+_AMONG = 3.0
+"""Weight of the cross-entropy among all labels: the recording's own is to score highest."""
+_TIE = 1e-2
+"""Pull towards the weights that training found."""
+_MADE_SHARDS = 6
+
+
+class _Windows:
+    """Embeddings of windows, standardised, with what is known of them."""
+
+    def __init__(self, network: Classifier, cache: Cache) -> None:
+        numbers = cache.numbers()
+        plain = [number for number in numbers if number >= PLAIN]
+        made = [number for number in numbers if number < PLAIN][:_MADE_SHARDS]
+        self.plain = 0
+        embedding, positive, unsure = [], [], []
+        for number in (*plain, *made):
+            rows = cache.read(number)
+            embedding.append(_embedding(network, torch.from_numpy(rows.patches[:])))
+            positive.append(torch.from_numpy(rows.positive))
+            unsure.append(torch.from_numpy(rows.unsure))
+            self.plain += len(rows) if number >= PLAIN else 0
+        raw = torch.cat(embedding)
+        self.mean, self.deviation = raw.mean(0), raw.std(0) + 1e-3
+        self.embedding = (raw - self.mean) / self.deviation
+        self.positive, unknown = torch.cat(positive).float(), torch.cat(unsure).float()
+        self.named = torch.zeros(len(raw))
+        self.named[: self.plain] = (self.positive[: self.plain].sum(1) > 0).float()
+        self.counts = 1.0 - unknown * (1.0 - _UNSURE * self.named[:, None])
+
+    def weights(self) -> Tensor:
+        """Return how much each window counts [n]: plain ones by the rarity of their labels."""
+        known = self.positive[: self.plain]
+        frequency = known.sum(0) + 1.0
+        rarity = (known @ (frequency.mean() / frequency)) / known.sum(1).clamp(min=1)
+        weights = torch.full((len(self.embedding),), _MADE_WEIGHT)
+        weights[: self.plain] = _PLAIN_WEIGHT * torch.where(self.named[: self.plain] > 0, rarity, _OTHER_WEIGHT)
+        return weights / weights.mean()
+
+
+@torch.inference_mode()
+def _embedding(network: Classifier, patches: Tensor) -> Tensor:
+    device = next(network.parameters()).device
+    parts = [network(part.float()[:, None].to(device))[1].cpu() for part in patches.split(256)]
+    return torch.cat(parts)
+
+
+def fit_last_layer(network: Classifier, cache: Cache, seed: int = 0) -> None:
+    """Fit a network's last layer in place; the rest of it stays as it is.
+
+    Args:
+        network: trained.
+        cache: of windows, with plain ones.
+        seed: of the order.
+    """
+    network.eval()
+    windows = _Windows(network, cache)
+    weights = windows.weights()
+    head = network.head
+    device = head.weight.device
+    with torch.no_grad():
+        begun = (head.weight.cpu() * windows.deviation).clone()
+        offset = (head.bias.cpu() + head.weight.cpu() @ windows.mean).clone()
+    layer = nn.Linear(*reversed(begun.shape))
+    with torch.no_grad():
+        layer.weight.copy_(begun)
+        layer.bias.copy_(offset)
+    optimiser = torch.optim.Adam(layer.parameters(), _RATE)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, _STEPS)
+    order = torch.Generator().manual_seed(seed)
+    for _ in range(_STEPS):
+        chosen = torch.randint(len(windows.embedding), (_BATCH,), generator=order)
+        target = windows.positive[chosen]
+        logits = layer(windows.embedding[chosen])
+        each = functional.binary_cross_entropy_with_logits(logits, target, reduction="none")
+        loss = (each * windows.counts[chosen]).sum(1)
+        among = -(target * functional.log_softmax(logits, dim=1)).sum(1) / target.sum(1).clamp(min=1)
+        loss = loss + _AMONG * windows.named[chosen] * among
+        total = (loss * weights[chosen]).mean() + _TIE * (layer.weight - begun).square().sum()
+        optimiser.zero_grad()
+        total.backward()
+        optimiser.step()
+        schedule.step()
+    with torch.no_grad():
+        weight = layer.weight / windows.deviation
+        head.weight.copy_(weight.to(device))
+        head.bias.copy_((layer.bias - weight @ windows.mean).to(device))
+
+
+def save_last_layer(settings: Settings, network: Classifier, labels: Sequence[str]) -> None:
+    """Write a fitted last layer beside the run's checkpoint.
+
+    Raises:
+        ConfigError: it cannot be written.
+    """
+    state = {name: value.cpu() for name, value in network.head.state_dict().items()}
+    content = {"network": settings.fit.network, "labels": list(labels), "head": state}
+    checkpoint.save(settings.output / FITTED, content)
+
+
+def take_last_layer(folder: Path, network: Classifier, name: str, labels: tuple[str, ...]) -> bool:
+    """Give a network the fitted last layer of a run's folder, if it has one; return whether it has.
+
+    Raises:
+        ConfigError: it is damaged, or of another network or other labels.
+    """
+    path = folder / FITTED
+    if not path.is_file():
+        return False
+    network.head.load_state_dict(checkpoint.load(path, name, labels)["head"])
+    return True
