@@ -38,7 +38,7 @@ def _settings(arguments: argparse.Namespace) -> Settings:
         data = msgspec.structs.replace(data, root=arguments.data)
     if arguments.sets:
         data = msgspec.structs.replace(data, sets=tuple(arguments.sets))
-    if arguments.steps:
+    if arguments.steps is not None:
         fit = msgspec.structs.replace(fit, steps=arguments.steps)
     if arguments.yamnet_file and teacher:
         teacher = msgspec.structs.replace(teacher, yamnet=arguments.yamnet_file)
@@ -145,7 +145,7 @@ def _run_options(parser: argparse.ArgumentParser, *, optional: bool = False) -> 
         "--weights", type=Path, metavar="FILE", help="EfficientAT's mn04_as.safetensors, to begin with and to teach"
     )
     parser.add_argument("--output", type=Path, metavar="FOLDER", help="instead of output")
-    parser.add_argument("--steps", type=int, metavar="N", help="instead of [fit] steps")
+    parser.add_argument("--steps", type=int, metavar="N", help="instead of [fit] steps; 0 leaves the network")
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -226,6 +226,8 @@ def train(
             if run.patience.over:
                 say(f"no gain in {fit.patience} checkpoints: stopped at step {run.step} with the best weights")
     if journal:
+        if not last.is_file():  # no step was asked for: what the run began with is what it ends with
+            checkpoint.save(last, _content(run, settings, labels, teacher))
         journal.close()
     place.wait()
     return run.average.network

@@ -10,10 +10,11 @@ import torch
 from streamtag.audio.frontend import log_mel_windows, parameters
 from streamtag.bundle import Bundle
 from tests.train.conftest import KINDS, sound_of
+from train.data.sets import collect
 from train.export import graphs
 from train.export.alarms import onsets, onsets_a_minute, raised_thresholds
 from train.export.calibrate import calibrate
-from train.export.export import export
+from train.export.export import export, made_windows
 from train.export.modules import FromWaveform, LogMel, Scores
 from train.fit import fit
 from train.networks import make_network
@@ -136,3 +137,10 @@ def test_a_label_that_cries_wolf_gets_a_higher_threshold_until_it_does_not() -> 
 
 def test_the_settings_that_made_it_are_in_the_manifest(bundle: Bundle, settings: Callable[..., Settings]) -> None:
     assert set(bundle.manifest["data"]["settings"]["fit"]) == set(msgspec.to_builtins(settings().fit))
+
+
+def test_the_scores_are_calibrated_on_the_patches_that_the_labels_tell_of(settings: Callable[..., Settings]) -> None:
+    run = settings()
+    patches, truth, counts = made_windows(collect(run.data), run, 5)
+    assert patches.shape == (5, 96, 64)
+    assert truth.shape == counts.shape == (5, len(KINDS) + 1)

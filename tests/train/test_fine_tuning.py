@@ -1,3 +1,5 @@
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import torch
@@ -5,11 +7,16 @@ import torch
 from streamtag.audio.frontend import parameters
 from streamtag.bundle import Bundle, labels_sha256
 from streamtag.errors import BundleError
+from tests.train.conftest import KINDS
 from train.export import graphs
 from train.export.export import bundle_entry
 from train.export.modules import Scores
+from train.fit import fit
 from train.from_bundle import freeze_statistics, network_of, with_labels
+from train.labels import LabelTable
+from train.loop import trained_network
 from train.networks import make_network
+from train.settings import Settings
 
 LABELS = ["Dog", "Rain", "Speech"]
 
@@ -65,3 +72,17 @@ def test_a_graph_that_does_not_fit_its_network_is_one_line(bundle: Bundle) -> No
     with pytest.raises(BundleError, match=r"bundle made: its graph has \d+ layers and fully_connected has 4"):
         network_of(bundle)
     bundle.manifest["network"] = own
+
+
+def test_no_steps_leave_a_bundles_network_as_it_is_and_give_a_run_that_can_be_exported(
+    bundle: Bundle, settings: Callable[..., Settings]
+) -> None:
+    run = settings(steps=0, network=bundle.manifest["network"]["name"])
+    fit(run, bundle)
+    names = LabelTable.of([*KINDS, "Silence"]).names
+    network, step = trained_network(run, names)
+    assert step == 0
+    patches = torch.randn(2, 1, 96, 64)
+    with torch.no_grad():
+        torch.testing.assert_close(network.body(patches), network_of(bundle).eval().body(patches))
+        assert network(patches)[0].shape == (2, len(names))

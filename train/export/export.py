@@ -57,7 +57,7 @@ def made_windows(
     bank = make_bank(clips, sounds, rooms, collection.labels, settings.render.label_power)
     rng = np.random.default_rng([settings.render.seed, 1_000_000])
     made = [render(bank, settings.render, rng) for _ in range(windows)]
-    patches = log_mel_windows(np.stack([window.samples for window in made]))
+    patches = log_mel_windows(np.stack([window.samples[window.at :][:PATCH_SAMPLES] for window in made]))
     return patches, np.stack([window.positive for window in made]), ~np.stack([window.unsure for window in made])
 
 
