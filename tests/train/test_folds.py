@@ -57,7 +57,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Settings, Coll
         name="tiny",
         data=DataSettings(root=tmp_path, sets=("made",)),
         output=tmp_path / "run",
-        render=RenderSettings(windows=7 * 128),
+        render=RenderSettings(windows=7 * 128, plain=True),
         teacher=TeacherSettings(yamnet=Path("yamnet.tflite"), mn04=Path("mn04.safetensors"), hidden=8, steps=2),
         fit=FitSettings(steps=2, batch=16, threads=1),
         processes=1,
@@ -81,7 +81,7 @@ def test_sources_of_two_folds_or_of_a_fold_and_another_set_teach_nothing() -> No
 
 def test_a_folds_run_reads_no_window_of_its_fold(run: tuple[Settings, Collection]) -> None:
     settings, collection = run
-    settings = msgspec.structs.replace(settings, render=RenderSettings(windows=56), shard=4)
+    settings = msgspec.structs.replace(settings, render=RenderSettings(windows=56, plain=True), shard=4)
     windows = make_windows(collection, settings)
     there = set(windows.cache.numbers())
     parts = {group: there & {*windows.of(group), *windows.plain(group)} for group in (0, *FOLDS)}

@@ -16,7 +16,7 @@ from train.data import effects
 from train.data.bank import Bank, make_bank
 from train.data.cache import Cache, Rows
 from train.data.clips import Clip
-from train.data.make import fill, plain_places
+from train.data.make import PLAIN, fill, plain_places
 from train.data.render import RenderSettings, plain, render
 from train.labels import LabelTable
 from train.settings import FitSettings, Settings
@@ -240,3 +240,16 @@ def test_a_codec_keeps_the_sound_its_length_its_level_and_its_place(seed: int) -
     shifts = [np.corrcoef(np.roll(heard, shift), sweep)[0, 1] for shift in range(-40, 41)]
     assert abs(int(np.argmax(shifts)) - 40) <= 8  # half a millisecond
     assert not effects.code(np.zeros(100, np.float32), np.random.default_rng(seed)).any()
+
+
+def test_a_cache_holds_recordings_as_they_are_where_that_is_asked_for(
+    bank: Bank, tmp_path: Path, settings: Callable[..., Settings]
+) -> None:
+    for wanted in (False, True):
+        cache = Cache.open(tmp_path / str(wanted), LABELS.names, {})
+        render_settings = msgspec.structs.replace(settings().render, plain=wanted)
+        fill(cache, bank, render_settings, None, 1, 4096, lambda done, total: None)
+        assert cache.numbers() == ([0, PLAIN] if wanted else [0])
+    rows = cache.read(PLAIN)
+    assert len(rows) == len(plain_places(bank)) == 8
+    assert {LABELS.names[int(label)] for label in np.flatnonzero(rows.positive.any(axis=0))} == set(KINDS)
