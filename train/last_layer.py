@@ -7,6 +7,7 @@ the layer that names it is fitted once more on the recordings' own labels, rare 
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -45,7 +46,7 @@ class _Windows:
         embedding, positive, unsure = [], [], []
         for number in (*plain, *made):
             rows = cache.read(number)
-            embedding.append(_embedding(network, torch.from_numpy(rows.patches[:])))
+            embedding.append(_embedding(network, torch.from_numpy(np.array(rows.patches))))
             positive.append(torch.from_numpy(rows.positive))
             unsure.append(torch.from_numpy(rows.unsure))
             self.plain += len(rows) if number >= PLAIN else 0

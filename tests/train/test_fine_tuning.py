@@ -1,5 +1,6 @@
 from collections.abc import Callable
 
+import msgspec
 import numpy as np
 import pytest
 import torch
@@ -14,6 +15,7 @@ from train.export.modules import Scores
 from train.fit import fit
 from train.from_bundle import freeze_statistics, network_of, with_labels
 from train.labels import LabelTable
+from train.last_layer import FITTED
 from train.loop import trained_network
 from train.networks import make_network
 from train.settings import Settings
@@ -86,3 +88,16 @@ def test_no_steps_leave_a_bundles_network_as_it_is_and_give_a_run_that_can_be_ex
     with torch.no_grad():
         torch.testing.assert_close(network.body(patches), network_of(bundle).eval().body(patches))
         assert network(patches)[0].shape == (2, len(names))
+
+
+def test_no_steps_and_plain_windows_fit_the_last_layer_alone(bundle: Bundle, settings: Callable[..., Settings]) -> None:
+    run = settings(steps=0, network=bundle.manifest["network"]["name"])
+    run = msgspec.structs.replace(run, render=msgspec.structs.replace(run.render, plain=True))
+    fit(run, bundle)
+    names = LabelTable.of([*KINDS, "Silence"]).names
+    begun = with_labels(network_of(bundle), bundle.labels, names)
+    network, _ = trained_network(run, names)
+    for name, value in begun.body.state_dict().items():
+        torch.testing.assert_close(network.body.state_dict()[name], value)
+    assert (run.output / FITTED).is_file()
+    assert (network.head.weight != begun.head.weight).any()
