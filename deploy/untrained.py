@@ -20,7 +20,7 @@ from train.networks import make_network
 
 
 def write_untrained(network: str | torch.nn.Module, labels: Sequence[str], folder: Path) -> Bundle:
-    """Write a bundle of a network with fresh weights: `model.onnx`, `model.pt2` and all graphs for TensorRT.
+    """Write a bundle of a network with fresh weights: `model.onnx` and all graphs for TensorRT.
 
     The weights of a named network are the same each time, so an engine that was built of it is found again.
 

@@ -3,28 +3,24 @@
 import csv
 import hashlib
 import io
-import json
-import struct
-import zipfile
-import zlib
 from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
+from streamtag import manifest as manifests
 from streamtag.audio.frontend import parameters
+from streamtag.bundle_files import holds, read_file
 from streamtag.errors import BundleError
+from streamtag.manifest import FORMAT, MOST_LABELS
 
 __all__ = ["FORMAT", "SUFFIX", "Bundle", "installed", "labels_sha256"]
 
-FORMAT = 1
-"""The layout of the folder that this version reads."""
 SUFFIX = ".streamtag"
 """How the name of a zipped bundle ends."""
 
-_DAMAGED_ZIP = (zlib.error, struct.error, EOFError, RuntimeError, ValueError)
-"""What reading an archive raises, beside its own error, where bytes of it are damaged."""
-
+_MOST_MANIFEST_BYTES: Final = 4 << 20
+_MOST_LABEL_BYTES: Final = 16 << 20
 _MAY_LACK = ("tensorrt/", "model.pt2")
 """What a wheel goes without for its size: see `pyproject.toml`."""
 
@@ -65,16 +61,15 @@ class Bundle:
         """
         self.path = path
         self.manifest = self._read_manifest()
-        self.name = str(self._field("name"))
-        self.version = str(self._field("version"))
-        files = self._object("files", self._field("files"))
-        named = {file: self._object(file, entry) for file, entry in files.items()}
-        self.left_out = [file for file in named if file.startswith(_MAY_LACK) and not self._holds(file)]
+        self.name: str = self.manifest["name"]
+        self.version: str = self.manifest["version"]
+        named: dict[str, dict[str, Any]] = self.manifest["files"]
+        self.left_out = [file for file in named if file.startswith(_MAY_LACK) and not holds(path, file)]
         self.files = {file: entry for file, entry in named.items() if file not in self.left_out}
         self._check_frontend()
         self.labels, self.mids = self._read_labels()
         self.labels_hash = labels_sha256(self.labels)
-        expected = self._object("labels", self._field("labels"))
+        expected = self.manifest["labels"]
         if expected.get("count") != len(self.labels):
             raise self._error(f"labels.csv has {len(self.labels)} labels and the manifest says {expected.get('count')}")
         if expected.get("sha256") != self.labels_hash:
@@ -103,8 +98,9 @@ class Bundle:
         """
         if file not in self.files:
             raise self._error(f"it has no {file}")
-        content = self._content(file)
-        if hashlib.sha256(content).hexdigest() != self.files[file].get("sha256"):
+        entry = self.files[file]
+        content = read_file(self.path, file, entry["bytes"])
+        if len(content) != entry["bytes"] or hashlib.sha256(content).hexdigest() != entry["sha256"]:
             raise self._error(f"{file} is damaged: its hash is not the manifest's; get the bundle again")
         return content
 
@@ -120,7 +116,7 @@ class Bundle:
             of_all = {"on": asked["on"], "off": asked["off"]} if "on" in asked else None
             pairs = {label: of_all for label in self.labels if of_all} | asked.get("labels", {})
             pairs = {label: {"on": float(pair["on"]), "off": float(pair["off"])} for label, pair in pairs.items()}
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
             raise self._error("its manifest's thresholds are not an on and an off for each label") from error
         if not all(0 <= pair["off"] <= pair["on"] <= 1 for pair in pairs.values()):
             raise self._error("its manifest's thresholds are not from 0 to 1, each off at most its on")
@@ -136,59 +132,32 @@ class Bundle:
             f'(pip install --editable), or name that one\'s bundle: [model] bundle = "CLONE/{place}"'
         )
 
-    def _holds(self, file: str) -> bool:
-        if not self.path.is_file():
-            return (self.path / file).is_file()
-        with zipfile.ZipFile(self.path) as archive:
-            return file in archive.namelist()
-
     def _error(self, what: str) -> BundleError:
         return BundleError(f"bundle {self.path}: {what}")
 
-    def _content(self, file: str) -> bytes:
-        try:
-            if not self.path.is_file():
-                return (self.path / file).read_bytes()
-            with zipfile.ZipFile(self.path) as archive:
-                return archive.read(file)
-        except (zipfile.BadZipFile, *_DAMAGED_ZIP) as error:
-            raise self._error(f"not a bundle: neither a folder nor a zipped one that is whole: {error}") from error
-        except (OSError, KeyError) as error:
-            raise self._error(f"{file} cannot be read: {error}") from error
-
     def _read_manifest(self) -> dict[str, Any]:
         try:
-            manifest = json.loads(self._content("manifest.json"))
+            return manifests.parse(read_file(self.path, "manifest.json", _MOST_MANIFEST_BYTES))
         except ValueError as error:
-            raise self._error(f"manifest.json is not JSON: {error}") from error
-        if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
-            found = manifest.get("format") if isinstance(manifest, dict) else None
-            raise self._error(f"its format is {found} and this version of streamtag reads {FORMAT}")
-        return manifest
-
-    def _field(self, name: str) -> Any:
-        if name not in self.manifest:
-            raise self._error(f"its manifest lacks {name!r}")
-        return self.manifest[name]
-
-    def _object(self, name: str, value: Any) -> dict[str, Any]:
-        if not isinstance(value, dict):
-            raise self._error(f"{name!r} in its manifest is not an object")
-        return value
+            raise self._error(str(error)) from error
 
     def _check_frontend(self) -> None:
-        theirs = self._object("frontend", self._field("frontend"))
+        theirs = self.manifest["frontend"]
         ours = parameters()
         for name in sorted(ours.keys() | theirs.keys()):
             if ours.get(name) != theirs.get(name):
-                difference = f"{name} is {theirs.get(name)} there and {ours.get(name)} here"
+                difference = f"{name:.60} is {theirs.get(name)!s:.60} there and {ours.get(name)} here"
                 raise self._error(f"made for another front end: {difference}; export it again with this version")
 
     def _read_labels(self) -> tuple[list[str], list[str]]:
         try:
-            rows = list(csv.DictReader(io.StringIO(self._content("labels.csv").decode())))
+            table = io.StringIO(read_file(self.path, "labels.csv", _MOST_LABEL_BYTES).decode())
+            rows = list(csv.DictReader(table))
             if [int(row["index"]) for row in rows] != list(range(len(rows))):
                 raise self._error("labels.csv is not in the order of its index, from 0 by 1")
-            return [str(row["name"] or "") for row in rows], [row["mid"] or "" for row in rows]
-        except (UnicodeDecodeError, KeyError, TypeError, ValueError) as error:
-            raise self._error(f"labels.csv is not index,name,mid: {error}") from error
+            names, mids = [str(row["name"] or "") for row in rows], [row["mid"] or "" for row in rows]
+        except (UnicodeDecodeError, KeyError, TypeError, ValueError, csv.Error) as error:
+            raise self._error(f"labels.csv is not index,name,mid: {type(error).__name__}") from error
+        if len(names) > MOST_LABELS or not all(map(manifests.is_printable, (*names, *mids))):
+            raise self._error(f"labels.csv has control characters in it, or more than {MOST_LABELS} labels")
+        return names, mids

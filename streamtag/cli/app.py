@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import NoReturn
 
 from streamtag.cli import bench, dashboard, demo, devices, doctor, keys, listen, models, relay, run, subscribe, tag
+from streamtag.cli.output import on_one_line
 from streamtag.cli.standard_streams import OutputError, complain, open_closed, prepare
 from streamtag.errors import ConfigError, StreamtagError
 from streamtag.redaction import ScrubbingFormatter, scrub
@@ -72,7 +73,7 @@ def _run(arguments: Sequence[str] | None) -> int:
 
 
 def _line(error: object) -> str:
-    return scrub(" ".join(str(error).split()))
+    return on_one_line(scrub(" ".join(str(error).split())))
 
 
 def _leave(status: int) -> NoReturn:

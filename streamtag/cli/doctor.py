@@ -3,7 +3,7 @@ import sys
 from dataclasses import asdict
 
 from streamtag.cli.arguments import Commands, read_config
-from streamtag.cli.output import print_json
+from streamtag.cli.output import on_one_line, print_json
 
 __all__ = ["add"]
 
@@ -35,7 +35,7 @@ def _run(options: argparse.Namespace) -> int:
     for check in checks:
         state = f"{check.state:<8}"
         shown = f"\x1b[{_COLOURS[check.state]}m{state}\x1b[0m" if colours else state
-        print(f"{shown}  {check.name:<{width}}  {check.detail}")
+        print(f"{shown}  {check.name:<{width}}  {on_one_line(check.detail)}")
         if check.remedy:
             print(f"{'':8}  {'':{width}}  → {check.remedy}")
     print("\ntagging works" if works else "\ntagging does not work: see what is missing")

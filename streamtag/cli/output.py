@@ -7,7 +7,8 @@ from streamtag.cli.standard_streams import complain
 
 __all__ = ["note", "on_one_line", "print_json", "print_json_line", "table", "to_json"]
 
-_CONTROLS = {code: repr(chr(code))[1:-1] for code in (*range(32), *range(127, 160), 0x2028, 0x2029)}
+_STEERING = (*range(32), *range(127, 160), *range(0x2028, 0x202F), *range(0x2066, 0x206A))
+_CONTROLS = {code: repr(chr(code))[1:-1] for code in _STEERING}
 
 
 def print_json_line(value: Any) -> None:

@@ -4,7 +4,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from streamtag.cli.arguments import Commands, add_key, count, endpoint, endpoint_of, key_of, seconds, stream_id
-from streamtag.cli.output import note, print_json_line
+from streamtag.cli.output import note, on_one_line, print_json_line
 from streamtag.cli.stopping import Stop
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def _run(options: argparse.Namespace) -> None:
             if message.missed:
                 note(f"{message.missed} messages of {message.header.get('stream', 'the service')} were missed")
             if terminal:
-                print(readable(message), flush=True)
+                print(on_one_line(readable(message)), flush=True)
             else:
                 print_json_line(as_json(message))
         if subscriber.skipped:

@@ -41,9 +41,10 @@ class OnnxModel:
         outputs = {each.name: each.shape for each in self._session.get_outputs()}
         if inputs != {"patches"} or not outputs.keys() >= {"scores", "embedding"}:
             raise BundleError(f"bundle {bundle.path}: {file} does not turn patches into scores and embedding")
-        if outputs["scores"][-1] != len(bundle.labels):
-            counts = f"{outputs['scores'][-1]} labels and labels.csv has {len(bundle.labels)}"
+        if outputs["scores"][-1:] != [len(bundle.labels)]:
+            counts = f"{outputs['scores'][-1:]} labels and labels.csv has {len(bundle.labels)}"
             raise BundleError(f"bundle {bundle.path}: {file} scores {counts}")
+        self._file = f"bundle {bundle.path}: {file}"
         self.precision = str(bundle.files[file].get("precision", "float32"))
 
     def run(self, patches: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -55,7 +56,11 @@ class OnnxModel:
         return self._output("embedding", patches)
 
     def _output(self, name: str, patches: NDArray[np.float32]) -> NDArray[np.float32]:
-        (result,) = self._session.run([name], {"patches": patches[:, np.newaxis]})
+        try:
+            (result,) = self._session.run([name], {"patches": patches[:, np.newaxis]})
+        except Exception as error:
+            reason = " ".join(str(error).split())
+            raise BundleError(f"{self._file} cannot be computed by ONNX Runtime: {reason}") from error
         return np.asarray(result, np.float32)
 
 

@@ -37,6 +37,7 @@ class OpenVinoModel:
             first = str(error).strip().splitlines()[-1]
             raise BundleError(f"bundle {bundle.path}: OpenVINO cannot load {file}: {first}") from error
         self._request = self._model.create_infer_request()
+        self._file = f"bundle {bundle.path}: {file}"
         self.precision = str(bundle.files[file].get("precision", "float32"))
 
     def run(self, patches: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -48,8 +49,12 @@ class OpenVinoModel:
         return self._output("embedding", patches)
 
     def _output(self, name: str, patches: NDArray[np.float32]) -> NDArray[np.float32]:
-        results = self._request.infer({"patches": patches[:, np.newaxis]}, share_inputs=True)
-        return np.array(results[name], np.float32)
+        try:
+            results = self._request.infer({"patches": patches[:, np.newaxis]}, share_inputs=True)
+            return np.array(results[name], np.float32)
+        except (RuntimeError, KeyError) as error:
+            reason = " ".join(str(error).split())
+            raise BundleError(f"{self._file} cannot be computed by OpenVINO: {reason}") from error
 
 
 def open_model(bundle: Bundle, threads: int, max_batch: int) -> OpenVinoModel:

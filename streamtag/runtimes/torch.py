@@ -1,52 +1,60 @@
-"""PyTorch, from a bundle that carries `model.pt2`: the network as `torch.export` saves it."""
-
-import io
+"""PyTorch, from a bundle's `model.onnx`: see `streamtag.runtimes.torch_graph`."""
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from streamtag.bundle import Bundle
+from streamtag.errors import BundleError
+from streamtag.runtimes.torch_graph import Graph, GraphError
 
 __all__ = ["FILE", "TorchModel", "open_model"]
 
-FILE = "model.pt2"
+FILE = "model.onnx"
 
 
 class TorchModel:
-    """A bundle's exported program, on the GPU where there is one."""
+    """A bundle's float32 network, on the GPU where there is one."""
 
     name = "torch"
     precision = "float32"
 
     def __init__(self, bundle: Bundle, device: str) -> None:
-        """Load the program onto a device, as torch names it.
+        """Build the network on a device, as torch names it.
 
         Raises:
-            BundleError: the bundle has none.
+            BundleError: the bundle has none, or one with operations that are not known here.
         """
-        if FILE not in bundle.files:
-            raise bundle.lacks(f"{FILE} for torch")
-        self._model = torch.export.load(io.BytesIO(bundle.read(FILE))).module().to(device)
+        self._path = bundle.path
+        try:
+            self._graph = Graph(bundle.read(FILE), device)
+        except GraphError as error:
+            raise self._error(error) from error
         self._device = device
         self.device = "CPU" if device == "cpu" else torch.cuda.get_device_name(device)
 
     def run(self, patches: NDArray[np.float32]) -> NDArray[np.float32]:
         """Score log-mel patches, float32 [n, 96, 64]; return float32 [n, labels] in [0, 1]."""
-        return self._outputs(patches)[0]
+        return self._output("scores", patches)
 
     def embed(self, patches: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the embeddings of log-mel patches, float32 [n, 96, 64] to [n, d]."""
-        return self._outputs(patches)[1]
+        return self._output("embedding", patches)
 
     @torch.inference_mode()
-    def _outputs(self, patches: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        scores, embedding = self._model(torch.from_numpy(patches[:, np.newaxis]).to(self._device))
-        return scores.cpu().numpy(), embedding.cpu().numpy()
+    def _output(self, name: str, patches: NDArray[np.float32]) -> NDArray[np.float32]:
+        try:
+            (output,) = self._graph.run(torch.from_numpy(patches[:, np.newaxis]).to(self._device), name)
+        except GraphError as error:
+            raise self._error(error) from error
+        return output.cpu().numpy()
+
+    def _error(self, what: GraphError) -> BundleError:
+        return BundleError(f"bundle {self._path}: {FILE} {what}; take another runtime")
 
 
 def open_model(bundle: Bundle, threads: int, max_batch: int) -> TorchModel:
-    """Open the bundle's exported program; torch takes batches of any size."""
+    """Open the bundle's network; torch takes batches of any size."""
     torch.set_num_threads(threads)
     torch.backends.cudnn.allow_tf32 = False  # its 10-bit mantissas are not float32
     return TorchModel(bundle, "cuda" if torch.cuda.is_available() else "cpu")

@@ -1,17 +1,15 @@
 """OpenVINO and torch score as ONNX Runtime does, and windows may go in where a runtime takes them."""
 
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from streamtag.audio import PATCH_SAMPLES, log_mel_windows
 from streamtag.bundle import Bundle
-from streamtag.errors import BundleError, RuntimeUnavailableError
+from streamtag.errors import RuntimeUnavailableError
 from streamtag.runtimes import Runtime, WindowRuntime, open_runtime
 from streamtag.runtimes.scorer import Scorer
-from tests.bundles import make_bundle
 
 
 @pytest.fixture(scope="module")
@@ -42,12 +40,6 @@ def test_results_of_earlier_batches_stay_as_they_are(small: Bundle, patches: np.
     kept = first.copy()
     runtime.run(patches[1:2])
     np.testing.assert_array_equal(first, kept)
-
-
-def test_a_bundle_without_a_program_for_torch_says_so(tmp_path: Path) -> None:
-    plain = Bundle.open(make_bundle(tmp_path / "plain"))
-    with pytest.raises(BundleError, match=r"has no model\.pt2 for torch; take another runtime, or export it"):
-        open_runtime(plain, "torch")
 
 
 @pytest.mark.parametrize(

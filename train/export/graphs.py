@@ -39,12 +39,6 @@ def write_graph(
         )
 
 
-def write_program(module: nn.Module, example: torch.Tensor, path: Path) -> None:
-    """Save a module of one input, its first size free, as torch loads it again without the module's source."""
-    dynamic = ({0: torch.export.Dim("n", min=1)},)
-    torch.export.save(torch.export.export(module.eval(), (example,), dynamic_shapes=dynamic), path)
-
-
 class _Calibration(CalibrationDataReader):  # type: ignore[misc]
     def __init__(self, name: str, inputs: NDArray[np.float32], batch: int = 32) -> None:
         self._parts: Iterator[dict[str, NDArray[np.float32]]] = iter(

@@ -12,14 +12,12 @@ from train.export import graphs
 from train.export.modules import FromWaveform, HalfBody, LogMel, Scores
 
 FOLDER = "tensorrt"
-PROGRAM = "model.pt2"
 
 
 def write_tensorrt(scores: Scores, half: HalfBody, sample: NDArray[np.float32], folder: Path) -> dict[str, str]:
     """Write the graphs to `folder`/tensorrt and return each file's precision.
 
-    `patches.*` take patches, `waveform.*` float32 samples and `pcm.*` 16-bit samples, two in each int32. The network
-    as torch runs it goes to `folder`/model.pt2, to compare the others with.
+    `patches.*` take patches, `waveform.*` float32 samples and `pcm.*` 16-bit samples, two in each int32.
 
     Args:
         scores: the network, float32.
@@ -31,8 +29,7 @@ def write_tensorrt(scores: Scores, half: HalfBody, sample: NDArray[np.float32], 
     patches = torch.zeros(2, *sample.shape[1:])
     samples = torch.zeros(2, PATCH_SAMPLES)
     pairs = torch.zeros(2, PATCH_SAMPLES // 2, dtype=torch.int32)
-    graphs.write_program(scores, patches, folder / PROGRAM)
-    made = {PROGRAM: "float32"}
+    made: dict[str, str] = {}
 
     def place(name: str, precision: str) -> Path:
         made[f"{FOLDER}/{name}.{precision}.onnx"] = precision
