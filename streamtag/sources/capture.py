@@ -197,6 +197,7 @@ class LivePieces:
         self._origin = 0.0
         self._streaming = (0.0, 0.0)  # origin and arrival since which it comes about as fast as it plays
         self._settled = False
+        self._lump = (0.0, 0.0, 0.0)  # when it came, how long it is so far, and how long the one before was
 
     def take(self, piece: Piece, *, earliest: float | None = None, flagged: bool = False) -> list[Piece]:
         """Take in the next piece, `captured` being when it came, and return those that are certain.
@@ -206,6 +207,9 @@ class LivePieces:
         if self._settled:
             return self._clock.take(piece, piece.captured, earliest=earliest, flagged=flagged)
         arrival = piece.captured
+        came, length, before = self._lump
+        length, before = (length, before) if arrival == came else (0.0, length)
+        self._lump = (arrival, length + piece.seconds, before)
         self._stored += piece.lost_seconds + piece.seconds
         soonest = arrival - self._stored
         if not self._store:
@@ -215,6 +219,9 @@ class LivePieces:
         origin, since = self._streaming
         if self._origin < origin - 0.5 * (arrival - since) - _CATCHES_UP_SECONDS:
             self._streaming = (self._origin, arrival)
+        is_segment = earliest not in (None, arrival)
+        if is_segment and length + piece.seconds < before - _CATCHES_UP_SECONDS:
+            return []  # only its end tells when it was captured
         first = self._store[0][0].captured
         if arrival - max(first, self._streaming[1]) < _STORE_SECONDS and arrival - first < self._longest:
             return []
