@@ -79,7 +79,7 @@ class Segments:
     def _take_form(self, data: bytes) -> "_Text":
         """Take what says how to decode what follows; FFmpeg heeds the first alone, and would decode noise."""
         if self._form not in (None, data):
-            raise ReadError("its sound takes another form")
+            raise ReadError("its sound takes another form", in_data=True)
         self._form = data
         return _Text(data)
 
