@@ -9,6 +9,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from streamtag.history.lock import Lock
+
 __all__ = ["MOST_WAITING", "Letter", "Outbox"]
 
 MOST_WAITING: Final = 100_000
@@ -42,8 +44,17 @@ class Outbox:
 
         Raises:
             OSError, sqlite3.Error: It cannot be opened.
+            HeldError: Another process delivers what is in it.
         """
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._held = Lock(path)
+        try:
+            self._open(path)
+        except BaseException:
+            self._held.free()
+            raise
+
+    def _open(self, path: Path) -> None:
         with suppress(FileExistsError):
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
         self._lock = threading.Lock()
@@ -118,3 +129,4 @@ class Outbox:
         """Close the file."""
         with self._lock:
             self._base.close()
+        self._held.free()

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from platformdirs import user_state_path
 
+from streamtag.history.lock import HeldError
 from streamtag.redaction import redact
 from streamtag.settings import Config, WebhookSettings
 from streamtag.sinks.cloud_events import CONTENT_TYPE, CloudEvent, cloud_event
@@ -69,6 +70,7 @@ class WebhookSink:
         self._new: dict[str, str] = {}
         self._trouble = ""
         self._trim_at = 0.0
+        self._is_held = False  # another process tells what we would
 
     def open(self) -> None:
         """Open the queue; one that cannot be opened is tried again, and what comes meanwhile waits in memory."""
@@ -78,7 +80,7 @@ class WebhookSink:
         """Take in a message; one that was taken in before, by an earlier process too, is not told twice."""
         header = message.header
         told = cloud_event(header, self._service)
-        if told is None or not self._is_new(header):
+        if told is None or self._is_held or not self._is_new(header):
             return
         for hook in self._hooks:
             if hook.wants(told):
@@ -111,9 +113,14 @@ class WebhookSink:
             outbox = Outbox(self._path)
             outbox.keep_only([hook.key for hook in self._hooks])
             self._seen = {**outbox.seen(), **self._seen}
+        except HeldError as error:
+            self._is_held = True
+            self._complain(str(error))
+            return
         except (OSError, sqlite3.Error) as error:
             self._complain(str(error))
             return
+        self._is_held = False
         self._outbox = outbox
         for hook in self._hooks:
             hook.start(outbox)

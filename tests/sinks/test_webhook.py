@@ -228,3 +228,17 @@ def test_a_queue_that_cannot_be_written_is_tried_again(begin, receive, tmp_path,
     (tmp_path / "history-webhooks.sqlite").rmdir()
     sink.look()
     wait_until(lambda: receiver.got, 20, "a delivery")
+
+
+def test_two_relays_do_not_deliver_the_same_twice(begin, receive, caplog):
+    first, second = begin(), begin()
+    assert "another service" in caplog.text
+    for sink in (first, second):
+        sink.take(event("on", 1))
+    receiver = receive()
+    wait_until(lambda: receiver.got, 20, "a delivery")
+    first.close()
+    second.look()
+    second.take(event("off", 1))
+    wait_until(lambda: len(receiver.got) == 2, 20, "the next delivery")
+    assert receiver.ids == ["1a2b3c4d-porch-1-on", "1a2b3c4d-porch-1-off"]
