@@ -7,8 +7,6 @@ import time
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from msgspec.structs import replace
-
 from streamtag.cli.arguments import Commands
 from streamtag.cli.stopping import Stop
 from streamtag.errors import ConfigError, StreamtagError
@@ -40,6 +38,8 @@ def add(commands: Commands) -> None:
 
 
 def _run(options: argparse.Namespace) -> None:
+    from msgspec.structs import replace
+
     from streamtag.config import load_config
     from streamtag.engine import Service
 
