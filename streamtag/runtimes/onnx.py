@@ -42,7 +42,7 @@ class OnnxModel:
         if inputs != {"patches"} or not outputs.keys() >= {"scores", "embedding"}:
             raise BundleError(f"bundle {bundle.path}: {file} does not turn patches into scores and embedding")
         if outputs["scores"][-1:] != [len(bundle.labels)]:
-            counts = f"{outputs['scores'][-1:]} labels and labels.csv has {len(bundle.labels)}"
+            counts = f"{next(iter(outputs['scores'][-1:]), 'no')} labels and labels.csv has {len(bundle.labels)}"
             raise BundleError(f"bundle {bundle.path}: {file} scores {counts}")
         self._file = f"bundle {bundle.path}: {file}"
         self.precision = str(bundle.files[file].get("precision", "float32"))

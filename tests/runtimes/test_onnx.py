@@ -25,6 +25,7 @@ def put_model(folder: Path, content: bytes) -> Bundle:
     (folder / "model.onnx").write_bytes(content)
     manifest = json.loads((folder / "manifest.json").read_text())
     manifest["files"]["model.onnx"]["sha256"] = hashlib.sha256(content).hexdigest()
+    manifest["files"]["model.onnx"]["bytes"] = len(content)
     (folder / "manifest.json").write_text(json.dumps(manifest))
     return Bundle.open(folder)
 
