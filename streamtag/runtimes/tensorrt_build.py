@@ -36,6 +36,22 @@ def build_plan(
     Raises:
         RuntimeUnavailableError: TensorRT refuses the graph, or the GPU's memory is full.
     """
+    try:
+        return _build(graph, precision, max_batch, timings, progress)
+    except BuildFailedError:
+        if not timings:
+            raise
+        # 8.6 was seen to fail on what a build of another precision had measured.
+        return _build(graph, precision, max_batch, b"", progress)
+
+
+class BuildFailedError(RuntimeUnavailableError):
+    """TensorRT took the graph and made no engine of it."""
+
+
+def _build(
+    graph: bytes, precision: str, max_batch: int, timings: bytes, progress: Progress | None
+) -> tuple[bytes, bytes]:
     old = supported_version().startswith("8.")
     builder = started(trt.Builder)
     flag = trt.NetworkDefinitionCreationFlag.EXPLICIT_BATCH if old else trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED
@@ -66,7 +82,7 @@ def build_plan(
         config.progress_monitor = monitor
     plan = builder.build_serialized_network(network, config)
     if plan is None:
-        raise RuntimeUnavailableError(f"TensorRT cannot build the engine: {LOG.take_error()}")
+        raise BuildFailedError(f"TensorRT cannot build the engine: {LOG.take_error()}")
     return bytes(plan), bytes(cache.serialize())
 
 
@@ -85,7 +101,8 @@ def _set_up_8_6(network: Any, config: Any, precision: str) -> None:
         config.set_flag(trt.BuilderFlag.FP16)
         # Where it has no kernel for a layer in float32 it says so and takes float16: the scores are tried in any case.
         config.set_flag(trt.BuilderFlag.PREFER_PRECISION_CONSTRAINTS)
-        untyped = (trt.LayerType.CONSTANT, trt.LayerType.SHAPE)
+        # A cast's type is its own: told another one, or the same again, the builder fails.
+        untyped = (trt.LayerType.CONSTANT, trt.LayerType.SHAPE, trt.LayerType.CAST)
         for layer in (network.get_layer(index) for index in range(network.num_layers)):
             if layer.type not in untyped and layer.num_outputs and layer.get_output(0).dtype == trt.DataType.FLOAT:
                 layer.precision = trt.DataType.FLOAT

@@ -38,7 +38,7 @@ class TensorIOMode(enum.Enum):
 
 DataType = enum.Enum("DataType", ["FLOAT", "HALF", "INT32", "INT8"])
 BuilderFlag = enum.IntEnum("BuilderFlag", ["TF32", "FP16", "INT8", "PREFER_PRECISION_CONSTRAINTS"])
-LayerType = enum.Enum("LayerType", ["CONSTANT", "SHAPE", "CONVOLUTION"])
+LayerType = enum.Enum("LayerType", ["CONSTANT", "SHAPE", "CAST", "CONVOLUTION"])
 TacticSource = enum.IntEnum("TacticSource", {"CUBLAS": 0, "CUBLAS_LT": 1, "CUDNN": 2, "JIT_CONVOLUTIONS": 4})
 PreviewFeature = enum.IntEnum("PreviewFeature", ["PROFILE_SHARING_0806"])
 MemoryPoolType = enum.Enum("MemoryPoolType", ["WORKSPACE"])
@@ -64,6 +64,7 @@ class FakeTensorRt(ModuleType):
         wrong_by: what the engines add to every score.
         forgets_rows: the engines leave that many of their last rows unwritten.
         records: whether the engines can be recorded.
+        refuses_timings: a build fails that is given what another one measured.
         broken: what the library says of why it cannot start; empty if it can.
     """
 
@@ -77,6 +78,7 @@ class FakeTensorRt(ModuleType):
         self.wrong_by = 0.0
         self.forgets_rows = 0
         self.records = True
+        self.refuses_timings = False
         self.broken = ""
         self.ILogger = ILogger
         self.TensorIOMode = TensorIOMode
@@ -138,7 +140,7 @@ class Network:
         self.graph = b""
         self.layers = [
             Layer(kind, dtype)
-            for kind in (LayerType.CONSTANT, LayerType.CONVOLUTION)
+            for kind in (LayerType.CONSTANT, LayerType.CAST, LayerType.CONVOLUTION)
             for dtype in (DataType.FLOAT, DataType.HALF)
         ]
 
@@ -256,6 +258,9 @@ class Builder:
             assert config.progress_monitor.step_complete("Building", 1)
             config.progress_monitor.phase_finish("Building")
         assert config.timings is not None
+        if self._trt.refuses_timings and config.timings.content:
+            self._log.log(Severity.ERROR, "Myelin error from unknown graph")
+            return None
         self._trt.builds.append(
             SimpleNamespace(config=config, network=network, shapes=shapes, timings=config.timings.content)
         )

@@ -147,6 +147,13 @@ def test_old_versions_are_told_the_precision_and_new_ones_read_it_in_the_graph(
         assert half.network.flags == 1 << trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED
 
 
+def test_a_build_that_fails_on_what_another_measured_is_tried_without(trt: FakeTensorRt, small: Bundle) -> None:
+    _engine(small, "patches", "float32")
+    trt.refuses_timings = True
+    _engine(small, "patches", "float16")
+    assert [build.timings for build in trt.builds] == [b"", b""]
+
+
 def test_the_profile_reaches_from_one_to_the_largest_batch(trt: FakeTensorRt, small: Bundle) -> None:
     _engine(small, max_batch=512)
     assert trt.builds[0].shapes == ((1, 1, 96, 64), (128, 1, 96, 64), (512, 1, 96, 64))
