@@ -8,8 +8,11 @@ import threading
 import time
 from contextlib import suppress
 from email.utils import parsedate_to_datetime
+from functools import partial
 from typing import Final, NamedTuple
 from urllib.parse import SplitResult, unquote, urlsplit
+
+from streamtag.threads import Worker
 
 __all__ = ["Answer", "Post"]
 
@@ -49,9 +52,8 @@ class Post:
         """Post a body and return the answer, within half a minute."""
         connection = _connection(self._url)
         # A server that sends a byte now and then would hold us for ever.
-        timer = threading.Timer(_WHOLE_SECONDS, _cut, [connection])
-        timer.daemon = True
-        timer.start()
+        over = threading.Event()
+        Worker("post", partial(_cut_if_late, connection, over), on_failure=lambda _: None).start()
         try:
             path = self._url.path or "/"
             connection.request(
@@ -62,7 +64,7 @@ class Post:
         except (OSError, http.client.HTTPException, ValueError) as error:
             return Answer(0, _in_words(error))
         finally:
-            timer.cancel()
+            over.set()
             connection.close()
 
 
@@ -74,9 +76,8 @@ def _connection(url: SplitResult) -> http.client.HTTPConnection:
     return http.client.HTTPConnection(host, url.port, timeout=_STEP_SECONDS)
 
 
-def _cut(connection: http.client.HTTPConnection) -> None:
-    sock = connection.sock
-    if sock is not None:
+def _cut_if_late(connection: http.client.HTTPConnection, over: threading.Event) -> None:
+    if not over.wait(_WHOLE_SECONDS) and (sock := connection.sock) is not None:
         with suppress(OSError):  # it is over already
             sock.shutdown(socket.SHUT_RDWR)
 
