@@ -8,6 +8,7 @@ BIN := $(VENV)/bin
 STAMPS := $(VENV)/stamps
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input --constraint constraints.txt
 ARGS ?=
+BUNDLE ?= default
 # The tests mostly wait: for real servers, for sound that takes its time. More than two get in each other's way.
 WORKERS := $(shell test "$$(nproc)" -ge 2 && echo 2 || echo 1)
 export PYTHON
@@ -15,7 +16,7 @@ export PYTHON
 help:
 	@echo "make demo     run the demo: a recording tagged live, with the web page   (ARGS=\"--seconds 20 --no-dashboard\")"
 	@echo "make install  set up .venv with everything: dashboard, training, tests"
-	@echo "make benchmark YAMNET=yamnet.tflite   speed, side by side with others"
+	@echo "make benchmark YAMNET=yamnet.tflite [BUNDLE=fast]   speed, side by side with others"
 	@echo "make test     lint, types, import layers and every test                  (ARGS=\"tests/audio -x\" for some)"
 	@echo "make fuzz     damaged recordings against what decodes, for ten minutes          (ARGS=\"--seconds 60\")"
 
@@ -56,7 +57,7 @@ benchmark:
 	@.venv-benchmark/bin/python -m pip install --quiet --constraint constraints.txt torch==2.13.0
 	@.venv-benchmark/bin/python -m pip install --quiet --constraint constraints.txt --editable ".[train,openvino]"
 	@.venv-benchmark/bin/python -m pip install --quiet --requirement benchmarks/requirements.txt
-	@.venv-benchmark/bin/python -m benchmarks.side_by_side --yamnet "$(YAMNET)"
+	@.venv-benchmark/bin/python -m benchmarks.side_by_side --yamnet "$(YAMNET)" --bundle $(BUNDLE)
 
 # The versions in the environment become those that everybody gets.
 constraints: $(STAMPS)/install

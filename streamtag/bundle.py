@@ -21,7 +21,7 @@ SUFFIX = ".streamtag"
 
 _MOST_MANIFEST_BYTES: Final = 4 << 20
 _MOST_LABEL_BYTES: Final = 16 << 20
-_MAY_LACK = ("tensorrt/", "model.pt2")
+_MAY_LACK = ("tensorrt/", "model.pt2", "waveform.onnx")
 """What a wheel goes without for its size: see `pyproject.toml`."""
 
 _PACKAGED = Path(str(resources.files("streamtag"))) / "bundles"

@@ -49,6 +49,8 @@ class _Manifest(Struct, kw_only=True):
     name: _Name
     version: _Name
     created: str = ""
+    summary: str = ""
+    weak_labels: list[str] = []
     frontend: dict[str, Any]
     labels: _Labels
     files: dict[Annotated[str, Meta(pattern=FILE_NAME)], _File]

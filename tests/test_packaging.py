@@ -38,10 +38,11 @@ def test_the_wheel_holds_the_library_the_model_the_demo_and_the_types_and_nothin
     bundle = {"manifest.json", "labels.csv", "model.onnx", "model.int8.onnx", "card.md", "demo.flac", "demo.json"}
     notice = "streamtag/bundles/NOTICE-EfficientAT.txt"
     assert {f"streamtag/bundles/default/{name}" for name in bundle} | {"streamtag/py.typed", notice} <= names
+    assert {f"streamtag/bundles/fast/{name}" for name in bundle if not name.startswith("demo.")} <= names
     assert b"Copyright (c) 2022 Florian Schmid" in zipfile.ZipFile(wheel).read(notice)
     assert {name.partition("/")[0] for name in names} == {"streamtag", wheel.stem.rsplit("-", 3)[0] + ".dist-info"}
-    assert not [name for name in names if name.endswith("/model.pt2") or "/tensorrt/" in name]
-    assert wheel.stat().st_size < 16e6
+    assert not [name for name in names if name.endswith("/waveform.onnx") or "/tensorrt/" in name]
+    assert wheel.stat().st_size < 15e6
     unpacked = tmp_path / "unpacked"
     zipfile.ZipFile(wheel).extractall(unpacked)
     # What it goes without is no damage, and whoever asks for it is told where it is.

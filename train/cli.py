@@ -66,7 +66,13 @@ def _fit(arguments: argparse.Namespace) -> None:
 def _export(arguments: argparse.Namespace) -> None:
     from train.export.export import export
 
-    bundle = export(_settings(arguments), arguments.bundle, arguments.version, tensorrt=not arguments.no_tensorrt)
+    bundle = export(
+        _settings(arguments),
+        arguments.bundle,
+        arguments.version,
+        tensorrt=not arguments.no_tensorrt,
+        note=arguments.note,
+    )
     print(bundle.path)
 
 
@@ -160,6 +166,7 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument("--bundle", type=Path, required=True, metavar="FOLDER", help="where to write it")
     export.add_argument("--version", default="1", help="the bundle's version")
     export.add_argument("--no-tensorrt", action="store_true", help="leave the graphs for TensorRT out")
+    export.add_argument("--note", default="", metavar="TEXT", help="what the card says of how the run went")
     export.set_defaults(run=_export)
     evaluate = commands.add_parser("evaluate", help="judge a bundle or a run on recordings that it never learnt from")
     _run_options(evaluate, optional=True)

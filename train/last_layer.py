@@ -12,9 +12,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from streamtag.audio.frontend import PATCH_SAMPLES, log_mel_windows
 from train import checkpoint
+from train.data import effects
 from train.data.cache import Cache
 from train.data.make import PLAIN
+from train.labels.table import SILENCE
 from train.networks.blocks import Classifier
 from train.settings import Settings
 
@@ -33,17 +36,25 @@ _AMONG = 3.0
 _TIE = 1e-2
 """Pull towards the weights that training found."""
 _MADE_SHARDS = 6
+_SILENT = 512
 
 
 class _Windows:
     """Embeddings of windows, standardised, with what is known of them."""
 
-    def __init__(self, network: Classifier, cache: Cache) -> None:
+    def __init__(self, network: Classifier, cache: Cache, labels: Sequence[str]) -> None:
         numbers = cache.numbers()
         plain = [number for number in numbers if number >= PLAIN]
         made = [number for number in numbers if number < PLAIN][:_MADE_SHARDS]
         self.plain = 0
         embedding, positive, unsure = [], [], []
+        if SILENCE in labels:  # no recording is of it, and it must be known down to samples that are all zero
+            silent = torch.zeros(_SILENT, len(labels), dtype=torch.bool)
+            embedding.append(_embedding(network, _silence()))
+            unsure.append(silent.clone())
+            silent[:, list(labels).index(SILENCE)] = True
+            positive.append(silent)
+            self.plain = _SILENT
         for number in (*plain, *made):
             rows = cache.read(number)
             embedding.append(_embedding(network, torch.from_numpy(np.array(rows.patches))))
@@ -68,6 +79,15 @@ class _Windows:
         return weights / weights.mean()
 
 
+def _silence() -> Tensor:
+    """Return patches of silence: half of them zeros, the others noise of -95 to -58 dBFS."""
+    rng = np.random.default_rng(0)
+    levels = 10 ** (rng.uniform(-95.0, -58.0, _SILENT) / 20)
+    levels[::2] = 0.0
+    made = np.stack([effects.noise(PATCH_SAMPLES, rng) * np.float32(level) for level in levels])
+    return torch.from_numpy(log_mel_windows(made))
+
+
 @torch.inference_mode()
 def _embedding(network: Classifier, patches: Tensor) -> Tensor:
     device = next(network.parameters()).device
@@ -75,16 +95,17 @@ def _embedding(network: Classifier, patches: Tensor) -> Tensor:
     return torch.cat(parts)
 
 
-def fit_last_layer(network: Classifier, cache: Cache, seed: int = 0) -> None:
+def fit_last_layer(network: Classifier, cache: Cache, labels: Sequence[str], seed: int = 0) -> None:
     """Fit a network's last layer in place; the rest of it stays as it is.
 
     Args:
         network: trained.
         cache: of windows, with plain ones.
+        labels: their names in order.
         seed: of the order.
     """
     network.eval()
-    windows = _Windows(network, cache)
+    windows = _Windows(network, cache, labels)
     weights = windows.weights()
     head = network.head
     device = head.weight.device

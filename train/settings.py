@@ -93,6 +93,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name: str
     data: DataSettings
     output: Path
+    summary: str = ""
+    """What the model is for, in a line of the manifest."""
     render: RenderSettings = RenderSettings()
     teacher: TeacherSettings | None = None
     fit: FitSettings = FitSettings()

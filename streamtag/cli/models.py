@@ -37,8 +37,11 @@ def _list(options: argparse.Namespace) -> None:
             ]
         )
         return
-    rows = [(name, bundle.version, str(len(bundle.labels)), str(bundle.path)) for name, bundle in bundles]
-    print(table([("NAME", "VERSION", "LABELS", "PATH"), *rows]), end="")
+    rows = [
+        (name, bundle.version, str(len(bundle.labels)), bundle.manifest.get("summary", ""), str(bundle.path))
+        for name, bundle in bundles
+    ]
+    print(table([("NAME", "VERSION", "LABELS", "FOR", "PATH"), *rows]), end="")
 
 
 def _info(options: argparse.Namespace) -> None:
@@ -56,6 +59,8 @@ def _info(options: argparse.Namespace) -> None:
         f"{_large(network.get('multiplies'))} multiplies a patch"
     )
     print(_wrapped(f"labels   {len(bundle.labels)}: ", bundle.labels))
+    if weak := bundle.manifest.get("weak_labels"):
+        print(_wrapped(f"weak     {len(weak)} begin no events of themselves: ", weak))
     print()
     rows = [(name, str(file.get("precision", "")), f"{file.get('bytes', 0):,}") for name, file in bundle.files.items()]
     print(table([("FILE", "PRECISION", "BYTES"), *rows]), end="")

@@ -17,6 +17,7 @@ from streamtag.audio.frontend import PATCH_HOP, PATCH_SAMPLES, log_mel_windows
 from train.data.bank import Bank
 from train.data.cache import Cache, Rows
 from train.data.render import RenderSettings, Window, plain, render
+from train.labels.table import SILENCE
 from train.workers import end_with_parent
 
 PLAIN = 50_000
@@ -149,5 +150,6 @@ def _made_windows(task: _Task, number: int, size: int) -> list[Window]:
 
 def _plain_windows(task: _Task, number: int, size: int) -> list[Window]:
     first = (number - task.first_plain) * task.shard
-    labels = len(task.bank.labels)
-    return [plain(task.bank.entries[entry], labels, at) for entry, at in task.plain[first : first + size]]
+    names = task.bank.labels.names
+    silence = names.index(SILENCE) if SILENCE in names else None
+    return [plain(task.bank.entries[entry], len(names), at, silence) for entry, at in task.plain[first : first + size]]

@@ -112,20 +112,26 @@ def render(bank: Bank, settings: RenderSettings, rng: np.random.Generator) -> Wi
     if rng.random() < settings.noise:
         noise_db = -rng.uniform(*settings.noise_db)
         mixed += effects.noise(CONTEXT_SAMPLES, rng) * np.float32(10 ** (noise_db / 20))
+    samples = _finish(mixed, settings, rng)
+    if not samples[at : at + PATCH_SAMPLES].any() and SILENCE in bank.labels.names:
+        positive[bank.labels.index(SILENCE)] = True
     unsure &= ~positive
-    return Window(_finish(mixed, settings, rng), at, positive, unsure)
+    return Window(samples, at, positive, unsure)
 
 
-def plain(entry: Entry, labels: int, at: int) -> Window:
+def plain(entry: Entry, labels: int, at: int, silence: int | None = None) -> Window:
     """Return a window of a recording as it is, its patch beginning at sample `at`, in the middle of the window.
 
-    A patch that is much quieter than the recording's loudest says neither yes nor no to its labels.
+    A patch that is much quieter than the recording's loudest says neither yes nor no to its labels. One of zeros is
+    silence, where the labels have that.
     """
     positive, unsure = np.zeros(labels, np.bool_), np.zeros(labels, np.bool_)
     start = at - (CONTEXT_SAMPLES - PATCH_SAMPLES) // 2
     samples = span(entry.sound, start, CONTEXT_SAMPLES)
     heard = effects.loudest(samples[at - start :][:PATCH_SAMPLES]) > entry.level * 10 ** (-25 / 20)
     (positive if heard else unsure)[entry.positive] = True
+    if silence is not None and not samples[at - start :][:PATCH_SAMPLES].any():
+        positive[silence] = True
     unsure[entry.unsure] = True
     unsure &= ~positive
     return Window(samples, at - start, positive, unsure)

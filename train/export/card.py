@@ -45,20 +45,26 @@ def write_card(manifest: dict[str, Any], credit: list[dict[str, Any]], limits: I
         "",
         "## How good it is",
         "",
-        "By the int8 graph. Clip scores are the mean over a clip's patches; a set is judged among the labels "
-        "that it has.",
+        f"By `{manifest['judged_by']}`. Clip scores are the mean over a clip's patches; a set is judged among the "
+        "labels that it has.",
         "None of these recordings, nor another one of the same source, was trained on.",
         "",
         "- `calibration`: held back from training to set the scores' scale.",
         f"- `fold`: the sets' own test fold, number {data['test_fold']}.",
-        "- `others`: recordings of other origin; `manifest.json` lists their sources.",
+        "- `held`, `others`: recordings of other origin; `manifest.json` lists their sources.",
         "- `YAMNet's labels alone`: the labels that YAMNet has too, and the clips that bear one of them; there YAMNet "
-        "as published, and the teacher, a head trained on YAMNet's embedding of the same windows.",
+        "as published, and the teacher.",
         "- `made_windows`: single windows mixed from the calibration recordings at all levels, far harder than clips.",
         "",
         *_table(metrics),
         "",
         "Further figures are in `manifest.json`.",
+        "",
+        "## Labels",
+        "",
+        "Recordings trained on, and how many sources (collections of other people, Freesound recordings) they are of.",
+        "",
+        *_table([{"label": name, **counts} for name, counts in data["labels"].items()]),
         "",
         "## Limits",
         "",
@@ -67,7 +73,7 @@ def write_card(manifest: dict[str, Any], credit: list[dict[str, Any]], limits: I
         "## Data and licences",
         "",
         f'{data["clips"]} recordings. ESC-50: K. J. Piczak, "ESC: Dataset for Environmental Sound Classification", '
-        "Proceedings of the 23rd ACM Conference on Multimedia, 2015; only its CC0 and CC BY clips were used. "
+        "Proceedings of the 23rd ACM Conference on Multimedia, 2015. "
         "Label names and MIDs: AudioSet (Gemmeke et al., ICASSP 2017; CC BY 4.0).",
         "",
         *_table(credit),

@@ -5,6 +5,8 @@ import io
 import json
 import shutil
 import tempfile
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -21,7 +23,7 @@ from streamtag.audio.frontend import PATCH_SAMPLES, log_mel_windows, parameters
 from streamtag.bundle import FORMAT, Bundle
 from train.clipset import ClipSet
 from train.data.bank import make_bank
-from train.data.clips import load_all
+from train.data.clips import Clip, load_all
 from train.data.render import render
 from train.data.sets import Collection, collect
 from train.evaluate import Judged, compare_with_yamnet, told_apart
@@ -34,7 +36,7 @@ from train.fit import test_sets
 from train.labels import LabelTable, unsure_with
 from train.labels.table import SILENCE
 from train.loop import trained_network
-from train.metrics import Metrics, measure
+from train.metrics import Metrics, average_precision, measure
 from train.networks.counts import multiplies, weights
 from train.prepare import say
 from train.settings import Settings
@@ -43,6 +45,9 @@ ON, OFF = 0.5, 0.3
 CALIBRATION_WINDOWS = 6000
 _QUANTISE_WINDOWS = 600
 TENSORRT = "tensorrt"
+_INT8_MAY_COST = 0.5
+_FEW_SOURCES = 5
+_WEAK_PRECISION = 0.5
 _APART = ("Speech", "Music", "Silence")
 _QUIET = -4.3
 """A patch whose mean log-mel is lower holds silence: its least is ln(0.01) = -4.6."""
@@ -88,7 +93,13 @@ def _streams(
 
 
 def export(
-    settings: Settings, target: Path, version: str, *, tensorrt: bool = True, windows: int = CALIBRATION_WINDOWS
+    settings: Settings,
+    target: Path,
+    version: str,
+    *,
+    tensorrt: bool = True,
+    windows: int = CALIBRATION_WINDOWS,
+    note: str = "",
 ) -> Bundle:
     """Write a run's bundle to the folder `target`, next to whatever else is there, and return it.
 
@@ -110,7 +121,9 @@ def export(
         precisions = _graphs(scores, patches, folder, tensorrt=tensorrt)
         parity, made, quantised = _parity(scores, folder, patches, truth & counts)
         tests = test_sets(collection)
-        metrics, thresholds = _judge(folder / "model.int8.onnx", tests, labels, settings)
+        data = _data(collection, settings, step, note)
+        graph = folder / ("model.int8.onnx" if parity["int8_map_points_lost"] <= _INT8_MAY_COST else "model.onnx")
+        metrics, thresholds, weak = _judge(graph, tests, labels, settings, data["labels"])
         metrics["told_apart"] = {
             name: told_apart(quantised, truth, counts, labels.index(name)) for name in _APART if name in labels.names
         }
@@ -119,6 +132,7 @@ def export(
         manifest: dict[str, Any] = {
             "format": FORMAT,
             "name": settings.name,
+            "summary": settings.summary,
             "version": version,
             "created": datetime.now(UTC).strftime("%Y-%m-%d"),
             "frontend": parameters(),
@@ -127,7 +141,9 @@ def export(
             "thresholds": thresholds,
             "metrics": metrics,
             "parity": parity,
-            "data": _data(collection, settings, step),
+            "judged_by": graph.name,
+            "weak_labels": weak,
+            "data": data,
         }
         _labels_csv(labels, folder / "labels.csv")
         card = write_card(manifest, credits_of(collection.split.train), _limits(manifest))
@@ -183,9 +199,13 @@ def _parity(
 
 
 def _judge(
-    graph: Path, tests: dict[str, ClipSet], labels: LabelTable, settings: Settings
-) -> tuple[dict[str, dict[str, Any]], dict[str, Any]]:
-    """Return metrics by set of clips as the int8 graph has them, and the events' thresholds."""
+    graph: Path, tests: dict[str, ClipSet], labels: LabelTable, settings: Settings, known: dict[str, dict[str, int]]
+) -> tuple[dict[str, dict[str, Any]], dict[str, Any], list[str]]:
+    """Return metrics by set of clips as a graph has them, the events' thresholds, and the weak labels.
+
+    A weak label begins no event at its own threshold, which no score passes.
+    """
+    judged: list[tuple[ClipSet, NDArray[np.float32]]] = []
     metrics: dict[str, dict[str, Any]] = {}
     thresholds: dict[str, Any] = {"on": ON, "off": OFF, "labels": {}}
     rate: list[tuple[list[NDArray[np.float32]], list[NDArray[np.bool_]]]] = []
@@ -193,6 +213,7 @@ def _judge(
         scores = graphs.run_graph(graph, clips.patches[:, None])
         metrics[name] = measure(clips.means(scores)[:, clips.columns], clips.truth[:, clips.columns]).as_dict()
         say(f"{name}: {metrics[name]}")
+        judged.append((clips, clips.means(scores)))
         if settings.teacher:
             beside = compare_with_yamnet(Judged(name, clips, scores), labels, settings)
             metrics[f"{name}, YAMNet's labels alone"] = beside["model"]
@@ -206,6 +227,8 @@ def _judge(
             thresholds["labels"] = {
                 labels.names[index]: {"on": value, "off": round(value * OFF / ON, 2)} for index, value in raised.items()
             }
+    weak = weak_labels(judged, labels, known) if judged else []
+    thresholds["labels"] |= {name: {"on": 1.0, "off": 1.0} for name in weak}
     on = np.full(len(labels), ON, np.float32)
     for name, pair in thresholds["labels"].items():
         on[labels.index(name)] = pair["on"]
@@ -221,40 +244,91 @@ def _judge(
             "labels_over_1": int(np.nansum(alarms > 1)),
         }
         say(f"false alarms: {metrics['false_alarms']}, most by {labels.names[worst]}; raised: {thresholds['labels']}")
-    return metrics, thresholds
+    return metrics, thresholds, weak
 
 
-def _data(collection: Collection, settings: Settings, step: int) -> dict[str, Any]:
+def _data(collection: Collection, settings: Settings, step: int, note: str) -> dict[str, Any]:
     parts = collection.split
     method = [
-        f"Trained for {step} steps of {settings.fit.batch} windows of 960 ms, each mixed from one to three recordings "
-        "with changes of speed, level, colour, room and noise.",
+        f"Trained for {step} steps of {settings.fit.batch} patches of 960 ms, each within three seconds mixed from one "
+        "to three recordings with changes of speed, level, colour, room, codec and noise.",
     ]
     if settings.teacher:
         method[0] += (
-            " Targets are the recordings' own labels and the scores of a teacher: the published YAMNet's embedding "
-            "with a head trained on the same windows. The network also learns to predict that embedding."
-            " None of YAMNet's weights are in this model."
+            " Targets are the recordings' own labels and the scores of a teacher: a head trained on the same windows "
+            "on what the published YAMNet and EfficientAT's mn04 hear in the patch and in the three seconds around it. "
+            "The network also learns to predict what these two hear."
         )
+        if settings.teacher.elder:
+            method[0] += f" The network of the run `{settings.teacher.elder.name}` taught it too."
+    if settings.render.plain:
+        method[0] += " The last layer was fitted last, on recordings as they are and on some of the mixed windows."
+    begun = settings.fit.weights is not None
+    method += [
+        "",
+        "It began with the weights of EfficientAT's mn04 (Schmid, Koutini, Widmer, ICASSP 2023), under the MIT "
+        "licence, copyright 2022 Florian Schmid: `NOTICE-EfficientAT.txt` beside this folder holds it."
+        if begun
+        else "No published weights are in it.",
+    ]
+    if note:
+        method += ["", note]
     return {
         "clips": len(parts.train),
         "calibration_clips": len(parts.calibration),
         "test_fold": settings.data.test_fold,
-        "held_back": sorted({clip.source for clip in parts.others}),
+        "held_back": sorted({*settings.data.held, *(clip.source for clip in parts.others)}),
         "seed": settings.fit.seed,
         "windows": settings.render.windows,
         "steps": step,
         "method": method,
+        "labels": sources_by_label(parts.train),
         "settings": {
             "render": msgspec.to_builtins(settings.render),
-            "fit": msgspec.to_builtins(settings.fit),
+            "fit": msgspec.to_builtins(settings.fit, enc_hook=lambda path: path.name),
         },
     }
 
 
+def sources_by_label(clips: Iterable[Clip]) -> dict[str, dict[str, int]]:
+    """Return how many recordings each label was trained on, and of how many sources (repositories, or Freesound)."""
+    recordings: dict[str, int] = defaultdict(int)
+    sources: dict[str, set[str]] = defaultdict(set)
+    for clip in clips:
+        for label in clip.labels:
+            recordings[label] += 1
+            sources[label].add(clip.repository or clip.source)
+    return {name: {"recordings": recordings[name], "sources": len(sources[name])} for name in sorted(recordings)}
+
+
+def weak_labels(
+    judged: Sequence[tuple[ClipSet, NDArray[np.float32]]], labels: LabelTable, known: dict[str, dict[str, int]]
+) -> list[str]:
+    """Return the labels with fewer than 5 sources whose average precision on held-back recordings is under 0.5.
+
+    Args:
+        judged: sets of clips with clip scores float32 [clips, labels].
+        labels: the labels.
+        known: recordings and sources of each label.
+    """
+    truth = np.concatenate([clips.truth for clips, _ in judged])
+    scores = np.concatenate([values for _, values in judged])
+    found = []
+    for index, name in enumerate(labels.names):
+        few = known.get(name, {"sources": 0})["sources"] < _FEW_SOURCES and truth[:, index].any()
+        if few and average_precision(scores[:, index], truth[:, index]) < _WEAK_PRECISION:
+            found.append(name)
+    return found
+
+
 def _limits(manifest: dict[str, Any]) -> list[str]:
     return [
-        "Labels with few recordings (some have one) are weak; see the table of sources.",
+        "Labels with few recordings (some have one) are weak; see the table of labels."
+        + (
+            f" These begin no events of themselves: {', '.join(manifest['weak_labels'])}."
+            if manifest["weak_labels"]
+            else ""
+        ),
         "A score is calibrated over made mixtures of the training sets' kind; elsewhere 0.5 may mean other odds.",
         "Speech and Music are told apart from other sounds, not who speaks or what is played.",
         "Sung words, sounds under water and sounds far below the rest of a scene are hardly covered.",
