@@ -74,4 +74,4 @@ def test_the_demo_and_its_page_look_nobody_up_and_leave_no_foreign_file(tmp_path
     strangers = {place for call in calls for found in ADDRESS.findall(call) for place in found if place}
     assert strangers <= set(HERE)
     left = [str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file() and path != trace]
-    assert left == ["home/.cache/streamtag/fastest.json"]
+    assert set(left) <= {"home/.cache/streamtag/fastest.json"}

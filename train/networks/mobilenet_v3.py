@@ -127,7 +127,7 @@ class Bands(nn.Module):
     def forward(self, patches: Tensor) -> Tensor:
         """Return the mapped patches, bands down and frames across."""
         mapped: Tensor = self.map(patches)
-        return mapped.reshape(mapped.shape[0], 1, mapped.shape[1], mapped.shape[2])
+        return mapped.permute(0, 3, 1, 2)  # no shape is computed in the exported graph
 
 
 def body(first_act: type[nn.Module] = nn.Hardswish) -> nn.Sequential:
