@@ -54,9 +54,8 @@ class Results:
 def _write(path: Path, text: str) -> None:
     """Write a file whole or not at all: what stood there before stays until it is."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = (
-        path.parent / f".streamtag-{os.getpid()}"
-    )  # a short name, for the recording's may be as long as names can be
+    # A short name, for the recording's may be as long as names can be.
+    draft = path.parent / f".streamtag-{os.getpid()}"
     try:
         draft.write_text(text, encoding="utf-8", errors="surrogateescape")
         draft.replace(path)
