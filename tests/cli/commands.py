@@ -51,10 +51,11 @@ class Running:
         self.output: Queue[str | None] = Queue()  # None is the end
         self.errors: Queue[str | None] = Queue()
         self._passed_over: list[str] = []
+        self._readers: list[threading.Thread] = []
         for stream, lines in ((process.stdout, self.output), (process.stderr, self.errors)):
             assert stream is not None
-            self._reading = threading.Thread(target=_pass_on, args=(stream, lines), daemon=True)
-            self._reading.start()
+            self._readers.append(threading.Thread(target=_pass_on, args=(stream, lines), daemon=True))
+            self._readers[-1].start()
 
     def wait_message(self, **wanted: object) -> dict[str, Any]:
         """Read JSON lines until one has these fields."""
@@ -83,8 +84,13 @@ class Running:
 
     def rest_of_errors(self) -> list[str]:
         """Return what it said on standard error and was not returned yet; it has ended."""
-        self._reading.join(LIMIT_SECONDS)
+        self.read_to_the_end()
         return [*self._passed_over, *(line for line in self.errors.queue if line is not None)]
+
+    def read_to_the_end(self) -> None:
+        """Wait until all that it said is read; it has ended. Before that nobody may close what it said it through."""
+        for reader in self._readers:
+            reader.join(LIMIT_SECONDS)
 
     def _next(self, lines: Queue[str | None]) -> str:
         try:
@@ -118,10 +124,12 @@ def running(
         env={**os.environ, "PYTHONFAULTHANDLER": "1", **(environment or {})},
     )
     with process:
+        started = Running(process)
         try:
-            yield Running(process)
+            yield started
         finally:
             process.kill()
+            started.read_to_the_end()
 
 
 def _command(arguments: tuple[object, ...]) -> list[str]:
