@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import io
+import logging
 from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
@@ -21,8 +22,10 @@ SUFFIX = ".streamtag"
 
 _MOST_MANIFEST_BYTES: Final = 4 << 20
 _MOST_LABEL_BYTES: Final = 16 << 20
-_MAY_LACK = ("tensorrt/", "model.pt2", "waveform.onnx")
+_MAY_LACK = ("tensorrt/", "waveform.onnx")
 """What a wheel goes without for its size: see `pyproject.toml`."""
+
+logger = logging.getLogger(__name__)
 
 _PACKAGED = Path(str(resources.files("streamtag"))) / "bundles"
 
@@ -142,12 +145,17 @@ class Bundle:
             raise self._error(str(error)) from error
 
     def _check_frontend(self) -> None:
+        """A parameter that this version does not know changes no score: what does asks for another format."""
         theirs = self.manifest["frontend"]
         ours = parameters()
-        for name in sorted(ours.keys() | theirs.keys()):
-            if ours.get(name) != theirs.get(name):
-                difference = f"{name:.60} is {theirs.get(name)!s:.60} there and {ours.get(name)} here"
+        for name in sorted(ours):
+            if ours[name] != theirs.get(name):
+                difference = f"{name:.60} is {theirs.get(name)!s:.60} there and {ours[name]} here"
                 raise self._error(f"made for another front end: {difference}; export it again with this version")
+        if unknown := sorted(theirs.keys() - ours.keys()):
+            shown = ", ".join(f"{name:.60}" for name in unknown[:5])
+            told = "bundle %s: this version does not know its front end's %s, and leaves it out"
+            logger.warning(told, self.path, shown)
 
     def _read_labels(self) -> tuple[list[str], list[str]]:
         try:

@@ -78,7 +78,7 @@ def draw(state: LiveState, caption: Caption, width: int, height: int) -> Rendera
 
 
 def _head(state: LiveState, caption: Caption, width: int) -> Text:
-    words, colour = _STATES[state.state]
+    words, colour = _STATES.get(state.state, (state.state, _CARE))
     reason = f": {state.reason}" if state.reason else ""
     right = Text.assemble(("● ", colour), (words + reason, "bold"), f"  {_clock(state.position)} ")
     left = Text.assemble((" Streamtag ", f"bold {_DARK} on {_ACCENT}"), "  ", (caption.title, "bold"))

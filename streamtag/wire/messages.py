@@ -119,7 +119,7 @@ class EventHeader(_Header, kw_only=True, gc=False):
     id: _Count
     label: str
     index: _Count
-    state: Literal["on", "off"]
+    state: str
     onset: float
     offset: float | None
     peak: float
@@ -130,12 +130,13 @@ class EventHeader(_Header, kw_only=True, gc=False):
 class StatusHeader(_Header, kw_only=True, gc=False):
     """State of one stream; `since` in Unix seconds, `source` without secrets, `queue` in patches that wait.
 
-    `faults` counts messages with its PCM that could not be used.
+    `state` is a `StreamState`; a reader takes others too, which a later version may add. `faults` counts messages with
+    its PCM that could not be used.
     """
 
     kind: Literal["status"] = "status"
     stream: StreamId
-    state: StreamState
+    state: str
     reason: str
     since: float
     source: str
@@ -158,7 +159,7 @@ class HistoryState(msgspec.Struct, gc=False):
         dropped: Onsets and ends that could not be kept since the start.
     """
 
-    state: Literal["kept", "waiting", "refused"]
+    state: str
     reason: str = ""
     dropped: _Count = 0
 

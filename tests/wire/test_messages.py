@@ -111,6 +111,22 @@ def test_what_a_later_version_adds_is_kept_for_the_reader():
     assert message.header["confidence"] == 0.5
 
 
+@pytest.mark.parametrize(
+    ("message", "changes"),
+    [
+        (samples.status(), {"state": "warming"}),
+        (samples.event(), {"state": "doubtful", "members": ["Bark"]}),
+        (samples.service(), {"history": {"state": "moving", "reason": "", "since": 5}, "states": {"warming": 1}}),
+        (samples.scores(), {"top": [{"label": "Dog", "score": 0.5, "group": True}], "unit": "probability"}),
+    ],
+    ids=["status", "event", "service", "scores"],
+)
+def test_words_and_keys_of_a_later_version_are_kept_for_the_reader(message, changes):
+    topic, header, payload = frames_of(message)
+    fields = {**json.loads(header), **changes}
+    assert decode([topic, json.dumps(fields).encode(), payload]).header == fields
+
+
 def without(frames: list[bytes], field: str) -> list[bytes]:
     header = json.loads(frames[1])
     del header[field]

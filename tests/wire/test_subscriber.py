@@ -66,6 +66,15 @@ def test_garbage_and_newer_versions_are_skipped_and_counted(server, subscriber):
     assert subscriber.skipped == 4
 
 
+def test_a_state_and_a_key_of_a_later_version_are_heard(server):
+    with Subscriber(server.last_endpoint.decode(), kinds=["status"]) as subscriber:
+        assert server.recv() == b"\x01status/"
+        topic, header, payload = frames_of(status(state="warming"), 0)
+        server.send_multipart([topic, header[:-1] + b',"temperature":20}', payload])
+        message = subscriber.receive(5)
+    assert (message.header["state"], message.header["temperature"], subscriber.skipped) == ("warming", 20, 0)
+
+
 def test_receive_gives_none_when_the_time_is_over(subscriber):
     assert subscriber.receive(0) is None
     assert subscriber.receive(0.01) is None

@@ -61,7 +61,8 @@ function describe(feed, status, silentSeconds) {
     case "reconnecting": return ["trouble", `The source is gone. Trying to reach it again${reason}`];
     case "stalled": return ["trouble", `The source is open but brings no sound${reason}`];
     case "ended": return ["none", `Ended${reason}`];
-    default: return ["failed", `Failed${reason}`];
+    case "failed": return ["failed", `Failed${reason}`];
+    default: return ["none", `${status.state}${reason}`]; // a later version may know more states
   }
 }
 
