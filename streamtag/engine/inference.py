@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from streamtag.audio import Patch
 from streamtag.bundle import Bundle
 from streamtag.engine.load import Load
+from streamtag.engine.measures import Measures
 from streamtag.engine.messages import event_message, scores_messages, status_message
 from streamtag.engine.queue import StreamQueues, Work
 from streamtag.engine.remember import remember_break, remember_patch
@@ -67,6 +68,7 @@ class Inference:
         self.rolling = rolling
         self.scored = 0
         self.load = Load()
+        self.measures = Measures()
         self._streams: dict[str, EngineStream] = {}
         self._bundle = bundle
         self._publish_all = publish
@@ -140,7 +142,10 @@ class Inference:
     def _score(self, patches: list[Patch]) -> NDArray[np.float32]:
         if not patches:
             return self._no_scores
-        return self._scorer.run([patch.window for patch in patches])
+        begin = time.perf_counter()
+        scores = self._scorer.run([patch.window for patch in patches])
+        self.measures.add_batch(len(patches), time.perf_counter() - begin)
+        return scores
 
     def _work_off(self, work: list[Work], scores: NDArray[np.float32]) -> None:
         """Do in order what was taken from the queues; patches between two changes are published together."""
@@ -170,6 +175,7 @@ class Inference:
         rows[:, 0] = scores
         results = Track.push_all([stream.track for stream in streams], patches, rows, self.rules.reached(scores))
         self._publish(scores_messages(streams, results, rows, self._bundle, self.rolling))
+        self.measures.add_delays((patch.time for patch in patches), time.time())
         told: list[Outgoing] = []
         for stream, patch, result in zip(streams, patches, results, strict=True):
             stream.note(patch)

@@ -13,6 +13,7 @@ from streamtag.engine.changes import check, taken_over
 from streamtag.engine.inference import Inference
 from streamtag.engine.levels import LevelMeter
 from streamtag.engine.load import PATCH_SECONDS
+from streamtag.engine.measures import measured
 from streamtag.engine.pcm import PcmStreams
 from streamtag.engine.readers import Reader
 from streamtag.engine.stream import EngineStream
@@ -241,6 +242,7 @@ class Service:
                 restarts=self._restarts(),
                 states=dict(self._count_states()),
                 private=[stream.id for stream in streams if stream.is_private],
+                measures=measured([worker.measures for worker in self._workers]),
             )
         )
 

@@ -20,6 +20,7 @@ __all__ = [
     "ON_REQUEST",
     "EventHeader",
     "Header",
+    "Histogram",
     "HistoryState",
     "LevelsHeader",
     "Message",
@@ -164,6 +165,20 @@ class HistoryState(msgspec.Struct, gc=False):
     dropped: _Count = 0
 
 
+class Histogram(msgspec.Struct, gc=False):
+    """Values counted by class.
+
+    Attributes:
+        bounds: Highest value of each class but the last, ascending.
+        counts: How many values are in each, those of the class before it left out; one more than `bounds`.
+        sum: Of all values.
+    """
+
+    bounds: list[float]
+    counts: list[_Count]
+    sum: float
+
+
 class ServiceHeader(_Header, kw_only=True, gc=False):
     """State of the whole service; `sustainable_streams` is None until known, `uptime` in seconds.
 
@@ -176,6 +191,8 @@ class ServiceHeader(_Header, kw_only=True, gc=False):
         states: How many of `streams` are in which state, those in `private` left out.
         private: Those of `streams` that are a visitor's own microphone: no history has them, the page shows them to
             nobody else.
+        measures: Of all patches since the start: `batch_patches`, `inference_seconds` (front end and network, a batch)
+            and `publish_delay_seconds` (from a patch's last sample to its message).
     """
 
     kind: Literal["service"] = "service"
@@ -196,6 +213,7 @@ class ServiceHeader(_Header, kw_only=True, gc=False):
     restarts: dict[str, int] = {}
     states: dict[str, int] = {}
     private: list[StreamId] = []
+    measures: dict[str, Histogram] = {}
 
 
 class LevelsHeader(_Header, kw_only=True, gc=False):
