@@ -47,10 +47,12 @@ def play(notes: list[Note], program: int, rate: int) -> NDArray[np.float32]:
     with tempfile.TemporaryDirectory() as folder:
         score, sound_file = Path(folder, "notes.mid"), Path(folder, "sound.wav")
         score.write_bytes(midi_file(notes, program))
-        fluidsynth = ["fluidsynth", "-ni", "-q", "-r", str(_RATE), "-g", "0.6", "-F", sound_file, SOUNDFONT, score]
+        options = ["-ni", "-q", "-r", str(_RATE), "-g", "0.6"]
+        fluidsynth: list[str | Path] = ["fluidsynth", *options, "-F", sound_file, SOUNDFONT, score]
         subprocess.run(fluidsynth, check=True, stdout=subprocess.DEVNULL)
         sound, _ = soundfile.read(sound_file, dtype="float32")
-    return soxr.resample(sound.mean(axis=1), _RATE, rate)
+    resampled: NDArray[np.float32] = soxr.resample(sound.mean(axis=1), _RATE, rate)
+    return resampled
 
 
 def _variable_length(number: int) -> bytes:

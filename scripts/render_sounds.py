@@ -44,7 +44,8 @@ def speech(seconds: float) -> Sound:
     text = "This is a voice. After it come music, birds and a siren."
     wav = subprocess.run(["espeak-ng", "-v", "en-us", "-s", "150", "--stdout", text], check=True, capture_output=True)
     sound, rate = soundfile.read(io.BytesIO(wav.stdout))
-    return soxr.resample(sound, rate, RATE)
+    resampled: Sound = soxr.resample(sound, rate, RATE)
+    return resampled
 
 
 def piano(seconds: float) -> Sound:
@@ -53,7 +54,7 @@ def piano(seconds: float) -> Sound:
     chords = ((48, 55, 64), (45, 52, 60), (50, 57, 65), (43, 55, 59))
     notes = [Note(0.3 * step, 0.32, key, 95) for step, key in enumerate(melody)]
     notes += [Note(1.2 * step, 1.15, key, 70) for step, chord in enumerate(chords) for key in chord]
-    return play(notes, 0, RATE)
+    return play(notes, 0, RATE).astype(float)
 
 
 SOUNDFONT = "General MIDI soundfont FluidR3 (Frank Wen; MIT licence), through fluidsynth"
@@ -76,7 +77,8 @@ def render(segment: Segment) -> Sound:
     sound = np.pad(made, (LEAD, size - LEAD - made.size))
     place = np.arange(size)
     sound *= np.clip(np.minimum(place - LEAD, size - 1 - place) / FADE, 0, 1)
-    return sound * (segment.peak / max(np.abs(sound).max(), 1e-9))
+    sound *= segment.peak / max(np.abs(sound).max(), 1e-9)
+    return sound
 
 
 def reference() -> dict[str, object]:

@@ -11,11 +11,12 @@ import time
 import urllib.error
 import urllib.request
 from pathlib import Path
+from typing import Any
 
 from playwright.sync_api import sync_playwright
 
 FOLDER = Path(__file__).parents[1] / "docs" / "images"
-PICTURES = {
+PICTURES: dict[str, dict[str, Any]] = {
     "light": {"viewport": {"width": 1280, "height": 1020}, "color_scheme": "light"},
     "dark": {"viewport": {"width": 1280, "height": 1020}, "color_scheme": "dark"},
     "phone": {"viewport": {"width": 390, "height": 844}, "color_scheme": "light", "device_scale_factor": 2},

@@ -51,7 +51,8 @@ def rain(seconds: float) -> Sound:
     drops[rng.integers(0, drops.size, count)] = rng.exponential(1.0, count) * rng.choice([-1, 1], count)
     drops = band(drops, 3000, 7500)
     hiss = band(pink_noise(seconds, seed=4), 200, 7500)
-    return drops / drops.std() + 2.5 * hiss / hiss.std()
+    rain: Sound = drops / drops.std() + 2.5 * hiss / hiss.std()
+    return rain
 
 
 def birds(seconds: float) -> Sound:
@@ -70,7 +71,8 @@ def birds(seconds: float) -> Sound:
             begin += t.size / RATE + rng.uniform(0.02, 0.06)
         begin += rng.uniform(0.2, 0.4)
     air = pink_noise(seconds, seed=6)
-    return room(sound, 0.4, 0.15, seed=7) + 0.05 * air / np.abs(air).max()
+    outdoors: Sound = room(sound, 0.4, 0.15, seed=7) + 0.05 * air / np.abs(air).max()
+    return outdoors
 
 
 def knocking(seconds: float) -> Sound:

@@ -5,11 +5,13 @@ import copy
 import torch
 from torch import nn
 
+from train.networks.blocks import Classifier
+
 
 class Average:
     """An exponential mean of a network's weights and statistics, quick to follow at the start."""
 
-    def __init__(self, network: nn.Module, decay: float) -> None:
+    def __init__(self, network: Classifier, decay: float) -> None:
         self.network = copy.deepcopy(network).eval().requires_grad_(False)
         self._decay = decay
 

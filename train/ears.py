@@ -10,6 +10,7 @@ from torch import Tensor
 from streamtag.audio.frontend import LOG_OFFSET, PATCH_HOP, PATCH_SAMPLES
 from train.data.make import as_int16
 from train.data.render import CONTEXT_SAMPLES, span
+from train.networks.blocks import laid_out
 from train.networks.yamnet import LOG_OFFSET as YAMNET_OFFSET
 from train.published.efficientat import doubled, read_mn04
 from train.published.yamnet import read_yamnet
@@ -28,8 +29,8 @@ class Ears:
             ConfigError: a file is missing or not what it is to be.
         """
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self._yamnet = read_yamnet(yamnet).to(self._device, memory_format=torch.channels_last)
-        self._mn04 = read_mn04(mn04).to(self._device, memory_format=torch.channels_last)
+        self._yamnet = laid_out(read_yamnet(yamnet), torch.channels_last, self._device)
+        self._mn04 = laid_out(read_mn04(mn04), torch.channels_last, self._device)
         self._batch = 512 if self._device.type == "cuda" else 32
 
     @torch.inference_mode()

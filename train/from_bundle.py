@@ -15,6 +15,7 @@ from train.networks import make_network
 from train.networks.blocks import Classifier
 
 Weights = tuple[np.ndarray, np.ndarray]
+_Weighted = nn.Conv2d | nn.Linear
 
 
 def network_of(bundle: Bundle) -> Classifier:
@@ -43,6 +44,8 @@ def network_of(bundle: Bundle) -> Classifier:
             if offset is not None:
                 offset.copy_(torch.from_numpy(bias))
             if norm is not None:
+                assert norm.running_mean is not None
+                assert norm.running_var is not None
                 norm.weight.fill_((1.0 + norm.eps) ** 0.5)
                 norm.running_mean.zero_()
                 norm.running_var.fill_(1.0)
@@ -81,17 +84,17 @@ def _graph_layers(content: bytes) -> Iterator[Weights]:
             yield weight, bias
 
 
-def _layers_in_order(network: nn.Module) -> list[tuple[nn.Module, nn.BatchNorm2d | None]]:
+def _layers_in_order(network: nn.Module) -> list[tuple[_Weighted, nn.BatchNorm2d | None]]:
     """Return each convolution and fully connected layer in the order in which they run, with its normalisation."""
-    ran: list[tuple[nn.Module, nn.BatchNorm2d | None]] = []
+    ran: list[tuple[_Weighted, nn.BatchNorm2d | None]] = []
 
     def note(layer: nn.Module, _: tuple[Tensor, ...], __: Tensor) -> None:
         if isinstance(layer, nn.BatchNorm2d):
             ran[-1] = (ran[-1][0], layer)
-        else:
+        elif isinstance(layer, _Weighted):
             ran.append((layer, None))
 
-    kinds = (nn.Conv2d, nn.Linear, nn.BatchNorm2d)
+    kinds = _Weighted | nn.BatchNorm2d
     hooks = [layer.register_forward_hook(note) for layer in network.modules() if isinstance(layer, kinds)]
     with torch.no_grad():
         network(torch.zeros(1, 1, 96, 64))

@@ -129,8 +129,10 @@ def of_graph(path: Path) -> Judge:
             there = ", ".join(str(["n", *part.shape[1:]]).replace("'", "") for part in parts[0])
             raise ConfigError(f"model {path}: gives {there}, and {table.name} has {len(labels)} labels")
         scores = np.concatenate(found).astype(np.float32)
-        logits = scores.min() < 0 or scores.max() > 1
-        return clips.means(1 / (1 + np.exp(-scores)) if logits else scores)
+        if scores.min() < 0 or scores.max() > 1:  # logits
+            one = np.float32(1)
+            scores = one / (one + np.exp(-scores))
+        return clips.means(scores)
 
     return Judge(path.stem, labels, score)
 

@@ -112,7 +112,8 @@ def fit_last_layer(network: Classifier, cache: Cache, labels: Sequence[str], see
     with torch.no_grad():
         begun = (head.weight.cpu() * windows.deviation).clone()
         offset = (head.bias.cpu() + head.weight.cpu() @ windows.mean).clone()
-    layer = nn.Linear(*reversed(begun.shape))
+    outputs, inputs = begun.shape
+    layer = nn.Linear(inputs, outputs)
     with torch.no_grad():
         layer.weight.copy_(begun)
         layer.bias.copy_(offset)

@@ -22,7 +22,7 @@ from train.journal import Journal
 from train.last_layer import take_last_layer
 from train.metrics import Metrics
 from train.networks import make_network
-from train.networks.blocks import Classifier
+from train.networks.blocks import Classifier, laid_out
 from train.pace import Pace
 from train.parallel import Place
 from train.patience import CALIBRATION, Patience
@@ -62,7 +62,7 @@ def _start(
 ) -> _Run:
     torch.manual_seed(settings.fit.seed)
     network = begin or make_network(settings.fit.network, labels, settings.fit.bottleneck)
-    network = network.to(memory_format=torch.channels_last)
+    network = laid_out(network, torch.channels_last)
     imitate = None
     if teacher:
         with torch.no_grad():
@@ -125,12 +125,12 @@ def _teacher(settings: Settings, cache: Cache, labels: int, width: int, place: P
     return restore_teacher(state, width, labels, settings.teacher).to(place.device)
 
 
-def _elder(settings: Settings, labels: tuple[str, ...], place: Place) -> nn.Module | None:
+def _elder(settings: Settings, labels: tuple[str, ...], place: Place) -> Classifier | None:
     """Return the network of another run that teaches this one, if there is one."""
     if not (settings.teacher and settings.teacher.elder):
         return None
     network, _ = network_of_run(settings.teacher.elder, labels)
-    return network.to(place.device, memory_format=torch.channels_last).requires_grad_(False)
+    return laid_out(network, torch.channels_last, place.device).requires_grad_(False)
 
 
 @torch.no_grad()

@@ -90,7 +90,7 @@ def _precision_recall(scores: Any, truth: Any, names: list[str]) -> Any:
 
 def _histograms(scores: Any, truth: Any, names: list[str]) -> Any:
     figure, axes = plt.subplots(figsize=(5, 4))
-    bins = np.linspace(0, 1, 41)
+    bins = np.linspace(0, 1, 41).tolist()
     axes.hist(scores[truth], bins, density=True, alpha=0.6, label="true labels")
     axes.hist(scores[~truth], bins, density=True, alpha=0.6, label="other labels")
     axes.set(xlabel="score", ylabel="density", yscale="log")

@@ -7,6 +7,7 @@ from torch.nn import functional
 
 from train.augment import mask_and_shift, mix_up
 from train.batches import Batch
+from train.networks.blocks import Classifier
 from train.settings import FitSettings, Settings
 from train.teacher import Teacher, masked_loss
 
@@ -14,7 +15,7 @@ from train.teacher import Teacher, masked_loss
 class Student(nn.Module):
     """The network, and the layer that predicts the teacher's embedding from the network's own."""
 
-    def __init__(self, network: nn.Module, imitate: nn.Linear | None) -> None:
+    def __init__(self, network: Classifier, imitate: nn.Linear | None) -> None:
         super().__init__()
         self.network = network
         self.imitate = imitate
@@ -70,5 +71,5 @@ def batch_loss(
     share = settings.teacher.share
     # Where the label is unsure the teacher alone is the target.
     target = torch.where(counts > 0, share * scores + (1 - share) * label, scores)
-    error = (imitated.float() - standard).square().mean()
+    error: Tensor = (imitated.float() - standard).square().mean()
     return masked_loss(logits, target, torch.ones_like(target)) + settings.teacher.embedding * error

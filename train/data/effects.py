@@ -61,7 +61,8 @@ def noise(samples: int, rng: np.random.Generator) -> Sound:
     white *= np.maximum(np.arange(len(white)), 40.0).astype(np.float32) ** -slope
     white[0] = 0
     sound = scipy.fft.irfft(white, samples)
-    return (sound / np.sqrt(np.mean(sound**2))).astype(np.float32)
+    even: Sound = (sound / np.sqrt(np.mean(sound**2))).astype(np.float32)
+    return even
 
 
 def telephone(sound: Sound) -> Sound:
@@ -75,7 +76,8 @@ def telephone(sound: Sound) -> Sound:
         return sound
     bent = np.sign(narrow) * np.log1p(255.0 * np.abs(narrow) / peak) / np.log(256.0)
     steps = np.round(bent * 127.0) / 127.0
-    return (np.sign(steps) * np.expm1(np.abs(steps) * np.log(256.0)) / 255.0 * peak).astype(np.float32)
+    heard: Sound = (np.sign(steps) * np.expm1(np.abs(steps) * np.log(256.0)) / 255.0 * peak).astype(np.float32)
+    return heard
 
 
 def code(sound: Sound, rng: np.random.Generator) -> Sound:

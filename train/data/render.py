@@ -88,7 +88,7 @@ def render(bank: Bank, settings: RenderSettings, rng: np.random.Generator) -> Wi
     if bank.unlabelled and rng.random() < settings.unlabelled:
         ambience = bank.unlabelled[int(rng.integers(len(bank.unlabelled)))]
         entries = [ambience] if rng.random() < 0.5 else [ambience, entries[0]]
-        rng.shuffle(entries)  # type: ignore[arg-type]
+        rng.shuffle(entries)
     made = [_part(entry, bank, settings, rng) for entry in entries]
     parts = [part for part, _ in made]
     # The patch is where the first recording sounds.
@@ -152,7 +152,8 @@ def _empty(
             unsure[names[SILENCE]] = level_dbfs < -48.0
         unsure[[names[name] for name in _HISS_LIKE if name in names]] = True
     noise = effects.noise(CONTEXT_SAMPLES, rng) * np.float32(10 ** (level_dbfs / 20))
-    return np.clip(noise, -1.0, 1.0)  # as a converter does
+    clipped: Sound = np.clip(noise, -1.0, 1.0)  # as a converter does
+    return clipped
 
 
 def _part(entry: Entry, bank: Bank, settings: RenderSettings, rng: np.random.Generator) -> tuple[Sound, int]:

@@ -13,10 +13,10 @@ def narrowed(network: Classifier, part: int) -> Classifier:
     Layers, strides and poolings are kept, so multiplies shrink by nearly the square of `part`. The network is changed
     in place; its weights are fresh ones.
     """
-    head, network.head = network.head, nn.Identity()
+    head = network.head
     for parent in list(network.modules()):
         for name, layer in parent.named_children():
-            slim = _slim(layer, part)
+            slim = _slim(layer, part) if layer is not head else None
             if slim is not None:
                 setattr(parent, name, slim)
     network.head = nn.Linear(head.in_features // part, head.out_features)

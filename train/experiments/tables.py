@@ -13,7 +13,8 @@ Paper = Mapping[str, tuple[float, float, float]]
 
 def order_in_words(ours: Mapping[str, float], paper: Mapping[str, float]) -> str:
     """Say of which pairs of conditions our order is the paper's, and of which not; ties of the paper are left out."""
-    agree, differ = [], []
+    agree: list[str] = []
+    differ: list[str] = []
     for one, other in combinations([name for name in paper if name in ours], 2):
         if paper[one] == paper[other]:
             continue

@@ -10,7 +10,6 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import torch
-from torch import nn
 
 from train.clipset import ClipSet
 from train.data.bank import make_bank
@@ -20,6 +19,7 @@ from train.data.make import fill
 from train.labels import LabelTable
 from train.loop import score_patches, train
 from train.metrics import Metrics, measure
+from train.networks.blocks import Classifier
 from train.parallel import Place
 from train.prepare import progress_line, say
 from train.settings import Settings
@@ -53,7 +53,7 @@ def attempt(
     names: tuple[str, ...],
     tests: ClipSet,
     judged: Sequence[str],
-    begin: nn.Module | None = None,
+    begin: Classifier | None = None,
 ) -> Outcome:
     """Train under one condition and judge.
 

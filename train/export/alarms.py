@@ -42,7 +42,9 @@ def onsets_a_minute(
         minutes += absent * len(scores) * PATCH_HOP / SAMPLE_RATE / 60
         for label in np.flatnonzero(absent & (scores.max(axis=0) >= on)):
             counts[label] += onsets(scores[:, label], float(on[label]), off)
-    return np.divide(counts, minutes, out=np.full(labels, np.nan), where=minutes > 0).astype(np.float32)
+    rates: NDArray[np.float32]
+    rates = np.divide(counts, minutes, out=np.full(labels, np.nan), where=minutes > 0).astype(np.float32)
+    return rates
 
 
 def raised_thresholds(

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from streamtag.audio.frontend import BANDS, FFT, FRAMES, HOP, LOG_OFFSET, PATCH_SAMPLES, WINDOW, hann, mel_weights
+from train.networks.blocks import laid_out
 
 
 class Scores(nn.Module):
@@ -17,7 +18,7 @@ class Scores(nn.Module):
         """Wrap a network; `scale` and `bias` turn its logits into even odds at 0 and are folded into its last layer."""
         super().__init__()
         self.activation: nn.Module = nn.Softmax(dim=1) if softmax else nn.Sigmoid()
-        self.network = copy.deepcopy(network).eval().to(memory_format=torch.contiguous_format)
+        self.network = laid_out(copy.deepcopy(network).eval(), torch.contiguous_format)
         head = self.network.head
         assert isinstance(head, nn.Linear)
         with torch.no_grad():

@@ -1,5 +1,8 @@
 """Pieces that several networks share."""
 
+from typing import TypeVar
+
+import torch
 from torch import Tensor, nn
 
 
@@ -17,6 +20,15 @@ def conv(
         nn.BatchNorm2d(outputs),
         nn.ReLU(inplace=True),
     )
+
+
+Network = TypeVar("Network", bound=nn.Module)
+
+
+def laid_out(network: Network, order: torch.memory_format, device: torch.device | None = None) -> Network:
+    """Return the network with its weights in that order in memory, and on that device where one is given."""
+    moved: Network = network.to(device, memory_format=order)  # type: ignore[call-overload] # torch's types leave it out
+    return moved
 
 
 class Classifier(nn.Module):

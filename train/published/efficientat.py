@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from streamtag.errors import ConfigError
 from train.networks.blocks import Classifier
-from train.networks.mobilenet_v3 import Bands, body
+from train.networks.mobilenet_v3 import Bands, Inverted, body
 
 RATE = 32000
 LABELS = 527
@@ -131,7 +131,8 @@ def _body_names() -> dict[str, str]:
         if place in (0, len(layers) - 1):
             names |= {f"features.{place}.{at}": f"body.{place}.{at}" for at in (0, 1)}
             continue
-        for at, part in enumerate(layer.block):  # type: ignore[union-attr, arg-type]
+        assert isinstance(layer, Inverted)
+        for at, part in enumerate(layer.block):
             published, ours = f"features.{place}.block.{at}", f"body.{place}.block.{at}"
             if isinstance(part, nn.Sequential):
                 names |= {f"{published}.{kind}": f"{ours}.{kind}" for kind in (0, 1)}
@@ -148,6 +149,7 @@ def begin_with(network: Classifier, published: Mn04, bands: tuple[NDArray[np.flo
         published: mn04.
         bands: weight float32 [bands, 64] and offset float32 [bands], as `map_of_bands` finds them.
     """
+    assert isinstance(network.body, nn.Sequential)
     first, theirs, hidden = network.body[0], network.body[1], network.body[4]
     assert isinstance(first, Bands)
     with torch.no_grad():
