@@ -9,6 +9,7 @@ import os
 import re
 import stat
 import tempfile
+import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -51,7 +52,10 @@ class ClientKey:
 
 
 class Gate:
-    """A server's keys and whom they let in; a client's file that is added or taken away counts within a second."""
+    """A server's keys and whom they let in; a client's file that is added or taken away counts within a second.
+
+    Each thread with sockets of its own asks it; it answers one after the other.
+    """
 
     def __init__(self, folder: str | Path) -> None:
         """Read a folder that `write_server` made.
@@ -69,6 +73,7 @@ class Gate:
         self.own = ClientKey(public, secret, public)
         self._clients: dict[bytes, str] = {}
         self._told: set[Path] = set()
+        self._lock = threading.Lock()
         self._look()
 
     def guard(self, socket: "zmq.Socket[Any]") -> None:
@@ -93,9 +98,10 @@ class Gate:
             return None
         if len(request[6]) != 32:
             return None
-        if time.monotonic() >= self._due:
-            self._look()
-        return self._clients.get(z85.encode(request[6]))
+        with self._lock:
+            if time.monotonic() >= self._due:
+                self._look()
+            return self._clients.get(z85.encode(request[6]))
 
     def _look(self) -> None:
         """Read whom the folder lets in; whatever cannot be read is an error the first time, and told of later on."""

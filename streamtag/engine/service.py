@@ -17,7 +17,7 @@ from streamtag.engine.measures import measured
 from streamtag.engine.pcm import PcmStreams
 from streamtag.engine.readers import Reader
 from streamtag.engine.stream import EngineStream
-from streamtag.errors import StreamtagError
+from streamtag.errors import StreamtagError, WireError
 from streamtag.events import EventRules
 from streamtag.history import PRIVATE_PREFIX, History
 from streamtag.keys import Gate
@@ -26,7 +26,7 @@ from streamtag.settings import Config, Stream
 from streamtag.sources import Receivers, redact
 from streamtag.threads import Worker
 from streamtag.track import Track
-from streamtag.wire import Outgoing, PcmInput, Publisher, ServiceHeader
+from streamtag.wire import Outgoing, PcmPuller, Publisher, ServiceHeader
 from streamtag.wire.messages import HistoryState
 
 __all__ = ["Service"]
@@ -70,13 +70,7 @@ class Service:
         self._rules = EventRules(self.bundle.labels, config.events, self.bundle.label_thresholds)
         gate = Gate(config.service.keys) if config.service.keys else None
         self.key = None if gate is None else gate.own
-        self._publisher = Publisher(
-            config.service.endpoint,
-            config.service.input,
-            self._take_pcm,
-            gate=gate,
-            on_failure=partial(self._fail, "publishing"),
-        )
+        self._publisher = Publisher(config.service.endpoint, gate=gate, on_failure=partial(self._fail, "publishing"))
         kept = config.history
         self._history = History(Path(kept.path), kept) if kept.path else None
         self._failure: StreamtagError | None = None
@@ -84,6 +78,8 @@ class Service:
         self._workers = self._make_workers()
         self._shares = [0] * len(self._workers)
         self._pcm = PcmStreams(self._create_pushed, self._remove)
+        endpoint = config.service.input
+        self._puller = None if endpoint is None else PcmPuller(endpoint, self._pcm.take, gate=gate)
         self._receivers = Receivers()
         self._readers: dict[str, Reader] = {}
         self._streams: dict[str, EngineStream] = {}
@@ -105,7 +101,7 @@ class Service:
     @property
     def input_endpoint(self) -> str | None:
         """Where PCM comes in; the real address once started, None where none is taken."""
-        return self._publisher.input_endpoint
+        return None if self._puller is None else self._puller.endpoint
 
     def start(self) -> None:
         """Bind the sockets and start all streams; a stream that fails says so in its status.
@@ -114,6 +110,12 @@ class Service:
             WireError: an endpoint is in use or not of this machine.
         """
         self._publisher.start()
+        if self._puller is not None:
+            try:
+                self._puller.start()
+            except WireError:
+                self._publisher.stop()
+                raise
         self._running = True
         self._started = time.monotonic()
         logger.info("model %s on %s", self.bundle.name, self._runtime_name)
@@ -170,6 +172,8 @@ class Service:
         for reader in readers:
             reader.close()
         self._pcm.close()
+        if self._puller is not None:
+            self._puller.stop()
         deadline = time.monotonic() + _DRAIN_SECONDS
         for reader in readers:
             reader.join(deadline - time.monotonic())
@@ -252,6 +256,8 @@ class Service:
 
     def _restarts(self) -> dict[str, int]:
         restarts = {"watch": self._watch.restarts}
+        if self._puller is not None:
+            restarts["input"] = self._puller.restarts
         if self._history is not None:
             restarts["history"] = self._history.restarts
         return {name: count for name, count in restarts.items() if count}
@@ -334,9 +340,6 @@ class Service:
         if id_ in self._reserved:
             return None
         return self._add(id_, _PUSHED)
-
-    def _take_pcm(self, message: PcmInput) -> None:
-        self._pcm.take(message)
 
     def _look(self) -> None:
         due, told = 0.0, Counter[str]()

@@ -17,6 +17,7 @@ from streamtag.wire.messages import (
 )
 from streamtag.wire.pcm import PcmBlock, PcmEnd, PcmFault, PcmInput
 from streamtag.wire.publisher import Publisher, PublisherStatistics
+from streamtag.wire.puller import PcmPuller
 from streamtag.wire.pusher import PcmPusher
 from streamtag.wire.subscriber import Subscriber
 
@@ -31,6 +32,7 @@ __all__ = [
     "PcmEnd",
     "PcmFault",
     "PcmInput",
+    "PcmPuller",
     "PcmPusher",
     "Publisher",
     "PublisherStatistics",

@@ -1,4 +1,4 @@
-"""The one thread that owns every ZeroMQ socket of the service: messages out, PCM in."""
+"""The thread that owns the socket at which messages go out: numbering, sending, and what late subscribers missed."""
 
 import logging
 import secrets
@@ -13,10 +13,10 @@ import zmq
 
 from streamtag.keys import Gate
 from streamtag.threads import Worker
+from streamtag.wire.admission import Admission
 from streamtag.wire.endpoints import bind
 from streamtag.wire.inbox import Inbox
 from streamtag.wire.messages import Outgoing, encode_header, topic_of
-from streamtag.wire.pcm import PcmFault, PcmInput, decode_message
 from streamtag.wire.subscriptions import MAX_FRAME_BYTES, Subscriptions
 from streamtag.wire.topics import Topics
 from streamtag.wire.wakeup import Wakeup
@@ -28,18 +28,11 @@ _log = logging.getLogger(__name__)
 _INBOX_MESSAGES: Final = 20_000
 _SEND_QUEUE_MESSAGES: Final = 10_000
 """Messages that wait for one subscriber; those of a subscriber that does not read are dropped beyond it."""
-_PCM_QUEUE_MESSAGES: Final = 256
-"""Messages that wait from one pusher; beyond it the pusher's own queue fills, and then the pusher waits."""
-_PCM_FRAME_BYTES: Final = 2 << 20
-"""Larger frames end the pusher's connection before they take memory; between 1 MiB and this they are faults."""
-_PCM_MOST_FRAMES: Final = 16
-"""So many frames of a message are kept to tell of it: a message has two."""
 _REPLAY_CHUNK: Final = 500
 _REPLAY_PAUSE_MS: Final = 10
 _TURN_SECONDS: Final = 0.005
-"""How long PCM, or subscriptions, are taken in one go, so that messages out do not wait for a flood of them."""
+"""How long subscriptions, or strangers, are taken in one go, so that messages out do not wait for a flood of them."""
 _LINGER_MS: Final = 500
-_ZAP: Final = "inproc://zeromq.zap.01"
 _SNDMORE: Final = int(zmq.SNDMORE)  # plain integers spare pyzmq an enum operation a frame
 _NOBLOCK: Final = int(zmq.NOBLOCK)
 
@@ -52,85 +45,63 @@ class PublisherStatistics:
         messages: Messages numbered and, where anybody subscribed, sent.
         replayed: Messages sent again to new subscribers.
         dropped: Messages dropped because too many waited for the publisher's thread.
-        pcm_messages: Messages with PCM that came in, good or not.
-        pcm_faults: Those of them that could not be used.
         running: Whether the publisher's thread lives.
     """
 
     messages: int
     replayed: int
     dropped: int
-    pcm_messages: int
-    pcm_faults: int
     running: bool
 
 
 class Publisher:
-    """Publishes messages on an XPUB socket with a last-value cache and takes PCM on a PULL socket.
+    """Publishes messages on an XPUB socket with a last-value cache.
 
     Args:
         endpoint: Where messages go out, ``tcp://ADDRESS:PORT`` or ``ipc://PATH``; port ``*`` chooses a free one.
-        input_endpoint: Where PCM comes in; None takes none.
-        on_pcm: Called in the publisher's thread with each message of PCM; it must be quick.
-        gate: Whom the sockets let in; None for everybody who reaches them.
+        gate: Whom the socket lets in; None for everybody who reaches it.
         on_failure: Told, in that thread, of an error that ended it: nothing is published any more.
 
     Attributes:
         endpoint: The real endpoint once started.
-        input_endpoint: The real endpoint once started, or None.
         session: 8 hex digits, new for each publisher.
     """
 
     def __init__(
         self,
         endpoint: str,
-        input_endpoint: str | None = None,
-        on_pcm: Callable[[PcmInput], None] | None = None,
         *,
         gate: Gate | None = None,
         on_failure: Callable[[BaseException], None] = lambda _: None,
     ) -> None:
         self.endpoint = endpoint
-        self.input_endpoint = input_endpoint
         self.session = secrets.token_hex(4)
         self._gate = gate
-        self._on_pcm = on_pcm or (lambda _: None)
         self._inbox = Inbox(_INBOX_MESSAGES)
         self._topics = Topics()
         self._subscriptions = Subscriptions()
         self._replay: OrderedDict[bytes, None] = OrderedDict()
         self._stopping = threading.Event()
         self._thread = Worker("publisher", self._run, on_failure=on_failure)
-        self._messages = self._replayed = self._pcm_messages = self._pcm_faults = 0
+        self._messages = self._replayed = 0
 
     def start(self) -> None:
-        """Bind the sockets and start the thread.
+        """Bind the socket and start the thread.
 
         Raises:
-            WireError: An endpoint is in use, malformed, or not of this machine.
+            WireError: The endpoint is in use, malformed, or not of this machine.
         """
         self._context = zmq.Context()
         try:
-            self._asked = self._guard()
+            self._admission = Admission(self._context, self._gate)
             self._out = self._context.socket(zmq.XPUB)
             self._out.set(zmq.XPUB_VERBOSE, 1)
             self._out.set(zmq.SNDHWM, _SEND_QUEUE_MESSAGES)
             self._out.set(zmq.MAXMSGSIZE, MAX_FRAME_BYTES)
             # Where ZeroMQ stops reading because much waits, a peer with heartbeats that is reset ends this process.
             self._out.set(zmq.RCVHWM, 0)
-            self._notice_lost_peers(self._out)
-            if self._gate is not None:
-                self._gate.guard(self._out)
+            self._admission.guard(self._out)
             self.endpoint = bind(self._out, self.endpoint, "cannot publish on")
-            self._in: zmq.Socket[bytes] | None = None
-            if self.input_endpoint is not None:
-                self._in = self._context.socket(zmq.PULL)
-                self._in.set(zmq.RCVHWM, _PCM_QUEUE_MESSAGES)
-                self._in.set(zmq.MAXMSGSIZE, _PCM_FRAME_BYTES)
-                self._notice_lost_peers(self._in)
-                if self._gate is not None:
-                    self._gate.guard(self._in)
-                self.input_endpoint = bind(self._in, self.input_endpoint, "cannot take PCM on")
         except BaseException:
             self._context.destroy(linger=0)
             raise
@@ -161,8 +132,6 @@ class Publisher:
             messages=self._messages,
             replayed=self._replayed,
             dropped=self._inbox.dropped,
-            pcm_messages=self._pcm_messages,
-            pcm_faults=self._pcm_faults,
             running=self._thread.is_alive,
         )
 
@@ -174,32 +143,14 @@ class Publisher:
         self._wakeup.set()
         self._thread.join(2.0)
         if self._thread.is_alive:
-            _log.warning("the publisher did not stop within 2 s; a caller's on_pcm holds it")
-
-    @staticmethod
-    def _notice_lost_peers(socket: "zmq.Socket[bytes]") -> None:
-        """Let the kernel end connections whose other side is gone without a word; every ZeroMQ client bears that."""
-        socket.set(zmq.TCP_KEEPALIVE, 1)
-        socket.set(zmq.TCP_KEEPALIVE_IDLE, 30)
-        socket.set(zmq.TCP_KEEPALIVE_INTVL, 10)
-        socket.set(zmq.TCP_KEEPALIVE_CNT, 3)
-
-    def _guard(self) -> "zmq.Socket[bytes] | None":
-        """Open the socket at which ZeroMQ asks whether a key may come in; before any other is bound."""
-        if self._gate is None:
-            return None
-        asked: zmq.Socket[bytes] = self._context.socket(zmq.REP)
-        asked.bind(_ZAP)
-        return asked
+            _log.warning("the publisher did not stop within 2 s")
 
     def _run(self) -> None:
         poller = zmq.Poller()
         poller.register(self._wakeup.fileno(), zmq.POLLIN)
         poller.register(self._out, zmq.POLLIN)
-        if self._in is not None:
-            poller.register(self._in, zmq.POLLIN)
-        if self._asked is not None:
-            poller.register(self._asked, zmq.POLLIN)
+        if self._admission.socket is not None:
+            poller.register(self._admission.socket, zmq.POLLIN)
         try:
             while not self._stopping.is_set():
                 ready = dict(poller.poll(_REPLAY_PAUSE_MS if self._replay else None))
@@ -208,10 +159,8 @@ class Publisher:
                     self._send_waiting()
                 if self._out in ready:
                     self._take_subscriptions()
-                if self._in is not None and self._in in ready:
-                    self._take_pcm(self._in)
-                if self._asked is not None and self._gate is not None and self._asked in ready:
-                    self._let_in(self._asked, self._gate)
+                if self._admission.socket in ready:
+                    self._admission.answer(_TURN_SECONDS)
                 if self._replay:
                     self._replay_some()
             self._send_waiting()
@@ -264,16 +213,6 @@ class Publisher:
                 wanted.add(prefix)
                 self._replay.update(dict.fromkeys(self._topics.matching(prefix)))
 
-    @staticmethod
-    def _let_in(asked: "zmq.Socket[bytes]", gate: Gate) -> None:
-        until = time.monotonic() + _TURN_SECONDS
-        while time.monotonic() < until:
-            try:
-                request = asked.recv_multipart(_NOBLOCK)
-            except zmq.Again:
-                return
-            asked.send_multipart(gate.answer(request))
-
     def _replay_some(self) -> None:
         """Send the newest messages of some topics again; in portions, so that no subscriber's queue runs over."""
         for _ in range(min(_REPLAY_CHUNK, len(self._replay))):
@@ -282,26 +221,3 @@ class Publisher:
             if message is not None:
                 self._send_frames(name, message)
                 self._replayed += 1
-
-    def _take_pcm(self, socket: "zmq.Socket[bytes]") -> None:
-        until = time.monotonic() + _TURN_SECONDS
-        while time.monotonic() < until:
-            # Frame by frame, not copied: recv_multipart costs three times as much.
-            try:
-                frame = socket.recv(_NOBLOCK, copy=False)
-            except zmq.Again:
-                return
-            frames: list[bytes | memoryview] = [frame.bytes]
-            while frame.more:
-                frame = socket.recv(_NOBLOCK, copy=False)
-                if len(frames) < _PCM_MOST_FRAMES:
-                    frames.append(frame.buffer)
-            self._pcm_messages += 1
-            sender = "" if self._gate is None else str(frame.get("User-Id"))
-            pcm = decode_message(frames, sender)
-            if isinstance(pcm, PcmFault):
-                self._pcm_faults += 1
-            try:
-                self._on_pcm(pcm)
-            except Exception:  # one stream's failure must not end the others
-                _log.exception("PCM of stream %s could not be handed on", pcm.stream)

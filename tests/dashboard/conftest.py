@@ -13,7 +13,7 @@ def until(condition: Callable[[], object], seconds: float = 20.0) -> bool:
 
 @pytest.fixture
 def publisher() -> Iterator[Publisher]:
-    publisher = Publisher("tcp://127.0.0.1:*", "tcp://127.0.0.1:*")
+    publisher = Publisher("tcp://127.0.0.1:*")
     publisher.start()
     yield publisher
     publisher.stop()

@@ -12,7 +12,7 @@ from streamtag.errors import StreamtagError
 from streamtag.history import HistoryReader
 from streamtag.history.store import Store
 from streamtag.settings import HistorySettings, Stream
-from streamtag.wire import Publisher
+from streamtag.wire import PcmPuller, PcmPusher, Publisher
 from tests.engine.listening import Listener
 from tests.sounds import tone, write
 
@@ -47,6 +47,21 @@ def test_an_inference_thread_that_fails_ends_the_service(
     with pytest.raises(StreamtagError, match="scoring failed: ZeroDivisionError: of a library; the service ends"):
         service.wait(20)
     assert "the thread inference failed" in caplog.text
+
+
+def test_a_pcm_input_that_fails_is_made_anew_and_told(
+    begin: Begin, monkeypatch: pytest.MonkeyPatch, push: Callable[[Service], PcmPusher]
+) -> None:
+    monkeypatch.setattr(service_module, "_REPEAT_SECONDS", 0.1)
+    service, listener = begin()
+    take_waiting, rest = PcmPuller._take_waiting, [break_down]
+    monkeypatch.setattr(PcmPuller, "_take_waiting", lambda puller: rest.pop()() if rest else take_waiting(puller))
+    pusher = push(service)
+    pusher.push("desk", tone(0.1), 16000)
+    told = listener.until(lambda message: message.header.get("restarts"))
+    assert told.header["restarts"] == {"input": 1}
+    pusher.push("desk", tone(1.0), 16000)
+    listener.patches("desk", 1)
 
 
 def test_a_watch_that_fails_is_made_anew_and_told(begin: Begin, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,20 +3,28 @@ from queue import SimpleQueue
 
 import pytest
 
-from streamtag.wire import PcmInput, Publisher, Subscriber
+from streamtag.wire import PcmInput, PcmPuller, Publisher, Subscriber
 
 ANY_PORT = "tcp://127.0.0.1:*"
 
 
 @pytest.fixture
 def pcm() -> SimpleQueue[PcmInput]:
-    """What the publisher's PCM input took in."""
+    """What the PCM input took in."""
     return SimpleQueue()
 
 
 @pytest.fixture
-def publisher(pcm: SimpleQueue[PcmInput]) -> Iterator[Publisher]:
-    publisher = Publisher(ANY_PORT, ANY_PORT, pcm.put)
+def puller(pcm: SimpleQueue[PcmInput]) -> Iterator[PcmPuller]:
+    puller = PcmPuller(ANY_PORT, pcm.put)
+    puller.start()
+    yield puller
+    puller.stop()
+
+
+@pytest.fixture
+def publisher() -> Iterator[Publisher]:
+    publisher = Publisher(ANY_PORT)
     publisher.start()
     yield publisher
     publisher.stop()

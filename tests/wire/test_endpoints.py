@@ -1,11 +1,12 @@
 import socket
 from contextlib import suppress
+from queue import SimpleQueue
 
 import numpy as np
 import pytest
 
 from streamtag.errors import WireError
-from streamtag.wire import PcmPusher, Publisher, Subscriber
+from streamtag.wire import PcmInput, PcmPuller, PcmPusher, Publisher, Subscriber
 from tests.wire.samples import scores
 
 
@@ -17,23 +18,23 @@ def machine_has_ipv6() -> bool:
 
 
 def test_an_endpoint_may_be_of_ipv6_on_both_sides() -> None:
-    blocks = []
-    publisher = Publisher("tcp://[::1]:*", "tcp://[::1]:*", blocks.append)
+    blocks: SimpleQueue[PcmInput] = SimpleQueue()
+    publisher, puller = Publisher("tcp://[::1]:*"), PcmPuller("tcp://[::1]:*", blocks.put)
     if not machine_has_ipv6():
         with pytest.raises(WireError, match="no such address"):
             publisher.start()
         return
     publisher.start()
+    puller.start()
     assert publisher.endpoint.startswith("tcp://[::1]:")
     publisher.publish([scores()])
     with Subscriber(publisher.endpoint) as subscriber:
         assert subscriber.receive(10) is not None
-        with PcmPusher(publisher.input_endpoint) as pusher:
-            pusher.push("porch", np.zeros(100, np.int16), 16000)
-        publisher.publish([scores(patch=1)])
-        assert subscriber.receive(10) is not None
     publisher.stop()
-    assert [block.stream for block in blocks] == ["porch"]
+    with PcmPusher(puller.endpoint) as pusher:
+        pusher.push("porch", np.zeros(100, np.int16), 16000)
+    assert blocks.get(timeout=10).stream == "porch"
+    puller.stop()
 
 
 def test_a_name_reaches_a_service_on_ipv4_though_it_has_an_address_of_ipv6_too() -> None:

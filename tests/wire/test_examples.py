@@ -7,7 +7,7 @@ from queue import SimpleQueue
 
 import numpy as np
 
-from streamtag.wire import PcmEnd, Publisher
+from streamtag.wire import PcmEnd, PcmPuller, Publisher
 from tests.wire.samples import event, scores
 
 REPOSITORY = Path(__file__).parents[2]
@@ -24,13 +24,13 @@ def test_the_example_subscriber_prints_scores_and_events(publisher: Publisher):
         example.terminate()
 
 
-def test_the_example_pusher_pushes_a_recording(publisher: Publisher, pcm: SimpleQueue, tmp_path):
+def test_the_example_pusher_pushes_a_recording(puller: PcmPuller, pcm: SimpleQueue, tmp_path):
     samples = np.arange(4000, dtype="<i2").reshape(-1, 2)
     with wave.open(str(tmp_path / "sound.wav"), "wb") as recording:
         recording.setparams((2, 2, 16000, 0, "NONE", ""))
         recording.writeframes(samples.tobytes())
     example = [sys.executable, REPOSITORY / "examples" / "push_pcm.py", tmp_path / "sound.wav"]
-    subprocess.run([*example, publisher.input_endpoint, "yard"], check=True, env=ENVIRONMENT, timeout=30)
+    subprocess.run([*example, puller.endpoint, "yard"], check=True, env=ENVIRONMENT, timeout=30)
     blocks = [pcm.get(timeout=5) for _ in range(2)]
     assert [block.start for block in blocks] == [0, 1600]
     assert np.array_equal(np.concatenate([block.samples for block in blocks]), samples)

@@ -14,7 +14,7 @@ import zmq
 
 from streamtag.errors import WireError
 from streamtag.keys import ClientKey, Gate, add_client, read_client_key, write_server
-from streamtag.wire import PcmInput, PcmPusher, Publisher, Subscriber
+from streamtag.wire import PcmInput, PcmPuller, PcmPusher, Publisher, Subscriber
 from tests.wire.conftest import ANY_PORT
 from tests.wire.samples import scores
 
@@ -33,13 +33,27 @@ def key(folder: Path) -> ClientKey:
 
 
 @pytest.fixture
-def guarded(folder: Path, key: ClientKey, pcm: SimpleQueue[PcmInput]) -> Iterator[Publisher]:
+def gate(folder: Path, key: ClientKey) -> Gate:
+    return Gate(folder)
+
+
+@pytest.fixture
+def guarded(gate: Gate) -> Iterator[Publisher]:
     """A publisher that asks for keys."""
-    publisher = Publisher(ANY_PORT, ANY_PORT, pcm.put, gate=Gate(folder))
+    publisher = Publisher(ANY_PORT, gate=gate)
     publisher.start()
     publisher.publish([scores()])
     yield publisher
     publisher.stop()
+
+
+@pytest.fixture
+def guarded_input(gate: Gate, pcm: SimpleQueue[PcmInput]) -> Iterator[PcmPuller]:
+    """A PCM input that asks the same gate for keys."""
+    puller = PcmPuller(ANY_PORT, pcm.put, gate=gate)
+    puller.start()
+    yield puller
+    puller.stop()
 
 
 def stranger(key: ClientKey | None) -> ClientKey | None:
@@ -58,12 +72,12 @@ def nobody(key: ClientKey | None) -> None:
 
 
 def test_a_client_hears_and_is_heard_under_its_name(
-    guarded: Publisher, folder: Path, pcm: SimpleQueue[PcmInput]
+    guarded: Publisher, guarded_input: PcmPuller, folder: Path, pcm: SimpleQueue[PcmInput]
 ) -> None:
     file = folder / "porch.key_secret"
     with Subscriber(guarded.endpoint, key=file) as subscriber:
         assert subscriber.receive(10).header["kind"] == "scores"
-    with PcmPusher(guarded.input_endpoint, key=str(file)) as pusher:
+    with PcmPusher(guarded_input.endpoint, key=str(file)) as pusher:
         pusher.push("desk", SOUND, 16000)
         pusher.end("desk")
     assert [pcm.get(timeout=10).sender for _ in range(2)] == ["porch", "porch"]
@@ -71,14 +85,19 @@ def test_a_client_hears_and_is_heard_under_its_name(
 
 @pytest.mark.parametrize("who", [nobody, stranger, impostor])
 def test_nobody_else_hears_or_is_heard_and_both_are_told(
-    guarded: Publisher, key: ClientKey, pcm: SimpleQueue[PcmInput], who: object, caplog: pytest.LogCaptureFixture
+    guarded: Publisher,
+    guarded_input: PcmPuller,
+    key: ClientKey,
+    pcm: SimpleQueue[PcmInput],
+    who: object,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     other = who(key)
     with Subscriber(guarded.endpoint, key=other) as subscriber, Subscriber(guarded.endpoint, key=key) as client:
         while "does not let this program in" not in caplog.text:
             assert subscriber.receive(0.1) is None
         with (
-            PcmPusher(guarded.input_endpoint, timeout_seconds=0.5, key=other) as pusher,
+            PcmPusher(guarded_input.endpoint, timeout_seconds=0.5, key=other) as pusher,
             pytest.raises(WireError, match="where it asks for keys, is this one of its clients"),
         ):
             pusher.push("desk", SOUND, 16000)
@@ -86,18 +105,22 @@ def test_nobody_else_hears_or_is_heard_and_both_are_told(
         assert subscriber.receive(0) is None
     assert pcm.empty()
     warnings = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
-    assert {warning.split()[3] for warning in warnings} <= {guarded.endpoint, guarded.input_endpoint}
+    assert {warning.split()[3] for warning in warnings} <= {guarded.endpoint, guarded_input.endpoint}
     assert len(warnings) == len(set(warnings))  # each once, however often it is tried
 
 
 def test_a_client_that_is_let_in_later_needs_no_new_start(
-    guarded: Publisher, folder: Path, pcm: SimpleQueue[PcmInput], caplog: pytest.LogCaptureFixture
+    guarded: Publisher,
+    guarded_input: PcmPuller,
+    folder: Path,
+    pcm: SimpleQueue[PcmInput],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     late = add_client(folder, "late")
     card = (folder / "late.key").rename(folder.parent / "late.key")
     with (
         Subscriber(guarded.endpoint, key=late) as subscriber,
-        PcmPusher(guarded.input_endpoint, timeout_seconds=0.3, key=late) as pusher,
+        PcmPusher(guarded_input.endpoint, timeout_seconds=0.3, key=late) as pusher,
     ):
         with pytest.raises(WireError):
             pusher.push("desk", SOUND, 16000)
@@ -120,12 +143,12 @@ def test_a_client_with_a_key_does_not_talk_to_a_service_without(
             assert subscriber.receive(0.1) is None
 
 
-@pytest.mark.parametrize("socket", ["endpoint", "input_endpoint"])
+@pytest.mark.parametrize("socket", ["guarded", "guarded_input"])
 @pytest.mark.parametrize("mechanism", [b"NULL", b"PLAIN", b"CURVE"])
 def test_a_stranger_is_cut_off_before_it_can_send_anything(
-    guarded: Publisher, key: ClientKey, socket: str, mechanism: bytes
+    guarded: Publisher, key: ClientKey, socket: str, mechanism: bytes, request: pytest.FixtureRequest
 ) -> None:
-    port = int(getattr(guarded, socket).rpartition(":")[2])
+    port = int(request.getfixturevalue(socket).endpoint.rpartition(":")[2])
     with create_connection(("127.0.0.1", port), timeout=10) as greedy:
         greedy.sendall(b"\xff" + bytes(8) + b"\x7f\x03\x00" + mechanism.ljust(20, b"\0") + bytes(32))
         with pytest.raises(ConnectionError):

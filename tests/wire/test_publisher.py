@@ -11,7 +11,8 @@ import pytest
 import zmq
 
 from streamtag.errors import WireError
-from streamtag.wire import PcmEnd, PcmPusher, Publisher, Subscriber
+from streamtag.wire import PcmPuller, Publisher, Subscriber
+from streamtag.wire.inbox import Inbox
 from tests.wire.samples import event, scores, service, status
 
 Subscribe = Callable[..., Subscriber]
@@ -105,19 +106,24 @@ def test_a_forgotten_stream_is_not_replayed_and_counts_on_when_it_returns(publis
     assert receive(subscriber, 1) == [("gone", 1)]
 
 
-def test_messages_that_overflow_the_hand_over_are_counted_and_seen_as_missed():
+def test_messages_that_overflow_the_hand_over_are_counted_and_seen_as_missed(monkeypatch: pytest.MonkeyPatch):
     entered, release = threading.Event(), threading.Event()
+    take = Inbox.take
 
-    def hold(_):
-        entered.set()
-        release.wait(30)
+    def hold(inbox):
+        delivery = take(inbox)
+        if any(entry == "hold" for entry in delivery.entries):
+            entered.set()
+            release.wait(30)
+        return delivery
 
-    publisher = Publisher("tcp://127.0.0.1:*", "tcp://127.0.0.1:*", hold)
+    monkeypatch.setattr(Inbox, "take", hold)
+    publisher = Publisher("tcp://127.0.0.1:*")
     publisher.start()
-    with Subscriber(publisher.endpoint, kinds=["scores"]) as subscriber, PcmPusher(publisher.input_endpoint) as pusher:
+    with Subscriber(publisher.endpoint, kinds=["scores"]) as subscriber:
         publisher.publish([scores()])
         assert subscriber.receive(5).missed == 0
-        pusher.end("hold")
+        publisher.forget("hold")
         assert entered.wait(5)
         for _ in range(25):
             publisher.publish([scores() for _ in range(1000)])
@@ -179,7 +185,7 @@ def test_a_port_in_use_is_named_with_the_remedy(publisher: Publisher):
     with pytest.raises(WireError, match=f"^cannot publish on {publisher.endpoint}: the port is in use; stop .*$"):
         Publisher(publisher.endpoint).start()
     with pytest.raises(WireError, match=f"^cannot take PCM on {publisher.endpoint}: the port is in use"):
-        Publisher("tcp://127.0.0.1:*", publisher.endpoint).start()
+        PcmPuller(publisher.endpoint, lambda _: None).start()
 
 
 def test_an_ipc_path_in_use_is_not_taken_away(tmp_path):
@@ -224,9 +230,9 @@ def test_an_endpoint_that_cannot_be_bound_is_named_with_the_remedy(endpoint, rem
     assert "\n" not in str(caught.value)
 
 
-def test_a_wildcard_becomes_the_real_endpoint(publisher: Publisher):
+def test_a_wildcard_becomes_the_real_endpoint(publisher: Publisher, puller: PcmPuller):
     assert re.fullmatch(r"tcp://127\.0\.0\.1:\d+", publisher.endpoint)
-    assert re.fullmatch(r"tcp://127\.0\.0\.1:\d+", publisher.input_endpoint)
+    assert re.fullmatch(r"tcp://127\.0\.0\.1:\d+", puller.endpoint)
     zero = Publisher("tcp://127.0.0.1:0")
     zero.start()
     zero.stop()
@@ -259,16 +265,3 @@ def test_garbage_from_a_subscriber_is_ignored(publisher: Publisher, subscribe: S
         publisher.publish([status("a")])
         assert socket.poll(5000)
     assert receive(subscribe(), 1) == [("a", 0)]
-
-
-def test_pcm_of_many_pushers_keeps_its_order_for_each(publisher: Publisher, pcm):
-    pushers = [PcmPusher(publisher.input_endpoint) for _ in range(3)]
-    for number in range(100):
-        for name, pusher in enumerate(pushers):
-            pusher.end(f"{name}-{number}")
-    found = [pcm.get(timeout=5) for _ in range(300)]
-    for pusher in pushers:
-        pusher.close()
-    for name in range(3):
-        mine = [end for end in found if end.stream.startswith(f"{name}-")]
-        assert mine == [PcmEnd(f"{name}-{number}") for number in range(100)]

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 import zmq
 
-from streamtag.wire import Publisher, Subscriber
+from streamtag.wire import PcmPuller, Publisher, Subscriber
 from streamtag.wire.messages import KINDS
 from streamtag.wire.subscriptions import Subscriptions
 from tests.wire.samples import scores, status
@@ -67,8 +67,8 @@ def test_who_subscribes_to_fifty_thousand_topics_silences_nobody(publisher: Publ
 
 
 @pytest.mark.parametrize("what", ["a topic", "a frame", "sound"])
-def test_whoever_sends_too_much_in_one_frame_is_cut_off(publisher: Publisher, what: str) -> None:
-    kind, endpoint = (b"PUSH", publisher.input_endpoint) if what == "sound" else (b"SUB", publisher.endpoint)
+def test_whoever_sends_too_much_in_one_frame_is_cut_off(publisher: Publisher, puller: PcmPuller, what: str) -> None:
+    kind, endpoint = (b"PUSH", puller.endpoint) if what == "sound" else (b"SUB", publisher.endpoint)
     first = b"\x01" if what == "a topic" else b"\x02"
     with zmtp(endpoint, kind) as greedy:
         greedy.settimeout(10)
@@ -98,10 +98,15 @@ def test_only_so_many_subscriptions_are_remembered() -> None:
 SERVICE = """
 import sys, threading, time
 from streamtag.wire import Publisher
-held = threading.Event()
-publisher = Publisher("tcp://127.0.0.1:*", "tcp://127.0.0.1:*", lambda _: held.wait(5))
+from tests.wire.samples import scores
+held, holds = threading.Event(), threading.Event()
+publisher = Publisher("tcp://127.0.0.1:*")
+send = publisher._send
+publisher._send = lambda messages: (holds.set(), held.wait(5), send(messages))
 publisher.start()
-print(publisher.endpoint, publisher.input_endpoint, flush=True)
+publisher.publish([scores()])
+holds.wait(5)
+print(publisher.endpoint, flush=True)
 for line in sys.stdin:
     held.set()
     time.sleep(0.5)
@@ -111,19 +116,15 @@ for line in sys.stdin:
 
 def test_a_subscriber_with_heartbeats_that_is_reset_while_the_service_is_behind_ends_nothing() -> None:
     with subprocess.Popen([sys.executable, "-c", SERVICE], stdin=-1, stdout=-1, text=True) as service:
-        out, pcm = service.stdout.readline().split()
-        with peer(zmq.PUSH, pcm) as pusher:
-            pusher.send_multipart([b"{}", b""])
-            time.sleep(0.2)
-            connection = zmtp(out, b"SUB")
-            subscription, ping = b"\x00\x03\x01ab", b"\x04\x0b\x04PING\x00\x64abcd"
-            connection.sendall((10 * subscription + ping) * 300)
-            time.sleep(0.3)
-            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            connection.close()
-            time.sleep(0.2)
-            service.stdin.write("\n")
-            service.stdin.flush()
-            assert service.stdout.readline() == "lives\n"
+        connection = zmtp(service.stdout.readline().strip(), b"SUB")
+        subscription, ping = b"\x00\x03\x01ab", b"\x04\x0b\x04PING\x00\x64abcd"
+        connection.sendall((10 * subscription + ping) * 300)
+        time.sleep(0.3)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        connection.close()
+        time.sleep(0.2)
+        service.stdin.write("\n")
+        service.stdin.flush()
+        assert service.stdout.readline() == "lives\n"
         service.stdin.close()
         service.kill()

@@ -1,0 +1,55 @@
+"""Who may come in at a socket that is bound: ZeroMQ asks, and whoever owns the socket answers."""
+
+import time
+from typing import Any, Final
+
+import zmq
+
+from streamtag.keys import Gate
+
+__all__ = ["Admission"]
+
+_ZAP: Final = "inproc://zeromq.zap.01"
+_NOBLOCK: Final = int(zmq.NOBLOCK)
+
+
+class Admission:
+    """Prepares the sockets of one context for strangers; to be made before the first of them is bound.
+
+    Each thread that owns a socket that is bound has a context of its own, and so an admission of its own: ZeroMQ asks
+    within the context.
+
+    Attributes:
+        socket: Readable when somebody waits to be let in; None where everybody may come in.
+    """
+
+    def __init__(self, context: "zmq.Context[Any]", gate: Gate | None) -> None:
+        self._gate = gate
+        self.socket: zmq.Socket[bytes] | None = None
+        if gate is not None:
+            self.socket = context.socket(zmq.REP)
+            self.socket.bind(_ZAP)
+
+    def guard(self, socket: "zmq.Socket[Any]") -> None:
+        """Let a socket take in nobody but those with a key, and notice who is gone without a word; before it binds.
+
+        The kernel ends the connections of those who are gone, which every ZeroMQ client bears.
+        """
+        socket.set(zmq.TCP_KEEPALIVE, 1)
+        socket.set(zmq.TCP_KEEPALIVE_IDLE, 30)
+        socket.set(zmq.TCP_KEEPALIVE_INTVL, 10)
+        socket.set(zmq.TCP_KEEPALIVE_CNT, 3)
+        if self._gate is not None:
+            self._gate.guard(socket)
+
+    def answer(self, seconds: float) -> None:
+        """Let in, or not, those who wait, for at most so many seconds."""
+        if self.socket is None or self._gate is None:
+            return
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            try:
+                request = self.socket.recv_multipart(_NOBLOCK)
+            except zmq.Again:
+                return
+            self.socket.send_multipart(self._gate.answer(request))

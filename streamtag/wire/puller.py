@@ -1,0 +1,146 @@
+"""The thread that takes in what other programs push, at a socket of its own: however much comes, messages out go on."""
+
+import logging
+import time
+from collections.abc import Callable
+from typing import Final
+
+import zmq
+
+from streamtag.keys import Gate
+from streamtag.threads import Worker
+from streamtag.wire.admission import Admission
+from streamtag.wire.endpoints import bind
+from streamtag.wire.pcm import PcmFault, PcmInput, decode_message
+from streamtag.wire.wakeup import Wakeup
+
+__all__ = ["PcmPuller"]
+
+_log = logging.getLogger(__name__)
+
+_QUEUE_MESSAGES: Final = 256
+"""Messages that wait from one pusher; beyond it the pusher's own queue fills, and then the pusher waits."""
+_FRAME_BYTES: Final = 2 << 20
+"""Larger frames end the pusher's connection before they take memory; between 1 MiB and this they are faults."""
+_MOST_FRAMES: Final = 16
+"""So many frames of a message are kept to tell of it: a message has two."""
+_TURN_SECONDS: Final = 0.005
+"""How long PCM, or strangers, are taken in one go."""
+_COMPLAINT_SECONDS: Final = 60.0
+_NOBLOCK: Final = int(zmq.NOBLOCK)
+
+
+class PcmPuller:
+    """Takes PCM on a PULL socket, in a thread and a context of its own.
+
+    Should the thread fail, the socket is bound anew, and the thread goes on with whatever is pushed from then on.
+
+    Args:
+        endpoint: Where PCM comes in, ``tcp://ADDRESS:PORT`` or ``ipc://PATH``; port ``*`` chooses a free one.
+        take: Called in the thread with each message; the next one waits until it returns.
+        gate: Whom the socket lets in; None for everybody who reaches it.
+
+    Attributes:
+        endpoint: The real endpoint once started.
+        messages: Messages that came in, good or not.
+        faults: Those of them that could not be used.
+    """
+
+    def __init__(self, endpoint: str, take: Callable[[PcmInput], None], *, gate: Gate | None = None) -> None:
+        self.endpoint = endpoint
+        self.messages = 0
+        self.faults = 0
+        self._take = take
+        self._gate = gate
+        self._stopping = False
+        self._complain_at = 0.0
+        self._context: zmq.Context[zmq.Socket[bytes]] | None = None
+        self._thread = Worker("input", self._run)
+
+    @property
+    def restarts(self) -> int:
+        """How often the thread failed and was begun anew."""
+        return self._thread.restarts
+
+    def start(self) -> None:
+        """Bind the socket and start the thread.
+
+        Raises:
+            WireError: The endpoint is in use, malformed, or not of this machine.
+        """
+        self._bind()
+        self._wakeup = Wakeup()
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Take nothing more and close the socket; what waits in it is left."""
+        if not self._thread.is_alive:
+            return
+        self._stopping = True
+        self._wakeup.set()
+        self._thread.join(2.0)
+        if self._thread.is_alive:
+            _log.warning("the PCM input did not stop within 2 s")
+        else:
+            self._wakeup.close()
+
+    def _bind(self) -> None:
+        context = zmq.Context()
+        try:
+            self._admission = Admission(context, self._gate)
+            self._socket = context.socket(zmq.PULL)
+            self._socket.set(zmq.RCVHWM, _QUEUE_MESSAGES)
+            self._socket.set(zmq.MAXMSGSIZE, _FRAME_BYTES)
+            self._admission.guard(self._socket)
+            self.endpoint = bind(self._socket, self.endpoint, "cannot take PCM on")
+        except BaseException:
+            context.destroy(linger=0)
+            raise
+        self._context = context
+
+    def _run(self) -> None:
+        if self._context is None:  # it failed
+            self._bind()
+        poller = zmq.Poller()
+        poller.register(self._wakeup.fileno(), zmq.POLLIN)
+        poller.register(self._socket, zmq.POLLIN)
+        if self._admission.socket is not None:
+            poller.register(self._admission.socket, zmq.POLLIN)
+        try:
+            while not self._stopping:
+                ready = dict(poller.poll())
+                if self._socket in ready:
+                    self._take_waiting()
+                if self._admission.socket in ready:
+                    self._admission.answer(_TURN_SECONDS)
+        finally:
+            context, self._context = self._context, None
+            if context is not None:
+                context.destroy(linger=0)
+
+    def _take_waiting(self) -> None:
+        until = time.monotonic() + _TURN_SECONDS
+        while time.monotonic() < until:
+            # Frame by frame, not copied: recv_multipart costs three times as much.
+            try:
+                frame = self._socket.recv(_NOBLOCK, copy=False)
+            except zmq.Again:
+                return
+            frames: list[bytes | memoryview] = [frame.bytes]
+            while frame.more:
+                frame = self._socket.recv(_NOBLOCK, copy=False)
+                if len(frames) < _MOST_FRAMES:
+                    frames.append(frame.buffer)
+            self.messages += 1
+            sender = "" if self._gate is None else str(frame.get("User-Id"))
+            message = decode_message(frames, sender)
+            self.faults += isinstance(message, PcmFault)
+            self._hand_on(message)
+
+    def _hand_on(self, message: PcmInput) -> None:
+        try:
+            self._take(message)
+        except Exception:  # one stream's failure must not end the others
+            if time.monotonic() >= self._complain_at:
+                self._complain_at = time.monotonic() + _COMPLAINT_SECONDS
+                _log.exception("PCM of stream %s could not be handed on", message.stream)

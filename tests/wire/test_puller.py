@@ -1,0 +1,89 @@
+from queue import SimpleQueue
+
+import pytest
+import zmq
+
+from streamtag.wire import PcmBlock, PcmEnd, PcmFault, PcmPuller, PcmPusher
+from tests.wire.test_pcm import FOUR_BYTES, header
+
+
+def test_pcm_of_many_pushers_keeps_its_order_for_each(puller: PcmPuller, pcm: SimpleQueue):
+    pushers = [PcmPusher(puller.endpoint) for _ in range(3)]
+    for number in range(100):
+        for name, pusher in enumerate(pushers):
+            pusher.end(f"{name}-{number}")
+    found = [pcm.get(timeout=5) for _ in range(300)]
+    for pusher in pushers:
+        pusher.close()
+    for name in range(3):
+        mine = [end for end in found if end.stream.startswith(f"{name}-")]
+        assert mine == [PcmEnd(f"{name}-{number}") for number in range(100)]
+
+
+def test_a_bad_message_is_counted_and_the_next_good_one_taken(puller: PcmPuller, pcm: SimpleQueue):
+    with zmq.Context() as context, context.socket(zmq.PUSH) as socket:
+        socket.connect(puller.endpoint)
+        socket.send_multipart([header(), FOUR_BYTES[:3]])
+        socket.send_multipart([b"", b"", b"", b""])
+        socket.send_multipart([header(), FOUR_BYTES])
+        found = [pcm.get(timeout=5) for _ in range(3)]
+    assert [type(one) for one in found] == [PcmFault, PcmFault, PcmBlock]
+    assert (puller.messages, puller.faults) == (3, 2)
+
+
+def test_a_failing_callback_does_not_end_the_input(caplog):
+    seen: SimpleQueue = SimpleQueue()
+
+    def fail_first(pcm):
+        seen.put(pcm)
+        if pcm.stream == "bad":
+            raise RuntimeError("not this one")
+
+    puller = PcmPuller("tcp://127.0.0.1:*", fail_first)
+    puller.start()
+    with PcmPusher(puller.endpoint) as pusher:
+        for stream in ("bad", "good"):
+            pusher.end(stream)
+        assert [seen.get(timeout=5).stream for _ in range(2)] == ["bad", "good"]
+    puller.stop()
+    assert "PCM of stream bad" in caplog.text
+
+
+def test_a_giant_frame_ends_its_connection_and_leaves_other_pushers_alone(puller: PcmPuller, pcm: SimpleQueue):
+    with zmq.Context() as context, context.socket(zmq.PUSH) as giant, PcmPusher(puller.endpoint) as pusher:
+        giant.linger = 0
+        events = giant.get_monitor_socket(zmq.EVENT_DISCONNECTED)
+        giant.connect(puller.endpoint)
+        giant.send_multipart([header(), bytes(17 << 20)])
+        with events:
+            assert events.poll(10_000)
+        pusher.end("porch")
+        assert pcm.get(timeout=5) == PcmEnd("porch")
+    assert puller.messages == 1
+
+
+def test_a_thread_that_fails_takes_pcm_again_at_the_same_endpoint(
+    puller: PcmPuller, pcm: SimpleQueue, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    take_waiting, rest = PcmPuller._take_waiting, [1]
+
+    def break_down_once(self: PcmPuller) -> None:
+        rest.pop() and 1 / 0 if rest else take_waiting(self)
+
+    monkeypatch.setattr(PcmPuller, "_take_waiting", break_down_once)
+    endpoint = puller.endpoint
+    with PcmPusher(endpoint, timeout_seconds=20) as pusher:
+        pusher.end("lost")
+        while pcm.empty():
+            pusher.end("porch")
+        assert pcm.get().stream == "porch"
+    assert (puller.endpoint, puller.restarts) == (endpoint, 1)
+    assert "the thread input failed and is made anew" in caplog.text
+
+
+def test_stopping_twice_does_no_harm_and_frees_the_port(puller: PcmPuller, pcm: SimpleQueue):
+    puller.stop()
+    puller.stop()
+    again = PcmPuller(puller.endpoint, pcm.put)
+    again.start()
+    again.stop()
