@@ -3,21 +3,18 @@
 Paths in a configuration (the bundle's, the history's, a file's to play) are relative to the file's own folder.
 """
 
-import difflib
-import json
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar, get_args
+from typing import Any, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Struct
 
+from streamtag.daytime import Span
 from streamtag.errors import ConfigError
-from streamtag.paths import user_path
-from streamtag.redaction import redact, scrub
 from streamtag.settings import (
     DEFAULT_OFF,
     DEFAULT_ON,
@@ -33,7 +30,8 @@ from streamtag.settings import (
     Stream,
     WebhookSettings,
 )
-from streamtag.toml_lines import KeyPath, key_lines
+from streamtag.toml_lines import KeyPath
+from streamtag.toml_tables import TableReader, near, quoted
 
 __all__ = [
     "Config",
@@ -50,9 +48,6 @@ __all__ = [
 
 _S = TypeVar("_S", bound=Struct)
 _SECTIONS = ("service", "model", "scores", "events", "history", "mqtt", "webhook", "stream")
-_SECRET = ("source", "password", "token", "url")
-_FEW = 12
-_SHOWN = 60
 
 
 def load_config(path: str | Path) -> Config:
@@ -89,14 +84,12 @@ def check_labels(config: Config, labels: Iterable[str]) -> None:
         if name not in known:
             line = config.label_lines.get(name)
             place = f"{config.path}, line {line}: " if line else ""
-            raise ConfigError(
-                f"{place}[events.labels.{_quoted(name)}]: the model has no such label{_near(name, known)}"
-            )
+            raise ConfigError(f"{place}[events.labels.{quoted(name)}]: the model has no such label{near(name, known)}")
     for label, title, line in config.sink_labels:
         if label not in known:
             raise ConfigError(
-                f"{config.path}, line {line}: {title} labels: the model has no label {_quoted(label)}"
-                f"{_near(label, known)}"
+                f"{config.path}, line {line}: {title} labels: the model has no label {quoted(label)}"
+                f"{near(label, known)}"
             )
 
 
@@ -104,53 +97,58 @@ class _Reader:
     """Turns one parsed document into settings; knows the file, for its errors."""
 
     def __init__(self, path: Path, text: str) -> None:
-        self._path = path
-        self._folder = path.absolute().parent
-        self._text = text
+        self._tables = TableReader(path, text)
 
     def config(self, document: dict[str, Any]) -> Config:
         for name in document:
             if name not in _SECTIONS:
-                raise self._error((name,), f"{_quoted(name)}: unknown section{_near(name, _SECTIONS)}")
-        service = self._section(ServiceSettings, document, "service")
+                raise self._tables.error((name,), f"{quoted(name)}: unknown section{near(name, _SECTIONS)}")
+        service = self._service(document)
         model = self._section(ModelSettings, document, "model")
         history = self._section(HistorySettings, document, "history")
         streams = self._streams(document)
         if len(streams) > service.max_streams:
             place = ("stream", service.max_streams)
-            raise self._error(
+            raise self._tables.error(
                 place, f"[[stream]]: {len(streams)} streams, but [service] max_streams = {service.max_streams}"
             )
         return Config(
-            service=msgspec.structs.replace(service, keys=service.keys and self._absolute(service.keys)),
+            service=service,
             model=msgspec.structs.replace(model, bundle=self._bundle(model.bundle)),
             scores=self._section(ScoreSettings, document, "scores"),
             events=self._events(document),
-            history=msgspec.structs.replace(history, path=history.path and self._absolute(history.path)),
+            history=msgspec.structs.replace(history, path=history.path and self._tables.absolute(history.path)),
             mqtt=self._mqtt(document),
             webhooks=self._webhooks(document),
             streams=streams,
-            path=self._path,
+            path=self._tables.path,
             label_lines=self._label_lines(document),
             sink_labels=self._sink_labels(document),
         )
 
     def _section(self, kind: type[_S], document: dict[str, Any], name: str) -> _S:
-        return self._read(kind, document.get(name, {}), (name,), f"[{name}]")
+        return self._tables.read(kind, document.get(name, {}), (name,), f"[{name}]")
+
+    def _service(self, document: dict[str, Any]) -> ServiceSettings:
+        service = self._section(ServiceSettings, document, "service")
+        for key, other in (("latitude", "longitude"), ("longitude", "latitude")):
+            if getattr(service, key) is not None and getattr(service, other) is None:
+                raise self._tables.error(("service", key), f"[service] {key} needs {other} beside it")
+        return msgspec.structs.replace(service, keys=service.keys and self._tables.absolute(service.keys))
 
     def _events(self, document: dict[str, Any]) -> EventSettings:
         table = document.get("events", {})
-        self._check_table(table, ("events",), "[events]")
+        self._tables.check_table(table, ("events",), "[events]")
         tables = table.get("labels", {})
-        self._check_table(tables, ("events", "labels"), "[events.labels]")
+        self._tables.check_table(tables, ("events", "labels"), "[events.labels]")
         defaults = {key: value for key, value in table.items() if key != "labels"}
-        settings = self._read(EventSettings, defaults, ("events",), "[events]")
+        settings = self._tables.read(EventSettings, defaults, ("events",), "[events]")
         self._check_pair(settings, ("events",), "[events]")
         defaults = {key: getattr(settings, key) for key in LabelThresholds.__struct_fields__}
         labels = {}
         for name, given in tables.items():
-            keys, title = ("events", "labels", name), f"[events.labels.{_quoted(name)}]"
-            labels[name] = self._read(LabelThresholds, given, keys, title, defaults)
+            keys, title = ("events", "labels", name), f"[events.labels.{quoted(name)}]"
+            labels[name] = self._tables.read(LabelThresholds, given, keys, title, defaults)
             self._check_pair(labels[name], keys, title)
         return msgspec.structs.replace(settings, labels=labels)
 
@@ -159,29 +157,30 @@ class _Reader:
         off = DEFAULT_OFF if thresholds.off is None else thresholds.off
         if off > on:
             text = f"{title} off = {off}: must not be above on = {on}"
-            raise self._error((*keys, "off"), text)
+            raise self._tables.error((*keys, "off"), text)
 
     def _streams(self, document: dict[str, Any]) -> tuple[Stream, ...]:
-        tables = document.get("stream", [])
-        if not isinstance(tables, list):
-            raise self._error(("stream",), "[stream]: must be written [[stream]], once for each stream")
         streams: dict[str, Stream] = {}
-        for index, table in enumerate(tables):
+        for index, table in enumerate(self._tables.tables(document, "stream", "stream")):
             keys = ("stream", index)
-            stream = self._read(Stream, table, keys, "[[stream]]")
+            stream = self._tables.read(Stream, table, keys, "[[stream]]")
             if stream.id in streams:
-                raise self._error((*keys, "id"), f"[[stream]] id = {_quoted(stream.id)}: another stream has this id")
+                raise self._tables.error(
+                    (*keys, "id"), f"[[stream]] id = {quoted(stream.id)}: another stream has this id"
+                )
             if stream.source == "-" and any(each.source == "-" for each in streams.values()):
-                raise self._error(
+                raise self._tables.error(
                     (*keys, "source"), '[[stream]] source = "-": another stream reads standard input already'
                 )
             for key, takes in _OPTIONS.items():
                 if key in table and not takes.pattern.match(stream.source):
-                    raise self._error((*keys, key), f"[[stream]] {key}: only for {takes.of}")
+                    raise self._tables.error((*keys, key), f"[[stream]] {key}: only for {takes.of}")
+            if stream.pause is not None:
+                check_span(self._tables, stream.pause, (*keys, "pause"), "[[stream]] pause", document)
             streams[stream.id] = msgspec.structs.replace(
                 stream,
                 source=self._source(stream.source),
-                ca_file=stream.ca_file and self._absolute(stream.ca_file),
+                ca_file=stream.ca_file and self._tables.absolute(stream.ca_file),
             )
         return tuple(streams.values())
 
@@ -189,39 +188,32 @@ class _Reader:
         if "mqtt" not in document:
             return None
         mqtt = self._section(MqttSettings, document, "mqtt")
-        self._check_one_of("password", "password_file", mqtt, ("mqtt",), "[mqtt]")
+        self._tables.check_one_of("password", "password_file", mqtt, ("mqtt",), "[mqtt]")
         for key, needed in (("password", "user"), ("password_file", "user"), ("ca_file", "tls")):
             if getattr(mqtt, key) and not getattr(mqtt, needed):
-                raise self._error(("mqtt", key), f"[mqtt] {key} needs {needed} beside it")
+                raise self._tables.error(("mqtt", key), f"[mqtt] {key} needs {needed} beside it")
         return msgspec.structs.replace(
             mqtt,
-            password_file=mqtt.password_file and self._absolute(mqtt.password_file),
-            ca_file=mqtt.ca_file and self._absolute(mqtt.ca_file),
+            password_file=mqtt.password_file and self._tables.absolute(mqtt.password_file),
+            ca_file=mqtt.ca_file and self._tables.absolute(mqtt.ca_file),
         )
 
     def _webhooks(self, document: dict[str, Any]) -> tuple[WebhookSettings, ...]:
-        tables = document.get("webhook", [])
-        if not isinstance(tables, list):
-            raise self._error(("webhook",), "[webhook]: must be written [[webhook]], once for each address")
         hooks: dict[str, WebhookSettings] = {}
-        for index, table in enumerate(tables):
+        for index, table in enumerate(self._tables.tables(document, "webhook", "address")):
             keys = ("webhook", index)
-            hook = self._read(WebhookSettings, table, keys, "[[webhook]]")
-            self._check_one_of("token", "token_file", hook, keys, "[[webhook]]")
+            hook = self._tables.read(WebhookSettings, table, keys, "[[webhook]]")
+            self._tables.check_one_of("token", "token_file", hook, keys, "[[webhook]]")
             if hook.url in hooks:
-                raise self._error((*keys, "url"), "[[webhook]] url: another webhook has this address")
+                raise self._tables.error((*keys, "url"), "[[webhook]] url: another webhook has this address")
             try:
                 urlsplit(hook.url).port  # noqa: B018 - reads it, and refuses what is none
             except ValueError as error:
-                raise self._error((*keys, "url"), "[[webhook]] url: its host or port cannot be one") from error
+                raise self._tables.error((*keys, "url"), "[[webhook]] url: its host or port cannot be one") from error
             hooks[hook.url] = msgspec.structs.replace(
-                hook, token_file=hook.token_file and self._absolute(hook.token_file)
+                hook, token_file=hook.token_file and self._tables.absolute(hook.token_file)
             )
         return tuple(hooks.values())
-
-    def _check_one_of(self, first: str, second: str, settings: Struct, keys: KeyPath, title: str) -> None:
-        if getattr(settings, first) and getattr(settings, second):
-            raise self._error((*keys, second), f"{title} {second} and {first} cannot both be there")
 
     def _sink_labels(self, document: dict[str, Any]) -> tuple[NamedLabel, ...]:
         """Return the labels that sinks name, after each was read."""
@@ -229,57 +221,23 @@ class _Reader:
         tables += [(("webhook", i), "[[webhook]]", table) for i, table in enumerate(document.get("webhook", []))]
         if not any(table.get("labels") for _, _, table in tables):
             return ()
-        lines = key_lines(self._text)
+        lines = self._tables.lines()
         return tuple(
             NamedLabel(label, title, lines[*keys, "labels", number])
             for keys, title, table in tables
             for number, label in enumerate(table.get("labels", ()))
         )
 
-    def _read(
-        self, kind: type[_S], table: Any, keys: KeyPath, title: str, given: Mapping[str, Any] | None = None
-    ) -> _S:
-        """Read one table; the keys of `given` are set already, and where the table names them too it decides."""
-        self._check_table(table, keys, title)
-        fields = {field.name: field for field in msgspec.structs.fields(kind)}
-        values = dict(given or {})
-        for key, value in table.items():
-            if key not in fields:
-                raise self._error((*keys, key), f"{title} {key}: unknown key{_near(key, fields)}")
-            try:
-                values[key] = msgspec.convert(value, fields[key].type)
-            except msgspec.ValidationError as error:
-                shown = key if key in _SECRET else f"{key} = {_shown(value)}"
-                raise self._error((*keys, key), f"{title} {shown}: must be {_may_be(fields[key].type)}") from error
-        for key, field in fields.items():
-            if field.required and key not in values:
-                raise self._error(keys, f"{title}: {key} is missing, which must be {_may_be(field.type)}")
-        return kind(**values)
-
-    def _check_table(self, table: Any, keys: KeyPath, title: str) -> None:
-        if not isinstance(table, dict):
-            raise self._error(keys, f"{title} is {_shown(table)}: must be a table")
-
-    def _error(self, keys: KeyPath, text: str) -> ConfigError:
-        """Return the error with the line of the key, or of the innermost table around it that the file names."""
-        lines = key_lines(self._text)
-        named = next((keys[:depth] for depth in range(len(keys), 0, -1) if keys[:depth] in lines), None)
-        place = f", line {lines[named]}" if named else ""
-        return ConfigError(f"{self._path}{place}: {scrub(text)}")
-
     def _label_lines(self, document: dict[str, Any]) -> dict[str, int]:
         names = document.get("events", {}).get("labels", {})
-        lines = key_lines(self._text) if names else {}
+        lines = self._tables.lines() if names else {}
         return {name: lines["events", "labels", name] for name in names}
-
-    def _absolute(self, path: str) -> str:
-        return str(user_path(path, self._folder))
 
     def _bundle(self, bundle: str) -> str:
         """Return a packaged bundle's name as it is, a path from the file's folder."""
-        is_path = "/" in bundle or bundle.endswith(".streamtag") or (self._folder / bundle / "manifest.json").is_file()
+        is_path = "/" in bundle or bundle.endswith(".streamtag") or self._tables.is_there(f"{bundle}/manifest.json")
         packaged = (Path(__file__).parent / "bundles" / bundle).is_dir()
-        return self._absolute(bundle) if is_path and not packaged else bundle
+        return self._tables.absolute(bundle) if is_path and not packaged else bundle
 
     def _source(self, source: str) -> str:
         """Return the source with a path to a file or a session description made absolute."""
@@ -287,19 +245,25 @@ class _Reader:
         if source == "-" or rest.startswith("//"):
             return source
         if colon and scheme.lower() in ("file", "sdp"):
-            return f"{scheme.lower()}:{self._absolute(rest)}"
+            return f"{scheme.lower()}:{self._tables.absolute(rest)}"
         if colon and scheme.lower() in ("mic", "zmq"):
             return f"{scheme.lower()}:{rest}"
         # A recording's name may hold a colon: "take:2.wav" is a file if such a file is there.
-        if re.match(r"[A-Za-z][A-Za-z0-9+.-]*:", source) and not self._is_there(source):
+        if re.match(r"[A-Za-z][A-Za-z0-9+.-]*:", source) and not self._tables.is_there(source):
             return source
-        return self._absolute(source)
+        return self._tables.absolute(source)
 
-    def _is_there(self, name: str) -> bool:
-        try:
-            return (self._folder / name).exists()
-        except (OSError, ValueError):
-            return False
+
+def check_span(tables: TableReader, span: Span, keys: KeyPath, title: str, document: dict[str, Any]) -> None:
+    """Let pass a span of the day that can be told.
+
+    Raises:
+        ConfigError: it has no length, or goes by the sun and nobody says where that is.
+    """
+    if span[0] == span[1]:
+        raise tables.error(keys, f"{title}: begins and ends at the same time")
+    if not {"sunrise", "sunset"}.isdisjoint(span) and "latitude" not in document.get("service", {}):
+        raise tables.error(keys, f"{title}: sunrise and sunset need [service] latitude and longitude")
 
 
 class _Takes(NamedTuple):
@@ -326,35 +290,3 @@ def _syntax_error(path: Path, message: str) -> str:
     if found is None:
         return f"{path}: not TOML: {message}"
     return f"{path}, line {found[2]}, column {found[3]}: not TOML: {found[1]}"
-
-
-def _may_be(kind: Any) -> str:
-    """Return the description in a field's type, which may be optional."""
-    for part in (kind, *get_args(kind)):
-        for meta in getattr(part, "__metadata__", ()):
-            return str(meta.description)
-    raise TypeError(f"{kind} does not say what it may be")
-
-
-def _near(name: str, known: Iterable[str]) -> str:
-    names = list(known)
-    near = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
-    if near:
-        return f"; did you mean {_quoted(near[0])}?"
-    return f"; known are {', '.join(names)}" if len(names) <= _FEW else ""
-
-
-def _quoted(text: str | bool) -> str:
-    return json.dumps(text, ensure_ascii=False)
-
-
-def _shown(value: Any) -> str:
-    """Return a value as it would stand in the file, on one line and short."""
-    if isinstance(value, dict):
-        return "a table"
-    if isinstance(value, list):
-        return "a list"
-    if isinstance(value, str) and "@" in value:
-        value = redact(value)  # a source in another key's place
-    text = _quoted(value) if isinstance(value, bool | str) else str(value)
-    return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"

@@ -7,6 +7,8 @@ from typing import Annotated, Literal, NamedTuple
 import msgspec
 from msgspec import Meta, Struct
 
+from streamtag.daytime import Place
+
 __all__ = [
     "DEFAULT_OFF",
     "DEFAULT_ON",
@@ -96,11 +98,19 @@ _WebAddress = Annotated[
 ]
 
 
+_DayTime = Annotated[str, Meta(pattern=r"\A(?:(?:[01]\d|2[0-3]):[0-5]\d|sunrise|sunset)\Z")]
+_Span = Annotated[
+    tuple[_DayTime, _DayTime],
+    Meta(description='two times of the day, such as ["22:00", "06:30"] or ["sunset", "sunrise"]'),
+]
+
+
 class ServiceSettings(Struct, frozen=True, kw_only=True):
     """`[service]`: the sockets. Without `input` no PCM is taken from other programs.
 
     `name` is what the service is called beside others, by sinks; the host's name where it is absent. `keys` is the
     folder of the keys that every socket asks for; `open` lets sockets that ask for none be reached from other machines.
+    `latitude` and `longitude`, in degrees, say where the sun rises and sets.
     """
 
     name: _Name | None = None
@@ -109,6 +119,15 @@ class ServiceSettings(Struct, frozen=True, kw_only=True):
     max_streams: Annotated[int, _whole(1, 1_000_000)] = 10_000
     keys: _Text | None = None
     open: _Flag = False
+    latitude: Annotated[float, _number(-90, 90)] | None = None
+    longitude: Annotated[float, _number(-180, 180)] | None = None
+
+    @property
+    def place(self) -> Place | None:
+        """Where the service is, None where nobody said it."""
+        if self.latitude is None or self.longitude is None:
+            return None
+        return Place(self.latitude, self.longitude)
 
 
 class ModelSettings(Struct, frozen=True, kw_only=True):
@@ -161,7 +180,8 @@ class Stream(Struct, frozen=True, kw_only=True):
     """`[[stream]]`: one source of sound.
 
     `rate` and `channels` are of a microphone or of PCM on standard input (`-`), `format` of the latter;
-    `timeout_seconds` and `ca_file` of a network stream.
+    `timeout_seconds` and `ca_file` of a network stream. In the span of the day `pause` it is connected and not scored;
+    `keep` false keeps all that is heard of it out of the history.
     """
 
     id: _StreamId
@@ -173,6 +193,8 @@ class Stream(Struct, frozen=True, kw_only=True):
     format: _SampleFormat | None = None
     timeout_seconds: Annotated[float, _number(1, 600)] | None = None
     ca_file: _Text | None = None
+    pause: _Span | None = None
+    keep: _Flag = True
 
     def __repr__(self) -> str:
         return f"Stream(id={self.id!r})"  # A source may hold a password.

@@ -459,3 +459,36 @@ def test_a_sink_that_cannot_be_is_refused_with_its_line_and_without_its_secret(
     refused = refusal(tmp_path, text)
     assert message in refused
     assert "hunter2" not in refused
+
+
+@pytest.mark.parametrize(
+    ("text", "wrong"),
+    [
+        ("[service]\nlatitude = 52.5\n", "live.toml, line 2: [service] latitude needs longitude beside it"),
+        ("[service]\nlatitude = 91\nlongitude = 0\n", "latitude = 91: must be a number from -90 to 90"),
+    ],
+)
+def test_a_place_is_whole(tmp_path, text, wrong):
+    assert wrong in refusal(tmp_path, text)
+
+
+@pytest.mark.parametrize(
+    ("pause", "wrong"),
+    [
+        ('["23:00"]', "pause = a list: must be two times of the day"),
+        ('["24:00", "06:00"]', "pause = a list: must be two times of the day"),
+        ('["06:00", "06:00"]', "pause: begins and ends at the same time"),
+        ('["sunset", "06:00"]', "pause: sunrise and sunset need [service] latitude and longitude"),
+    ],
+)
+def test_hours_that_cannot_be_told_are_refused(tmp_path, pause, wrong):
+    told = refusal(tmp_path, f'[[stream]]\nid = "porch"\nsource = "mic:"\npause = {pause}\n')
+    assert told.startswith("live.toml, line 4: [[stream]] ")
+    assert wrong in told
+
+
+def test_hours_may_go_by_the_sun_where_the_place_is_known(tmp_path):
+    place = "[service]\nlatitude = 52.5\nlongitude = 13.4\n"
+    config = load(tmp_path, place + '[[stream]]\nid = "porch"\nsource = "mic:"\npause = ["sunset", "06:00"]\n')
+    assert config.streams[0].pause == ("sunset", "06:00")
+    assert config.service.place == (52.5, 13.4)

@@ -6,7 +6,21 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import NoReturn
 
-from streamtag.cli import bench, dashboard, demo, devices, doctor, keys, listen, models, relay, run, subscribe, tag
+from streamtag.cli import (
+    bench,
+    dashboard,
+    demo,
+    devices,
+    doctor,
+    keys,
+    listen,
+    models,
+    pause,
+    relay,
+    run,
+    subscribe,
+    tag,
+)
 from streamtag.cli.output import on_one_line
 from streamtag.cli.standard_streams import OutputError, complain, open_closed, prepare
 from streamtag.errors import ConfigError, StreamtagError
@@ -14,7 +28,7 @@ from streamtag.redaction import ScrubbingFormatter, scrub
 
 __all__ = ["build_parser", "main"]
 
-_COMMANDS = (demo, listen, run, relay, tag, subscribe, dashboard, devices, models, keys, doctor, bench)
+_COMMANDS = (demo, listen, run, relay, pause, tag, subscribe, dashboard, devices, models, keys, doctor, bench)
 _LEVELS = ("debug", "info", "warning", "error")
 _DONE, _FAILED, _WRONG_USE = 0, 1, 2
 

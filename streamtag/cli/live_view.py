@@ -25,6 +25,7 @@ _METER = ((-12.0, _GOOD), (-3.0, _CARE), (0.0, _BAD))
 _STATES = {
     "starting": ("starting", _CARE),
     "live": ("live", _GOOD),
+    "paused": ("paused", _QUIET),
     "reconnecting": ("trying to connect again", _CARE),
     "stalled": ("no sound arrives", _CARE),
     "ended": ("ended", _QUIET),

@@ -12,7 +12,7 @@ from streamtag.engine.measures import Measures
 from streamtag.engine.messages import event_message, scores_messages, status_message
 from streamtag.engine.queue import StreamQueues, Work
 from streamtag.engine.remember import remember_break, remember_patch
-from streamtag.engine.stream import Change, EngineStream
+from streamtag.engine.stream import Change, EngineStream, Pause
 from streamtag.events import EventRules
 from streamtag.history import History
 from streamtag.runtimes import Runtime
@@ -161,7 +161,7 @@ class Inference:
             self._publish_patches(streams, patches, scores[done : done + len(patches)])
             done += len(patches)
             streams, patches = [], []
-            if isinstance(item, Change):
+            if isinstance(item, Change | Pause):
                 assert stream is not None
                 self._apply(stream, item)
             else:
@@ -191,19 +191,31 @@ class Inference:
             self._history.settle(_SETTLE_SECONDS)
         self._publish(messages)
 
-    def _apply(self, stream: EngineStream, change: Change) -> None:
+    def _apply(self, stream: EngineStream, change: Change | Pause) -> None:
+        if isinstance(change, Pause):
+            if change.reason:
+                self._end_events(stream)
+            if stream.pause(change.reason):
+                self._tell(stream)
+            return
         if stream.state in ("ended", "failed") and change.state == "ended":
             return
         if change.state not in (None, "live"):
-            events = stream.track.events.finish()
-            if self._history is not None:
-                remember_break(self._history, stream, events)
-            self._publish_events([event_message(stream, event) for event in events])
+            self._end_events(stream)
         if stream.apply(change):
-            reason = f": {stream.reason}" if stream.reason else ""
-            log = logger.warning if stream.state in ("failed", "reconnecting", "stalled") else logger.info
-            log("stream %s is %s%s", stream.id, stream.state, reason)
-            self._publish_status([stream])
+            self._tell(stream)
+
+    def _end_events(self, stream: EngineStream) -> None:
+        events = stream.track.events.finish()
+        if self._history is not None:
+            remember_break(self._history, stream, events)
+        self._publish_events([event_message(stream, event) for event in events])
+
+    def _tell(self, stream: EngineStream) -> None:
+        reason = f": {stream.reason}" if stream.reason else ""
+        log = logger.warning if stream.state in ("failed", "reconnecting", "stalled") else logger.info
+        log("stream %s is %s%s", stream.id, stream.state, reason)
+        self._publish_status([stream])
 
     def _repeat(self) -> None:
         now = time.monotonic()

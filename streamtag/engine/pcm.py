@@ -7,7 +7,7 @@ from streamtag.audio import SAMPLE_RATE, Block
 from streamtag.engine.stream import Change, EngineStream
 from streamtag.errors import InputError
 from streamtag.wire.messages import StreamState
-from streamtag.wire.pcm import PcmBlock, PcmEnd, PcmInput
+from streamtag.wire.pcm import PcmBlock, PcmEnd, PcmFault
 
 __all__ = ["ABANDON_SECONDS", "FORGET_SECONDS", "STALLED_SECONDS", "PcmStreams"]
 
@@ -102,7 +102,7 @@ class PcmStreams:
                     self._end(pushed, "the stream was removed")
                 self._forget(pushed.stream)
 
-    def take(self, message: PcmInput) -> None:
+    def take(self, message: PcmBlock | PcmEnd | PcmFault) -> None:
         """Take in one message; called in the thread that owns the socket."""
         if self._closed:
             return
@@ -131,6 +131,12 @@ class PcmStreams:
             else:
                 self._blame(pushed, message.reason)
 
+    def owner_of(self, name: str) -> str | None:
+        """Return the name of the key that a pushed stream belongs to; None where it is nobody's."""
+        with self._lock:
+            pushed = self._pushed.get(name)
+            return None if pushed is None else pushed.owner
+
     def look(self) -> None:
         """Find streams that stalled, and those of nobody any more; to be called about once a second."""
         now = time.monotonic()
@@ -155,7 +161,7 @@ class PcmStreams:
                 if pushed.state == "live":
                     self._end(pushed, "the service stopped")
 
-    def _begin(self, message: PcmInput, before: _Pushed | None) -> _Pushed | None:
+    def _begin(self, message: PcmBlock | PcmEnd | PcmFault, before: _Pushed | None) -> _Pushed | None:
         """Return whose a message is that no stream, or one that has ended, goes by; None: it is nobody's."""
         name = message.stream
         if name is None:

@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Sequence
 
 from streamtag.audio import Patch
-from streamtag.engine.stream import Action, EngineStream, Item
+from streamtag.engine.stream import Action, EngineStream, Item, Pause
 
 __all__ = ["StreamQueues", "Work"]
 
@@ -63,12 +63,25 @@ class StreamQueues:
                     self._room.wait()
                 if stream.has_left:
                     return
+                if isinstance(item, Patch) and (stream.is_paused or stream.skips_next):
+                    stream.paused_patches += 1
+                    stream.skips_next = False
+                    continue
                 if isinstance(item, Patch):
                     if stream.pending_patches >= self._limit:
                         self._drop_oldest(stream)
                     stream.pending_patches += 1
                     self._patches += 1
                 self._append(stream, item, until)
+
+    def pause(self, stream: EngineStream, reason: str) -> None:
+        """Take in no more patches of a stream until its reason is empty: then the first that began after that."""
+        with self._lock:
+            if stream.has_left or (not reason and not stream.is_paused):
+                return
+            stream.is_paused, stream.skips_next = bool(reason), not reason
+            self._append(stream, Pause(reason), math.inf)
+            self._room.notify_all()
 
     def leave(self, stream: EngineStream, last: Action) -> None:
         """Add the last that is to be done for a stream; nothing of it follows."""
@@ -134,7 +147,8 @@ class StreamQueues:
             self._room.notify_all()
 
     def _is_full(self, stream: EngineStream) -> bool:
-        return stream.pending_patches >= self._limit and not (stream.has_left or self._closed)
+        goes_on = stream.has_left or stream.is_paused or self._closed
+        return stream.pending_patches >= self._limit and not goes_on
 
     def _append(self, stream: EngineStream, item: Item, until: float) -> None:
         pending = self._pending.get(stream.id)

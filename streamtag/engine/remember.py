@@ -11,8 +11,8 @@ __all__ = ["remember_break", "remember_patch"]
 
 
 def remember_patch(history: History, stream: EngineStream, patch: Patch, events: Iterable[Event]) -> None:
-    """Hand over a patch of a stream and what it began and ended; nothing of a visitor's microphone."""
-    if stream.is_private:
+    """Hand over a patch of a stream and what it began and ended; nothing of one of which nothing is kept."""
+    if stream.is_private or not stream.is_kept:
         return
     history.patch(stream.id, patch)
     for event in events:

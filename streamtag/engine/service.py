@@ -8,12 +8,15 @@ from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from streamtag.bundle import Bundle
 from streamtag.engine.changes import check, taken_over
 from streamtag.engine.inference import Inference
 from streamtag.engine.levels import LevelMeter
 from streamtag.engine.load import PATCH_SECONDS
 from streamtag.engine.measures import measured
+from streamtag.engine.pauses import Pauses
 from streamtag.engine.pcm import PcmStreams
 from streamtag.engine.readers import Reader
 from streamtag.engine.stream import EngineStream
@@ -26,7 +29,7 @@ from streamtag.settings import Config, Stream
 from streamtag.sources import Receivers, redact
 from streamtag.threads import Worker
 from streamtag.track import Track
-from streamtag.wire import Outgoing, PcmPuller, Publisher, ServiceHeader
+from streamtag.wire import Outgoing, PauseRequest, PcmInput, PcmPuller, Publisher, ServiceHeader
 from streamtag.wire.messages import HistoryState
 
 __all__ = ["Service"]
@@ -79,7 +82,8 @@ class Service:
         self._shares = [0] * len(self._workers)
         self._pcm = PcmStreams(self._create_pushed, self._remove)
         endpoint = config.service.input
-        self._puller = None if endpoint is None else PcmPuller(endpoint, self._pcm.take, gate=gate)
+        self._puller = None if endpoint is None else PcmPuller(endpoint, self._take_pcm, gate=gate)
+        self._pauses = Pauses(self._find, self._pcm.owner_of)
         self._receivers = Receivers()
         self._readers: dict[str, Reader] = {}
         self._streams: dict[str, EngineStream] = {}
@@ -124,6 +128,7 @@ class Service:
             self._history.start()
         for worker in self._workers:
             worker.start()
+        self._pauses.go_by(self._config.streams, self._config.service.place)
         self._watch.start()
         # Streams that begin together complete their patches together: spread over a patch they load the machine evenly.
         pause = min(_LONGEST_PAUSE, PATCH_SECONDS / max(1, len(self._config.streams)))
@@ -145,10 +150,16 @@ class Service:
         rules = self._rules = EventRules(self.bundle.labels, config.events, self.bundle.label_thresholds)
         for worker in self._workers:
             worker.queues.call(partial(worker.judge_by, rules, config.scores.rolling))
-        self._close([settings for id_, settings in before.items() if after.get(id_) != settings])
+        self._pauses.go_by(self._config.streams, self._config.service.place)
+        sounds = {id_: _sound(settings) for id_, settings in before.items()}
+        self._close(
+            [settings for id_, settings in before.items() if id_ not in after or _sound(after[id_]) != sounds[id_]]
+        )
         for id_, settings in after.items():
-            if before.get(id_) != settings:
+            if sounds.get(id_) != _sound(settings):
                 self._open(settings)
+            elif (stream := self._find(id_)) is not None:
+                stream.is_kept = settings.keep
 
     def wait(self, seconds: float | None = None) -> bool:
         """Wait until the service ends, for at most `seconds`; return whether it did.
@@ -240,7 +251,7 @@ class Service:
                 sustainable_streams=round(len(self._workers) * sum(known) / len(known)) if known else None,
                 uptime=time.monotonic() - self._started,
                 input=self.input_endpoint,
-                pcm_faults=self._pcm.faults,
+                pcm_faults=self._pcm.faults + self._pauses.faults,
                 dropped_messages=self._publisher.statistics().dropped,
                 history=None if self._history is None else HistoryState(*self._history.fares),
                 restarts=self._restarts(),
@@ -305,8 +316,14 @@ class Service:
             # Under such a name the page pushes a visitor's microphone; whoever configures one means it to be kept.
             is_named = any(settings.id == id_ for settings in self._config.streams)
             stream.is_private = id_.startswith(PRIVATE_PREFIX) and not is_named
-        stream.patcher.tap = LevelMeter(id_, self._publisher.publish, self._publisher.is_watched).take
+            stream.is_kept = all(settings.keep for settings in self._config.streams if settings.id == id_)
+
+        def is_watched(name: str) -> bool:
+            return not stream.is_paused and self._publisher.is_watched(name)
+
+        stream.patcher.tap = LevelMeter(id_, self._publisher.publish, is_watched).take
         stream.put([partial(worker.add, stream)])
+        self._pauses.begin(stream)
         self._changed.set()
         return stream
 
@@ -341,16 +358,32 @@ class Service:
             return None
         return self._add(id_, _PUSHED)
 
+    def _take_pcm(self, message: PcmInput) -> None:
+        if isinstance(message, PauseRequest):
+            self._pauses.ask(message)
+        else:
+            self._pcm.take(message)
+
+    def _find(self, id_: str) -> EngineStream | None:
+        with self._lock:
+            return self._streams.get(id_)
+
     def _look(self) -> None:
         due, told = 0.0, Counter[str]()
         while not self._stopping.wait(_LOOK_SECONDS):
             self._pcm.look()
+            self._pauses.look()
             now, states = time.monotonic(), self._count_states()
             is_other = states != told and now >= due - _REPEAT_SECONDS + _REST_SECONDS
             if self._changed.is_set() or is_other or now >= due:
                 self._changed.clear()
                 due, told = now + _REPEAT_SECONDS, states
                 self._publisher.publish([self._message()])
+
+
+def _sound(settings: Stream) -> Stream:
+    """Return what of a stream's settings its source is opened by: the rest may change while it is read."""
+    return replace(settings, pause=None, keep=True)
 
 
 def _with_readers(config: Config) -> frozenset[str]:

@@ -3,7 +3,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from streamtag.audio import PATCH_SAMPLES, SAMPLE_RATE, Block, Patch, Patcher
+from streamtag.audio import PATCH_HOP, PATCH_SAMPLES, SAMPLE_RATE, Block, Patch, Patcher
 from streamtag.events import Event
 from streamtag.track import Track
 from streamtag.wire.messages import StatusHeader, StreamState
@@ -11,7 +11,7 @@ from streamtag.wire.messages import StatusHeader, StreamState
 if TYPE_CHECKING:
     from streamtag.engine.queue import StreamQueues
 
-__all__ = ["Action", "Change", "EngineStream", "Item"]
+__all__ = ["Action", "Change", "EngineStream", "Item", "Pause"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,17 +23,24 @@ class Change:
     reason: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """From here on nothing of a stream is scored, or where there is no reason for that any longer, all is again."""
+
+    reason: str
+
+
 Action = Callable[[], None]
 """Something that the inference thread does when it comes to it."""
 
-Item = Patch | Change | Action
+Item = Patch | Change | Pause | Action
 
 
 class EngineStream:
     """One stream of the service.
 
     The thread that brings its sound owns the patcher, the inference thread the track and the state; what is counted
-    of patches that wait, and whether it has left, belongs to the queue.
+    of patches that wait or are not to be scored, and whether it has left, belongs to the queue.
     """
 
     def __init__(self, id: str, source: str, track: Track, queues: "StreamQueues") -> None:  # noqa: A002
@@ -51,6 +58,7 @@ class EngineStream:
         self.rate = 0
         self.channels = 0
         self.is_private = False  # of a visitor of the page: nothing of it is kept, and the page shows it to nobody else
+        self.is_kept = True  # in the history
         self.faults = 0  # messages with its PCM that could not be used
         self.patcher = Patcher()
         self._bad_samples_told = False
@@ -59,6 +67,8 @@ class EngineStream:
         self.state: StreamState = "starting"
         self.reason = ""
         self.since = time.time()
+        self._of_source: tuple[StreamState, str] = (self.state, self.reason)
+        self._paused = ""  # why it is not scored, empty where it is
         self.scored = 0
         self.status_due = 0.0  # monotonic seconds
         self._began = self.since  # Unix seconds of stream second 0, by the newest patch
@@ -66,6 +76,9 @@ class EngineStream:
 
         self.pending_patches = 0
         self.dropped_patches = 0
+        self.paused_patches = 0  # that were not to be scored
+        self.is_paused = False
+        self.skips_next = False  # the patch that began before it was resumed
         self.has_left = False  # nothing of it is scored any more
 
     def feed(self, block: Block) -> list[Item]:
@@ -88,13 +101,28 @@ class EngineStream:
             self.queues.put(self, items, wait=wait)
 
     def apply(self, change: Change) -> bool:
-        """Take over a new state; tell whether anything changed."""
-        state = change.state or self.state
-        if (state, change.reason) == (self.state, self.reason):
+        """Take over a new state of its source; tell whether anything changed."""
+        self._of_source = change.state or self._of_source[0], change.reason
+        return self._show()
+
+    def pause(self, reason: str) -> bool:
+        """Take over why it is not scored, an empty reason where it is again; tell whether anything changed."""
+        if reason == self._paused:
+            return False
+        self._paused = reason
+        self._show()
+        return True
+
+    def _show(self) -> bool:
+        """Where it is paused, that stands in place of that it is live; what else its source says is told anyway."""
+        state, reason = self._of_source
+        if self._paused and state == "live":
+            state, reason = "paused", self._paused
+        if (state, reason) == (self.state, self.reason):
             return False
         if state != self.state:
             self.since = time.time()
-        self.state, self.reason = state, change.reason
+        self.state, self.reason = state, reason
         return True
 
     def note(self, patch: Patch) -> None:
@@ -123,4 +151,6 @@ class EngineStream:
             lost_samples=self.patcher.lost_samples,
             queue=self.pending_patches,
             faults=self.faults,
+            paused=bool(self._paused),
+            paused_seconds=round(self.paused_patches * PATCH_HOP / SAMPLE_RATE, 2),
         )

@@ -9,7 +9,7 @@ from typing import Any, Final
 __all__ = ["SUPPORT_URL", "service_device", "stream_device"]
 
 SUPPORT_URL: Final = "https://github.com/streamtag/streamtag"
-_STATES: Final = ("starting", "live", "reconnecting", "stalled", "ended", "failed")
+_STATES: Final = ("starting", "live", "paused", "reconnecting", "stalled", "ended", "failed")
 _SMOKE: Final = frozenset({"smoke detector, smoke alarm", "fire alarm"})
 
 

@@ -1,5 +1,6 @@
-"""The wire: messages out and PCM in over ZeroMQ."""
+"""The wire: messages out, PCM and requests in over ZeroMQ."""
 
+from streamtag.wire.control import ServiceControl
 from streamtag.wire.messages import (
     KINDS,
     ON_REQUEST,
@@ -15,7 +16,7 @@ from streamtag.wire.messages import (
     levels_payload,
     scores_payload,
 )
-from streamtag.wire.pcm import PcmBlock, PcmEnd, PcmFault, PcmInput
+from streamtag.wire.pcm import PauseRequest, PcmBlock, PcmEnd, PcmFault, PcmInput
 from streamtag.wire.publisher import Publisher, PublisherStatistics
 from streamtag.wire.puller import PcmPuller
 from streamtag.wire.pusher import PcmPusher
@@ -28,6 +29,7 @@ __all__ = [
     "LevelsHeader",
     "Message",
     "Outgoing",
+    "PauseRequest",
     "PcmBlock",
     "PcmEnd",
     "PcmFault",
@@ -37,6 +39,7 @@ __all__ = [
     "Publisher",
     "PublisherStatistics",
     "ScoresHeader",
+    "ServiceControl",
     "ServiceHeader",
     "StatusHeader",
     "Subscriber",

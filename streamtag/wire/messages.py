@@ -44,7 +44,7 @@ VERSION: Final = 1
 STREAM_ID_PATTERN: Final = r"^[A-Za-z0-9_.-]{1,64}\Z"
 
 StreamId = Annotated[str, msgspec.Meta(pattern=STREAM_ID_PATTERN)]
-StreamState = Literal["starting", "live", "reconnecting", "stalled", "ended", "failed"]
+StreamState = Literal["starting", "live", "paused", "reconnecting", "stalled", "ended", "failed"]
 _Session = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{8}\Z")]
 _Count = Annotated[int, msgspec.Meta(ge=0)]
 
@@ -133,6 +133,11 @@ class StatusHeader(_Header, kw_only=True, gc=False):
 
     `state` is a `StreamState`; a reader takes others too, which a later version may add. `faults` counts messages with
     its PCM that could not be used.
+
+    Attributes:
+        paused: Whether it is not scored because its hours or somebody say so, whatever its state is; the state is
+            "paused" where it would be "live" otherwise.
+        paused_seconds: How much of its sound was not scored for that since it began.
     """
 
     kind: Literal["status"] = "status"
@@ -148,6 +153,8 @@ class StatusHeader(_Header, kw_only=True, gc=False):
     lost_samples: _Count
     queue: _Count
     faults: _Count = 0
+    paused: bool = False
+    paused_seconds: float = 0.0
 
 
 class HistoryState(msgspec.Struct, gc=False):

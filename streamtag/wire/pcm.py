@@ -1,4 +1,4 @@
-"""PCM in: sound that other programs push over ZeroMQ, decoded and checked."""
+"""What comes in over ZeroMQ from other programs, decoded and checked: sound, and requests to pause a stream."""
 
 import time
 from collections.abc import Sequence
@@ -12,7 +12,16 @@ from streamtag.audio.pcm import decode_pcm
 from streamtag.errors import InputError
 from streamtag.wire.messages import StreamId, is_stream_id
 
-__all__ = ["MAX_PAYLOAD_BYTES", "PcmBlock", "PcmEnd", "PcmFault", "PcmHeader", "PcmInput", "decode_message"]
+__all__ = [
+    "MAX_PAYLOAD_BYTES",
+    "PauseRequest",
+    "PcmBlock",
+    "PcmEnd",
+    "PcmFault",
+    "PcmHeader",
+    "PcmInput",
+    "decode_message",
+]
 
 MAX_PAYLOAD_BYTES: Final = 1 << 20
 _MAX_HEADER_BYTES: Final = 4096
@@ -48,6 +57,14 @@ class _EndHeader(msgspec.Struct, kw_only=True, gc=False):
     v: Literal[1]
     stream: StreamId
     end: Literal[True]
+
+
+class _PauseHeader(msgspec.Struct, kw_only=True, gc=False):
+    """Header of a message without sound that asks for a stream not to be scored, or to be scored again."""
+
+    v: Literal[1]
+    stream: StreamId
+    pause: bool
 
 
 class PcmBlock(msgspec.Struct, frozen=True, eq=False, gc=False):
@@ -87,16 +104,26 @@ class PcmFault:
     sender: str = ""
 
 
-PcmInput = PcmBlock | PcmEnd | PcmFault
+@dataclass(frozen=True, slots=True)
+class PauseRequest:
+    """Asks for any stream not to be scored, or to be scored again."""
+
+    stream: str
+    is_paused: bool
+    sender: str = ""
+
+
+PcmInput = PcmBlock | PcmEnd | PcmFault | PauseRequest
 
 # deeply nested JSON ends in a RecursionError
 _NOT_A_HEADER: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _decode_header = msgspec.json.Decoder(PcmHeader).decode
+_decode_pause = msgspec.json.Decoder(_PauseHeader).decode
 _decode_end = msgspec.json.Decoder(_EndHeader).decode
 
 
 def decode_message(frames: Sequence[bytes | memoryview], sender: str = "") -> PcmInput:
-    """Read the frames of a message; whatever they hold, the answer is a block, an end or a fault.
+    """Read the frames of a message; whatever they hold, the answer is a block, an end, a request or a fault.
 
     A block's samples may be a view of the second frame. `sender` goes into the answer.
     """
@@ -135,14 +162,32 @@ def encode_end(stream: str) -> bytes:
     return msgspec.json.encode({"v": 1, "stream": stream, "end": True})
 
 
+def encode_pause(stream: str, *, is_paused: bool) -> bytes:
+    """Build the header frame of the message that asks for a stream not to be scored, or to be scored again."""
+    return msgspec.json.encode({"v": 1, "stream": stream, "pause": is_paused})
+
+
 def _without_format(
     header_frame: bytes | memoryview, payload: bytes | memoryview, reason: str, sender: str
 ) -> PcmInput:
+    if "pause" in _fields(header_frame):
+        return _pause(header_frame, payload, sender)
     try:
         header = _decode_end(header_frame)
     except _NOT_A_HEADER:
         return PcmFault(_readable_stream(header_frame), f"bad header: {reason[:200]}", sender)
     return _end(header.stream, payload, sender)
+
+
+def _pause(header_frame: bytes | memoryview, payload: bytes | memoryview, sender: str) -> PcmInput:
+    try:
+        header = _decode_pause(header_frame)
+    except _NOT_A_HEADER as error:
+        return PcmFault(_readable_stream(header_frame), f"bad header: {str(error)[:200]}", sender)
+    if payload:
+        reason = f"a message that pauses a stream has an empty second frame, not {len(payload)} bytes"
+        return PcmFault(header.stream, reason, sender)
+    return PauseRequest(header.stream, header.pause, sender)
 
 
 def _end(stream: str, payload: bytes | memoryview, sender: str) -> PcmInput:
@@ -156,9 +201,13 @@ def _readable_stream(header_frame: bytes | memoryview) -> str | None:
     """Find the stream's name in a header that is otherwise wrong, so that the fault can be told to its owner."""
     if len(header_frame) > _MAX_HEADER_BYTES:
         return None
+    stream = _fields(header_frame).get("stream")
+    return stream if isinstance(stream, str) and is_stream_id(stream) else None
+
+
+def _fields(header_frame: bytes | memoryview) -> dict[str, Any]:
     try:
         fields = msgspec.json.decode(header_frame)
     except _NOT_A_HEADER:
-        return None
-    stream = fields.get("stream") if isinstance(fields, dict) else None
-    return stream if isinstance(stream, str) and is_stream_id(stream) else None
+        return {}
+    return fields if isinstance(fields, dict) else {}

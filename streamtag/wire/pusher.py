@@ -5,22 +5,17 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 import numpy as np
-import zmq
 from numpy.typing import NDArray
 
-from streamtag.errors import InputError, WireError
-from streamtag.keys import ClientKey, read_client_key
-from streamtag.wire.endpoints import connect
+from streamtag.errors import InputError
+from streamtag.keys import ClientKey
 from streamtag.wire.messages import check_stream_id
 from streamtag.wire.pcm import MAX_PAYLOAD_BYTES, encode_end, encode_header
-from streamtag.wire.refusals import Refusals
+from streamtag.wire.push_socket import PushSocket
 
 __all__ = ["PcmPusher"]
 
 _FORMATS: Final = {"int16": ("s16le", "<i2"), "int32": ("s32le", "<i4"), "float32": ("f32le", "<f4")}
-_QUEUE_MESSAGES: Final = 256
-_LINGER_MS: Final = 1000
-_SNDMORE: Final = int(zmq.SNDMORE)
 
 
 class PcmPusher:
@@ -40,22 +35,7 @@ class PcmPusher:
     def __init__(
         self, endpoint: str, timeout_seconds: float = 5.0, *, key: ClientKey | str | Path | None = None
     ) -> None:
-        key = read_client_key(key) if isinstance(key, str | Path) else key
-        self._endpoint = endpoint
-        self._timeout_seconds = timeout_seconds
-        self._context = zmq.Context()
-        self._socket = self._context.socket(zmq.PUSH)
-        self._socket.set(zmq.SNDHWM, _QUEUE_MESSAGES)
-        self._socket.set(zmq.IMMEDIATE, 1)  # nothing waits for a service that was never there
-        self._socket.set(zmq.SNDTIMEO, round(timeout_seconds * 1000))
-        if key is not None:
-            key.apply(self._socket)
-        self._refusals = Refusals(self._socket, endpoint)
-        try:
-            connect(self._socket, endpoint, "cannot push to")
-        except WireError:
-            self._context.destroy(linger=0)
-            raise
+        self._socket = PushSocket(endpoint, timeout_seconds, key)
 
     def push(self, stream: str, samples: NDArray[Any], rate: int, start: int | None = None) -> None:
         """Send a block of sound, in several messages where it is longer than 1 MiB.
@@ -85,7 +65,7 @@ class PcmPusher:
         for first in range(0, len(block), step):
             header = encode_header(stream, rate, channels, sample_format, None if start is None else start + first)
             part = np.ascontiguousarray(block[first : first + step], dtype)
-            self._send(header, part.tobytes())
+            self._socket.send(header, part.tobytes(), "PCM")
 
     def end(self, stream: str) -> None:
         """Tell the service that a stream is over.
@@ -94,11 +74,11 @@ class PcmPusher:
             InputError: The name cannot name a stream.
             WireError: No service took it in time.
         """
-        self._send(encode_end(check_stream_id(stream)), b"")
+        self._socket.send(encode_end(check_stream_id(stream)), b"", "PCM")
 
     def close(self) -> None:
         """Close; what was pushed gets a second to leave."""
-        self._context.destroy(linger=_LINGER_MS)
+        self._socket.close()
 
     def __enter__(self) -> Self:
         return self
@@ -107,15 +87,3 @@ class PcmPusher:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close()
-
-    def _send(self, header: bytes, payload: bytes) -> None:
-        try:
-            self._socket.send(header, _SNDMORE)  # two sends cost half of send_multipart; only the first may wait
-            self._socket.send(payload)
-        except zmq.Again as error:
-            self._refusals.take()
-            self._refusals.retry()
-            raise WireError(
-                f"no service took PCM at {self._endpoint} for {self._timeout_seconds:g} s; is it running, "
-                "with [service] input set to this endpoint, and, where it asks for keys, is this one of its clients?"
-            ) from error

@@ -9,9 +9,9 @@ from msgspec.structs import replace
 
 from streamtag.engine import Service
 from streamtag.errors import ConfigError
-from streamtag.keys import add_client, write_server
+from streamtag.keys import ClientKey, add_client, write_server
 from streamtag.settings import ServiceSettings, Stream
-from streamtag.wire import PcmPusher, Subscriber
+from streamtag.wire import PcmPusher, ServiceControl, Subscriber
 from tests.engine.listening import ANY_PORT, Listener, config
 from tests.sounds import tone
 
@@ -91,6 +91,28 @@ def test_only_the_key_that_began_a_stream_feeds_and_ends_it(
     assert f"PCM for stream {name} by key mallory is refused: the stream belongs to key alice" in caplog.text
     told = listener.until(lambda message: message.header["kind"] == "service" and message.header["pcm_faults"])
     assert told.header["pcm_faults"] >= 2
+
+
+def test_a_stream_is_paused_by_the_key_that_began_it_and_by_the_services_own(
+    service: Service, listener: Listener, push: Push, keys: Path, opened: ExitStack, caplog: pytest.LogCaptureFixture
+) -> None:
+    def control(key: ClientKey | Path) -> ServiceControl:
+        return opened.enter_context(ServiceControl(service.input_endpoint or "", key=key))
+
+    def wait_paused(is_paused: bool) -> None:
+        listener.until(lambda message: message.header["kind"] == "status" and message.header["paused"] == is_paused)
+
+    push("alice").push("desk", tone(2.0), RATE)
+    listener.patches("desk", 2)
+    control(keys / "mallory.key_secret").pause("desk")
+    listener.until(lambda message: message.header["kind"] == "service" and message.header["pcm_faults"] == 1)
+    control(keys / "alice.key_secret").pause("desk")
+    wait_paused(True)
+    assert service.key is not None
+    control(service.key).resume("desk")
+    wait_paused(False)
+    assert listener.states("desk") == ["starting", "live", "paused", "live"]
+    assert "a request by key mallory to pause stream desk is refused: it belongs to key alice" in caplog.text
 
 
 def test_a_stream_that_ended_is_still_its_keys_as_long_as_it_is_known(listener: Listener, push: Push) -> None:

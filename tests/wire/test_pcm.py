@@ -1,4 +1,5 @@
 import json
+import re
 from queue import SimpleQueue
 
 import numpy as np
@@ -7,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streamtag.errors import InputError, WireError
-from streamtag.wire import PcmBlock, PcmEnd, PcmFault, PcmPuller, PcmPusher
+from streamtag.wire import PauseRequest, PcmBlock, PcmEnd, PcmFault, PcmPuller, PcmPusher
 from streamtag.wire.pcm import MAX_PAYLOAD_BYTES, decode_message
 
 HEADER = {"v": 1, "stream": "porch", "rate": 48000, "channels": 2, "format": "s16le", "start": 480}
@@ -176,3 +177,24 @@ def test_pushing_to_an_absent_service_ends_in_a_clear_error(tmp_path):
         pytest.raises(WireError, match=r"no service took PCM at ipc://.*for 0.05 s"),
     ):
         pusher.push("porch", np.zeros(10, np.int16), 48000)
+
+
+@pytest.mark.parametrize("is_paused", [True, False])
+def test_a_stream_is_asked_to_be_paused(is_paused: bool) -> None:
+    header = json.dumps({"v": 1, "stream": "porch", "pause": is_paused}).encode()
+    assert decode_message([header, b""], "alice") == PauseRequest("porch", is_paused, "alice")
+
+
+@pytest.mark.parametrize(
+    ("header", "payload", "reason"),
+    [
+        ({"pause": "yes"}, b"", "bad header: .*pause"),
+        ({"pause": 1}, b"", "bad header: .*pause"),
+        ({"pause": True}, b"1234", "a message that pauses a stream has an empty second frame, not 4 bytes"),
+    ],
+)
+def test_a_wrong_request_says_what_is_wrong(header: dict[str, object], payload: bytes, reason: str) -> None:
+    fault = decode_message([json.dumps({"v": 1, "stream": "porch", **header}).encode(), payload])
+    assert isinstance(fault, PcmFault)
+    assert fault.stream == "porch"
+    assert re.search(reason, fault.reason)

@@ -4,7 +4,7 @@ import { setText } from "./format.js";
 import { sharedFeed } from "./feed.js";
 
 const THEME = "streamtag-theme";
-const STATES = ["live", "starting", "reconnecting", "stalled", "failed", "ended"];
+const STATES = ["live", "paused", "starting", "reconnecting", "stalled", "failed", "ended"];
 
 export function mount(element) {
   const state = element.querySelector(".st-connection");

@@ -58,6 +58,7 @@ function describe(feed, status, silentSeconds) {
       return ["live", `Live since ${clock(status.since)}, ${losses(status)}${reason}`];
     }
     case "starting": return ["none", "Starting …"];
+    case "paused": return ["none", `Paused ${status.reason}: connected, and nothing of it is listened to.`];
     case "reconnecting": return ["trouble", `The source is gone. Trying to reach it again${reason}`];
     case "stalled": return ["trouble", `The source is open but brings no sound${reason}`];
     case "ended": return ["none", `Ended${reason}`];
