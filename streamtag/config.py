@@ -22,6 +22,7 @@ from streamtag.settings import (
     EventSettings,
     HistorySettings,
     LabelThresholds,
+    MetricsSettings,
     ModelSettings,
     MqttSettings,
     NamedLabel,
@@ -47,7 +48,7 @@ __all__ = [
 ]
 
 _S = TypeVar("_S", bound=Struct)
-_SECTIONS = ("service", "model", "scores", "events", "history", "mqtt", "webhook", "stream")
+_SECTIONS = ("service", "model", "scores", "events", "history", "mqtt", "metrics", "webhook", "stream")
 
 
 def load_config(path: str | Path) -> Config:
@@ -119,6 +120,7 @@ class _Reader:
             events=self._events(document),
             history=msgspec.structs.replace(history, path=history.path and self._tables.absolute(history.path)),
             mqtt=self._mqtt(document),
+            metrics=self._section(MetricsSettings, document, "metrics") if "metrics" in document else None,
             webhooks=self._webhooks(document),
             streams=streams,
             path=self._tables.path,

@@ -18,6 +18,7 @@ __all__ = [
     "EventSettings",
     "HistorySettings",
     "LabelThresholds",
+    "MetricsSettings",
     "ModelSettings",
     "MqttSettings",
     "NamedLabel",
@@ -98,6 +99,13 @@ _WebAddress = Annotated[
 ]
 
 
+_Listen = Annotated[
+    str,
+    Meta(
+        pattern=rf"\A(?:[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\]):(?:{_PORT})\Z",
+        description='an address and a port, such as "127.0.0.1:9464"',
+    ),
+]
 _DayTime = Annotated[str, Meta(pattern=r"\A(?:(?:[01]\d|2[0-3]):[0-5]\d|sunrise|sunset)\Z")]
 _Span = Annotated[
     tuple[_DayTime, _DayTime],
@@ -221,6 +229,16 @@ class MqttSettings(Struct, frozen=True, kw_only=True):
         return f"MqttSettings(host={self.host!r}, port={self.port})"
 
 
+class MetricsSettings(Struct, frozen=True, kw_only=True):
+    """`[metrics]`: where Prometheus reads metrics, and whoever looks after the service its health.
+
+    Beyond `max_streams` streams none has metrics of its own.
+    """
+
+    listen: _Listen = "127.0.0.1:9464"
+    max_streams: Annotated[int, _whole(0, 100_000)] = 1000
+
+
 class WebhookSettings(Struct, frozen=True, kw_only=True):
     """`[[webhook]]`: an address that is told of events, of all labels where `labels` is absent."""
 
@@ -250,6 +268,7 @@ class Config(Struct, frozen=True, kw_only=True):
     events: EventSettings = msgspec.field(default_factory=EventSettings)
     history: HistorySettings = HistorySettings()
     mqtt: MqttSettings | None = None
+    metrics: MetricsSettings | None = None
     webhooks: tuple[WebhookSettings, ...] = ()
     streams: tuple[Stream, ...] = ()
     path: Path | None = None

@@ -18,6 +18,7 @@ from streamtag.settings import (
     DEFAULT_ON,
     EventSettings,
     HistorySettings,
+    MetricsSettings,
     ModelSettings,
     MqttSettings,
     ScoreSettings,
@@ -36,6 +37,7 @@ SECTIONS: dict[str, type[msgspec.Struct]] = {
     "`[events]`": EventSettings,
     "`[history]`": HistorySettings,
     "`[mqtt]`": MqttSettings,
+    "`[metrics]`": MetricsSettings,
     "`[[webhook]]`": WebhookSettings,
     "`[[stream]]`": Stream,
 }

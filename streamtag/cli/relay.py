@@ -13,8 +13,8 @@ def add(commands: Commands) -> None:
     parser = commands.add_parser(
         "relay",
         help="tell others of what a service hears",
-        description="Run the sinks of a configuration (MQTT, webhooks) against a service elsewhere, until SIGINT or "
-        "SIGTERM. `streamtag run` does so by itself for its own configuration.",
+        description="Run the sinks of a configuration (MQTT, metrics, webhooks) against a service elsewhere, until "
+        "SIGINT or SIGTERM. `streamtag run` does so by itself for its own configuration.",
     )
     parser.add_argument("config", metavar="CONFIG.toml", help="the configuration")
     parser.add_argument("--connect", metavar="E", type=endpoint, help="the service (default: [service] endpoint)")

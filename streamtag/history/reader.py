@@ -99,6 +99,17 @@ class HistoryReader:
             streams = [row[0] for row in base.execute("SELECT DISTINCT stream FROM events ORDER BY stream")]
         return labels, streams
 
+    def size(self) -> tuple[int, int]:
+        """Return the number of events, and the bytes of the file and of all clips.
+
+        Raises:
+            HistoryError: There is no history, or it cannot be read.
+        """
+        with self._opened() as (base, _):
+            events, clips = base.execute("SELECT COUNT(*), COALESCE(SUM(clip_bytes), 0) FROM events").fetchone()
+            pages, page = (base.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "page_size"))
+        return events, clips + pages * page
+
     def clip(self, event: int) -> Path | None:
         """Return the file of an event's clip, None where there is none.
 

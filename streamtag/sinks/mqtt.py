@@ -13,6 +13,8 @@ from streamtag.settings import Config, MqttSettings
 from streamtag.sinks.board import Board, Note
 from streamtag.sinks.names import service_name
 from streamtag.sinks.secrets import read_secret
+from streamtag.sinks.sink import Deliveries
+from streamtag.sinks.underway import Underway
 from streamtag.wire import Message
 
 try:
@@ -36,7 +38,6 @@ class MqttSink:
     """Keeps a broker's topics as `Board` says, through every loss of the broker.
 
     Attributes:
-        sent: Messages that the broker has taken.
         refused: Events that were left out because too many waited for the broker.
     """
 
@@ -49,7 +50,7 @@ class MqttSink:
         Raises:
             ConfigError: The file of the password or of the authority cannot be read.
         """
-        self.sent = self.refused = 0
+        self.refused = 0
         service = service_name(config.service.name)
         self._base = f"{settings.base}/{service}"
         self._service = service
@@ -66,6 +67,7 @@ class MqttSink:
         self._greet_at = float("inf")
         self._clear_at = float("inf")
         self._shown: dict[str, str] = {}  # what the broker was given in this connection
+        self._underway = Underway()
         self._trouble = ""
         self._is_welcome = False
 
@@ -105,11 +107,22 @@ class MqttSink:
         self._board.end()
         if self._client.is_connected():
             self._show()
-            info = self._client.publish(f"{self._base}/status", "offline", qos=1, retain=True)
+            info = self._publish(f"{self._base}/status", "offline", 1, retain=True)
             if info.rc == mqtt.MQTT_ERR_SUCCESS:
                 info.wait_for_publish(_END_SECONDS)
         self._client.disconnect()
         self._client.loop_stop()
+
+    def deliveries(self) -> Deliveries:
+        """Count what the broker has taken."""
+        return Deliveries(self._underway.taken, 0, self.refused, self._underway.waiting)
+
+    def _publish(self, topic: str, payload: str | bytes, qos: int, *, retain: bool) -> mqtt.MQTTMessageInfo:
+        info = self._client.publish(topic, payload, qos=qos, retain=retain)
+        is_queued = qos > 0 and info.rc == mqtt.MQTT_ERR_NO_CONN
+        if info.rc == mqtt.MQTT_ERR_SUCCESS or is_queued:
+            self._underway.add(info.mid, is_kept=qos > 0)
+        return info
 
     def _show(self) -> None:
         """Give the broker what retained topics say that it was not given yet; away, it gets all at its return."""
@@ -117,13 +130,13 @@ class MqttSink:
             return
         kept = self._board.kept
         for topic in [topic for topic in self._shown if topic not in kept]:
-            if self._client.publish(topic, b"", qos=1, retain=True).rc == mqtt.MQTT_ERR_SUCCESS:
+            if self._publish(topic, b"", 1, retain=True).rc == mqtt.MQTT_ERR_SUCCESS:
                 del self._shown[topic]
         for topic, payload in kept.items():
             if self._shown.get(topic) == payload:
                 continue
             qos = 0 if topic.endswith(("/attributes", "/service")) else 1
-            if self._client.publish(topic, payload, qos=qos, retain=True).rc != mqtt.MQTT_ERR_SUCCESS:
+            if self._publish(topic, payload, qos, retain=True).rc != mqtt.MQTT_ERR_SUCCESS:
                 return  # the rest at the next look
             self._shown[topic] = payload
 
@@ -131,15 +144,15 @@ class MqttSink:
         """Take away what an earlier configuration left at the broker."""
         now = self._board.kept.get(topic)
         if now is None:
-            self._client.publish(topic, b"", qos=1, retain=True)
+            self._publish(topic, b"", 1, retain=True)
         elif topic.endswith("/config") and (parting := _parting(before, now)) is not None:
-            self._client.publish(topic, parting, qos=1, retain=True)
-            self._client.publish(topic, now, qos=1, retain=True)
+            self._publish(topic, parting, 1, retain=True)
+            self._publish(topic, now, 1, retain=True)
 
     def _say(self, note: Note) -> None:
         if note.qos == 0 and not self._client.is_connected():
             return
-        info = self._client.publish(note.topic, note.payload, qos=note.qos)
+        info = self._publish(note.topic, note.payload, note.qos, retain=False)
         if info.rc == mqtt.MQTT_ERR_QUEUE_SIZE:
             if not self.refused:
                 logger.warning("mqtt: %d events wait for the broker: newer ones are left out", _MOST_WAITING)
@@ -198,12 +211,13 @@ class MqttSink:
         self._complain(f"the broker at {self._at} cannot be reached; it is tried again")
 
     def _on_disconnect(self, client: mqtt.Client, _: Any, flags: Any, reason: Any, properties: Any) -> None:
+        self._underway.lose()
         was_connected, self._is_welcome = self._is_welcome, False
         if was_connected and reason.is_failure:
             self._complain(f"the broker at {self._at} is lost ({str(reason).lower()}); events wait for it")
 
-    def _on_publish(self, *_: Any) -> None:
-        self.sent += 1
+    def _on_publish(self, client: mqtt.Client, _: Any, number: int, reason: Any, properties: Any) -> None:
+        self._underway.take(number)
 
     def _on_message(self, client: mqtt.Client, _: Any, message: mqtt.MQTTMessage) -> None:
         if message.topic == f"{self._settings.discovery}/status":

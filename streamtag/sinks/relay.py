@@ -8,7 +8,7 @@ from typing import Any, Final, Protocol
 from streamtag.errors import ConfigError
 from streamtag.keys import ClientKey
 from streamtag.settings import Config
-from streamtag.sinks.sink import Lane
+from streamtag.sinks.sink import Lane, Overseer
 from streamtag.sinks.table import open_sinks
 from streamtag.wire import Subscriber
 from streamtag.wire.messages import Message
@@ -50,8 +50,11 @@ def relay(
     """
     sinks = open_sinks(config)
     if not sinks:
-        raise ConfigError(f"{config.path}: it has no sink: write [mqtt] or [[webhook]]")
+        raise ConfigError(f"{config.path}: it has no sink: write [mqtt], [metrics] or [[webhook]]")
     lanes = [Lane(sink) for sink in sinks]
+    for sink in sinks:
+        if isinstance(sink, Overseer):
+            sink.oversee(lanes)
     public = _Public(config)
     kinds = {"service"}.union(*(sink.kinds for sink in sinks))
     with Subscriber(endpoint, kinds=sorted(kinds), key=key) as wire:

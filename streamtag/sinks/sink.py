@@ -4,12 +4,13 @@ import logging
 import threading
 import time
 from collections import deque
-from typing import Final, Protocol
+from collections.abc import Sequence
+from typing import Final, NamedTuple, Protocol, runtime_checkable
 
 from streamtag.threads import Worker
 from streamtag.wire import Message
 
-__all__ = ["Lane", "Sink"]
+__all__ = ["Deliveries", "Delivering", "Lane", "Overseer", "Sink"]
 
 _MOST_WAITING: Final = 10_000
 _LOOK_SECONDS: Final = 0.2
@@ -42,6 +43,38 @@ class Sink(Protocol):
         """End in good order, within a second."""
 
 
+class Deliveries(NamedTuple):
+    """What became of what a sink was to tell: counts since its start, and what waits now.
+
+    Attributes:
+        sent: Taken by whoever is told.
+        failed: Given up after it was tried.
+        refused: Left out because too much waited.
+        waiting: Not taken yet.
+    """
+
+    sent: int = 0
+    failed: int = 0
+    refused: int = 0
+    waiting: int = 0
+
+
+@runtime_checkable
+class Delivering(Protocol):
+    """A sink that counts what it delivers."""
+
+    def deliveries(self) -> Deliveries:
+        """Count, in any thread."""
+
+
+@runtime_checkable
+class Overseer(Protocol):
+    """A sink that tells how the others fare."""
+
+    def oversee(self, lanes: "Sequence[Lane]") -> None:
+        """Take note of all sinks, before they start."""
+
+
 class Lane:
     """A bounded queue before a sink, and the thread that empties it.
 
@@ -62,6 +95,23 @@ class Lane:
         self._complain_at = 0.0
         self._is_open = False
         self._worker = Worker(f"sink-{sink.name}", self._run)
+
+    @property
+    def name(self) -> str:
+        """The sink's."""
+        return self._sink.name
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether its thread was started and has not ended."""
+        return self._worker.is_alive
+
+    def deliveries(self) -> Deliveries | None:
+        """Count what the sink delivered, what never came to it included; None where it delivers nothing."""
+        if not isinstance(self._sink, Delivering):
+            return None
+        found = self._sink.deliveries()
+        return found._replace(refused=found.refused + self.dropped, waiting=found.waiting + len(self._waiting))
 
     def start(self) -> None:
         """Start the thread."""

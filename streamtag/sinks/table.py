@@ -25,18 +25,27 @@ def _webhooks(config: Config) -> Sink | None:
     return WebhookSink(config)
 
 
-_SINKS: Final[tuple[Callable[[Config], Sink | None], ...]] = (_mqtt, _webhooks)
+def _metrics(config: Config) -> Sink | None:
+    if config.metrics is None:
+        return None
+    from streamtag.sinks.metrics import MetricsSink
+
+    return MetricsSink(config, config.metrics)
+
+
+_SINKS: Final[tuple[Callable[[Config], Sink | None], ...]] = (_mqtt, _webhooks, _metrics)
 """Each makes its sink from a configuration, or None where that does not want it, and imports what it needs."""
 
 
 def is_wanted(config: Config) -> bool:
     """Tell whether a configuration wants any sink."""
-    return config.mqtt is not None or bool(config.webhooks)
+    return config.mqtt is not None or config.metrics is not None or bool(config.webhooks)
 
 
 def what_matters(config: Config) -> object:
     """Return what of a configuration the sinks are made from, to be compared."""
-    return config.service.name, config.mqtt, config.webhooks, sorted(config.events.labels), config.history.path
+    labels = sorted(config.events.labels), [each.label for each in config.sink_labels]
+    return config.service.name, config.mqtt, config.webhooks, config.metrics, labels, config.history.path
 
 
 def open_sinks(config: Config) -> list[Sink]:

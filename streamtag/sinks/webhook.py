@@ -7,6 +7,7 @@ import sqlite3
 import threading
 import time
 from collections import deque
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,6 +21,7 @@ from streamtag.sinks.names import service_name
 from streamtag.sinks.outbox import MOST_WAITING, Letter, Outbox
 from streamtag.sinks.post import Answer, Post
 from streamtag.sinks.secrets import read_secret
+from streamtag.sinks.sink import Deliveries
 from streamtag.threads import Worker
 from streamtag.wire import Message
 
@@ -107,6 +109,15 @@ class WebhookSink:
             hook.stop()
         if self._outbox is not None:
             self._outbox.close()
+
+    def deliveries(self) -> Deliveries:
+        """Count deliveries over all addresses."""
+        waiting, outbox = len(self._waiting), self._outbox
+        if outbox is not None:
+            with suppress(sqlite3.Error):  # in trouble, of which the log tells
+                waiting += sum(outbox.waiting(hook.key) for hook in self._hooks)
+        sent = sum(hook.delivered for hook in self._hooks)
+        return Deliveries(sent, sum(hook.given_up for hook in self._hooks), self.dropped, waiting)
 
     def _try_to_open(self) -> None:
         try:

@@ -1,5 +1,4 @@
 import json
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -8,8 +7,7 @@ import pytest
 
 from streamtag.config import load_config
 from streamtag.settings import Config
-from streamtag.sinks import relay
-from streamtag.wire import EventHeader, Outgoing, Publisher, ServiceHeader, StatusHeader
+from streamtag.wire import EventHeader, Outgoing, ServiceHeader, StatusHeader
 from tests.real.servers import wait_until
 from tests.sinks.broker import Broker, Ear
 from tests.wire import samples
@@ -45,51 +43,10 @@ def ear(broker: Broker) -> Iterator[Ear]:
     ear.close()
 
 
-@pytest.fixture
-def publisher() -> Iterator[Publisher]:
-    publisher = Publisher("tcp://127.0.0.1:*")
-    publisher.start()
-    yield publisher
-    publisher.stop()
-
-
 def settings(folder: Path, port: int, more: str = 'labels = ["Dog"]') -> Config:
     path = folder / "live.toml"
     path.write_text(f'[service]\nname = "cellar"\n[mqtt]\nhost = "127.0.0.1"\nport = {port}\n{more}\n')
     return load_config(path)
-
-
-class Running:
-    """A relay in a thread of the test."""
-
-    def __init__(self, config: Config, endpoint: str) -> None:
-        self._stop = threading.Event()
-        running = self
-
-        class Stop:
-            def __bool__(self) -> bool:
-                return running._stop.is_set()
-
-        self._thread = threading.Thread(target=relay, args=(config, endpoint, Stop()))
-        self._thread.start()
-
-    def end(self) -> None:
-        self._stop.set()
-        self._thread.join(20)
-        assert not self._thread.is_alive()
-
-
-@pytest.fixture
-def run() -> Iterator[object]:
-    started: list[Running] = []
-
-    def start(config: Config, publisher: Publisher) -> Running:
-        started.append(Running(config, publisher.endpoint))
-        return started[-1]
-
-    yield start
-    for each in started:
-        each.end()
 
 
 def service(*streams: str) -> Outgoing:
