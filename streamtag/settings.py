@@ -14,6 +14,7 @@ __all__ = [
     "DEFAULT_ON",
     "ENDPOINT",
     "ENDPOINT_FORM",
+    "PRIVATE_PREFIX",
     "Config",
     "EventSettings",
     "HistorySettings",
@@ -39,6 +40,9 @@ def _number(low: float, high: float) -> Meta:
 
 DEFAULT_ON, DEFAULT_OFF = 0.5, 0.3
 """The scores at which an event begins and below which it ends, where neither configuration nor model says any."""
+
+PRIVATE_PREFIX = "browser-"
+"""Streams that a page pushes under such a name are visitors' microphones: nothing of them is kept or passed on."""
 
 _DAY = 86400
 _Flag = Annotated[bool, Meta(description="true or false")]

@@ -18,6 +18,7 @@ from streamtag.engine.stream import EngineStream
 from streamtag.events import EventRules
 from streamtag.runtimes import open_runtime
 from streamtag.settings import Config
+from streamtag.sinks.local import LocalSinks
 from streamtag.track import Track
 from streamtag.wire import Publisher
 from streamtag.wire.pcm import PauseRequest, decode_message, encode_header
@@ -87,7 +88,7 @@ class _Rounds:
             bundle,
             open_runtime(bundle, config.model.runtime),
             publisher.publish,
-            None,
+            LocalSinks([]),
             lambda _: None,
             rules=rules,
             rolling=rolling,

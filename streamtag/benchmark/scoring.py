@@ -19,6 +19,7 @@ from streamtag.engine.stream import EngineStream
 from streamtag.events import EventRules
 from streamtag.runtimes import Runtime, load_runtime, open_runtime
 from streamtag.settings import Config
+from streamtag.sinks.local import LocalSinks
 from streamtag.threads import Worker
 from streamtag.track import Track
 from streamtag.wire import Publisher
@@ -128,7 +129,7 @@ def _score(endpoint: str, config: Config, variant: Variant, seconds: float, thre
             bundle,
             runtime,
             publisher.publish,
-            None,
+            LocalSinks([]),
             _ignore,
             rules=rules,
             rolling=config.scores.rolling,

@@ -14,7 +14,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from streamtag.dashboard.hub import Hub
 from streamtag.errors import WireError
-from streamtag.history import PRIVATE_PREFIX
+from streamtag.settings import PRIVATE_PREFIX
 from streamtag.wire import PcmPusher
 
 __all__ = ["Microphones"]

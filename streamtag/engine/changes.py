@@ -8,11 +8,12 @@ from streamtag.bundle import Bundle
 from streamtag.config import check_labels
 from streamtag.errors import ConfigError
 from streamtag.settings import Config
+from streamtag.sinks.table import LOCAL_SINKS
 from streamtag.wire.endpoints import is_local
 
 __all__ = ["check", "taken_over"]
 
-_AT_START = ("service", "model", "history")
+_AT_START = ("service", "model", *(kind.title.strip("[]") for kind in LOCAL_SINKS))
 
 logger = logging.getLogger(__name__)
 

@@ -11,12 +11,12 @@ from streamtag.engine.load import Load
 from streamtag.engine.measures import Measures
 from streamtag.engine.messages import event_message, scores_messages, status_message
 from streamtag.engine.queue import StreamQueues, Work
-from streamtag.engine.remember import remember_break, remember_patch
 from streamtag.engine.stream import Change, EngineStream, Pause
-from streamtag.events import EventRules
-from streamtag.history import History
+from streamtag.events import Event, EventRules
 from streamtag.runtimes import Runtime
 from streamtag.runtimes.scorer import Scorer
+from streamtag.sinks.local import LocalSinks
+from streamtag.sinks.sink import SinkMessage
 from streamtag.threads import Worker
 from streamtag.track import Track
 from streamtag.wire.messages import Outgoing
@@ -28,7 +28,7 @@ _REPEAT_SECONDS = 4.5
 _LOOK_SECONDS = 0.2
 # A slow model must not keep the thread from stopping, or one stream's backlog the others from being heard.
 _LONGEST_ROUND_SECONDS = 0.25
-# A history takes a millisecond to write an event; scores do not wait for one, and events no longer than this.
+# The history takes a millisecond to write an event; scores do not wait for one, and events no longer than this.
 _SETTLE_SECONDS = 0.05
 
 logger = logging.getLogger(__name__)
@@ -42,7 +42,7 @@ class Inference:
         bundle: Bundle,
         runtime: Runtime,
         publish: Callable[[list[Outgoing]], None],
-        history: History | None,
+        sinks: LocalSinks,
         failed: Callable[[BaseException], None],
         *,
         rules: EventRules,
@@ -56,7 +56,7 @@ class Inference:
             bundle: the model.
             runtime: the model, compiled.
             publish: where messages go.
-            history: what keeps events, if anything does.
+            sinks: who is told before anything is published.
             failed: told of an error that ended the thread; it cannot go on, for nobody knows what it left half done.
             rules: thresholds of the events.
             rolling: number of patches in a rolling score.
@@ -72,7 +72,7 @@ class Inference:
         self._streams: dict[str, EngineStream] = {}
         self._bundle = bundle
         self._publish_all = publish
-        self._history = history
+        self._sinks = sinks
         self._max_batch = max_batch
         self._max_wait = max_wait
         self._scorer = Scorer(runtime, max_batch)
@@ -174,22 +174,36 @@ class Inference:
         rows = np.empty((len(patches), 2, scores.shape[1]), np.float32)
         rows[:, 0] = scores
         results = Track.push_all([stream.track for stream in streams], patches, rows, self.rules.reached(scores))
-        self._publish(scores_messages(streams, results, rows, self._bundle, self.rolling))
-        self.measures.add_delays((patch.time for patch in patches), time.time())
+        scored = scores_messages(streams, results, rows, self._bundle, self.rolling)
         told: list[Outgoing] = []
-        for stream, patch, result in zip(streams, patches, results, strict=True):
+        for stream, patch, result, message, row in zip(streams, patches, results, scored, rows, strict=True):
             stream.note(patch)
+            if not stream.is_private:
+                self._sinks.hear(stream.id, patch)
+                if self._sinks.takes("scores"):
+                    self._sinks.take([SinkMessage(message.header, row[0], row[1])])
             if result.events:
-                told += [event_message(stream, event) for event in result.events]
-            if self._history is not None:
-                remember_patch(self._history, stream, patch, result.events)
+                told += self._events_of(stream, result.events)
+        self._publish(scored)
+        self.measures.add_delays((patch.time for patch in patches), time.time())
         self._publish_events(told)
 
+    def _events_of(self, stream: EngineStream, events: Iterable[Event]) -> list[Outgoing]:
+        """Return the messages of what began and ended in a stream, once the sinks have them."""
+        messages = [event_message(stream, event) for event in events]
+        self._tell_sinks(stream, messages)
+        return messages
+
     def _publish_events(self, messages: list[Outgoing]) -> None:
-        """Tell of events once the history has them: what was told is not lost even if the process is killed."""
-        if messages and self._history is not None and self._stop_at is None:
-            self._history.settle(_SETTLE_SECONDS)
+        """Publish events once they are kept: what was told is not lost even if the process is killed."""
+        if messages and self._stop_at is None:
+            self._sinks.settle(_SETTLE_SECONDS)
         self._publish(messages)
+
+    def _tell_sinks(self, stream: EngineStream, messages: Iterable[Outgoing]) -> None:
+        """Hand messages to the sinks; nothing of a visitor's microphone."""
+        if not stream.is_private:
+            self._sinks.take(SinkMessage(message.header) for message in messages)
 
     def _apply(self, stream: EngineStream, change: Change | Pause) -> None:
         if isinstance(change, Pause):
@@ -206,10 +220,7 @@ class Inference:
             self._tell(stream)
 
     def _end_events(self, stream: EngineStream) -> None:
-        events = stream.track.events.finish()
-        if self._history is not None:
-            remember_break(self._history, stream, events)
-        self._publish_events([event_message(stream, event) for event in events])
+        self._publish_events(self._events_of(stream, stream.track.events.finish()))
 
     def _tell(self, stream: EngineStream) -> None:
         reason = f": {stream.reason}" if stream.reason else ""
@@ -228,7 +239,9 @@ class Inference:
         messages = []
         for stream in streams:
             stream.status_due = time.monotonic() + _REPEAT_SECONDS
-            messages.append(status_message(stream))
+            message = status_message(stream)
+            self._tell_sinks(stream, [message])
+            messages.append(message)
         self._publish(messages)
 
     def _publish(self, messages: list[Outgoing]) -> None:

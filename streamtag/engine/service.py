@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 from importlib.metadata import version
-from pathlib import Path
 
 from msgspec.structs import replace
 
@@ -22,15 +21,15 @@ from streamtag.engine.readers import Reader
 from streamtag.engine.stream import EngineStream
 from streamtag.errors import StreamtagError, WireError
 from streamtag.events import EventRules
-from streamtag.history import PRIVATE_PREFIX, History
 from streamtag.keys import Gate
 from streamtag.runtimes import open_runtime
-from streamtag.settings import Config, Stream
+from streamtag.settings import PRIVATE_PREFIX, Config, Stream
+from streamtag.sinks.local import LocalSinks
+from streamtag.sinks.table import open_local
 from streamtag.sources import Receivers, redact
 from streamtag.threads import Worker
 from streamtag.track import Track
 from streamtag.wire import Outgoing, PauseRequest, PcmInput, PcmPuller, Publisher, ServiceHeader
-from streamtag.wire.messages import HistoryState
 
 __all__ = ["Service"]
 
@@ -74,8 +73,7 @@ class Service:
         gate = Gate(config.service.keys) if config.service.keys else None
         self.key = None if gate is None else gate.own
         self._publisher = Publisher(config.service.endpoint, gate=gate, on_failure=partial(self._fail, "publishing"))
-        kept = config.history
-        self._history = History(Path(kept.path), kept) if kept.path else None
+        self._sinks = LocalSinks(open_local(config))
         self._failure: StreamtagError | None = None
         self._ended = threading.Event()
         self._workers = self._make_workers()
@@ -124,8 +122,7 @@ class Service:
         self._started = time.monotonic()
         logger.info("model %s on %s", self.bundle.name, self._runtime_name)
         logger.info("publishing on %s", self.endpoint)
-        if self._history is not None:
-            self._history.start()
+        self._sinks.start()
         for worker in self._workers:
             worker.start()
         self._pauses.go_by(self._config.streams, self._config.service.place)
@@ -151,6 +148,7 @@ class Service:
         for worker in self._workers:
             worker.queues.call(partial(worker.judge_by, rules, config.scores.rolling))
         self._pauses.go_by(self._config.streams, self._config.service.place)
+        self._sinks.go_by(config)
         sounds = {id_: _sound(settings) for id_, settings in before.items()}
         self._close(
             [settings for id_, settings in before.items() if id_ not in after or _sound(after[id_]) != sounds[id_]]
@@ -158,8 +156,6 @@ class Service:
         for id_, settings in after.items():
             if sounds.get(id_) != _sound(settings):
                 self._open(settings)
-            elif (stream := self._find(id_)) is not None:
-                stream.is_kept = settings.keep
 
     def wait(self, seconds: float | None = None) -> bool:
         """Wait until the service ends, for at most `seconds`; return whether it did.
@@ -196,8 +192,7 @@ class Service:
             worker.join(deadline + _SCORE_REST_SECONDS - time.monotonic())
         self._publisher.publish([self._message()])
         self._publisher.stop()
-        if self._history is not None:
-            self._history.stop(_WRITE_REST_SECONDS)
+        self._sinks.stop(_WRITE_REST_SECONDS)
         self._ended.set()
 
     def _fail(self, part: str, error: BaseException) -> None:
@@ -220,7 +215,7 @@ class Service:
                 self.bundle,
                 runtime,
                 self._publisher.publish,
-                self._history,
+                self._sinks,
                 partial(self._fail, "scoring"),
                 rules=self._rules,
                 rolling=self._config.scores.rolling,
@@ -238,28 +233,27 @@ class Service:
             dropped_before = self._dropped_before + sum(stream.dropped_patches for stream in self._leaving.values())
         sustainable = [worker.load.sustainable_streams for worker in self._workers]
         known = [count for count in sustainable if count is not None]
-        return Outgoing(
-            ServiceHeader(
-                version=_VERSION,
-                model=self.bundle.name,
-                runtime=self._runtime_name,
-                labels=self.bundle.labels,
-                labels_hash=self.bundle.labels_hash,
-                streams=[stream.id for stream in streams],
-                patches=sum(worker.scored for worker in self._workers),
-                dropped_patches=dropped_before + sum(stream.dropped_patches for stream in streams),
-                sustainable_streams=round(len(self._workers) * sum(known) / len(known)) if known else None,
-                uptime=time.monotonic() - self._started,
-                input=self.input_endpoint,
-                pcm_faults=self._pcm.faults + self._pauses.faults,
-                dropped_messages=self._publisher.statistics().dropped,
-                history=None if self._history is None else HistoryState(*self._history.fares),
-                restarts=self._restarts(),
-                states=dict(self._count_states()),
-                private=[stream.id for stream in streams if stream.is_private],
-                measures=measured([worker.measures for worker in self._workers]),
-            )
+        header = ServiceHeader(
+            version=_VERSION,
+            model=self.bundle.name,
+            runtime=self._runtime_name,
+            labels=self.bundle.labels,
+            labels_hash=self.bundle.labels_hash,
+            streams=[stream.id for stream in streams],
+            patches=sum(worker.scored for worker in self._workers),
+            dropped_patches=dropped_before + sum(stream.dropped_patches for stream in streams),
+            sustainable_streams=round(len(self._workers) * sum(known) / len(known)) if known else None,
+            uptime=time.monotonic() - self._started,
+            input=self.input_endpoint,
+            pcm_faults=self._pcm.faults + self._pauses.faults,
+            dropped_messages=self._publisher.statistics().dropped,
+            restarts=self._restarts(),
+            states=dict(self._count_states()),
+            private=[stream.id for stream in streams if stream.is_private],
+            measures=measured([worker.measures for worker in self._workers]),
         )
+        self._sinks.describe(header)
+        return Outgoing(header)
 
     def _count_states(self) -> Counter[str]:
         with self._lock:
@@ -269,8 +263,6 @@ class Service:
         restarts = {"watch": self._watch.restarts}
         if self._puller is not None:
             restarts["input"] = self._puller.restarts
-        if self._history is not None:
-            restarts["history"] = self._history.restarts
         return {name: count for name, count in restarts.items() if count}
 
     def _open(self, settings: Stream) -> None:
@@ -316,7 +308,6 @@ class Service:
             # Under such a name the page pushes a visitor's microphone; whoever configures one means it to be kept.
             is_named = any(settings.id == id_ for settings in self._config.streams)
             stream.is_private = id_.startswith(PRIVATE_PREFIX) and not is_named
-            stream.is_kept = all(settings.keep for settings in self._config.streams if settings.id == id_)
 
         def is_watched(name: str) -> bool:
             return not stream.is_paused and self._publisher.is_watched(name)

@@ -58,7 +58,6 @@ class EngineStream:
         self.rate = 0
         self.channels = 0
         self.is_private = False  # of a visitor of the page: nothing of it is kept, and the page shows it to nobody else
-        self.is_kept = True  # in the history
         self.faults = 0  # messages with its PCM that could not be used
         self.patcher = Patcher()
         self._bad_samples_told = False

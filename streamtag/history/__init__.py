@@ -2,6 +2,6 @@
 
 from streamtag.history.export import FORMATS, export
 from streamtag.history.reader import HistoryReader, StoredEvent
-from streamtag.history.recorder import PRIVATE_PREFIX, History
+from streamtag.history.recorder import History
 
-__all__ = ["FORMATS", "PRIVATE_PREFIX", "History", "HistoryReader", "StoredEvent", "export"]
+__all__ = ["FORMATS", "History", "HistoryReader", "StoredEvent", "export"]

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final, Literal, NamedTuple
 
-from streamtag.audio import PATCH_SAMPLES, SAMPLE_RATE, Patch
+from streamtag.audio import Patch
 from streamtag.errors import HistoryError
 from streamtag.history.clips import Clip, ClipCutter
 from streamtag.history.clock import EvenClock
@@ -20,10 +20,7 @@ from streamtag.history.waiting import Waiting
 from streamtag.settings import HistorySettings
 from streamtag.threads import Worker
 
-__all__ = ["PRIVATE_PREFIX", "History", "HistoryFares"]
-
-PRIVATE_PREFIX: Final = "browser-"
-"""Streams that a page pushes under such a name are visitors' microphones: nothing of them is kept."""
+__all__ = ["History", "HistoryFares"]
 
 _ROUND_SECONDS: Final = 0.5
 _RETRY_SECONDS: Final = 2.0
@@ -104,7 +101,7 @@ class History:
         if self._cutter is not None:
             self._waiting.put_clips(self._cutter.patch(stream, patch))
 
-    def begin(self, stream: str, event: int, label: str, onset: float, peak: float, patch: Patch) -> None:
+    def begin(self, stream: str, event: int, label: str, onset: float, peak: float, time: float) -> None:
         """Keep an onset.
 
         Args:
@@ -113,11 +110,10 @@ class History:
             label: Its label.
             onset: Stream seconds.
             peak: The highest score so far.
-            patch: The patch that made it known.
+            time: Unix seconds of the onset.
         """
         token = self._open[stream, event] = next(self._tokens)
-        onset_time = patch.time - (patch.start + PATCH_SAMPLES) / SAMPLE_RATE + onset
-        self._waiting.put(Begin(token, stream, label, onset_time, onset, peak))
+        self._waiting.put(Begin(token, stream, label, time, onset, peak))
         if self._cutter is not None:
             self._cutter.want(stream, token, onset)
 

@@ -3,10 +3,11 @@
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from streamtag.sinks.home_assistant import service_device, stream_device
 from streamtag.sinks.names import slugs, stream_slugs
+from streamtag.wire.messages import EventHeader, Header, ScoresHeader, ServiceHeader, StatusHeader
 
 __all__ = ["Board", "Note"]
 
@@ -61,24 +62,23 @@ class Board:
         self._version = ""
         self._states: dict[str, str] = {}
 
-    def hear(self, header: dict[str, Any], now: float) -> Iterator[Note]:
+    def hear(self, header: Header, now: float) -> Iterator[Note]:
         """Take in a message's header; yield what is said once.
 
         Args:
             header: Of a message of any kind.
             now: Seconds of a clock that only goes forwards.
         """
-        kind = header["kind"]
-        if kind == "service":
-            self._hear_service(header, now)
-        elif kind == "status":
-            self._hear_status(header)
-        elif kind == "scores":
-            stream = header["stream"]
-            self._levels[stream] = max(self._levels.get(stream, _SILENCE), header["rms_dbfs"])
-            self._lost[stream] = header["lost_samples"]
-        elif kind == "event":
-            yield from self._hear_event(header)
+        match header:
+            case ServiceHeader():
+                self._hear_service(header, now)
+            case StatusHeader():
+                self._hear_status(header)
+            case ScoresHeader():
+                self._levels[header.stream] = max(self._levels.get(header.stream, _SILENCE), header.rms_dbfs)
+                self._lost[header.stream] = header.lost_samples
+            case EventHeader():
+                yield from self._hear_event(header)
 
     def look(self, now: float) -> Iterator[Note]:
         """Yield what is due; the service that was not heard for long is offline, and streams that left it are gone."""
@@ -103,11 +103,11 @@ class Board:
         for stream in self._streams:
             self._all_off(stream)
 
-    def _hear_service(self, header: dict[str, Any], now: float) -> None:
-        private = set(header.get("private", ()))
-        streams = [stream for stream in header["streams"] if stream not in private]
-        if header["version"] != self._version:
-            self._version = header["version"]
+    def _hear_service(self, header: ServiceHeader, now: float) -> None:
+        private = set(header.private)
+        streams = [stream for stream in header.streams if stream not in private]
+        if header.version != self._version:
+            self._version = header.version
             self._announce_all()
         for stream in streams:
             self._absent.pop(stream, None)
@@ -117,22 +117,22 @@ class Board:
         self._heard_at, self.known_since = now, min(now, self.known_since)
         if now >= self._service_due:
             self._service_due = now + _SERVICE_SECONDS
-            states = header.get("states") or {}
+            states = header.states
             self.kept[f"{self._base}/service"] = json.dumps(
                 {
                     "live": states.get("live", 0),
                     "streams": len(streams),
-                    "dropped": header["dropped_patches"],
+                    "dropped": header.dropped_patches,
                     "lost_seconds": round(sum(self._lost.values()) / 16_000, 3),
-                    "sustainable": header["sustainable_streams"],
-                    "version": header["version"],
+                    "sustainable": header.sustainable_streams,
+                    "version": header.version,
                 }
             )
 
-    def _hear_status(self, header: dict[str, Any]) -> None:
-        stream, state = header["stream"], header["state"]
+    def _hear_status(self, header: StatusHeader) -> None:
+        stream, state = header.stream, header.state
         self._add(stream)
-        self._lost[stream] = header["lost_samples"]
+        self._lost[stream] = header.lost_samples
         if self._states.get(stream) == state:
             return
         self._states[stream] = state
@@ -142,35 +142,35 @@ class Board:
         if state != "live":
             self._all_off(stream)
 
-    def _hear_event(self, header: dict[str, Any]) -> Iterator[Note]:
-        stream, label = header["stream"], header["label"]
-        is_old = stream not in self._first and header["time"] < self._began
+    def _hear_event(self, header: EventHeader) -> Iterator[Note]:
+        stream, label = header.stream, header.label
+        is_old = stream not in self._first and header.time < self._began
         self._first.add(stream)
         short = self._labels.get(label)
         if short is None:
             return
         self._add(stream)
-        topic, is_on = self._topic(stream), header["state"] == "on"
-        id_ = f"{header['session']}-{stream}-{header['id']}"
+        topic, is_on = self._topic(stream), header.state == "on"
+        id_ = f"{header.session}-{stream}-{header.id}"
         at = f"{topic}/label/{short}"
-        told = {"label": label, "peak": header["peak"], "onset": header["onset"], "offset": header["offset"]}
+        told = {"label": label, "peak": header.peak, "onset": header.onset, "offset": header.offset}
         # What comes last in the dictionary is sent last: who is switched by the state finds its attributes there.
         self.kept.pop(at, None)
         self.kept[f"{at}/attributes"] = json.dumps({**told, "id": id_, "clip": None}, ensure_ascii=False)
         self.kept[at] = "ON" if is_on else "OFF"
         if is_old:
             return  # the service repeats its newest to whoever begins to listen
-        moment = header.get("onset_time") if is_on else header.get("offset_time")
+        moment = header.onset_time if is_on else header.offset_time
         payload = {
             "event_type": label,
             "stream": stream,
             "id": id_,
-            "session": header["session"],
-            "state": header["state"],
-            "score": header["peak"],
-            "onset": header["onset"],
-            "offset": header["offset"],
-            "time": _time(header["time"] if moment is None else moment),
+            "session": header.session,
+            "state": header.state,
+            "score": header.peak,
+            "onset": header.onset,
+            "offset": header.offset,
+            "time": _time(header.time if moment is None else moment),
             "clip": None,
         }
         end = "" if is_on else "/end"

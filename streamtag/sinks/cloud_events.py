@@ -4,6 +4,8 @@ import json
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
+from streamtag.wire.messages import EventHeader, StatusHeader
+
 __all__ = ["CONTENT_TYPE", "CloudEvent", "cloud_event"]
 
 CONTENT_TYPE: Final = "application/cloudevents+json"
@@ -24,37 +26,34 @@ class CloudEvent(NamedTuple):
     body: str
 
 
-def cloud_event(header: dict[str, Any], service: str) -> CloudEvent | None:
-    """Return what is told of a message, None where nothing is.
+def cloud_event(header: EventHeader | StatusHeader, service: str) -> CloudEvent:
+    """Return what is told of an event, or of a stream's state.
 
     Args:
-        header: Of a message of any kind.
+        header: The message's.
         service: The service's name.
     """
-    kind = header["kind"]
-    if kind == "event":
-        return _of_event(header, service)
-    return _of_state(header, service) if kind == "status" else None
+    return _of_event(header, service) if isinstance(header, EventHeader) else _of_state(header, service)
 
 
-def _of_event(header: dict[str, Any], service: str) -> CloudEvent:
-    state, stream = header["state"], header["stream"]
-    moment = header.get("onset_time") if state == "on" else header.get("offset_time")
+def _of_event(header: EventHeader, service: str) -> CloudEvent:
+    state, stream = header.state, header.stream
+    moment = header.onset_time if state == "on" else header.offset_time
     data = {
-        key: header.get(key)
+        key: getattr(header, key)
         for key in ("stream", "label", "id", "state", "onset", "offset", "peak", "onset_time", "offset_time")
     }
-    id_ = f"{header['session']}-{stream}-{header['id']}-{state}"
-    at = header["time"] if moment is None else moment
-    body = _body(id_, service, stream, f"event.{state}", header["label"], at, {**data, "clip": None})
-    return CloudEvent(id_, header["label"], body)
+    id_ = f"{header.session}-{stream}-{header.id}-{state}"
+    at = header.time if moment is None else moment
+    body = _body(id_, service, stream, f"event.{state}", header.label, at, {**data, "clip": None})
+    return CloudEvent(id_, header.label, body)
 
 
-def _of_state(header: dict[str, Any], service: str) -> CloudEvent:
-    stream = header["stream"]
-    data = {key: header[key] for key in ("stream", "state", "reason", "since", "source")}
-    id_ = f"{header['session']}-{stream}-{header['state']}-{round(header['since'] * 1000)}"
-    return CloudEvent(id_, None, _body(id_, service, stream, "stream.state", header["state"], header["since"], data))
+def _of_state(header: StatusHeader, service: str) -> CloudEvent:
+    stream = header.stream
+    data = {key: getattr(header, key) for key in ("stream", "state", "reason", "since", "source")}
+    id_ = f"{header.session}-{stream}-{header.state}-{round(header.since * 1000)}"
+    return CloudEvent(id_, None, _body(id_, service, stream, "stream.state", header.state, header.since, data))
 
 
 def _body(id_: str, service: str, stream: str, kind: str, subject: str, at: float, data: dict[str, Any]) -> str:

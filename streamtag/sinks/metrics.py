@@ -10,17 +10,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-import msgspec
-
 from streamtag.errors import HistoryError, StreamtagError
 from streamtag.history import HistoryReader
 from streamtag.settings import Config, MetricsSettings
 from streamtag.sinks.figures import Figures
 from streamtag.sinks.health import health, readiness
-from streamtag.sinks.sink import Lane
+from streamtag.sinks.sink import SinkMessage, SinkQueue
 from streamtag.sinks.web import Page, WebServer, is_loopback
-from streamtag.wire import EventHeader, Message, ScoresHeader, ServiceHeader, StatusHeader
-from streamtag.wire.messages import Header
 
 try:
     from prometheus_client.core import CollectorRegistry
@@ -55,7 +51,7 @@ class MetricsSink:
         labels = dict.fromkeys([*config.events.labels, *(named.label for named in config.sink_labels)])
         self._figures = Figures(labels, time.time())
         self._lock = threading.Lock()  # over the figures: visitors read them in threads of their own
-        self._lanes: Sequence[Lane] = ()
+        self._sinks: Sequence[SinkQueue] = ()
         self._registry = CollectorRegistry(auto_describe=False)
         self._registry.register(_Collector(self._collect))
         self._server: WebServer | None = None
@@ -66,9 +62,9 @@ class MetricsSink:
         self._history: HistorySize | None = None
         self._measure_at = 0.0
 
-    def oversee(self, lanes: Sequence[Lane]) -> None:
+    def oversee(self, sinks: Sequence[SinkQueue]) -> None:
         """Tell of these sinks."""
-        self._lanes = [lane for lane in lanes if lane.name != self.name]
+        self._sinks = [sink for sink in sinks if sink.name != self.name]
 
     def open(self) -> None:
         """Begin to answer."""
@@ -76,10 +72,10 @@ class MetricsSink:
             logger.warning("everybody who reaches %s may read the metrics, with the names of all streams", self._listen)
         self._bind()
 
-    def take(self, message: Message) -> None:
+    def take(self, message: SinkMessage) -> None:
         """Take in a message."""
         with self._lock:
-            self._figures.hear(_typed(message), time.monotonic())
+            self._figures.hear(message.header, time.monotonic())
 
     def look(self) -> None:
         """Do what is due."""
@@ -122,7 +118,7 @@ class MetricsSink:
         return Page(encode(self._registry), content_type)
 
     def _collect(self) -> Iterator[Metric]:
-        outputs = {lane.name: found for lane in self._lanes if (found := lane.deliveries()) is not None}
+        outputs = {sink.name: found for sink in self._sinks if (found := sink.deliveries()) is not None}
         with self._lock:
             per_stream = len(self._figures.streams) <= self._max_streams
             if not per_stream and not self._has_told_of_too_many:
@@ -136,7 +132,7 @@ class MetricsSink:
             return iter(list(families(self._figures, outputs, self._history, now, per_stream=per_stream)))
 
     def _health(self, now: float) -> tuple[bool, dict[str, Any]]:
-        return health(self._figures, {lane.name: lane.is_alive for lane in self._lanes}, now)
+        return health(self._figures, {sink.name: sink.is_alive for sink in self._sinks}, now)
 
     def _readiness(self, now: float) -> tuple[bool, dict[str, Any]]:
         return readiness(self._figures, now)
@@ -145,18 +141,6 @@ class MetricsSink:
         with self._lock:
             is_good, found = judge(time.monotonic())
         return Page(f"{json.dumps(found)}\n".encode(), "application/json", 200 if is_good else 503)
-
-
-_HEADERS: Final[dict[str, type[Header]]] = {
-    "scores": ScoresHeader,
-    "event": EventHeader,
-    "status": StatusHeader,
-    "service": ServiceHeader,
-}
-
-
-def _typed(message: Message) -> Header:
-    return msgspec.convert(message.header, _HEADERS[message.header["kind"]])
 
 
 class _Collector(Collector):

@@ -13,9 +13,8 @@ from streamtag.settings import Config, MqttSettings
 from streamtag.sinks.board import Board, Note
 from streamtag.sinks.names import service_name
 from streamtag.sinks.secrets import read_secret
-from streamtag.sinks.sink import Deliveries
+from streamtag.sinks.sink import Deliveries, SinkMessage
 from streamtag.sinks.underway import Underway
-from streamtag.wire import Message
 
 try:
     from paho.mqtt import client as mqtt
@@ -79,7 +78,7 @@ class MqttSink:
             raise StreamtagError(f"[mqtt] host: {error}") from error
         self._client.loop_start()
 
-    def take(self, message: Message) -> None:
+    def take(self, message: SinkMessage) -> None:
         """Take in a message."""
         for note in self._board.hear(message.header, time.monotonic()):
             self._show()  # an automation that an event starts finds the states that belong to it

@@ -3,21 +3,20 @@
 import logging
 import time
 from collections.abc import Callable
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 from streamtag.errors import ConfigError
 from streamtag.keys import ClientKey
-from streamtag.settings import Config
-from streamtag.sinks.sink import Lane, Overseer
-from streamtag.sinks.table import open_sinks
+from streamtag.settings import PRIVATE_PREFIX, Config
+from streamtag.sinks.sink import Overseer, SinkMessage, SinkQueue
+from streamtag.sinks.table import SINKS, open_sinks
 from streamtag.wire import Subscriber
-from streamtag.wire.messages import Message
+from streamtag.wire.messages import Header, Message, ServiceHeader
 
 __all__ = ["relay"]
 
 _LOOK_SECONDS: Final = 0.2
 _END_SECONDS: Final = 2.0
-_PRIVATE_PREFIX: Final = "browser-"
 
 logger = logging.getLogger(__name__)
 
@@ -50,16 +49,16 @@ def relay(
     """
     sinks = open_sinks(config)
     if not sinks:
-        raise ConfigError(f"{config.path}: it has no sink: write [mqtt], [metrics] or [[webhook]]")
-    lanes = [Lane(sink) for sink in sinks]
+        raise ConfigError(f"{config.path}: it has no sink: write {' or '.join(kind.title for kind in SINKS)}")
+    queues = [SinkQueue(sink) for sink in sinks]
     for sink in sinks:
         if isinstance(sink, Overseer):
-            sink.oversee(lanes)
+            sink.oversee(queues)
     public = _Public(config)
     kinds = {"service"}.union(*(sink.kinds for sink in sinks))
     with Subscriber(endpoint, kinds=sorted(kinds), key=key) as wire:
-        for lane in lanes:
-            lane.start()
+        for queue in queues:
+            queue.start()
         logger.info("telling %s of what is heard on %s", ", ".join(sink.name for sink in sinks), endpoint)
         was_heard = False
         while not stop:
@@ -69,24 +68,27 @@ def relay(
             if not was_heard and message.header["kind"] == "service":
                 was_heard = True
                 heard()
-            if public.has(message):
-                for lane in lanes:
-                    lane.put(message)
-        _pass_on_the_last(wire, public, lanes)
-    for lane in lanes:
-        lane.ask_to_end()
+            _pass_on(message, public, queues)
+        _pass_on_the_last(wire, public, queues)
+    for queue in queues:
+        queue.ask_to_end()
     deadline = time.monotonic() + _END_SECONDS
-    for lane in lanes:
-        lane.join(deadline - time.monotonic())
+    for queue in queues:
+        queue.join(deadline - time.monotonic())
 
 
-def _pass_on_the_last(wire: Subscriber, public: "_Public", lanes: list[Lane]) -> None:
+def _pass_on_the_last(wire: Subscriber, public: "_Public", queues: list[SinkQueue]) -> None:
     """A service that ends tells of it before its sinks are ended: what is here already is not left behind."""
     deadline = time.monotonic() + _LOOK_SECONDS
     while time.monotonic() < deadline and (message := wire.receive(0.0)) is not None:
-        if public.has(message):
-            for lane in lanes:
-                lane.put(message)
+        _pass_on(message, public, queues)
+
+
+def _pass_on(message: Message, public: "_Public", queues: list[SinkQueue]) -> None:
+    if message.typed is not None and public.has(message.typed):
+        told = SinkMessage(message.typed, message.patch, message.rolling)
+        for queue in queues:
+            queue.take(told)
 
 
 class _Public:
@@ -98,22 +100,20 @@ class _Public:
         self._private: frozenset[str] = frozenset()
         self._labels: list[str] = []
 
-    def has(self, message: Message) -> bool:
-        header = message.header
-        if header["kind"] == "service":
+    def has(self, header: Header) -> bool:
+        if isinstance(header, ServiceHeader):
             self._hear(header)
             return True
-        stream = header["stream"]
-        if stream in self._known:
-            return stream not in self._private
-        return not stream.startswith(_PRIVATE_PREFIX)
+        if header.stream in self._known:
+            return header.stream not in self._private
+        return not header.stream.startswith(PRIVATE_PREFIX)
 
-    def _hear(self, header: dict[str, Any]) -> None:
-        self._known = frozenset(header["streams"])
-        self._private = frozenset(header.get("private", ()))
-        if header["labels"] == self._labels:
+    def _hear(self, header: ServiceHeader) -> None:
+        self._known = frozenset(header.streams)
+        self._private = frozenset(header.private)
+        if header.labels == self._labels:
             return
-        self._labels = header["labels"]
+        self._labels = header.labels
         for label, title, line in self._config.sink_labels:
             if label not in self._labels:
                 place = f"{self._config.path}, line {line}: {title} labels"

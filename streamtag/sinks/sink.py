@@ -1,4 +1,4 @@
-"""What a sink is, and the thread in which it works."""
+"""What a sink is, the queue before it, and the thread in which it works."""
 
 import logging
 import threading
@@ -7,16 +7,36 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Final, NamedTuple, Protocol, runtime_checkable
 
-from streamtag.threads import Worker
-from streamtag.wire import Message
+import numpy as np
+from numpy.typing import NDArray
 
-__all__ = ["Deliveries", "Delivering", "Lane", "Overseer", "Sink"]
+from streamtag.audio import Patch
+from streamtag.settings import Config
+from streamtag.threads import Worker
+from streamtag.wire.messages import Header, ServiceHeader
+
+__all__ = ["Deliveries", "Delivering", "LocalSink", "Overseer", "Sink", "SinkMessage", "SinkQueue"]
 
 _MOST_WAITING: Final = 10_000
 _LOOK_SECONDS: Final = 0.2
 _COMPLAINT_SECONDS: Final = 60.0
 
 logger = logging.getLogger(__name__)
+
+
+class SinkMessage(NamedTuple):
+    """What a sink is told.
+
+    Attributes:
+        header: The header, which belongs to whoever told it: not to be changed. Within the service `session` and `seq`
+            are those of the wire only once it was published.
+        patch: Scores of the patch, float32 [n], None where the message is not of kind "scores".
+        rolling: Rolling scores, float32 [n], or None.
+    """
+
+    header: Header
+    patch: NDArray[np.float32] | None = None
+    rolling: NDArray[np.float32] | None = None
 
 
 class Sink(Protocol):
@@ -33,7 +53,7 @@ class Sink(Protocol):
     def open(self) -> None:
         """Begin; whoever is told may be away and is waited for elsewhere than here."""
 
-    def take(self, message: Message) -> None:
+    def take(self, message: SinkMessage) -> None:
         """Take in a message."""
 
     def look(self) -> None:
@@ -71,11 +91,51 @@ class Delivering(Protocol):
 class Overseer(Protocol):
     """A sink that tells how the others fare."""
 
-    def oversee(self, lanes: "Sequence[Lane]") -> None:
+    def oversee(self, sinks: "Sequence[SinkQueue]") -> None:
         """Take note of all sinks, before they start."""
 
 
-class Lane:
+class LocalSink(Protocol):
+    """A sink within the service: told first, by the threads that score, and so never waits but in `settle`.
+
+    Of one stream it is told from one thread at a time. A `SinkQueue` makes one of any `Sink`.
+    """
+
+    @property
+    def name(self) -> str:
+        """What it is called in the log and in `service/`."""
+
+    @property
+    def kinds(self) -> frozenset[str]:
+        """The kinds of messages that it takes."""
+
+    @property
+    def restarts(self) -> int:
+        """How often it failed in a way that nobody foresaw, and went on."""
+
+    def start(self) -> None:
+        """Begin; what cannot be opened is told of, and nothing else waits for it."""
+
+    def go_by(self, config: Config) -> None:
+        """Take over what of a new configuration takes effect at once, from any thread."""
+
+    def hear(self, stream: str, patch: Patch) -> None:
+        """Take in the sound of a patch, before what it scored."""
+
+    def take(self, message: SinkMessage) -> None:
+        """Take in a message, before it is published."""
+
+    def settle(self, seconds: float) -> bool:
+        """Wait for at most `seconds` until what came outlives the process; tell whether it does."""
+
+    def describe(self, header: ServiceHeader) -> None:
+        """Write into the service's state how it fares."""
+
+    def stop(self, seconds: float) -> None:
+        """End in good order, within `seconds`."""
+
+
+class SinkQueue:
     """A bounded queue before a sink, and the thread that empties it.
 
     Where the queue is full, scores are not taken in, and anything else takes the place of the oldest. Both are counted.
@@ -85,21 +145,18 @@ class Lane:
     """
 
     def __init__(self, sink: Sink, most: int = _MOST_WAITING) -> None:
+        self.name = sink.name
+        self.kinds = sink.kinds
         self.dropped = 0
         self._sink = sink
         self._most = most
-        self._waiting: deque[Message] = deque()
+        self._waiting: deque[SinkMessage] = deque()
         self._changed = threading.Condition()
         self._ending = False
         self._told = 0
         self._complain_at = 0.0
         self._is_open = False
         self._worker = Worker(f"sink-{sink.name}", self._run)
-
-    @property
-    def name(self) -> str:
-        """The sink's."""
-        return self._sink.name
 
     @property
     def is_alive(self) -> bool:
@@ -113,22 +170,41 @@ class Lane:
         found = self._sink.deliveries()
         return found._replace(refused=found.refused + self.dropped, waiting=found.waiting + len(self._waiting))
 
+    @property
+    def restarts(self) -> int:
+        """How often the thread failed in a way that nobody foresaw, and went on."""
+        return self._worker.restarts
+
     def start(self) -> None:
         """Start the thread."""
         self._worker.start()
 
-    def put(self, message: Message) -> None:
-        """Hand over a message, from one thread; never waits."""
-        if message.header["kind"] not in self._sink.kinds:
+    def go_by(self, config: Config) -> None:
+        """Leave the sink as it was made."""
+
+    def hear(self, stream: str, patch: Patch) -> None:
+        """Leave the sound alone: what a sink is told of are messages."""
+
+    def take(self, message: SinkMessage) -> None:
+        """Hand over a message, from any thread; never waits."""
+        kind = message.header.kind
+        if kind not in self.kinds:
             return
         with self._changed:
             if len(self._waiting) >= self._most:
                 self.dropped += 1
-                if message.header["kind"] == "scores":
+                if kind == "scores":
                     return
                 self._waiting.popleft()
             self._waiting.append(message)
             self._changed.notify()
+
+    def settle(self, seconds: float) -> bool:
+        """Say that nothing is waited for: what waits here does not outlive the process."""
+        return False
+
+    def describe(self, header: ServiceHeader) -> None:
+        """Add nothing to the service's state."""
 
     def ask_to_end(self) -> None:
         """Let the sink have what waits and then end."""
@@ -139,6 +215,11 @@ class Lane:
     def join(self, seconds: float) -> None:
         """Wait for the end for at most `seconds`."""
         self._worker.join(seconds)
+
+    def stop(self, seconds: float) -> None:
+        """Do both."""
+        self.ask_to_end()
+        self.join(seconds)
 
     def _run(self) -> None:
         if not self._is_open:
@@ -164,5 +245,5 @@ class Lane:
     def _complain(self) -> None:
         if self.dropped > self._told and time.monotonic() >= self._complain_at:
             self._complain_at = time.monotonic() + _COMPLAINT_SECONDS
-            logger.warning("%s is too slow: %d messages were left out so far", self._sink.name, self.dropped)
+            logger.warning("%s is too slow: %d messages were left out so far", self.name, self.dropped)
             self._told = self.dropped

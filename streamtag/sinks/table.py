@@ -1,45 +1,76 @@
-"""All sinks, and which of them a configuration wants."""
+"""All sinks: which there are, where they live, and which of them a configuration wants.
+
+A new sink is one file in this folder and one line in a table below.
+"""
 
 from collections.abc import Callable
-from typing import Final
+from typing import Final, Generic, NamedTuple, TypeVar
 
 from streamtag.settings import Config
-from streamtag.sinks.sink import Sink
+from streamtag.sinks.sink import LocalSink, Sink
 
-__all__ = ["is_wanted", "open_sinks", "what_matters"]
+__all__ = ["LOCAL_SINKS", "SINKS", "SinkKind", "is_wanted", "open_local", "open_sinks", "what_matters"]
+
+_S = TypeVar("_S")
 
 
-def _mqtt(config: Config) -> Sink | None:
-    if config.mqtt is None:
-        return None
+class SinkKind(NamedTuple, Generic[_S]):
+    """One kind of sink.
+
+    Attributes:
+        title: The configuration's section that asks for it, as it is written there.
+        is_wanted: Tells whether a configuration does.
+        open: Makes it, importing what it needs.
+    """
+
+    title: str
+    is_wanted: Callable[[Config], bool]
+    open: Callable[[Config], _S]
+
+
+def _history(config: Config) -> LocalSink:
+    from streamtag.sinks.history import HistorySink
+
+    assert config.history.path is not None
+    return HistorySink(config, config.history.path)
+
+
+def _mqtt(config: Config) -> Sink:
     from streamtag.sinks.mqtt import MqttSink
 
+    assert config.mqtt is not None
     return MqttSink(config, config.mqtt)
 
 
-def _webhooks(config: Config) -> Sink | None:
-    if not config.webhooks:
-        return None
+def _webhooks(config: Config) -> Sink:
     from streamtag.sinks.webhook import WebhookSink
 
     return WebhookSink(config)
 
 
-def _metrics(config: Config) -> Sink | None:
-    if config.metrics is None:
-        return None
+def _metrics(config: Config) -> Sink:
     from streamtag.sinks.metrics import MetricsSink
 
+    assert config.metrics is not None
     return MetricsSink(config, config.metrics)
 
 
-_SINKS: Final[tuple[Callable[[Config], Sink | None], ...]] = (_mqtt, _webhooks, _metrics)
-"""Each makes its sink from a configuration, or None where that does not want it, and imports what it needs."""
+LOCAL_SINKS: Final = [
+    SinkKind("[history]", lambda config: config.history.path is not None, _history),
+]
+"""Those within the service, told first; opened when it starts, and not anew by a reload. Any sink in a `SinkQueue` may
+be one."""
+SINKS: Final = [
+    SinkKind("[mqtt]", lambda config: config.mqtt is not None, _mqtt),
+    SinkKind("[[webhook]]", lambda config: bool(config.webhooks), _webhooks),
+    SinkKind("[metrics]", lambda config: config.metrics is not None, _metrics),
+]
+"""Those in one process beside the service, which hears it as any program does."""
 
 
 def is_wanted(config: Config) -> bool:
-    """Tell whether a configuration wants any sink."""
-    return config.mqtt is not None or config.metrics is not None or bool(config.webhooks)
+    """Tell whether a configuration wants any sink beside the service."""
+    return any(kind.is_wanted(config) for kind in SINKS)
 
 
 def what_matters(config: Config) -> object:
@@ -49,9 +80,18 @@ def what_matters(config: Config) -> object:
 
 
 def open_sinks(config: Config) -> list[Sink]:
-    """Make the sinks that a configuration wants.
+    """Make the sinks that a configuration wants beside the service.
 
     Raises:
         StreamtagError: An extra that one of them needs is not installed, or a file that it names cannot be read.
     """
-    return [sink for make in _SINKS if (sink := make(config)) is not None]
+    return [kind.open(config) for kind in SINKS if kind.is_wanted(config)]
+
+
+def open_local(config: Config) -> list[LocalSink]:
+    """Make the sinks that a configuration wants within the service; nothing runs yet.
+
+    Raises:
+        StreamtagError: As `open_sinks`.
+    """
+    return [kind.open(config) for kind in LOCAL_SINKS if kind.is_wanted(config)]

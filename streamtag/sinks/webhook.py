@@ -9,7 +9,7 @@ import time
 from collections import deque
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from platformdirs import user_state_path
 
@@ -21,9 +21,9 @@ from streamtag.sinks.names import service_name
 from streamtag.sinks.outbox import MOST_WAITING, Letter, Outbox
 from streamtag.sinks.post import Answer, Post
 from streamtag.sinks.secrets import read_secret
-from streamtag.sinks.sink import Deliveries
+from streamtag.sinks.sink import Deliveries, SinkMessage
 from streamtag.threads import Worker
-from streamtag.wire import Message
+from streamtag.wire.messages import EventHeader, StatusHeader
 
 __all__ = ["WebhookSink", "outbox_path"]
 
@@ -78,12 +78,12 @@ class WebhookSink:
         """Open the queue; one that cannot be opened is tried again, and what comes meanwhile waits in memory."""
         self._try_to_open()
 
-    def take(self, message: Message) -> None:
+    def take(self, message: SinkMessage) -> None:
         """Take in a message; one that was taken in before, by an earlier process too, is not told twice."""
         header = message.header
-        told = cloud_event(header, self._service)
-        if told is None or self._is_held or not self._is_new(header):
+        if not isinstance(header, EventHeader | StatusHeader) or self._is_held or not self._is_new(header):
             return
+        told = cloud_event(header, self._service)
         for hook in self._hooks:
             if hook.wants(told):
                 self._waiting.append((hook.key, told.id, told.body))
@@ -136,17 +136,17 @@ class WebhookSink:
         for hook in self._hooks:
             hook.start(outbox)
 
-    def _is_new(self, header: dict[str, Any]) -> bool:
+    def _is_new(self, header: EventHeader | StatusHeader) -> bool:
         """Tell whether a message is news: the service repeats its newest to whoever begins to listen."""
-        topic, session = f"{header['kind']}/{header['stream']}", header["session"]
+        topic, session = f"{header.kind}/{header.stream}", header.session
         before = self._seen.get(topic, "")
-        if header["kind"] == "event":
+        if isinstance(header, EventHeader):
             old_session, _, seq = before.partition(":")
-            if old_session == session and int(seq) >= header["seq"]:
+            if old_session == session and int(seq) >= header.seq:
                 return False
-            mark = f"{session}:{header['seq']}"
+            mark = f"{session}:{header.seq}"
         else:
-            mark = f"{session}:{header['state']}:{header['since']}"
+            mark = f"{session}:{header.state}:{header.since}"
             if mark == before:
                 return False
         self._seen[topic] = self._new[topic] = mark

@@ -277,6 +277,8 @@ class Message:
         rolling: Rolling scores, float32 [n] (read-only), or None.
         missed: Messages of the same topic that were lost just before this one.
         columns: Spectrum, uint8 [frames, bands] (read-only), or None where the message is not of kind "levels".
+        typed: The header as the struct of its kind, without what this version does not know; None where it was not read
+            from the wire.
     """
 
     header: dict[str, Any]
@@ -284,6 +286,7 @@ class Message:
     rolling: NDArray[np.float32] | None = None
     missed: int = 0
     columns: NDArray[np.uint8] | None = None
+    typed: Header | None = None
 
 
 def is_stream_id(text: str) -> bool:
@@ -349,15 +352,15 @@ def decode(frames: list[bytes]) -> Message:
     if topic != topic_of(header):
         raise WireError(f"the topic {topic[:80]!r} does not belong to its header ({topic_of(header)!r})")
     if isinstance(header, LevelsHeader):
-        return Message(fields, columns=_columns(header, payload))
+        return Message(fields, columns=_columns(header, payload), typed=header)
     if not isinstance(header, ScoresHeader):
-        return Message(fields)
+        return Message(fields, typed=header)
     if len(payload) != 8 * header.n:
         raise WireError(
             f"the payload of {topic!r} has {len(payload)} bytes where {header.n} labels take {8 * header.n}"
         )
     scores = np.frombuffer(payload, _FLOAT32)
-    return Message(fields, scores[: header.n], scores[header.n :])
+    return Message(fields, scores[: header.n], scores[header.n :], typed=header)
 
 
 def _columns(header: LevelsHeader, payload: bytes) -> NDArray[np.uint8]:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from streamtag.history import History
 from streamtag.settings import HistorySettings
-from tests.history.conftest import patch
+from tests.history.conftest import NOW, patch
 
 
 def keep_on(path: Path, stream: str) -> None:
@@ -21,7 +21,7 @@ def keep_on(path: Path, stream: str) -> None:
     for event in range(1_000_000):
         heard = patch(event)
         history.patch(stream, heard)
-        history.begin(stream, event, "Dog", heard.start / 16000, 0.8, heard)
+        history.begin(stream, event, "Dog", heard.start / 16000, 0.8, NOW + heard.start / 16000)
         if history.settle(0.05):
             os.write(1, f"{stream} {event}\n".encode())
         history.end(stream, event, heard.start / 16000 + 0.96, 0.9)

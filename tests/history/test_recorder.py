@@ -62,7 +62,7 @@ def test_an_onset_is_kept_at_the_time_it_was_heard(keep: Keep, path: Path) -> No
     history = keep()
     heard = patch(5)
     history.patch("yard", heard)
-    history.begin("yard", 0, "Dog", 4.8, 0.8, heard)
+    history.begin("yard", 0, "Dog", 4.8, 0.8, NOW + 4.8)
     history.end("yard", 0, 5.76, 0.8)
     history.stop(5.0)
     (found,) = HistoryReader(path).search()
@@ -76,7 +76,7 @@ def test_a_clip_has_a_quarter_before_the_onset_and_the_rest_behind(keep: Keep, p
         loud = patch(index, 0.5 if index >= 5 else 0.01)
         history.patch("yard", loud)
         if index == 5:
-            history.begin("yard", 0, "Dog", 4.8, 0.8, loud)
+            history.begin("yard", 0, "Dog", 4.8, 0.8, NOW + 4.8)
     history.stop(5.0)
     reader = HistoryReader(path)
     (found,) = reader.search()
@@ -92,7 +92,7 @@ def test_a_clip_of_a_stream_that_ends_is_as_long_as_what_was_heard(keep: Keep, p
     history = keep(clips=True, clip_seconds=4.0)
     heard = patch(0)
     history.patch("yard", heard)
-    history.begin("yard", 0, "Dog", 0.0, 0.8, heard)
+    history.begin("yard", 0, "Dog", 0.0, 0.8, NOW)
     history.leave("yard")
     history.stop(5.0)
     reader = HistoryReader(path)
@@ -103,7 +103,7 @@ def test_a_clip_of_a_stream_that_ends_is_as_long_as_what_was_heard(keep: Keep, p
 def test_streams_that_come_again_use_their_numbers_again(keep: Keep, path: Path) -> None:
     history = keep()
     for _ in range(2):
-        history.begin("pushed", 0, "Dog", 0.0, 0.8, patch(0))
+        history.begin("pushed", 0, "Dog", 0.0, 0.8, NOW)
         history.end("pushed", 0, 0.96, 0.8)
     history.stop(5.0)
     assert rows(path) == 2
@@ -124,7 +124,7 @@ def test_events_wait_for_a_locked_file(
     with sqlite3.connect(path) as base:
         base.execute("BEGIN IMMEDIATE")
         history = keep()
-        history.begin("yard", 0, "Dog", 0.0, 0.8, patch(0))
+        history.begin("yard", 0, "Dog", 0.0, 0.8, NOW)
         trouble.wait()
     better.wait()
     history.stop(5.0)
@@ -140,11 +140,11 @@ def test_a_damaged_file_is_one_line_and_a_history_begins_when_it_is_moved_away(
     line, better = said("is damaged or is no history; move it away"), said("another file is there")
     history = keep()
     line.wait()
-    history.begin("yard", 0, "Dog", 0.0, 0.8, patch(0))
+    history.begin("yard", 0, "Dog", 0.0, 0.8, NOW)
     assert history.fares == ("refused", f"{path}: it is damaged or is no history; move it away", 1)
     away = path.rename(path.with_name("damaged.sqlite"))
     better.wait()
-    history.begin("yard", 1, "Dog", 0.0, 0.8, patch(0))
+    history.begin("yard", 1, "Dog", 0.0, 0.8, NOW)
     history.stop(5.0)
     assert away.read_bytes().startswith(b"This is no database.")
     assert rows(path) == 1
@@ -170,10 +170,10 @@ def test_a_second_service_says_so_in_one_line_and_takes_over_when_the_first_ends
     line = said("cannot be written for now")
     first = keep()
     assert until(lambda: first._waiting._can_settle)
-    first.begin("yard", 0, "Dog", 0.0, 0.8, patch(0))
+    first.begin("yard", 0, "Dog", 0.0, 0.8, NOW)
     assert until(lambda: rows(path) == 1)
     second = keep(keep_days=0.001)
-    second.begin("porch", 0, "Cat", 0.0, 0.8, patch(0))
+    second.begin("porch", 0, "Cat", 0.0, 0.8, NOW)
     line.wait()
     assert "another service (process" in line.lines[0]
     assert second.fares.state == "waiting"
@@ -190,7 +190,7 @@ def test_what_was_settled_is_in_the_file(keep: Keep, path: Path) -> None:
     history = keep()
     assert until(lambda: history._waiting._can_settle)
     for event in range(50):
-        history.begin("yard", event, "Dog", 0.0, 0.8, patch(0))
+        history.begin("yard", event, "Dog", 0.0, 0.8, NOW)
         history._waiting._may_wait = 20.0
         history.settle(20.0)
         assert rows(path) == event + 1
@@ -201,11 +201,11 @@ def test_a_slow_disk_is_not_waited_for(keep: Keep, path: Path, monkeypatch: pyte
     monkeypatch.setattr(Store, "write", lambda *args: (done.wait(20), write(*args)))
     history = keep()
     assert until(lambda: history._waiting._can_settle)
-    history.begin("yard", 0, "Dog", 0.0, 0.8, patch(0))
+    history.begin("yard", 0, "Dog", 0.0, 0.8, NOW)
     history.settle(0.01)
     begin = time.monotonic()
     for event in range(1, 50):
-        history.begin("yard", event, "Dog", 0.0, 0.8, patch(0))
+        history.begin("yard", event, "Dog", 0.0, 0.8, NOW)
         history.settle(20.0)
     assert time.monotonic() - begin < 15.0  # 20 s for a single one of them
     done.set()
@@ -236,11 +236,11 @@ def test_a_full_disk_costs_the_oldest_events_and_when_there_is_room_again_the_ot
     monkeypatch.setattr(recorder, "_RETRY_SECONDS", 0.05)
     trouble, better = said("cannot be written for now"), said("is written again")
     history = keep()
-    history.begin("yard", 0, "Dog", 0.0, 0.8, patch(0))
+    history.begin("yard", 0, "Dog", 0.0, 0.8, NOW)
     assert until(lambda: path.is_file() and rows(path) == 1)
     disk(16 << 10)
     for event in range(1, 12_002):
-        history.begin("yard", event, "Dog", 0.0, 0.8, patch(0))
+        history.begin("yard", event, "Dog", 0.0, 0.8, NOW)
         if event == 1:
             trouble.wait()
     assert until(lambda: history.dropped == 2001)
@@ -263,7 +263,7 @@ def test_a_clip_that_a_full_disk_cuts_is_not_there(
     for index in range(6):
         history.patch("yard", patch(index))
         if not index:
-            history.begin("yard", 0, "Dog", 0.0, 0.8, patch(0))
+            history.begin("yard", 0, "Dog", 0.0, 0.8, NOW)
     line.wait()
     history.stop(5.0)
     disk(None)
@@ -277,12 +277,12 @@ def test_a_history_that_is_removed_under_a_service_begins_anew(
 ) -> None:
     line = said("was moved or removed")
     history = keep()
-    history.begin("yard", 0, "Dog", 0.0, 0.8, patch(0))
+    history.begin("yard", 0, "Dog", 0.0, 0.8, NOW)
     assert until(lambda: path.is_file() and rows(path) == 1)
     for file in path.parent.glob("history.sqlite*"):
         file.unlink()
     line.wait()
-    history.begin("yard", 1, "Dog", 0.0, 0.8, patch(0))
+    history.begin("yard", 1, "Dog", 0.0, 0.8, NOW)
     history.stop(5.0)
     assert rows(path) == 1
 
@@ -290,7 +290,7 @@ def test_a_history_that_is_removed_under_a_service_begins_anew(
 def test_a_record_that_cannot_be_written_costs_itself_alone(keep: Keep, path: Path, caplog: Any) -> None:
     history = keep()
     for event in range(20):
-        history.begin("yard", event, "\ud800" if event in (3, 4) else "Dog", 0.0, 0.8, patch(0))
+        history.begin("yard", event, "\ud800" if event in (3, 4) else "Dog", 0.0, 0.8, NOW)
     history.stop(5.0)
     assert (rows(path), history.dropped) == (18, 2)
     assert history.restarts == 0
@@ -308,7 +308,7 @@ def test_a_thread_that_fails_begins_anew_and_keeps_what_waited(
 
     monkeypatch.setattr(Store, "prune", prune_or_break)
     history = keep()
-    history.begin("yard", 0, "Dog", 0.0, 0.8, patch(0))
+    history.begin("yard", 0, "Dog", 0.0, 0.8, NOW)
     assert until(lambda: history.restarts == 1)
     history.end("yard", 0, 0.96, 0.8)  # of an event that began before
     history.stop(5.0)
@@ -321,7 +321,7 @@ def test_a_clip_that_cannot_be_written_leaves_the_event(keep: Keep, path: Path, 
     history = keep(clips=True, clip_seconds=1.0)
     heard = patch(0)
     history.patch("yard", heard)
-    history.begin("yard", 0, "Dog", 0.0, 0.8, heard)
+    history.begin("yard", 0, "Dog", 0.0, 0.8, NOW)
     history.leave("yard")
     line.wait()
     history.stop(5.0)

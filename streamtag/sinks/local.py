@@ -1,0 +1,60 @@
+"""The sinks within a service, told as one."""
+
+from collections.abc import Iterable, Sequence
+
+from streamtag.audio import Patch
+from streamtag.settings import Config
+from streamtag.sinks.sink import LocalSink, SinkMessage
+from streamtag.wire.messages import ServiceHeader
+
+__all__ = ["LocalSinks"]
+
+
+class LocalSinks:
+    """Told first of all that a service publishes, before it goes out; see `LocalSink`."""
+
+    def __init__(self, sinks: Sequence[LocalSink]) -> None:
+        self._sinks = sinks
+        self._by_kind = {kind: [sink for sink in sinks if kind in sink.kinds] for sink in sinks for kind in sink.kinds}
+
+    def start(self) -> None:
+        """Start them all."""
+        for sink in self._sinks:
+            sink.start()
+
+    def go_by(self, config: Config) -> None:
+        """Have each take over what of a new configuration takes effect at once."""
+        for sink in self._sinks:
+            sink.go_by(config)
+
+    def hear(self, stream: str, patch: Patch) -> None:
+        """Hand over the sound of a patch."""
+        for sink in self._sinks:
+            sink.hear(stream, patch)
+
+    def takes(self, kind: str) -> bool:
+        """Tell whether anybody takes messages of a kind."""
+        return kind in self._by_kind
+
+    def take(self, messages: Iterable[SinkMessage]) -> None:
+        """Hand over messages."""
+        for message in messages:
+            for sink in self._by_kind.get(message.header.kind, ()):
+                sink.take(message)
+
+    def settle(self, seconds: float) -> None:
+        """Wait until what came outlives the process, where somebody sees to that; at most `seconds` for each."""
+        for sink in self._sinks:
+            sink.settle(seconds)
+
+    def describe(self, header: ServiceHeader) -> None:
+        """Have each write into the service's state how it fares, and how often it began anew."""
+        for sink in self._sinks:
+            sink.describe(header)
+            if sink.restarts:
+                header.restarts = {**header.restarts, sink.name: sink.restarts}
+
+    def stop(self, seconds: float) -> None:
+        """End them, each within `seconds`."""
+        for sink in self._sinks:
+            sink.stop(seconds)
