@@ -27,7 +27,7 @@ def config(tmp_path: Path) -> Path:
 def test_a_command_that_failed_says_why() -> None:
     child = Child("run", "missing.toml", patience_seconds=5)
     child.start()
-    wait_until(lambda: child.last_words() is not None, 20, "the command's end")
+    wait_until(lambda: child.last_words() is not None, 60, "the command's end")
     assert "missing.toml" in str(child.last_words())
     child.end()
 
@@ -46,7 +46,7 @@ def test_a_command_ends_by_itself_when_whoever_started_it_is_killed(config: Path
         pid = int(parent.stdout.readline())
         assert is_running(pid)
         parent.kill()
-    wait_until(lambda: not is_running(pid), 20, "the command's end")
+    wait_until(lambda: not is_running(pid), 60, "the command's end")
 
 
 def test_a_command_imports_nothing_from_the_folder_in_which_it_is_started(
@@ -57,6 +57,6 @@ def test_a_command_imports_nothing_from_the_folder_in_which_it_is_started(
     monkeypatch.chdir(tmp_path)
     child = Child("run", "missing.toml", patience_seconds=5)
     child.start()
-    wait_until(lambda: child.last_words() is not None, 20, "the command's end")
+    wait_until(lambda: child.last_words() is not None, 60, "the command's end")
     assert "missing.toml" in str(child.last_words())
     child.end()

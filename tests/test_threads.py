@@ -31,8 +31,8 @@ def failing(*errors: BaseException) -> tuple[Callable[[], None], threading.Event
 def test_a_thread_that_fails_is_made_anew_and_the_log_says_why(caplog: pytest.LogCaptureFixture) -> None:
     run, well = failing(ValueError("no\nsuch luck"), KeyError("again"))
     worker = Worker("watch", run).start()
-    assert well.wait(20)
-    worker.join(20)
+    assert well.wait(60)
+    worker.join(60)
     assert worker.restarts == 2
     assert not worker.is_alive
     first, second = (record.getMessage() for record in caplog.records)
@@ -47,7 +47,7 @@ def test_a_thread_that_cannot_be_made_anew_tells_whoever_made_it(
     run, well = failing(error)
     told: list[BaseException] = []
     worker = Worker("publisher", run, on_failure=told.append).start()
-    worker.join(20)
+    worker.join(60)
     assert (told, worker.error) == ([error], error)
     assert not well.is_set()
     (line,) = caplog.records
@@ -57,11 +57,11 @@ def test_a_thread_that_cannot_be_made_anew_tells_whoever_made_it(
 
 def test_a_thread_that_is_being_ended_is_not_made_anew() -> None:
     def run() -> None:
-        assert worker._ending.wait(20)
+        assert worker._ending.wait(60)
         raise ValueError
 
     worker = Worker("history", run)
-    worker.start().join(20)
+    worker.start().join(60)
     assert not worker.is_alive
     assert worker.restarts == 0
 

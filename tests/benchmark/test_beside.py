@@ -48,6 +48,6 @@ def test_a_process_imports_nothing_from_the_folder_in_which_it_is_started(tmp_pa
         "    print(in_a_process(len))\n"
     )
     command = [sys.executable, program]
-    done = subprocess.run(command, cwd=tmp_path / "here", capture_output=True, text=True, timeout=40)
+    done = subprocess.run(command, cwd=tmp_path / "here", capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     assert int(done.stdout) > 0

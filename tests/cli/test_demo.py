@@ -70,7 +70,7 @@ def test_the_web_page_comes_and_goes_with_the_demo(config: Path) -> None:
             assert answer.status == 200
         assert command.end() == 0
         assert f"http://127.0.0.1:{port}" in command.wait_error("web page")
-    wait_until(lambda: is_free(port), 30, "the web page's end")
+    wait_until(lambda: is_free(port), 60, "the web page's end")
 
 
 def test_the_demo_takes_pcm_at_another_port_if_its_own_is_taken() -> None:

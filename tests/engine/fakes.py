@@ -32,7 +32,7 @@ class HungSource:
     def __exit__(self, *_: object) -> None: ...
 
     def __iter__(self) -> Iterator[Block]:
-        self._released.wait(30)
+        self._released.wait(60)
         yield Block(np.zeros(16000, np.int16), 0, 16000, time.time())
 
     def close(self) -> None:

@@ -35,7 +35,7 @@ def test_a_publisher_that_fails_ends_the_service(
     service, _ = begin()
     monkeypatch.setattr(Publisher, "_send_waiting", break_down)
     with pytest.raises(StreamtagError, match="publishing failed: ZeroDivisionError: of a library; the service ends"):
-        service.wait(20)
+        service.wait(60)
     assert "the thread publisher failed: ZeroDivisionError: of a library" in caplog.text
 
 
@@ -45,7 +45,7 @@ def test_an_inference_thread_that_fails_ends_the_service(
     service, _ = begin()
     monkeypatch.setattr(inference.Inference, "_repeat", break_down)
     with pytest.raises(StreamtagError, match="scoring failed: ZeroDivisionError: of a library; the service ends"):
-        service.wait(20)
+        service.wait(60)
     assert "the thread inference failed" in caplog.text
 
 

@@ -61,7 +61,7 @@ def own_threads() -> set[threading.Thread]:
 
 def wait_for_the_end_of_threads(but: set[threading.Thread] = frozenset()) -> None:
     try:
-        wait_until(lambda: own_threads() <= but, 20, "the end of all threads")
+        wait_until(lambda: own_threads() <= but, 60, "the end of all threads")
     except AssertionError:
         faulthandler.dump_traceback()
         raise AssertionError(f"alive: {own_threads() - but}") from None
@@ -191,7 +191,7 @@ def test_sources_that_hang_do_not_keep_the_service(begin: Begin, monkeypatch: py
         camera = f"127.0.0.1:{server.port}/audio"
         microphone = Stream(id="porch", source="-")
         service, listener = begin(Stream(id="hung", source=f"rtsp://user:secret@{camera}"), microphone)
-        wait_until(lambda: server.connections, 20, "the connection")
+        wait_until(lambda: server.connections, 60, "the connection")
         listener.states_of("starting", "hung", "porch")
         stop_within_two_seconds(service)
         listener.rest()
@@ -209,17 +209,17 @@ def test_a_source_that_is_closed_before_it_is_open_is_closed_all_the_same(
 
     def open_late(uri: str, **_: object) -> HungSource:
         asked.set()
-        opened.wait(10)
+        opened.wait(60)
         sources.append(HungSource(uri, released))
         return sources[-1]
 
     monkeypatch.setattr(readers, "open_source", open_late)
     service, _ = begin(Stream(id="late", source="-"))
-    asked.wait(10)
+    asked.wait(60)
     (thread,) = (thread for thread in threading.enumerate() if thread.name == "streamtag-late")
     service.reload(config(tiny))
     opened.set()
-    thread.join(5)
+    thread.join(60)
     assert not thread.is_alive()  # it would hang in the source
     assert len(sources) == 1
 
@@ -447,6 +447,6 @@ def test_a_model_that_breaks_ends_the_service_with_its_cause(
     monkeypatch.setattr(inference.Inference, "_score", break_down)
     service.reload(msgspec.structs.replace(service._config, streams=(Stream(id="yard", source=str(whistle)),)))
     with pytest.raises(StreamtagError, match="scoring failed: MemoryError: no room for scores"):
-        service.wait(20)
+        service.wait(60)
     stop_within_two_seconds(service)
     wait_for_the_end_of_threads()

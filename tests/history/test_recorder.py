@@ -42,7 +42,7 @@ class Said(logging.Handler):
             self.event.set()
 
     def wait(self) -> None:
-        assert self.event.wait(20), f"the log never said {self._text!r}"
+        assert self.event.wait(60), f"the log never said {self._text!r}"
 
 
 @pytest.fixture
@@ -198,7 +198,7 @@ def test_what_was_settled_is_in_the_file(keep: Keep, path: Path) -> None:
 
 def test_a_slow_disk_is_not_waited_for(keep: Keep, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write, done = Store.write, threading.Event()
-    monkeypatch.setattr(Store, "write", lambda *args: (done.wait(20), write(*args)))
+    monkeypatch.setattr(Store, "write", lambda *args: (done.wait(60), write(*args)))
     history = keep()
     assert until(lambda: history._waiting._can_settle)
     history.begin("yard", 0, "Dog", 0.0, 0.8, NOW)

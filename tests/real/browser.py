@@ -56,7 +56,7 @@ class Command:
         if self._process is None:
             return 0
         self._process.send_signal(number)
-        status = self._process.wait(30)
+        status = self._process.wait(60)
         self._process = None
         return status
 

@@ -74,7 +74,7 @@ def hls(tmp_path: Path) -> Iterator[Station]:
     options = ["-hls_time", "1", "-hls_list_size", "4", "-hls_flags", "delete_segments+omit_endlist"]
     maker = encoder("-c:a", "aac", "-f", "hls", *options, playlist)
     with running(file_server(tmp_path, port), maker):
-        wait_until(playlist.exists, 30, "the first HLS segment")
+        wait_until(playlist.exists, 60, "the first HLS segment")
         yield Station(f"http://127.0.0.1:{port}/tone.m3u8", maker)
 
 
@@ -83,7 +83,7 @@ def rtp(tmp_path: Path) -> Iterator[Station]:
     description = tmp_path / "tone.sdp"
     target = f"rtp://127.0.0.1:{free_port()}"
     with running(sender := encoder("-c:a", "libopus", "-f", "rtp", "-sdp_file", description, target)):
-        wait_until(description.exists, 30, "the SDP file")
+        wait_until(description.exists, 60, "the SDP file")
         yield Station(f"sdp:{description}", sender)
 
 

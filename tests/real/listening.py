@@ -33,7 +33,7 @@ class Listener:
 
     def __exit__(self, *_: object) -> None:
         self.source.close()
-        self._thread.join(5)
+        self._thread.join(60)
         assert not self._thread.is_alive()
 
     def _on_state(self, state: str, reason: str) -> None:

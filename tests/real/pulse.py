@@ -44,7 +44,7 @@ class Pulse:
 
     def start(self) -> None:
         self._daemon.start()
-        wait_until(lambda: self._pactl("info", check=False).returncode == 0, 30, "PulseAudio's start")
+        wait_until(lambda: self._pactl("info", check=False).returncode == 0, 60, "PulseAudio's start")
 
     def kill(self) -> None:
         self._daemon.kill()

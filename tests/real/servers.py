@@ -60,7 +60,7 @@ class Program:
         )
         if self._port is not None:
             port = self._port
-            wait_until(lambda: answers(port), 30, f"{self._command[0]} listening on {port}")
+            wait_until(lambda: answers(port), 60, f"{self._command[0]} listening on {port}")
 
     def kill(self) -> None:
         if self._process is not None:
@@ -72,7 +72,7 @@ class Program:
         """Let it end by itself."""
         if self._process is not None:
             self._process.terminate()
-            self._process.wait(30)
+            self._process.wait(60)
             self._process = None
 
     def freeze(self) -> None:
@@ -187,4 +187,4 @@ def pump(outer: socket.socket, inner: socket.socket, hear: Callable[[bytes], Non
             inner.sendall(data)
     with suppress(OSError):
         inner.shutdown(socket.SHUT_RDWR)
-    thread.join(5)
+    thread.join(60)

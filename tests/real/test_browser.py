@@ -165,7 +165,7 @@ def test_moved_thresholds_show_their_events_and_reach_the_service(visitor: Visit
     text = site.config.read_text()
     assert text.startswith("# Ours\n")
     assert tomllib.loads(text)["events"]["labels"] == {"Music": {"on": 0.5, "off": 0.0}}
-    wait_until(lambda: "reloaded" in site.service.log(), 20, "the service's reload")
+    wait_until(lambda: "reloaded" in site.service.log(), 60, "the service's reload")
 
 
 def test_a_sound_that_is_chosen_before_the_view_is_there_stays_chosen(visitor: Visitor) -> None:

@@ -64,10 +64,10 @@ def test_the_demo_and_its_page_look_nobody_up_and_leave_no_foreign_file(tmp_path
     with running(*arguments, through=f'exec {environment} {tracer} "$@"') as command:
         command.wait_message(kind="scores")
         due = time.monotonic() + AFTER_SECONDS
-        wait_until(lambda: answers(port), 50, "the page")
+        wait_until(lambda: answers(port), 60, "the page")
         wait_until(lambda: time.monotonic() >= due, AFTER_SECONDS + 1, "what libraries do some time after the start")
         assert command.end() == 0
-    wait_until(lambda: "+++ exited" in trace.read_text().splitlines()[-1], 20, "the end of the trace")
+    wait_until(lambda: "+++ exited" in trace.read_text().splitlines()[-1], 60, "the end of the trace")
     calls = trace.read_text().splitlines()
     assert any("127.0.0.1" in call for call in calls)  # the page's own, to the service
     assert [call for call in calls if LOOK_UP.search(call)] == []

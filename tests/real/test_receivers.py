@@ -105,7 +105,7 @@ def test_a_recording_comes_as_it_does_without_another_process(receiving: Receive
     assert [(block.start, block.rate) for block in hearing.blocks] == [(block.start, block.rate) for block in blocks]
     heard, read = (np.concatenate([block.samples for block in some]) for some in (hearing.blocks, blocks))
     np.testing.assert_array_equal(heard, read)
-    wait_until(lambda: processes() == [], 5, "the end of a process that has nothing to do")
+    wait_until(lambda: processes() == [], 60, "the end of a process that has nothing to do")
 
 
 def test_what_a_lost_process_received_comes_back_with_the_time_it_was_away(receiving: Receivers, radio: str) -> None:
@@ -147,7 +147,7 @@ def test_a_process_takes_so_many_sources_and_ends_with_its_last(
     received[3].close()
     hearings[2].wait(lambda: hearings[2].ends)
     hearings[3].wait(lambda: hearings[3].ends)
-    wait_until(lambda: len(processes()) == 2, 5, "the end of a process that has nothing to do")
+    wait_until(lambda: len(processes()) == 2, 60, "the end of a process that has nothing to do")
     heard = [len(hearing.blocks) for hearing in hearings]
     for number in (0, 1, 4):
         hearings[number].wait(lambda number=number: len(hearings[number].blocks) > heard[number] + 2)
@@ -180,7 +180,7 @@ def test_a_source_that_cannot_be_read_fails_and_one_that_is_away_is_waited_for(r
 def test_closing_waits_for_nobody(receiving: Receivers) -> None:
     with TcpServer(hung) as server:
         received = receiving.open(f"http://127.0.0.1:{server.port}/", {}, hearing := Hearing())
-        wait_until(lambda: server.connections, 30, "the connection")
+        wait_until(lambda: server.connections, 60, "the connection")
         begin = time.monotonic()
         received.close()
         hearing.wait(lambda: hearing.ends == [None])
@@ -231,7 +231,7 @@ def test_no_process_outlives_whoever_started_it(radio: str) -> None:
         assert parent.stdout.readline() == "heard\n"
         [pid] = processes(parent.pid)
         parent.kill()
-    wait_until(lambda: not is_running(pid), 20, "the process's end")
+    wait_until(lambda: not is_running(pid), 60, "the process's end")
 
 
 def test_a_recording_whose_decoder_crashes_fails_alone(receiving: Receivers, tmp_path: Path) -> None:

@@ -152,7 +152,7 @@ def test_a_server_that_does_not_answer_is_called_so_and_tried_again(scheme: str,
         state, reason = listener.states[0]
         assert state == "stalled"
         assert reason.startswith("no a")  # no answer, or no audio
-        wait_until(lambda: server.connections >= 2, 10, "another try")
+        wait_until(lambda: server.connections >= 2, 60, "another try")
         assert "secret" not in repr(listener.states)
 
 

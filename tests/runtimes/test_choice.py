@@ -147,6 +147,6 @@ print(faster_file(Bundle.open({str(folder)!r}), 1, Model))
 """
     command = [sys.executable, "-c", code]
     both = [subprocess.Popen([*command, slow], stdout=subprocess.PIPE, text=True) for slow in (FULL, QUANTISED)]
-    answers = [process.communicate(timeout=40)[0] for process in both]
+    answers = [process.communicate(timeout=60)[0] for process in both]
     assert answers[0] == answers[1]
     assert answers[0].strip() in (FULL, QUANTISED)

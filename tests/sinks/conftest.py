@@ -24,7 +24,7 @@ class Running:
 
     def end(self) -> None:
         self._stop.set()
-        self._thread.join(20)
+        self._thread.join(60)
         assert not self._thread.is_alive()
 
 

@@ -34,7 +34,7 @@ def settings(folder: Path, port: int, more: str = "") -> Config:
 def ask(port: int, path: str, **headers: str) -> tuple[int, str]:
     request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", headers=headers)
     try:
-        with urllib.request.urlopen(request, timeout=20) as answer:
+        with urllib.request.urlopen(request, timeout=60) as answer:
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as error:
         return error.code, error.read().decode()
@@ -66,9 +66,9 @@ def service(*streams: str) -> samples.Outgoing:
 def test_a_service_is_told_in_the_names_that_are_promised(tmp_path, publisher, run, port):
     publisher.publish([service("porch"), samples.status(), samples.scores()])
     run(settings(tmp_path, port), publisher)
-    wait_until(lambda: answers(port) and "streamtag_stream_level_dbfs{" in ask(port, "/metrics")[1], 30, "the level")
+    wait_until(lambda: answers(port) and "streamtag_stream_level_dbfs{" in ask(port, "/metrics")[1], 60, "the level")
     publisher.publish([samples.event()])
-    wait_until(lambda: series(port).get('streamtag_events_total{label="Dog",stream="porch"}') == 1, 30, "the event")
+    wait_until(lambda: series(port).get('streamtag_events_total{label="Dog",stream="porch"}') == 1, 60, "the event")
     found = series(port)
     build = 'device="CPU",labels_hash="c0ffee",model="default",precision="int8",runtime="onnxruntime",version="1"'
     assert found[f"streamtag_build_info{{{build}}}"] == 1
@@ -97,7 +97,7 @@ def test_a_service_is_told_in_the_names_that_are_promised(tmp_path, publisher, r
 def test_prometheus_s_own_tool_finds_nothing_to_say_about_them(tmp_path, publisher, run, port):
     publisher.publish([service("porch"), samples.status(), samples.scores(), samples.event()])
     run(settings(tmp_path, port, '[mqtt]\nhost = "127.0.0.1"\nport = 1\n[history]\npath = "h.sqlite"'), publisher)
-    wait_until(lambda: answers(port) and 'streamtag_outputs_refused_total{output="mqtt"}' in series(port), 30, "sinks")
+    wait_until(lambda: answers(port) and 'streamtag_outputs_refused_total{output="mqtt"}' in series(port), 60, "sinks")
     text = ask(port, "/metrics")[1]
     done = subprocess.run(
         [program_path("promtool"), "check", "metrics"], input=text, capture_output=True, text=True, timeout=60
@@ -108,30 +108,30 @@ def test_prometheus_s_own_tool_finds_nothing_to_say_about_them(tmp_path, publish
 def test_above_the_limit_the_totals_alone_are_told(tmp_path, publisher, run, port, caplog):
     publisher.publish([service("porch", "yard"), samples.status(), samples.status("yard")])
     run(settings(tmp_path, port, "max_streams = 1"), publisher)
-    wait_until(lambda: answers(port) and series(port).get('streamtag_streams{state="live"}') == 2, 30, "the streams")
+    wait_until(lambda: answers(port) and series(port).get('streamtag_streams{state="live"}') == 2, 60, "the streams")
     assert not [name for name in series(port) if 'stream="' in name]
     assert caplog.text.count("max_streams = 1") == 1
 
 
 def test_health_and_readiness_follow_the_service(tmp_path, publisher, run, port):
     run(settings(tmp_path, port), publisher)
-    wait_until(lambda: answers(port), 30, "the server")
+    wait_until(lambda: answers(port), 60, "the server")
     assert ask(port, "/healthz")[0] == 503  # the service was not heard yet
     publisher.publish([service()])
-    wait_until(lambda: ask(port, "/healthz")[0] == 200, 30, "health")
+    wait_until(lambda: ask(port, "/healthz")[0] == 200, 60, "health")
     assert json.loads(ask(port, "/healthz")[1])["service"] is True
     assert ask(port, "/readyz")[0] == 200  # nothing is configured
     publisher.publish([service("porch"), samples.status()])
-    wait_until(lambda: ask(port, "/readyz")[0] == 503, 30, "a stream that is not scored yet")
+    wait_until(lambda: ask(port, "/readyz")[0] == 503, 60, "a stream that is not scored yet")
     scored = samples.scores()
     scored.header.time = 4e9
     publisher.publish([scored])
-    wait_until(lambda: ask(port, "/readyz")[0] == 200, 30, "readiness")
+    wait_until(lambda: ask(port, "/readyz")[0] == 200, 60, "readiness")
 
 
 def test_another_site_s_page_and_other_paths_get_nothing(tmp_path, publisher, run, port):
     run(settings(tmp_path, port), publisher)
-    wait_until(lambda: answers(port), 30, "the server")
+    wait_until(lambda: answers(port), 60, "the server")
     assert ask(port, "/metrics", Host="evil.example")[0] == 403
     assert ask(port, "/metrics", Host="[")[0] == 403
     assert ask(port, "/other")[0] == 404
@@ -141,7 +141,7 @@ def test_another_site_s_page_and_other_paths_get_nothing(tmp_path, publisher, ru
 def test_visitors_who_say_nothing_hold_nobody_up(tmp_path, publisher, run, port, monkeypatch):
     monkeypatch.setattr(web, "_WHOLE_SECONDS", 0.5)
     run(settings(tmp_path, port), publisher)
-    wait_until(lambda: answers(port), 30, "the server")
+    wait_until(lambda: answers(port), 60, "the server")
     silent = [socket.create_connection(("127.0.0.1", port)) for _ in range(2 * web._MOST_CONNECTIONS)]
     silent[0].sendall(b"GET /metrics")
 
@@ -151,7 +151,7 @@ def test_visitors_who_say_nothing_hold_nobody_up(tmp_path, publisher, run, port,
         except OSError:
             return False
 
-    wait_until(is_answered, 30, "an answer")
+    wait_until(is_answered, 60, "an answer")
     for each in silent:
         each.close()
 
@@ -162,6 +162,6 @@ def test_an_address_that_is_taken_is_tried_again(tmp_path, publisher, run, port,
         other.bind(("127.0.0.1", port))
         other.listen()
         run(settings(tmp_path, port), publisher)
-        wait_until(lambda: "it is tried again" in caplog.text, 30, "a complaint")
-    wait_until(lambda: answers(port), 30, "the server")
+        wait_until(lambda: "it is tried again" in caplog.text, 60, "a complaint")
+    wait_until(lambda: answers(port), 60, "the server")
     assert caplog.text.count("it is tried again") == 1

@@ -67,7 +67,7 @@ def test_what_a_service_hears_first_is_told_and_a_killed_sink_is_started_again(c
         assert command.end() == 0
         ear.wait("streamtag/cellar/status", "offline")
         assert len(ear.of("streamtag/cellar/porch/event")) == 1
-    wait_until(lambda: not _relays(command.process.pid), 10, "the end of the sinks' process")
+    wait_until(lambda: not _relays(command.process.pid), 60, "the end of the sinks' process")
     ear.close()
 
 

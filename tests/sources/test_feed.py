@@ -53,7 +53,7 @@ def test_a_recording_waits_for_room_and_loses_nothing() -> None:
     threading.Thread(target=fill, daemon=True).start()
     heard: list[Piece] = []
     for _ in range(10):
-        assert filled.acquire(timeout=5)
+        assert filled.acquire(timeout=60)
         heard += feed.take()
     assert [len(item.samples) for item in heard] == [20 * RATE] * 10
     assert all(item.lost_seconds == 0 for item in heard)
@@ -65,7 +65,7 @@ def test_closing_releases_who_waits_for_room() -> None:
     filler = threading.Thread(target=lambda: feed.put(piece(20 * RATE), wait=True), daemon=True)
     filler.start()
     feed.close()
-    filler.join(5)
+    filler.join(60)
     assert not filler.is_alive()
 
 

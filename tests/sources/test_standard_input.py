@@ -85,9 +85,9 @@ def test_closing_ends_the_wait_for_more(pipe: Pipe) -> None:
     reader = threading.Thread(target=read, daemon=True)
     reader.start()
     pipe.send(bytes(400))
-    assert heard.wait(5)
+    assert heard.wait(60)
     pipe.source.close()
-    reader.join(5)
+    reader.join(60)
     assert not reader.is_alive()
     pipe.end()
 
@@ -107,7 +107,7 @@ def test_a_pause_is_stalled_and_then_a_jump() -> None:
         for step in steps:
             if isinstance(step, Block):
                 return step
-            assert woken.wait(10)
+            assert woken.wait(60)
             woken.clear()
         raise AssertionError
 

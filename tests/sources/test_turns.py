@@ -52,14 +52,14 @@ def turns() -> Turns:
 def test_a_task_has_turns_until_it_is_done(turns: Turns) -> None:
     task = Scripted(at_once, at_once, at_once)
     turns.add(task)
-    assert task.done.wait(5)
+    assert task.done.wait(60)
     assert task.turns == 4
 
 
 def test_a_task_that_waits_goes_on_when_it_is_woken(turns: Turns) -> None:
     task = Scripted(when_woken)
     turns.add(task)
-    assert task.turn.acquire(timeout=5)
+    assert task.turn.acquire(timeout=60)
     while not task.done.wait(0.01):  # woken before it waits counts as well, but not before its turn began
         turns.wake(task)
     assert task.turns == 2
@@ -75,14 +75,14 @@ def test_a_task_that_is_woken_during_its_turn_has_another(turns: Turns) -> None:
 
     task = Scripted(wake_itself)
     turns.add(task)
-    assert task.done.wait(5)
+    assert task.done.wait(60)
     assert woken.is_set()
 
 
 def test_tasks_go_on_when_their_time_has_come_whoever_waits_longer(turns: Turns) -> None:
     for task in (Scripted(when_woken), Scripted(soon, soon), Scripted(soon)):
         turns.add(task)
-    assert task.done.wait(5)
+    assert task.done.wait(60)
 
 
 def test_many_tasks_are_worked_off_by_one_thread(turns: Turns) -> None:
@@ -97,7 +97,7 @@ def test_many_tasks_are_worked_off_by_one_thread(turns: Turns) -> None:
     tasks = [Busy(*[at_once, when_woken] * 5) for _ in range(200)]
     for task in tasks:
         turns.add(task)
-    assert all(task.done.wait(10) for task in tasks)
+    assert all(task.done.wait(60) for task in tasks)
     assert threads == {"streamtag-turns"}
     assert sum(task.turns for task in tasks) == 200 * 11
 
@@ -109,7 +109,7 @@ def test_none_is_passed_over_however_much_another_has_to_do() -> None:
     turns.add(endless)
     turns.add(other)
     turns.start()
-    assert other.done.wait(5)
+    assert other.done.wait(60)
     assert not endless.done.is_set()
 
 

@@ -107,7 +107,7 @@ def test_a_process_that_died_while_it_had_nothing_to_do_is_made_anew(make: Make,
     tagging.tag(path)
     [pid] = processes(tagging)
     os.kill(pid, signal.SIGKILL)
-    wait_until(lambda: not is_running(pid), 20, "its end")
+    wait_until(lambda: not is_running(pid), 60, "its end")
     assert len(tagging.tag(path).patches) == 1
 
 
@@ -159,6 +159,6 @@ def test_closing_ends_a_recording_in_the_middle(make: Make, tmp_path: Path) -> N
     thread = threading.Thread(target=tag)
     thread.start()
     tagging.close()
-    thread.join(20)
+    thread.join(60)
     assert not thread.is_alive()
     assert len(failures) == 1

@@ -35,4 +35,4 @@ def test_workers_end_when_who_started_them_is_killed(context: str, tmp_path: Pat
         assert len(workers) == 2
         assert all(is_running(worker) for worker in workers)
         main.send_signal(signal.SIGKILL)
-    wait_until(lambda: not any(is_running(worker) for worker in workers), 30, "the workers' end")
+    wait_until(lambda: not any(is_running(worker) for worker in workers), 60, "the workers' end")

@@ -33,7 +33,7 @@ def test_an_endpoint_may_be_of_ipv6_on_both_sides() -> None:
     publisher.stop()
     with PcmPusher(puller.endpoint) as pusher:
         pusher.push("porch", np.zeros(100, np.int16), 16000)
-    assert blocks.get(timeout=10).stream == "porch"
+    assert blocks.get(timeout=60).stream == "porch"
     puller.stop()
 
 

@@ -30,8 +30,8 @@ def test_the_example_pusher_pushes_a_recording(puller: PcmPuller, pcm: SimpleQue
         recording.setparams((2, 2, 16000, 0, "NONE", ""))
         recording.writeframes(samples.tobytes())
     example = [sys.executable, REPOSITORY / "examples" / "push_pcm.py", tmp_path / "sound.wav"]
-    subprocess.run([*example, puller.endpoint, "yard"], check=True, env=ENVIRONMENT, timeout=30)
-    blocks = [pcm.get(timeout=5) for _ in range(2)]
+    subprocess.run([*example, puller.endpoint, "yard"], check=True, env=ENVIRONMENT, timeout=60)
+    blocks = [pcm.get(timeout=60) for _ in range(2)]
     assert [block.start for block in blocks] == [0, 1600]
     assert np.array_equal(np.concatenate([block.samples for block in blocks]), samples)
-    assert pcm.get(timeout=5) == PcmEnd("yard")
+    assert pcm.get(timeout=60) == PcmEnd("yard")

@@ -136,7 +136,7 @@ def test_what_is_pushed_comes_in(puller: PcmPuller, pcm: SimpleQueue, dtype):
         pusher.push("porch", samples, 44100, start=10)
         pusher.push("porch", samples[:, 0], 44100)
         pusher.end("porch")
-    first, second, end = (pcm.get(timeout=5) for _ in range(3))
+    first, second, end = (pcm.get(timeout=60) for _ in range(3))
     assert np.array_equal(first.samples, samples)
     assert first.samples.dtype == np.dtype(dtype).newbyteorder("<")
     assert (first.stream, first.rate, first.start) == ("porch", 44100, 10)
@@ -149,7 +149,7 @@ def test_a_long_block_is_pushed_in_parts_that_follow_each_other(puller: PcmPulle
     samples = np.arange(300_000, dtype=np.int32).reshape(-1, 1)
     with PcmPusher(puller.endpoint) as pusher:
         pusher.push("porch", samples, 48000, start=7)
-        parts = [pcm.get(timeout=5) for _ in range(2)]
+        parts = [pcm.get(timeout=60) for _ in range(2)]
     assert [part.start for part in parts] == [7, 7 + 262_144]
     assert np.array_equal(np.concatenate([part.samples for part in parts]), samples)
 

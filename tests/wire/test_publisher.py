@@ -114,7 +114,7 @@ def test_messages_that_overflow_the_hand_over_are_counted_and_seen_as_missed(mon
         delivery = take(inbox)
         if any(entry == "hold" for entry in delivery.entries):
             entered.set()
-            release.wait(30)
+            release.wait(60)
         return delivery
 
     monkeypatch.setattr(Inbox, "take", hold)
@@ -124,7 +124,7 @@ def test_messages_that_overflow_the_hand_over_are_counted_and_seen_as_missed(mon
         publisher.publish([scores()])
         assert subscriber.receive(5).missed == 0
         publisher.forget("hold")
-        assert entered.wait(5)
+        assert entered.wait(60)
         for _ in range(25):
             publisher.publish([scores() for _ in range(1000)])
         assert publisher.statistics().dropped == 5000

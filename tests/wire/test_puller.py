@@ -12,7 +12,7 @@ def test_pcm_of_many_pushers_keeps_its_order_for_each(puller: PcmPuller, pcm: Si
     for number in range(100):
         for name, pusher in enumerate(pushers):
             pusher.end(f"{name}-{number}")
-    found = [pcm.get(timeout=5) for _ in range(300)]
+    found = [pcm.get(timeout=60) for _ in range(300)]
     for pusher in pushers:
         pusher.close()
     for name in range(3):
@@ -26,7 +26,7 @@ def test_a_bad_message_is_counted_and_the_next_good_one_taken(puller: PcmPuller,
         socket.send_multipart([header(), FOUR_BYTES[:3]])
         socket.send_multipart([b"", b"", b"", b""])
         socket.send_multipart([header(), FOUR_BYTES])
-        found = [pcm.get(timeout=5) for _ in range(3)]
+        found = [pcm.get(timeout=60) for _ in range(3)]
     assert [type(one) for one in found] == [PcmFault, PcmFault, PcmBlock]
     assert (puller.messages, puller.faults) == (3, 2)
 
@@ -44,7 +44,7 @@ def test_a_failing_callback_does_not_end_the_input(caplog):
     with PcmPusher(puller.endpoint) as pusher:
         for stream in ("bad", "good"):
             pusher.end(stream)
-        assert [seen.get(timeout=5).stream for _ in range(2)] == ["bad", "good"]
+        assert [seen.get(timeout=60).stream for _ in range(2)] == ["bad", "good"]
     puller.stop()
     assert "PCM of stream bad" in caplog.text
 
@@ -58,7 +58,7 @@ def test_a_giant_frame_ends_its_connection_and_leaves_other_pushers_alone(puller
         with events:
             assert events.poll(10_000)
         pusher.end("porch")
-        assert pcm.get(timeout=5) == PcmEnd("porch")
+        assert pcm.get(timeout=60) == PcmEnd("porch")
     assert puller.messages == 1
 
 

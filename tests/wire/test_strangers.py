@@ -105,7 +105,7 @@ send = publisher._send
 publisher._send = lambda messages: (holds.set(), held.wait(5), send(messages))
 publisher.start()
 publisher.publish([scores()])
-holds.wait(5)
+holds.wait(60)
 print(publisher.endpoint, flush=True)
 for line in sys.stdin:
     held.set()

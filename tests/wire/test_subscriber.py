@@ -142,9 +142,9 @@ def test_close_from_another_thread_ends_the_iteration(subscriber):
 
     reader = threading.Thread(target=read)
     reader.start()
-    assert waiting.wait(5)
+    assert waiting.wait(60)
     subscriber.close()
-    assert ended.wait(5)
+    assert ended.wait(60)
     reader.join()
     assert subscriber.receive(1) is None
 
