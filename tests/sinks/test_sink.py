@@ -25,7 +25,7 @@ class Slow:
 
     def take(self, message: SinkMessage) -> None:
         self.begun.set()
-        self.go.wait(30)
+        self.go.wait(60)
         self.got.append((message.header.kind, message.header.seq))
 
     def look(self) -> None:
@@ -49,7 +49,7 @@ def test_a_sink_that_hangs_loses_scores_first_and_then_the_oldest_and_counts_the
     queue = SinkQueue(sink, most=2)
     queue.start()
     queue.take(message("event", 0))
-    assert sink.begun.wait(30)
+    assert sink.begun.wait(60)
     for seq in (1, 2):
         queue.take(message("event", seq))
     queue.take(message("scores", 3))
@@ -58,7 +58,7 @@ def test_a_sink_that_hangs_loses_scores_first_and_then_the_oldest_and_counts_the
     assert queue.dropped == 2
     sink.go.set()
     queue.ask_to_end()
-    wait_until(lambda: sink.closed, 30, "the sink's end")
+    wait_until(lambda: sink.closed, 60, "the sink's end")
     assert sink.got == [("event", 0), ("event", 2), ("event", 5)]
 
 
