@@ -19,6 +19,7 @@ from starlette.types import ASGIApp
 from starlette.websockets import WebSocket
 
 from streamtag.dashboard.answers import HistoryAnswers, TuningAnswers
+from streamtag.dashboard.api import Api
 from streamtag.dashboard.door import Account, Door, read_account
 from streamtag.dashboard.hub import Hub
 from streamtag.dashboard.live import serve_live
@@ -79,10 +80,13 @@ def build(hub: Hub, config: Config, *, account: Account | None, may_write: bool,
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         hub.start()
+        api.start()
         yield
+        api.stop()
         hub.stop()
         recordings.close()
 
+    api = Api(hub.endpoint, config, hub.key)
     past, tuning = HistoryAnswers(config), TuningAnswers(hub, config, may_write=may_write)
     microphones, recordings = Microphones(hub), Recordings(config)
 
@@ -95,6 +99,7 @@ def build(hub: Hub, config: Config, *, account: Account | None, may_write: bool,
     app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     app.router.routes += [
         Mount(STATIC, StaticFiles(directory=str(resources.files("streamtag.dashboard") / "static"))),
+        api.mount,
         WebSocketRoute("/streamtag/live", live),
         WebSocketRoute("/streamtag/microphone", microphones.serve),
         Route("/streamtag/recording", recording, methods=["POST"]),

@@ -1,7 +1,8 @@
 """Events of the last days in SQLite, and a short recording around each onset where that is wanted."""
 
+from streamtag.history.event_ids import event_id, read_event_id
 from streamtag.history.export import FORMATS, export
 from streamtag.history.reader import HistoryReader, StoredEvent
 from streamtag.history.recorder import History
 
-__all__ = ["FORMATS", "History", "HistoryReader", "StoredEvent", "export"]
+__all__ = ["FORMATS", "History", "HistoryReader", "StoredEvent", "event_id", "export", "read_event_id"]

@@ -45,6 +45,7 @@ class HistoryReader:
         self,
         *,
         text: str = "",
+        label: str = "",
         stream: str = "",
         since: float | None = None,
         until: float | None = None,
@@ -55,6 +56,7 @@ class HistoryReader:
 
         Args:
             text: Part of the label's name, in any case.
+            label: The label's whole name.
             stream: The stream's whole name.
             since: Unix seconds of the earliest onset.
             until: Unix seconds of the latest onset.
@@ -68,6 +70,8 @@ class HistoryReader:
         if text:
             escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
             wishes.append((r"label LIKE ? ESCAPE '\'", f"%{escaped}%"))
+        if label:
+            wishes.append(("label = ?", label))
         if stream:
             wishes.append(("stream = ?", stream))
         if since is not None:
