@@ -53,7 +53,7 @@ class WebhookSink:
         dropped: Deliveries given up before they could be kept.
     """
 
-    name = "webhooks"
+    name = "webhook"
     kinds = frozenset({"event", "status"})
 
     def __init__(self, config: Config) -> None:

@@ -56,9 +56,9 @@ CASES: dict[str, tuple[dict[str, str], str, dict[str, str]]] = {
         {"state": "live"},
     ),
     "StreamtagOutputFailing": (
-        {'streamtag_outputs_failed_total{instance="cellar",output="webhooks"}': "0+1x60"},
+        {'streamtag_outputs_failed_total{instance="cellar",output="webhook"}': "0+1x60"},
         "30m",
-        {"output": "webhooks"},
+        {"output": "webhook"},
     ),
     "StreamtagOutputWaiting": (
         {'streamtag_output_queue{instance="cellar",output="mqtt"}': "200x60"},

@@ -4,12 +4,10 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import Any, Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
-import msgspec
-
-from streamtag.history import PRIVATE_PREFIX
 from streamtag.keys import ClientKey
+from streamtag.settings import PRIVATE_PREFIX
 from streamtag.threads import Worker
 from streamtag.wire import EventHeader, Message, ServiceHeader, StatusHeader, Subscriber
 
@@ -105,15 +103,14 @@ class Feed:
                 return
 
     def _take(self, message: Message) -> None:
-        header: Any = msgspec.convert(message.header, _KINDS[message.header["kind"]])
+        header = message.typed
         if isinstance(header, ServiceHeader):
             self._take_service(header)
-        elif self._is_private(header.stream):
-            return
-        elif isinstance(header, StatusHeader):
-            self._streams[header.stream] = header
-        else:
-            self._take_event(header)
+        elif isinstance(header, StatusHeader | EventHeader) and not self._is_private(header.stream):
+            if isinstance(header, StatusHeader):
+                self._streams[header.stream] = header
+            else:
+                self._take_event(header)
 
     def _take_service(self, header: ServiceHeader) -> None:
         now = time.monotonic()
@@ -144,6 +141,3 @@ class Feed:
         if stream in self._known:
             return stream in self._private
         return stream.startswith(PRIVATE_PREFIX)
-
-
-_KINDS: Final = {"service": ServiceHeader, "status": StatusHeader, "event": EventHeader}
