@@ -8,13 +8,13 @@ import msgspec
 from msgspec import Meta, Struct
 
 from streamtag.daytime import Place
+from streamtag.limits import CHANNELS, RATES, SAMPLE_FORMATS, STREAM_ID, STREAM_ID_FORM, one_of
 
 __all__ = [
     "DEFAULT_OFF",
     "DEFAULT_ON",
     "ENDPOINT",
     "ENDPOINT_FORM",
-    "PRIVATE_PREFIX",
     "Config",
     "EventSettings",
     "HistorySettings",
@@ -41,9 +41,6 @@ def _number(low: float, high: float) -> Meta:
 DEFAULT_ON, DEFAULT_OFF = 0.5, 0.3
 """The scores at which an event begins and below which it ends, where neither configuration nor model says any."""
 
-PRIVATE_PREFIX = "browser-"
-"""Streams that a page pushes under such a name are visitors' microphones: nothing of them is kept or passed on."""
-
 _DAY = 86400
 _Flag = Annotated[bool, Meta(description="true or false")]
 _Text = Annotated[str, Meta(pattern=r"\A[^\x00]+\Z", description="a text that is not empty")]
@@ -56,18 +53,12 @@ ENDPOINT_FORM = (
     'an address such as "tcp://127.0.0.1:5556" (port 1 to 65535, or * for a free one) or "ipc:///run/scores"'
 )
 _Endpoint = Annotated[str, Meta(pattern=ENDPOINT, description=ENDPOINT_FORM)]
-_StreamId = Annotated[
-    str,
-    Meta(pattern=r"\A[A-Za-z0-9_.-]{1,64}\Z", description="1 to 64 letters, digits, dots, hyphens or underscores"),
-]
+_StreamId = Annotated[str, Meta(pattern=STREAM_ID, description=STREAM_ID_FORM)]
 _RuntimeName = Annotated[
     Literal["auto", "onnxruntime", "openvino", "tensorrt", "torch"],
     Meta(description='"auto", "onnxruntime", "openvino", "tensorrt" or "torch"'),
 ]
-_SampleFormat = Annotated[
-    Literal["s16le", "s24le", "s32le", "f32le"],
-    Meta(description='"s16le", "s24le", "s32le" or "f32le"'),
-]
+_SampleFormat = Annotated[str, Meta(pattern=rf"\A(?:{'|'.join(SAMPLE_FORMATS)})\Z", description=one_of(SAMPLE_FORMATS))]
 
 
 _PortNumber = Annotated[int, _whole(1, 65_535)]
@@ -200,8 +191,8 @@ class Stream(Struct, frozen=True, kw_only=True):
     source: _Text
     realtime: _Flag = False
     loop: _Flag = False
-    rate: Annotated[int, _whole(8000, 192_000)] | None = None
-    channels: Annotated[int, _whole(1, 8)] | None = None
+    rate: Annotated[int, _whole(*RATES)] | None = None
+    channels: Annotated[int, _whole(*CHANNELS)] | None = None
     format: _SampleFormat | None = None
     timeout_seconds: Annotated[float, _number(1, 600)] | None = None
     ca_file: _Text | None = None

@@ -13,6 +13,7 @@ import pytest
 from streamtag import sources
 from streamtag.cli.app import build_parser
 from streamtag.config import load_config
+from streamtag.message_kinds import MESSAGE_KINDS
 from streamtag.settings import (
     DEFAULT_OFF,
     DEFAULT_ON,
@@ -26,7 +27,8 @@ from streamtag.settings import (
     Stream,
     WebhookSettings,
 )
-from streamtag.wire import messages, pcm
+from streamtag.wire import headers, pcm
+from streamtag.wire.headers import HEADERS
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -47,13 +49,6 @@ TAKEN_FOR_NONE = {
     "off": DEFAULT_OFF,
     "channels": 1,
     "timeout_seconds": sources.Patience().read_seconds,
-}
-HEADERS: dict[str, type[msgspec.Struct]] = {
-    "scores": messages.ScoresHeader,
-    "event": messages.EventHeader,
-    "status": messages.StatusHeader,
-    "service": messages.ServiceHeader,
-    "levels": messages.LevelsHeader,
 }
 
 
@@ -161,7 +156,8 @@ def test_every_section_has_its_part() -> None:
 def test_the_keys_of_every_header_are_shown() -> None:
     text = sections("wire.md", "##")["Messages out"]
     common = [name for cells in rows(text[text.index("Every header has these keys") :]) for name in names(cells[0])]
-    assert set(common) == {*messages._Header.__struct_fields__, "kind"}
+    assert set(common) == {*headers._Header.__struct_fields__, "kind"}
+    assert HEADERS.keys() == MESSAGE_KINDS.keys()
     for heading, part in sections("wire.md", "###").items():
         kind = heading.partition("/")[0].strip("`")
         if kind in HEADERS:

@@ -6,16 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamtag.errors import InputError
+from streamtag.limits import SAMPLE_FORMATS
 
-__all__ = ["SAMPLE_BYTES", "decode_pcm"]
+__all__ = ["decode_pcm"]
 
-SAMPLE_BYTES: Final = {"s16le": 2, "s24le": 3, "s32le": 4, "f32le": 4}
-"""Bytes of one sample of one channel, by sample format."""
-_DTYPES: Final[dict[str, np.dtype[Any]]] = {
-    "s16le": np.dtype("<i2"),
-    "s32le": np.dtype("<i4"),
-    "f32le": np.dtype("<f4"),
-}
+_DTYPES: Final = {name: np.dtype(form.dtype) for name, form in SAMPLE_FORMATS.items() if form.dtype}
 
 
 def decode_pcm(data: bytes | memoryview, sample_format: str, channels: int) -> NDArray[Any]:
@@ -23,7 +18,7 @@ def decode_pcm(data: bytes | memoryview, sample_format: str, channels: int) -> N
 
     Args:
         data: Whole samples of all channels.
-        sample_format: A key of `SAMPLE_BYTES`.
+        sample_format: A key of `limits.SAMPLE_FORMATS`.
         channels: Number of interleaved channels.
 
     Returns:
@@ -33,7 +28,7 @@ def decode_pcm(data: bytes | memoryview, sample_format: str, channels: int) -> N
     Raises:
         InputError: The size is not a multiple of a sample of all channels.
     """
-    frame_bytes = SAMPLE_BYTES[sample_format] * channels
+    frame_bytes = SAMPLE_FORMATS[sample_format].bytes * channels
     count, rest = divmod(len(data), frame_bytes)
     if rest:
         raise InputError(

@@ -4,6 +4,8 @@ import argparse
 import re
 from typing import TYPE_CHECKING, TypeAlias
 
+from streamtag.limits import STREAM_ID_FORM, is_stream_id
+
 if TYPE_CHECKING:
     from streamtag.keys import ClientKey
     from streamtag.settings import Config
@@ -63,12 +65,8 @@ def endpoint(text: str) -> str:
 
 def stream_id(text: str) -> str:
     """Read a stream's name."""
-    from streamtag.wire.messages import is_stream_id
-
     if not is_stream_id(text):
-        raise argparse.ArgumentTypeError(
-            f"{text!r} cannot name a stream: use 1 to 64 letters, digits, dots, hyphens or underscores"
-        )
+        raise argparse.ArgumentTypeError(f"{text!r} cannot name a stream: use {STREAM_ID_FORM}")
     return text
 
 

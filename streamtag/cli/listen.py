@@ -3,6 +3,7 @@ from typing import TYPE_CHECKING
 
 from streamtag.cli.arguments import Commands, count, endpoint, read_config, seconds
 from streamtag.errors import SourceError
+from streamtag.limits import SAMPLE_FORMATS
 
 if TYPE_CHECKING:
     from streamtag.settings import Stream
@@ -34,7 +35,7 @@ def add(commands: Commands) -> None:
     pcm = parser.add_argument_group("PCM on standard input")
     pcm.add_argument("--rate", metavar="HZ", type=count, help="samples a second")
     pcm.add_argument("--channels", metavar="N", type=count, help="interleaved channels")
-    pcm.add_argument("--format", choices=["s16le", "s24le", "s32le", "f32le"], help="of a sample")
+    pcm.add_argument("--format", choices=list(SAMPLE_FORMATS), help="of a sample")
     # What happens to its one stream is shown anyway.
     parser.set_defaults(command=_run, default_log_level="error")
 

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 from streamtag.cli.arguments import Commands, add_key, count, endpoint, endpoint_of, key_of, seconds, stream_id
 from streamtag.cli.output import note, on_one_line, print_json_line
 from streamtag.cli.stopping import Stop
+from streamtag.message_kinds import KINDS
 
 if TYPE_CHECKING:
     from streamtag.wire import Message
 
 __all__ = ["add", "readable"]
 
-_KINDS = ("scores", "event", "status", "service")
 _LOOK_SECONDS = 0.2
 _BEST = 3
 _CLEAR = 0.1  # labels below it are not worth a person's time
@@ -27,7 +27,7 @@ def add(commands: Commands) -> None:
     )
     parser.add_argument("endpoint", metavar="ENDPOINT", nargs="?", type=endpoint, help="default: [service] endpoint")
     parser.add_argument("--stream", metavar="ID", action="append", type=stream_id, help="only this stream; repeatable")
-    parser.add_argument("--kind", choices=_KINDS, action="append", help="only messages of this kind; repeatable")
+    parser.add_argument("--kind", choices=KINDS, action="append", help="only messages of this kind; repeatable")
     add_key(parser)
     parser.add_argument("--seconds", metavar="S", type=seconds, help="stop after S seconds")
     parser.add_argument("--count", metavar="N", type=count, help="stop after N messages")

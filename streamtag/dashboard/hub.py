@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from streamtag.dashboard.packing import pack_backlog, pack_levels, pack_scores
 from streamtag.dashboard.recent import RecentStream
 from streamtag.keys import ClientKey
-from streamtag.settings import PRIVATE_PREFIX
+from streamtag.limits import PRIVATE_PREFIX
 from streamtag.threads import Worker
 from streamtag.wire import Message, Subscriber
 

@@ -9,7 +9,7 @@ from typing import Final
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from streamtag.dashboard.hub import Hub
-from streamtag.wire.messages import is_stream_id
+from streamtag.limits import is_stream_id
 
 __all__ = ["serve_live"]
 

@@ -14,7 +14,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from streamtag.dashboard.hub import Hub
 from streamtag.errors import WireError
-from streamtag.settings import PRIVATE_PREFIX
+from streamtag.limits import PRIVATE_PREFIX, RATES
 from streamtag.wire import PcmPusher
 
 __all__ = ["Microphones"]
@@ -25,7 +25,6 @@ _AHEAD_SECONDS: Final = 10.0
 """How much more than real time a page may send, for a connection that had to catch up."""
 _PUSH_SECONDS: Final = 3.0
 _IDLE_SECONDS: Final = 15.0
-_RATES: Final = range(8000, 192_001)
 _HEAD: Final = struct.Struct("<d")
 
 
@@ -70,7 +69,7 @@ class Microphones:
             return "The tagging service is not running, so nobody is there to listen."
         if service.get("input") is None:
             return "This service takes no sound from other programs, so it cannot hear your microphone."
-        if not rate.isdecimal() or int(rate) not in _RATES:
+        if not rate.isdecimal() or not RATES.hold(int(rate)):
             return "Your browser records at a rate that the service cannot use."
         if len(self._open) >= MOST_VISITORS:
             return f"{MOST_VISITORS} microphones are being tagged already. Please try again later."

@@ -22,8 +22,9 @@ from streamtag.engine.stream import EngineStream
 from streamtag.errors import StreamtagError, WireError
 from streamtag.events import EventRules
 from streamtag.keys import Gate
+from streamtag.limits import PRIVATE_PREFIX
 from streamtag.runtimes import open_runtime
-from streamtag.settings import PRIVATE_PREFIX, Config, Stream
+from streamtag.settings import Config, Stream
 from streamtag.sinks.local import LocalSinks
 from streamtag.sinks.table import open_local
 from streamtag.sources import Receivers, redact

@@ -7,7 +7,8 @@ from typing import Final, Protocol
 
 from streamtag.errors import ConfigError
 from streamtag.keys import ClientKey
-from streamtag.settings import PRIVATE_PREFIX, Config
+from streamtag.limits import PRIVATE_PREFIX
+from streamtag.settings import Config
 from streamtag.sinks.sink import Overseer, SinkMessage, SinkQueue
 from streamtag.sinks.table import SINKS, open_sinks
 from streamtag.wire import Subscriber

@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from streamtag.audio.block import Block
-from streamtag.audio.pcm import SAMPLE_BYTES, decode_pcm
+from streamtag.audio.pcm import decode_pcm
 from streamtag.errors import SourceError
+from streamtag.limits import CHANNELS, RATES, SAMPLE_FORMATS
 from streamtag.sources.capture import CaptureClock
 from streamtag.sources.clock import Clock, now
 from streamtag.sources.feed import Feed, Piece
@@ -31,12 +32,12 @@ def open_request(request: Request) -> Source:
     request.refuse("standard input", "realtime", "loop", "ca_file")
     if request.rate is None or request.channels is None or request.sample_format is None:
         raise SourceError("-: raw PCM does not describe itself; give its rate, channels and format")
-    if not 8000 <= request.rate <= 192000:
-        raise SourceError(f"-: rate {request.rate} is out of range; it may be 8000 to 192000")
-    if not 1 <= request.channels <= 64:
-        raise SourceError(f"-: {request.channels} channels are out of range; there may be 1 to 64")
-    if request.sample_format not in SAMPLE_BYTES:
-        raise SourceError(f"-: format {request.sample_format!r} is unknown; it may be {', '.join(SAMPLE_BYTES)}")
+    if not RATES.hold(request.rate):
+        raise SourceError(f"-: rate {request.rate} is out of range; it may be {RATES}")
+    if not CHANNELS.hold(request.channels):
+        raise SourceError(f"-: {request.channels} channels are out of range; there may be {CHANNELS}")
+    if request.sample_format not in SAMPLE_FORMATS:
+        raise SourceError(f"-: format {request.sample_format!r} is unknown; it may be {', '.join(SAMPLE_FORMATS)}")
     return StandardInput(sys.stdin.fileno(), request)
 
 
@@ -58,7 +59,7 @@ class StandardInput(LiveSource):
         self.channels = request.channels
         self._format = request.sample_format
         self._tell_state = request.on_state
-        self._frame_bytes = SAMPLE_BYTES[request.sample_format] * request.channels
+        self._frame_bytes = SAMPLE_FORMATS[request.sample_format].bytes * request.channels
         self._descriptor = descriptor
         self._reading = threading.Lock()  # between a connection that was given up and the one after it
         self._rest = b""

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from streamtag.audio.pcm import decode_pcm
 from streamtag.errors import InputError
-from streamtag.wire.messages import StreamId, is_stream_id
+from streamtag.limits import CHANNELS, RATES, SAMPLE_FORMATS, is_stream_id
+from streamtag.wire.headers import StreamId
 
 __all__ = [
     "MAX_PAYLOAD_BYTES",
@@ -44,9 +45,9 @@ class PcmHeader(msgspec.Struct, kw_only=True, gc=False):
 
     v: Literal[1]
     stream: StreamId
-    rate: Annotated[int, msgspec.Meta(ge=8000, le=192_000)]
-    channels: Annotated[int, msgspec.Meta(ge=1, le=8)]
-    format: Literal["s16le", "s24le", "s32le", "f32le"]
+    rate: Annotated[int, msgspec.Meta(ge=RATES.low, le=RATES.high)]
+    channels: Annotated[int, msgspec.Meta(ge=CHANNELS.low, le=CHANNELS.high)]
+    format: Annotated[str, msgspec.Meta(pattern=rf"\A(?:{'|'.join(SAMPLE_FORMATS)})\Z")]
     start: Annotated[int, msgspec.Meta(ge=0, le=_MAX_START)] | None = None
     end: bool = False
 

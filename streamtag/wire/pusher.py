@@ -9,13 +9,14 @@ from numpy.typing import NDArray
 
 from streamtag.errors import InputError
 from streamtag.keys import ClientKey
+from streamtag.limits import CHANNELS, RATES, SAMPLE_FORMATS
 from streamtag.wire.messages import check_stream_id
 from streamtag.wire.pcm import MAX_PAYLOAD_BYTES, encode_end, encode_header
 from streamtag.wire.push_socket import PushSocket
 
 __all__ = ["PcmPusher"]
 
-_FORMATS: Final = {"int16": ("s16le", "<i2"), "int32": ("s32le", "<i4"), "float32": ("f32le", "<f4")}
+_FORMATS: Final = {np.dtype(form.dtype).name: name for name, form in SAMPLE_FORMATS.items() if form.dtype}
 
 
 class PcmPusher:
@@ -51,20 +52,20 @@ class PcmPusher:
             WireError: No service took it in time.
         """
         block = samples.reshape(-1, 1) if samples.ndim == 1 else samples
-        if block.ndim != 2 or not 1 <= block.shape[1] <= 8 or samples.dtype.name not in _FORMATS:
+        if block.ndim != 2 or not CHANNELS.hold(block.shape[1]) or samples.dtype.name not in _FORMATS:
             raise InputError(
                 f"samples are {samples.dtype.name} {list(samples.shape)}; "
-                "push int16, int32 or float32 of shape [n] or [n, channels] with 1 to 8 channels"
+                f"push int16, int32 or float32 of shape [n] or [n, channels] with {CHANNELS} channels"
             )
-        if not 8000 <= rate <= 192_000:
-            raise InputError(f"a rate of {rate} samples a second; push 8000 to 192000")
+        if not RATES.hold(rate):
+            raise InputError(f"a rate of {rate} samples a second; push {RATES}")
         check_stream_id(stream)
-        sample_format, dtype = _FORMATS[samples.dtype.name]
+        sample_format = _FORMATS[samples.dtype.name]
         channels = block.shape[1]
         step = MAX_PAYLOAD_BYTES // (channels * block.dtype.itemsize)
         for first in range(0, len(block), step):
             header = encode_header(stream, rate, channels, sample_format, None if start is None else start + first)
-            part = np.ascontiguousarray(block[first : first + step], dtype)
+            part = np.ascontiguousarray(block[first : first + step], SAMPLE_FORMATS[sample_format].dtype)
             self._socket.send(header, part.tobytes(), "PCM")
 
     def end(self, stream: str) -> None:

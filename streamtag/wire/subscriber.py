@@ -12,8 +12,9 @@ import zmq
 
 from streamtag.errors import InputError, WireError
 from streamtag.keys import ClientKey, read_client_key
+from streamtag.message_kinds import KINDS, MESSAGE_KINDS, STREAM_KINDS
 from streamtag.wire.endpoints import connect
-from streamtag.wire.messages import KINDS, ON_REQUEST, Message, check_stream_id, decode
+from streamtag.wire.messages import Message, check_stream_id, decode
 from streamtag.wire.refusals import Refusals
 from streamtag.wire.wakeup import Wakeup
 
@@ -188,12 +189,14 @@ class Subscriber:
 def _prefixes(streams: Sequence[str] | None, kinds: Sequence[str] | None) -> list[str]:
     """Name the topics to subscribe to."""
     for kind in kinds or ():
-        if kind not in KINDS + ON_REQUEST:
-            raise InputError(f"{kind!r} is not a kind of message: use {', '.join(KINDS + ON_REQUEST)}")
+        if kind not in MESSAGE_KINDS:
+            raise InputError(f"{kind!r} is not a kind of message: use {', '.join(MESSAGE_KINDS)}")
     if streams is None:
         return [f"{kind}/" for kind in kinds or KINDS]
     if isinstance(streams, str):
         raise InputError(f"streams is a list of names, such as [{streams!r}]")
-    kinds = kinds or KINDS[:3]
-    prefixes = [f"{kind}/{check_stream_id(stream)}/" for kind in kinds if kind != "service" for stream in streams]
-    return [*prefixes, "service/"] if "service" in kinds else prefixes
+    kinds = kinds or [kind for kind in KINDS if kind in STREAM_KINDS]
+    asked = kinds or [kind for kind in KINDS if kind in STREAM_KINDS]
+    names = [check_stream_id(stream) for stream in streams]
+    of_streams = [f"{kind}/{name}/" for kind in asked if kind in STREAM_KINDS for name in names]
+    return of_streams + [f"{kind}/" for kind in asked if kind not in STREAM_KINDS]

@@ -5,6 +5,7 @@ from collections import Counter, OrderedDict
 from dataclasses import dataclass
 from typing import Final
 
+from streamtag.message_kinds import STREAM_KINDS
 from streamtag.wire.messages import Outgoing
 
 __all__ = ["Topic", "Topics"]
@@ -57,7 +58,7 @@ class Topics:
 
     def forget(self, stream: str) -> None:
         """Drop the newest messages of a stream; its numbers go on if it returns in this session."""
-        for kind in ("scores", "event", "status", "levels"):
+        for kind in STREAM_KINDS:
             name = f"{kind}/{stream}/".encode("ascii")
             topic = self._topics.pop(name, None)
             if topic is not None:

@@ -4,8 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from streamtag.audio.pcm import SAMPLE_BYTES, decode_pcm
+from streamtag.audio.pcm import decode_pcm
 from streamtag.errors import InputError
+from streamtag.limits import SAMPLE_FORMATS
 
 frames = st.tuples(st.integers(0, 50), st.integers(1, 8))
 
@@ -39,9 +40,9 @@ def test_float_samples_come_back_even_if_not_finite(samples: np.ndarray) -> None
     np.testing.assert_array_equal(decoded, samples)
 
 
-@given(st.sampled_from(sorted(SAMPLE_BYTES)), st.integers(1, 8), st.integers(1, 200))
+@given(st.sampled_from(sorted(SAMPLE_FORMATS)), st.integers(1, 8), st.integers(1, 200))
 def test_a_cut_frame_is_refused(sample_format: str, channels: int, size: int) -> None:
-    if size % (SAMPLE_BYTES[sample_format] * channels):
+    if size % (SAMPLE_FORMATS[sample_format].bytes * channels):
         with pytest.raises(InputError):
             decode_pcm(bytes(size), sample_format, channels)
     else:
