@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Final, Literal, NamedTuple
 
 from streamtag.keys import ClientKey
-from streamtag.settings import PRIVATE_PREFIX
+from streamtag.limits import PRIVATE_PREFIX
 from streamtag.threads import Worker
 from streamtag.wire import EventHeader, Message, ServiceHeader, StatusHeader, Subscriber
 
