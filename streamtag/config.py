@@ -283,6 +283,7 @@ _OPTIONS = {
     "channels": _HEARD,
     "format": _Takes(re.compile(r"-\Z"), _PCM),
     "timeout_seconds": _RECEIVED,
+    "leads_to": _Takes(re.compile(r"https?:", re.IGNORECASE), "http:// and https://"),
     "ca_file": _Takes(re.compile(r"(?:https?|rtsps):", re.IGNORECASE), "https:// and rtsps://"),
 }
 

@@ -70,6 +70,10 @@ _Host = Annotated[
     str,
     Meta(pattern=r"\A[A-Za-z0-9_.:%-]{1,253}\Z", description='a host\'s name or address, such as "127.0.0.1"'),
 ]
+_Hosts = Annotated[
+    tuple[Annotated[str, Meta(pattern=r"\A[A-Za-z0-9_.:%\[\]-]{1,259}\Z")], ...],
+    Meta(description='a list of hosts, each perhaps with a port, such as ["127.0.0.1:8080"]'),
+]
 _TOPIC = r"[^\x00-\x1f+#/$][^\x00-\x1f+#]{0,200}"
 _Topic = Annotated[
     str,
@@ -183,8 +187,9 @@ class Stream(Struct, frozen=True, kw_only=True):
     """`[[stream]]`: one source of sound.
 
     `rate` and `channels` are of a microphone or of PCM on standard input (`-`), `format` of the latter;
-    `timeout_seconds` and `ca_file` of a network stream. In the span of the day `pause` it is connected and not scored;
-    `keep` false keeps all that is heard of it out of the history.
+    `timeout_seconds` and `ca_file` of a network stream, and `leads_to`: hosts to which its server may lead wherever they
+    are. In the span of the day `pause` it is connected and not scored; `keep` false keeps all that is heard of it out of
+    the history.
     """
 
     id: _StreamId
@@ -198,6 +203,7 @@ class Stream(Struct, frozen=True, kw_only=True):
     ca_file: _Text | None = None
     pause: _Span | None = None
     keep: _Flag = True
+    leads_to: _Hosts | None = None
 
     def __repr__(self) -> str:
         return f"Stream(id={self.id!r})"  # A source may hold a password.

@@ -146,6 +146,7 @@ class Reader:
             "channels": settings.channels,
             "sample_format": settings.format,
             "ca_file": settings.ca_file,
+            "leads_to": settings.leads_to or (),
             "patience": None if wait is None else Patience(open_seconds=wait, read_seconds=wait),
         }
 

@@ -3,6 +3,7 @@
 A new kind of source is one module with a function `open_request`, and one line in the table below.
 """
 
+from collections.abc import Sequence
 from importlib import import_module
 
 from streamtag.errors import SourceError
@@ -69,6 +70,7 @@ def open_source(
     sample_format: str | None = None,
     patience: Patience | None = None,
     ca_file: str | None = None,
+    leads_to: Sequence[str] = (),
 ) -> Source:
     """Open a source of sound.
 
@@ -83,6 +85,8 @@ def open_source(
         sample_format: of standard input: `s16le`, `s24le`, `s32le` or `f32le`.
         patience: the time-outs of live sources.
         ca_file: certificates (PEM) of those who vouch for servers of `https://` and `rtsps://`; default: the system's.
+        leads_to: hosts (`HOST` or `HOST:PORT`) to which the server of a network stream may lead though they lie further
+            inward than itself, or on this machine.
 
     Raises:
         SourceError: if the URI or an option can never work, such as an unknown scheme or a missing file. What
@@ -100,6 +104,6 @@ def open_source(
             + ", ".join(f"{name}:" for name in _MODULES if name != "-")
         )
     patience = patience or Patience()
-    request = Request(uri, place, on_state, realtime, loop, rate, channels, sample_format, ca_file, patience)
+    request = Request(uri, place, on_state, realtime, loop, rate, channels, sample_format, ca_file, leads_to, patience)
     source: Source = import_module(f"streamtag.sources.{module}").open_request(request)
     return source

@@ -14,7 +14,13 @@ from streamtag.sources.decoder import Chunk, Decoder, Parcel
 from streamtag.sources.reasons import ENCRYPTED, ReadError, read_error
 from streamtag.sources.stamps import Stamps
 
-__all__ = ["AudioReader"]
+__all__ = ["PLAIN_FORMATS", "AudioReader"]
+
+PLAIN_FORMATS = ",".join(
+    sorted(set(av.formats_available) - {"hls", "concat", "dash", "sdp", "rtsp", "imf", "webm_dash_manifest"})
+)
+"""FFmpeg's container formats but for those that name other files or addresses, which nobody asked for. Playlists of a
+server are followed by `opening.py`, under its rules; `rtsp` and the like have addresses of their own."""
 
 # Where two recordings were joined, stamps jump by hours. A shorter hole may be one, if the length fits that is known.
 _GUESSED_LENGTH = frozenset({"aac", "ac3", "eac3", "mp3", "mpeg", "mpegts"})

@@ -26,7 +26,7 @@ _FAST_SECONDS = 1.0
 
 def open_request(request: Request) -> Source:
     """Open `file:PATH`, `file:///PATH` or a bare path."""
-    request.refuse("a file", "rate", "channels", "sample_format", "ca_file")
+    request.refuse("a file", "rate", "channels", "sample_format", "ca_file", "leads_to")
     return FileSource(request)
 
 
@@ -71,12 +71,11 @@ class FileSource:
         timeline = Timeline()
         begin: float | None = None
         for chunk, lost_seconds in self._passes():
-            if self._away:  # at the pace of the clock the time without sound is lost
-                lost_seconds += (
-                    max(0.0, time.monotonic() - (begin or 0.0) - timeline.seconds) if self._realtime else 0.0
-                )
+            if self._away and begin is not None:
+                if self._realtime:  # at the pace of the clock the time without sound is lost
+                    lost_seconds += max(0.0, time.monotonic() - begin - timeline.seconds)
                 self._on_state("live", f"back after {time.monotonic() - self._away:.1f} s")
-                self._away = 0.0
+            self._away = 0.0
             start = timeline.place(len(chunk.samples), chunk.rate, lost_seconds)
             if begin is None:
                 begin = time.monotonic()
@@ -100,9 +99,10 @@ class FileSource:
             try:
                 yield from once
             except SourceError as error:
-                if not rounds:
+                if not rounds and not (self._loop and once.may_pass):
                     raise
-                # It was read before: whatever is in the way, such as a want of descriptors, may pass.
+                # It was read before, or is to be for ever: whatever is in the way, such as a want of descriptors,
+                # may pass.
                 self._away = self._away or time.monotonic()
                 self._on_state("reconnecting", str(error).removeprefix(f"{self.name}: "))
                 delay = next_delay(delay, self._patience)

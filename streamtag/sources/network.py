@@ -1,7 +1,7 @@
 """Network streams: RTSP, HTTP (Icecast, HLS, plain), UDP and RTP described by an SDP file."""
 
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -48,7 +48,7 @@ def open_request(request: Request) -> Source:
         url = f"file:{request.place}" if scheme == "sdp" else url
     elif not request.place.removeprefix("//"):
         raise SourceError(f"{name}: it names no server")
-    connect = partial(_listen, name, url, request.patience, request.ca_file)
+    connect = partial(_listen, name, url, request.patience, request.ca_file, request.leads_to)
     return LiveSource(name, connect, request.patience, request.on_state)
 
 
@@ -59,12 +59,12 @@ def _is_file(path: str) -> bool:
         return False
 
 
-def _listen(name: str, url: str, patience: Patience, ca_file: str | None, feed: Feed) -> None:
+def _listen(name: str, url: str, patience: Patience, ca_file: str | None, leads_to: Sequence[str], feed: Feed) -> None:
     """One connection, from its opening to its end."""
     began = feed.clock()
     listing = Listing(feed.clock, feed.closed.wait)
     try:
-        with open_reader(url, patience, ca_file, listing) as reader:
+        with open_reader(url, patience, ca_file, listing, leads_to) as reader:
             if reader.format == "hls":
                 feed.quiet_seconds *= HLS_FACTOR
             recorded = feed.is_recording = _is_recording(reader)

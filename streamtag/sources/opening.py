@@ -1,23 +1,21 @@
 """From a stream's address to a reader of its sound: FFmpeg's options, playlists, certificates, and what goes wrong."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from urllib.parse import urljoin, urlsplit
 
-import av
-
 from streamtag.sources import playlists
 from streamtag.sources.diagnosis import diagnose
-from streamtag.sources.ffmpeg import AudioReader
+from streamtag.sources.ffmpeg import PLAIN_FORMATS, AudioReader
 from streamtag.sources.listing import Listing
 from streamtag.sources.reach import Reach
 from streamtag.sources.reasons import NOT_AUDIO, ReadError
-from streamtag.sources.segments import HLS_OPTIONS, Segments
+from streamtag.sources.segments import HLS_OPTIONS, NO_REDIRECTS, Segments
 from streamtag.sources.source import Patience
 from streamtag.sources.trust import trusted
 from streamtag.sources.uri import PLAYLIST
-from streamtag.sources.web import fetch_text, with_account
+from streamtag.sources.web import fetch_text, redirect_of, with_account
 
 __all__ = ["HLS_FACTOR", "open_reader"]
 
@@ -26,14 +24,13 @@ HLS_FACTOR = 3
 _WEB = ("http", "https")
 _FOLLOWED = (*_WEB, "rtsp", "rtsps")
 _MOST_PLAYLISTS = 5
+_MOST_REDIRECTS = 8
 _MOST_BYTES = 4 << 20
-# What leads to other addresses is followed here or not at all; `rtsp` and the like have addresses of their own.
-_PLAIN_FORMATS = ",".join(
-    sorted(set(av.formats_available) - {"hls", "concat", "dash", "sdp", "rtsp", "imf", "webm_dash_manifest"})
-)
 
 
-def open_reader(url: str, patience: Patience, ca_file: str | None, listing: Listing) -> AudioReader:
+def open_reader(
+    url: str, patience: Patience, ca_file: str | None, listing: Listing, leads_to: Sequence[str] = ()
+) -> AudioReader:
     """Open a network stream.
 
     Args:
@@ -41,24 +38,26 @@ def open_reader(url: str, patience: Patience, ca_file: str | None, listing: List
         patience: how long the server may take.
         ca_file: see `trust.trusted`.
         listing: told what an HLS playlist lists.
+        leads_to: see `reach.Reach`.
 
     Raises:
         ReadError: it cannot be opened.
     """
     if url.startswith(f"{PLAYLIST}:"):
-        return open_reader(_named_in(Path(url.removeprefix(f"{PLAYLIST}:"))), patience, ca_file, listing)
+        return open_reader(_named_in(Path(url.removeprefix(f"{PLAYLIST}:"))), patience, ca_file, listing, leads_to)
     try:
         if urlsplit(url).scheme not in _WEB:
-            return _open(url, patience, ca_file)
+            return _open(url, patience, ca_file, None)
+        reach = Reach(url, leads_to)
         if not playlists.is_playlist_address(url):
             try:
-                return _open(url, patience, ca_file)
+                return _open(url, patience, ca_file, reach)
             except ReadError as error:
                 # It may be a playlist by another name.
-                if not error.not_audio or (reader := _open_playlist(url, patience, ca_file, listing)) is None:
+                if not error.not_audio or (reader := _open_playlist(url, patience, ca_file, listing, reach)) is None:
                     raise
                 return reader
-        return _open_playlist(url, patience, ca_file, listing) or _open(url, patience, ca_file)
+        return _open_playlist(url, patience, ca_file, listing, reach) or _open(url, patience, ca_file, reach)
     except ValueError:
         raise ReadError("its address cannot be read") from None
 
@@ -77,15 +76,16 @@ def _named_in(path: Path) -> str:
     raise ReadError("it is a playlist that names no stream of http, https, rtsp or rtsps")
 
 
-def _open_playlist(url: str, patience: Patience, ca_file: str | None, listing: Listing) -> AudioReader | None:
+def _open_playlist(
+    url: str, patience: Patience, ca_file: str | None, listing: Listing, reach: Reach
+) -> AudioReader | None:
     """Open what a playlist leads to; None where it is no playlist."""
-    reach = Reach(url)
     found = _follow(url, patience, ca_file, reach)
     if found is None:
         return None
     address, is_hls = found
     if not is_hls:
-        return _open(address, patience, ca_file)
+        return _open(address, patience, ca_file, reach)
     options = _options(urlsplit(address).scheme, patience, ca_file)
     timeout = (_connect_seconds(patience), patience.read_seconds * HLS_FACTOR)
     opener = Segments(_secure(ca_file), (patience.open_seconds, patience.read_seconds), reach, listing)
@@ -117,7 +117,7 @@ def _follow(url: str, patience: Patience, ca_file: str | None, reach: Reach) -> 
             address = urljoin(place, named[0])
         scheme, colon, rest = address.partition(":")
         address = with_account(f"{scheme.lower()}{colon}{rest}", place)
-        reach.check(address, _FOLLOWED)
+        reach.check(address, _FOLLOWED, is_entry=not playlists.is_hls(text))
         if urlsplit(address).scheme not in _WEB or not (
             playlists.is_hls(text) or playlists.is_playlist_address(address)
         ):
@@ -126,16 +126,25 @@ def _follow(url: str, patience: Patience, ca_file: str | None, reach: Reach) -> 
     raise ReadError(f"its playlists lead on to others, more than {_MOST_PLAYLISTS} times")
 
 
-def _open(url: str, patience: Patience, ca_file: str | None) -> AudioReader:
-    scheme = urlsplit(url).scheme
-    options = _options(scheme, patience, ca_file)
-    if scheme in _WEB:
-        options["format_whitelist"] = _PLAIN_FORMATS
-    begin = time.monotonic()
-    try:
-        return AudioReader(url, options, (_connect_seconds(patience), patience.read_seconds))
-    except ReadError as error:
-        raise _explained(error, url, patience, time.monotonic() - begin, ca_file) from None
+def _open(url: str, patience: Patience, ca_file: str | None, reach: Reach | None) -> AudioReader:
+    """Open what is no playlist, through as many redirects as its server may make."""
+    for _ in range(_MOST_REDIRECTS):
+        scheme = urlsplit(url).scheme
+        options = _options(scheme, patience, ca_file)
+        if scheme in _WEB:
+            options["format_whitelist"] = PLAIN_FORMATS
+        begin = time.monotonic()
+        try:
+            return AudioReader(url, options, (_connect_seconds(patience), patience.read_seconds))
+        except ReadError as error:
+            seconds = time.monotonic() - begin
+            leads_to = None
+            if reach is not None and error.broke_off:
+                leads_to = redirect_of(url, patience.open_seconds, ca_file, reach)
+            if leads_to is None:
+                raise _explained(error, url, patience, seconds, ca_file) from None
+            url = leads_to
+    raise ReadError(f"its server leads on to others, more than {_MOST_REDIRECTS} times")
 
 
 def _explained(error: ReadError, url: str, patience: Patience, seconds: float, ca_file: str | None) -> ReadError:
@@ -170,6 +179,7 @@ def _options(scheme: str, patience: Patience, ca_file: str | None) -> dict[str, 
             return {"timeout": limit}
     return {
         **_secure(ca_file),
+        **NO_REDIRECTS,
         "timeout": limit,
         "rw_timeout": limit,
         "live_start_index": "-1",

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from streamtag.sources.uri import PLAYLISTS
 
-__all__ = ["SUFFIXES", "Variant", "choose_variant", "entries", "is_hls", "is_playlist_address", "variants"]
+__all__ = ["SUFFIXES", "Variant", "choose_variant", "entries", "is_hls", "is_list", "is_playlist_address", "variants"]
 
 SUFFIXES = PLAYLISTS | {".m3u8"}
 _MOST_ENTRIES = 100
@@ -18,6 +18,9 @@ _ATTRIBUTE = re.compile(r'([A-Z0-9-]+)=("[^"]*"|[^,]*)')
 _ASX = re.compile(r"<\s*(?:ref|entryref)\s[^>]*?href\s*=\s*[\"']([^\"']+)", re.IGNORECASE)
 _XSPF = re.compile(r"<location>\s*([^<\s]+)", re.IGNORECASE)
 _PLS = re.compile(r"^\s*(?:File|Ref)(\d+)\s*=\s*(\S.*?)\s*$", re.IGNORECASE | re.MULTILINE)
+# Of M3U and HLS, PLS, ASX, FFmpeg's own, and SDP; of XSPF, DASH and IMF.
+_HEADS = (b"#extm3u", b"[playlist]", b"[reference]", b"<asx", b"ffconcat", b"v=0")
+_XML = (b"<playlist", b"<mpd", b"<compositionplaylist")
 _AUDIO_CODECS = ("mp4a", "ac-3", "ec-3", "ac-4", "opus", "flac", "mp3", "alac", "dts")
 
 
@@ -33,6 +36,12 @@ class Variant:
     """Whether its own segments carry sound, as far as is told."""
     sound: str | None
     """The address of its sound alone, where that is offered."""
+
+
+def is_list(head: bytes) -> bool:
+    """Whether a file that begins so is no sound but says where some is: a playlist, or a description of a session."""
+    text = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+    return text.startswith(_HEADS) or (text.startswith(b"<?xml") and any(name in text for name in _XML))
 
 
 def is_playlist_address(address: str) -> bool:

@@ -8,7 +8,7 @@ import errno
 
 from av import error as av_error
 
-__all__ = ["ENCRYPTED", "NOT_AUDIO", "ReadError", "read_error", "status_reason"]
+__all__ = ["ENCRYPTED", "NOT_AUDIO", "ReadError", "is_passing", "read_error", "status_reason"]
 
 
 class ReadError(Exception):
@@ -19,6 +19,7 @@ class ReadError(Exception):
         broke_off: a connection could not be made or did not last, and FFmpeg does not say why.
         not_audio: what came is nothing that FFmpeg reads, or was told to read.
         in_data: it lies in what came, and would be so again.
+        passing: it lies in the state of this machine, and may be over soon.
     """
 
     def __init__(
@@ -29,12 +30,14 @@ class ReadError(Exception):
         broke_off: bool = False,
         not_audio: bool = False,
         in_data: bool = False,
+        passing: bool = False,
     ) -> None:
         super().__init__(reason)
         self.timed_out = timed_out
         self.broke_off = broke_off
         self.not_audio = not_audio
         self.in_data = in_data or not_audio
+        self.passing = passing
 
 
 ENCRYPTED = "it is encrypted: only what may decrypt it can play it"
@@ -77,6 +80,7 @@ _DATA_ERRORS = (
     av_error.OutputChangedError,
 )
 _NOT_AUDIO_ERRORS = (av_error.InvalidDataError, av_error.ArgumentError)
+_SHORT = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN, errno.ENOBUFS)
 _STATUS: dict[int, type[Exception]] = {
     401: av_error.HTTPUnauthorizedError,
     403: av_error.HTTPForbiddenError,
@@ -101,8 +105,14 @@ def read_error(error: Exception, *, is_file: bool) -> ReadError:
             not_audio, in_data = isinstance(error, _NOT_AUDIO_ERRORS), isinstance(error, _DATA_ERRORS)
             return ReadError(reason, not_audio=not_audio, in_data=in_data)
     if isinstance(error, OSError):
-        return ReadError(_system_reason(error, is_file=is_file), broke_off=error.errno == errno.EIO)
+        reason = _system_reason(error, is_file=is_file)
+        return ReadError(reason, broke_off=error.errno == errno.EIO, passing=is_passing(error))
     return ReadError(_FAULT)
+
+
+def is_passing(error: OSError) -> bool:
+    """Whether an error of the system's lies in what is short just now, such as descriptors."""
+    return error.errno in _SHORT
 
 
 def status_reason(status: int) -> str:

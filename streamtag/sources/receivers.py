@@ -1,12 +1,14 @@
 """Sources that other processes receive: hundreds of network streams would wait for one interpreter, and a decoder that
 a broken or hostile one brings down takes nothing with it but what is received in the same process.
 
-A recording has a process of its own: it fails with it. So has a microphone, because a sound system that hangs holds up
-whatever else is in its process; one that gives nothing any more is received again by a fresh one. Network streams share
-processes and are received again by another one. Those that were lost together come back in smaller companies, at last
-alone: whichever brought them down does so at most twice to any neighbour.
+A recording has a process of its own: it fails with it, unless it is played for ever. So has a microphone, because a
+sound system that hangs holds up whatever else is in its process; one that gives nothing any more is received again by
+a fresh one. Network streams share processes and are received again by another one. Those that were lost together come
+back in smaller companies, at last alone: whichever brought them down does so at most twice to any neighbour, and is
+left longer and longer then.
 """
 
+import random
 import threading
 import time
 from contextlib import suppress
@@ -33,6 +35,8 @@ _PARTS = 8  # into which those are divided that were lost together
 # Whoever was received for so long is brought back with the shortest delay when its process is lost.
 _SETTLED_SECONDS = 60.0
 _PROVEN_SECONDS = 3600.0
+# Between the tries of whoever brings down its process alone: twice as long each time.
+_ALONE_SECONDS = (2.0, 3600.0)
 _SILENT_SECONDS = 60.0
 
 
@@ -55,6 +59,7 @@ class Received:
     def __init__(self, uri: str, options: dict[str, Any], listener: Listener, receivers: "Receivers") -> None:
         self.name = redact(uri)
         self.is_recording = split(uri)[0] == "file"
+        self.ends_with_receiver = self.is_recording and not options.get("loop")
         self.is_microphone = split(uri)[0] == "mic"
         self.company = 1 if self.is_recording or self.is_microphone else _MOST_SOURCES
         """How many sources at most, itself included, may share a process with it; all of them alike."""
@@ -67,6 +72,7 @@ class Received:
         self._listener = listener
         self._receivers = receivers
         self._delay = 0.0
+        self._crashes = 0  # of a process that received nothing else
         self._begun = 0.0
         self._placed_number = -1  # under which the last block came
         self._shift_seconds = 0.0
@@ -91,11 +97,15 @@ class Received:
         now = time.monotonic()
         if now - self._begun > _SETTLED_SECONDS:
             self._delay = 0.0
+        alone = together == 1 and self.receiver is not None and not self.is_microphone
+        if not alone or now - self._begun > _PROVEN_SECONDS:
+            self._crashes = 0
+        self._crashes += alone
         if self.company > 1 and self.receiver is not None:
             proven = now - self._begun > _PROVEN_SECONDS
             self.company = max(1, (_MOST_SOURCES if proven else together) // _PARTS)
         self._delay = next_delay(self._delay, Patience())
-        self.receiver, self.due = None, now + self._delay
+        self.receiver, self.due = None, now + (_pause(self._crashes) if alone else self._delay)
         self._begun = self.due  # where no process can be started, it was lost again at once
 
     @property
@@ -147,6 +157,12 @@ class Received:
         self._end_seconds = block.start / block.rate + seconds
         self._end_time = block.time
         return block
+
+
+def _pause(crashes: int) -> float:
+    """Seconds to leave alone what has brought down a process so many times that received nothing else."""
+    first, longest = _ALONE_SECONDS
+    return min(longest, first * 2.0 ** min(crashes - 1, 30) * random.uniform(1.0, 1.5))  # noqa: S311 - no secret
 
 
 class _Receiver:
@@ -254,7 +270,7 @@ class Receivers:
         self._let_go(receiver, cause)
 
     def _let_go(self, receiver: _Receiver, cause: str) -> None:
-        """End a process; the network streams that it received are received by another one."""
+        """End a process; what it received for ever is received by another one."""
         with self._changed:
             receiver.ending = True
         cause = receiver.end(cause)
@@ -262,9 +278,9 @@ class Receivers:
             del self._receivers[receiver]
         lost = list(receiver.sources.values())
         for received in lost:
-            if received.is_recording:
+            if received.ends_with_receiver:
                 received.hear(End(received.number, f"{received.name}: its decoder {cause}"))
-        self._lose([received for received in lost if not received.is_recording], f"its receiver {cause}")
+        self._lose([received for received in lost if not received.ends_with_receiver], f"its receiver {cause}")
 
     def _pass_on_next(self, receiver: _Receiver) -> None:
         try:

@@ -10,11 +10,12 @@ import numpy as np
 from streamtag.audio.block import Samples
 from streamtag.errors import SourceError
 from streamtag.sources.decoder import Chunk
-from streamtag.sources.ffmpeg import AudioReader
+from streamtag.sources.ffmpeg import PLAIN_FORMATS, AudioReader
 from streamtag.sources.mp3_length import mp3_seconds
 from streamtag.sources.ogg import ogg_parts
+from streamtag.sources.playlists import is_list
 from streamtag.sources.protection import is_encrypted
-from streamtag.sources.reasons import ENCRYPTED, ReadError
+from streamtag.sources.reasons import ENCRYPTED, ReadError, is_passing
 from streamtag.sources.whole import is_cut
 
 __all__ = ["Pass"]
@@ -27,6 +28,8 @@ _TOLERANCE_SECONDS: Final = 0.15
 _SILENT_GAPS: Final = frozenset({"amrnb", "amrwb", "libopus", "libspeex", "opus", "speex"})
 _SILENT_GAP_SECONDS: Final = 60.0
 _LONGEST_CHUNK_SECONDS: Final = 10.0
+_HEAD_BYTES: Final = 1024
+_LIST: Final = "it is a playlist or the like and holds no sound itself: name what it leads to"
 _CUT: Final = "the file is shorter than its header says"
 
 
@@ -37,6 +40,7 @@ class Pass:
 
     Attributes:
         remark: what is wrong with the recording, in words; known once the iteration is over, empty for a whole one.
+        may_pass: whether what kept it from being read lies in the state of this machine, such as too many open files.
 
     Raises:
         SourceError: while iterating, if there is no sound in it.
@@ -44,6 +48,7 @@ class Pass:
 
     def __init__(self, path: Path, name: str, chunk_seconds: float) -> None:
         self.remark = ""
+        self.may_pass = False
         self._path = path
         self._name = name
         self._chunk_seconds = chunk_seconds
@@ -59,6 +64,7 @@ class Pass:
         try:
             yield from self._all()
         except OSError as error:
+            self.may_pass = is_passing(error)
             raise SourceError(f"{self._name}: {(error.strerror or 'it cannot be read').lower()}") from None
 
     def _all(self) -> Iterator[tuple[Chunk, float]]:
@@ -79,7 +85,7 @@ class Pass:
         end: float | None = None
         while more and self._position == begun:
             try:
-                with AudioReader(url, track=track) as reader:
+                with AudioReader(url, {"format_whitelist": PLAIN_FORMATS}, track=track) as reader:
                     track, more, end = reader.track + 1, reader.has_more_tracks, reader.seconds
                     if reader.format == "asf" and is_encrypted(self._path):  # it might be decoded to noise
                         return
@@ -92,6 +98,7 @@ class Pass:
                 # What follows the end that the header tells is nobody's loss.
                 if end is None or self._position == begun or self._position - begun < end - _TOLERANCE_SECONDS:
                     self._failure = self._failure or str(error)
+                self.may_pass = self.may_pass or error.passing
                 more = more and track > 0  # it could be opened, and may hold another track
 
     def _track(self, reader: AudioReader) -> Iterator[tuple[Chunk, float]]:
@@ -149,6 +156,9 @@ class Pass:
     def _why_silent(self) -> str:
         if is_encrypted(self._path):
             return ENCRYPTED
+        with self._path.open("rb") as file:
+            if is_list(file.read(_HEAD_BYTES)):
+                return _LIST
         reason = self._failure or ("none of its sound can be decoded" if self._is_undecoded else "it holds no audio")
         return f"{reason}; {_CUT}" if is_cut(self._path) else reason
 

@@ -11,8 +11,12 @@ import av
 from streamtag.sources.listing import Listing
 from streamtag.sources.reach import Reach
 from streamtag.sources.reasons import ReadError, read_error
+from streamtag.sources.web import redirect_of
 
-__all__ = ["HLS_OPTIONS", "Segments"]
+__all__ = ["HLS_OPTIONS", "NO_REDIRECTS", "Segments"]
+
+NO_REDIRECTS = {"max_redirects": "0"}
+"""FFmpeg follows redirects wherever they lead; here they are followed by hand."""
 
 HLS_OPTIONS = {
     "http_persistent": "0",
@@ -23,6 +27,7 @@ HLS_OPTIONS = {
 """FFmpeg's HLS reuses connections by ways of its own, which would lead past `Segments`; and it gives up after so many
 looks without anything new, where how long nothing comes is what counts."""
 _SCHEMES = ("http", "https", "data")
+_MOST_REDIRECTS = 8
 _ENCRYPTED = "crypto+"
 _MOST_TEXT = 4 << 20
 
@@ -41,7 +46,7 @@ class Segments:
             reach: where the playlist may lead.
             listing: told what the playlist lists and what of it is opened; says when to look again.
         """
-        self._options = dict(options)
+        self._options = {**options, **NO_REDIRECTS}
         self._timeout = timeout
         self._reach = reach
         self._listing = listing
@@ -64,7 +69,7 @@ class Segments:
         offset = int(options.get("offset", "0"))
         if self._listing.is_form(address, offset):
             return self._take_form(self._fetch(url, options))
-        opened = _Bytes(url, {**options, **self._options}, self._timeout)
+        opened = self._open(url, options)
         self._listing.open(address, offset)
         return opened
 
@@ -83,8 +88,24 @@ class Segments:
         self._form = data
         return _Text(data)
 
+    def _open(self, url: str, options: Mapping[str, str]) -> "_Bytes":
+        """Open an address that was looked at, and wherever its server redirects as far as it may lead."""
+        prefix = _ENCRYPTED if url.startswith(_ENCRYPTED) else ""
+        address = url.removeprefix(prefix)
+        for _ in range(_MOST_REDIRECTS):
+            try:
+                return _Bytes(prefix + address, {**options, **self._options}, self._timeout)
+            except ReadError as error:
+                leads_to = None
+                if error.broke_off:
+                    leads_to = redirect_of(address, self._timeout[0], self._options.get("ca_file"), self._reach)
+                if leads_to is None:
+                    raise
+                address = leads_to
+        raise ReadError(f"its server leads on to others, more than {_MOST_REDIRECTS} times")
+
     def _fetch(self, url: str, options: Mapping[str, str]) -> bytes:
-        playlist = _Bytes(url, {**options, **self._options}, self._timeout)
+        playlist = self._open(url, options)
         try:
             data = b""
             while len(data) <= _MOST_TEXT and (more := playlist.read(_MOST_TEXT)):

@@ -1,6 +1,6 @@
 """What every source of sound offers, and what is asked of it when it is opened."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol, Self
@@ -68,6 +68,7 @@ class Request:
     channels: int | None = None
     sample_format: str | None = None
     ca_file: str | None = None
+    leads_to: Sequence[str] = ()
     patience: Patience = Patience()
 
     def refuse(self, kind: str, *options: str) -> None:

@@ -8,14 +8,16 @@ import time
 import urllib.error
 import urllib.request
 from typing import Any
-from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.parse import unquote, urljoin, urlsplit, urlunsplit
 
 from streamtag.sources.reach import NO_SUCH_HOST, Reach
 from streamtag.sources.reasons import ReadError, status_reason
 from streamtag.sources.trust import trusting
 
-__all__ = ["distrust", "fetch_text", "with_account", "without_account"]
+__all__ = ["distrust", "fetch_text", "redirect_of", "with_account", "without_account"]
 
+_WEB = ("http", "https")
+_REDIRECTS = (301, 302, 303, 307, 308)
 _MOST_BYTES = 4 << 20
 _FIRST_BYTES = 4096
 _NO_TEXT = re.compile(rb"[\x00-\x08\x0b\x0e-\x1f]")
@@ -55,6 +57,39 @@ def fetch_text(url: str, seconds: float, ca_file: str | None, reach: Reach) -> t
         raise _reason(error) from None
 
 
+def redirect_of(url: str, seconds: float, ca_file: str | None, reach: Reach) -> str | None:
+    """Return where a server redirects, with the account that it may have there; None if it does not.
+
+    FFmpeg would follow a redirect wherever it leads: it is told not to, and this is asked where it could not connect.
+
+    Args:
+        url: `http` or `https`, perhaps with user and password; for any other scheme None is returned.
+        seconds: to ask.
+        ca_file: see `trust.trusted`.
+        reach: where the server may lead.
+
+    Raises:
+        ReadError: it may not be followed.
+    """
+    if urlsplit(url).scheme not in _WEB:
+        return None
+    request = urllib.request.Request(without_account(url), headers=_HEADERS)  # noqa: S310 - http or https
+    try:
+        with _opener(url, ca_file, None).open(request, timeout=seconds):
+            return None
+    except urllib.error.HTTPError as error:
+        with error:
+            location = error.headers.get("Location") if error.code in _REDIRECTS else None
+    except (http.client.HTTPException, ValueError, OSError):
+        return None  # FFmpeg's own reason is told
+    if not location:
+        return None
+    scheme, colon, rest = urljoin(url, location).partition(":")
+    address = with_account(f"{scheme.lower()}{colon}{rest}", url)
+    reach.check(address, _WEB)
+    return address
+
+
 def without_account(url: str) -> str:
     """The address without user and password."""
     parts = urlsplit(url)
@@ -70,7 +105,7 @@ def with_account(url: str, of: str) -> str:
     return urlunsplit(parts._replace(netloc=f"{account}@{parts.netloc}"))
 
 
-def _opener(url: str, ca_file: str | None, reach: Reach) -> urllib.request.OpenerDirector:
+def _opener(url: str, ca_file: str | None, reach: Reach | None) -> urllib.request.OpenerDirector:
     parts = urlsplit(url)
     handlers: list[urllib.request.BaseHandler] = [
         urllib.request.HTTPSHandler(context=trusting(ca_file)),
@@ -85,13 +120,17 @@ def _opener(url: str, ca_file: str | None, reach: Reach) -> urllib.request.Opene
 
 
 class _Redirects(urllib.request.HTTPRedirectHandler):
-    def __init__(self, reach: Reach) -> None:
+    """Follows redirects as far as they may lead; none without a reach."""
+
+    def __init__(self, reach: Reach | None) -> None:
         self._reach = reach
 
     def redirect_request(
         self, req: urllib.request.Request, fp: Any, code: int, msg: str, headers: Any, newurl: str
     ) -> urllib.request.Request | None:
-        self._reach.check(newurl, ("http", "https"))
+        if self._reach is None:
+            return None
+        self._reach.check(newurl, _WEB)
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 

@@ -28,11 +28,12 @@ class Open(Struct, frozen=True, tag=True):
     channels: int | None = None
     sample_format: str | None = None
     ca_file: str | None = None
+    leads_to: tuple[str, ...] = ()
     patience: Patience | None = None
 
     def options(self) -> dict[str, Any]:
         """Return the options for `open_source`."""
-        names = ("realtime", "loop", "rate", "channels", "sample_format", "ca_file", "patience")
+        names = ("realtime", "loop", "rate", "channels", "sample_format", "ca_file", "leads_to", "patience")
         return {name: getattr(self, name) for name in names}
 
 

@@ -1,5 +1,6 @@
 """Playlists given as the stream lead to it, and nowhere else."""
 
+import socket
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,7 +13,8 @@ from streamtag.sources.reach import Reach
 from streamtag.sources.reasons import ReadError
 from tests.real.listening import Listener
 from tests.real.servers import TcpServer, program_path
-from tests.real.test_rude_servers import Treatment, request_of, well
+from tests.real.test_rude_servers import OK, Treatment, play, request_of, wav_header, well
+from tests.sounds import tone, write
 
 Serve = Callable[[dict[str, str | bytes]], TcpServer]
 """Starts a server of texts by their paths; `%d` in them stands for its port."""
@@ -68,6 +70,28 @@ def test_a_playlist_of_the_users_own_is_followed_where_it_is_the_source(radio: s
     with Listener(str(path)) as listener:
         listener.wait_state("reconnecting")
         assert "names no stream" in listener.states[0][1]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.m3u8", "#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXT-X-ENDLIST\n#EXTINF:2,\nsound.wav\n"),
+        ("endless.m3u8", "#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\nsound.wav\n"),
+        ("a.wav", "#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\nsound.wav\n"),
+        ("a.ffconcat", "ffconcat version 1.0\nfile a.ffconcat\nfile sound.wav\n"),
+        ("a.pls", "[playlist]\nFile1=sound.wav\n"),
+        ("a.mpd", '<?xml version="1.0"?>\n<MPD xmlns="urn:mpeg:dash:schema:mpd:2011"></MPD>\n'),
+        ("a.sdp", "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nm=audio 5004 RTP/AVP 0\n"),
+    ],
+)
+def test_a_file_that_lists_others_reads_none_of_them(tmp_path: Path, name: str, text: str) -> None:
+    write(tmp_path / "sound.wav", tone(2.0))
+    (tmp_path / name).write_text(text)
+    with (
+        pytest.raises(SourceError, match="it is a playlist or the like"),
+        open_source(f"file:{tmp_path / name}") as source,
+    ):
+        next(iter(source))
 
 
 def test_a_playlist_that_is_tagged_or_uploaded_as_a_recording_leads_to_no_server(tmp_path: Path) -> None:
@@ -129,17 +153,92 @@ def test_an_endless_playlist_is_left_after_a_while() -> None:
         ("http://93.184.216.34/a.m3u", "http://2130706433/x", False),
         ("http://192.168.1.1/a.m3u", "http://192.168.1.2/x", True),
         ("http://192.168.1.1/a.m3u", "http://localhost/x", False),
-        ("http://127.0.0.1/a.m3u", "http://127.0.0.2/x", True),
+        ("http://93.184.216.34/a.m3u", "http://[64:ff9b::7f00:1]/x", False),
+        ("http://93.184.216.34/a.m3u", "http://[2002:7f00:1::]/x", False),
+        ("http://93.184.216.34/a.m3u", "http://[::127.0.0.1]/x", False),
+        ("http://93.184.216.34/a.m3u", "http://127.0.0.1\t.example/x", False),
+        ("http://93.184.216.34/a.m3u", "http://93.184.216.35\\@127.0.0.1/x", False),
+        ("http://192.168.1.1/a.m3u", "http://169.254.169.254/latest", False),
+        ("http://127.0.0.1/a.m3u", "http://127.0.0.1:80/x", True),
+        ("http://127.0.0.1/a.m3u", "http://127.0.0.1:81/x", False),
+        ("http://127.0.0.1/a.m3u", "http://127.0.0.2/x", False),
         ("http://127.0.0.1/a.m3u", "file:///etc/passwd", False),
+        ("http://93.184.216.34/a.m3u", "http://127.0.0.1:8080/x", True),
+        ("http://93.184.216.34/a.m3u", "http://[::1]:8080/x", True),
+        ("http://93.184.216.34/a.m3u", "http://localhost:8080/x", False),
+        ("http://93.184.216.34/a.m3u", "http://10.0.0.7:1234/x", True),
     ],
 )
-def test_a_server_leads_no_further_inward_than_it_stands(origin: str, target: str, allowed: bool) -> None:
-    reach = Reach(origin)
+def test_a_server_leads_no_further_inward_than_it_stands_nor_where_it_may(
+    origin: str, target: str, allowed: bool
+) -> None:
+    reach = Reach(origin, ("127.0.0.1:8080", "[::1]:8080", "10.0.0.7"))
     if allowed:
         reach.check(target, ("http",))
         return
     with pytest.raises(ReadError):
         reach.check(target, ("http",))
+
+
+def redirecting(target: str, asked: list[str]) -> Treatment:
+    def treat(connection, number):  # type: ignore[no-untyped-def]
+        asked.append(request_of(connection).split()[1].decode())
+        head = f"HTTP/1.1 302 Found\r\nLocation: {target}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+        connection.sendall(head.encode())
+
+    return treat
+
+
+def test_a_redirect_into_this_machine_is_refused_and_followed_where_it_is_allowed(radio: str) -> None:
+    asked: list[str] = []
+    with TcpServer(redirecting(f"http://{radio}/x", asked)) as server:
+        uri = f"http://127.0.0.1:{server.port}/live"
+        with Listener(uri) as listener:
+            listener.wait_state("reconnecting")
+            assert f'(to let it: leads_to = ["{radio}"])' in listener.states[0][1]
+            assert listener.blocks == []
+        with Listener(uri, leads_to=(radio,)) as listener:
+            listener.wait_tone()
+
+
+def test_a_redirect_of_its_own_server_is_followed() -> None:
+    def treat(connection, number):  # type: ignore[no-untyped-def]
+        request = request_of(connection)
+        if b"Authorization: Basic" not in request:
+            connection.sendall(b'HTTP/1.1 401 No\r\nWWW-Authenticate: Basic realm="x"\r\nContent-Length: 0\r\n\r\n')
+        elif b"/moved" in request.split(b"\r\n")[0]:
+            connection.sendall(OK + wav_header())
+            play(connection, 60)
+        else:
+            connection.sendall(b"HTTP/1.1 302 Found\r\nLocation: /moved\r\nContent-Length: 0\r\n\r\n")
+
+    with TcpServer(treat) as server, Listener(f"http://user:secret@127.0.0.1:{server.port}/live") as listener:
+        listener.wait_tone()
+
+
+@pytest.mark.parametrize("what", ["piece", "key", "redirected piece", "redirected playlist"])
+def test_a_hostile_playlist_makes_this_machine_ask_none_of_its_services(what: str) -> None:
+    inner: list[str] = []
+    with TcpServer(serving({}, inner)) as secret:
+        target = f"http://127.0.0.1:{secret.port}/inner"
+        key = f'#EXT-X-KEY:METHOD=AES-128,URI="{target}"\n' if what == "key" else ""
+        piece = target if what == "piece" else "piece.ts"
+        text = f"#EXTM3U\n#EXT-X-TARGETDURATION:2\n{key}#EXTINF:2,\n{piece}\n"
+        pages: dict[str, str | bytes] = {"/a.m3u8": text, "/piece.ts": b"G" * 188}
+        asked: list[str] = []
+
+        def treat(connection, number):  # type: ignore[no-untyped-def]
+            moved = {"redirected piece": b"/piece.ts", "redirected playlist": b"/a.m3u8"}.get(what, b"/none")
+            head = connection.recv(4096, socket.MSG_PEEK)
+            (redirecting(target, asked) if moved in head.split(b"\r\n")[0] else serving(pages, asked))(
+                connection, number
+            )
+
+        with TcpServer(treat) as server, Listener(f"http://127.0.0.1:{server.port}/a.m3u8") as listener:
+            listener.wait_state("reconnecting")
+            assert len(asked) >= 1
+            assert listener.blocks == []
+    assert inner == []
 
 
 def test_of_hls_with_variants_only_the_sound_is_fetched(tmp_path: Path) -> None:

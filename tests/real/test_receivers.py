@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -235,10 +236,11 @@ def test_no_process_outlives_whoever_started_it(radio: str) -> None:
 
 
 def test_a_recording_whose_decoder_crashes_fails_alone(receiving: Receivers, tmp_path: Path) -> None:
-    played = {"realtime": True, "loop": True}
     hearings = [Hearing(), Hearing()]
-    names = [str(write(tmp_path / f"{name}.wav", tone(1.0))) for name in "ab"]
-    one, other = (receiving.open(name, played, hearing) for name, hearing in zip(names, hearings, strict=True))
+    names = [str(write(tmp_path / f"{name}.wav", tone(60.0))) for name in "ab"]
+    one, other = (
+        receiving.open(name, {"realtime": True}, hearing) for name, hearing in zip(names, hearings, strict=True)
+    )
     for hearing in hearings:
         hearing.wait(lambda hearing=hearing: hearing.blocks)
     assert len(processes()) == 2
@@ -253,13 +255,52 @@ def test_a_recording_whose_decoder_crashes_fails_alone(receiving: Receivers, tmp
     hearings[1].wait(lambda: hearings[1].ends == [None])
 
 
+def test_a_recording_that_is_played_for_ever_is_received_again_and_its_time_goes_on(
+    receiving: Receivers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(receivers, "_ALONE_SECONDS", (0.1, 0.1))
+    path = write(tmp_path / "a.wav", tone(1.0))
+    received = receiving.open(str(path), {"realtime": True, "loop": True}, hearing := Hearing())
+    hearing.wait(lambda: hearing.blocks)
+    heard = len(hearing.blocks)
+    os.kill(processes()[0], signal.SIGSEGV)
+    hearing.wait(lambda: [state for state, _ in hearing.states] == ["live", "reconnecting", "live"])
+    hearing.wait(lambda: len(hearing.blocks) > heard + 2)
+    starts = [block.start for block in hearing.blocks]
+    assert starts == sorted(set(starts))
+    assert hearing.ends == []
+    received.close()
+    hearing.wait(lambda: hearing.ends == [None])
+
+
+def test_what_brings_down_its_process_alone_is_left_longer_and_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    received = receivers.Received("http://127.0.0.1/", {}, Hearing(), Receivers())
+    pauses = []
+    for number in range(20):
+        received.begin(number, object())  # type: ignore[arg-type]
+        now += 90.0  # more than a minute, after which what is lost by another's fault is brought back soon
+        received.lose(together=1)
+        pauses.append(received.due - now)
+        now = received.due
+    assert pauses[0] < 4
+    assert all(later > earlier for earlier, later in pairwise(pauses[:10]))
+    assert pauses[-1] == 3600.0
+    received.begin(20, object())  # type: ignore[arg-type]
+    now += 3700.0
+    received.lose(together=1)
+    assert received.due - now < 4
+
+
 def test_a_decoder_that_gives_no_sign_of_life_is_ended(
     receiving: Receivers, radio: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(receivers, "_SILENT_SECONDS", 4.0)  # twice as long as between two of them
+    monkeypatch.setattr(receivers, "_ALONE_SECONDS", (0.1, 0.1))
     hearings = [Hearing(), Hearing()]
-    played = {"realtime": True, "loop": True}
-    recording = receiving.open(str(write(tmp_path / "a.wav", tone(1.0))), played, hearings[0])
+    played = {"realtime": True}
+    recording = receiving.open(str(write(tmp_path / "a.wav", tone(60.0))), played, hearings[0])
     stream = receiving.open(radio, {}, hearings[1])
     for hearing, received in zip(hearings, (recording, stream), strict=True):
         hearing.wait(lambda hearing=hearing: hearing.blocks)
@@ -276,6 +317,7 @@ def test_who_brings_its_receiver_down_over_and_over_troubles_its_neighbours_once
     receiving: Receivers, radio: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(receivers, "next_delay", lambda *_: 0.1)
+    monkeypatch.setattr(receivers, "_ALONE_SECONDS", (0.1, 0.1))
     hearings = [Hearing() for _ in range(4)]
     bad, *_ = received = [receiving.open(radio, {}, hearing) for hearing in hearings]
     for hearing in hearings:

@@ -225,9 +225,12 @@ def hear(state, reason):
     if state == "reconnecting":
         resource.setrlimit(resource.RLIMIT_NOFILE, (1024, 1024))
 
+starve_at = int(sys.argv[2])
 with open_source(sys.argv[1], loop=True, patience=haste, on_state=hear) as source:
+    if not starve_at:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (3, 1024))
     for number, block in enumerate(source):
-        if number == 5:
+        if starve_at and number == starve_at:
             resource.setrlimit(resource.RLIMIT_NOFILE, (3, 1024))
         after += len(states) > 1
         if after > 10:
@@ -236,10 +239,18 @@ print(states)
 """
 
 
-def test_a_loop_goes_on_after_a_want_of_descriptors(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("starve_at", "states"),
+    [
+        (5, "[('live', ''), ('reconnecting', 'too many open files'), ('live', 'back')]"),
+        (0, "[('reconnecting', 'too many open files'), ('live', '')]"),
+    ],
+)
+def test_a_loop_goes_on_after_a_want_of_descriptors(tmp_path: Path, starve_at: int, states: str) -> None:
     path = write(tmp_path / "a.wav", noise(1.0))
-    done = subprocess.run([sys.executable, "-c", STARVED, path], capture_output=True, text=True, timeout=60)
-    assert done.stdout == "[('live', ''), ('reconnecting', 'too many open files'), ('live', 'back')]\n", done.stderr
+    command = [sys.executable, "-c", STARVED, path, str(starve_at)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.stdout == f"{states}\n", done.stderr
 
 
 def test_a_looped_file_that_is_away_for_a_while_comes_back_and_the_time_without_it_is_lost(tmp_path: Path) -> None:
