@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 
 from streamtag.bundle import Bundle
 from streamtag.errors import ConfigError
-from train.clipset import ClipSet, windows_of
+from train.clipset import ClipSet, Judged, windows_of
 from train.data.sets import Collection, collect
 from train.export.graphs import run_graph
 from train.fit import test_sets
@@ -24,15 +23,6 @@ from train.settings import Settings, teacher_file
 from train.teacher import restore_teacher
 
 Scores = NDArray[np.float32]
-
-
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """One set of clips with a model's patch scores, float32 [patches, labels]."""
-
-    name: str
-    clips: ClipSet
-    scores: Scores
 
 
 def bundle_scorer(bundle: Bundle, file: str = "model.int8.onnx") -> Callable[[Scores], Scores]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -10,11 +10,9 @@ import numpy as np
 mpl.use("Agg")
 import matplotlib.pyplot as plt
 
+from train.clipset import Judged
 from train.labels import LabelTable
 from train.metrics import average_precision
-
-if TYPE_CHECKING:
-    from train.evaluate import Judged
 
 _KINDS = (
     ("per_class", "Average precision of each class"),
@@ -25,7 +23,7 @@ _KINDS = (
 )
 
 
-def write_report(judged: Sequence["Judged"], labels: LabelTable, result: dict[str, Any], output: Path) -> None:
+def write_report(judged: Sequence[Judged], labels: LabelTable, result: dict[str, Any], output: Path) -> None:
     """Write `report.md` and a picture of each kind for each set of clips to `output`."""
     lines = ["# Evaluation", "", f"Model: {result['model']}.", ""]
     for item in judged:

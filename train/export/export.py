@@ -26,7 +26,7 @@ from train.data.bank import make_bank
 from train.data.clips import Clip, load_all
 from train.data.render import render
 from train.data.sets import Collection, collect
-from train.evaluate import Judged, compare_with_yamnet, told_apart
+from train.evaluate import compare_with_yamnet, told_apart
 from train.export import graphs
 from train.export.alarms import onsets_a_minute, raised_thresholds
 from train.export.calibrate import calibrate, unchanged
