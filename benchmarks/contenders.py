@@ -109,7 +109,7 @@ class InProcess:
         rules = EventRules(self._bundle.labels, EventSettings(), self._bundle.label_thresholds)
         self._rules = rules
         self._publisher = Publisher("tcp://127.0.0.1:*")
-        queues = StreamQueues()
+        queues: StreamQueues[EngineStream] = StreamQueues()
         self._streams = [EngineStream(f"s{index}", "", Track(rules, 5), queues) for index in range(64)]
         self._counted = 0
 
@@ -119,7 +119,7 @@ class InProcess:
         self._subscriber = get_context("spawn").Process(target=_drain, args=(self._publisher.endpoint,), daemon=True)
         self._subscriber.start()
         for stream in self._streams:  # the first patch needs 240 samples more than the others
-            stream.feed(Block(np.zeros(240, np.int16), 0, 16000, time.time()))
+            stream.intake.patcher.feed(Block(np.zeros(240, np.int16), 0, 16000, time.time()))
         time.sleep(2.0)
         return self
 
@@ -139,7 +139,7 @@ class InProcess:
             streams = self._streams[first : first + _BATCH]
             patches = []
             for stream, block in zip(streams, blocks[first : first + _BATCH], strict=True):
-                patches += stream.feed(Block(block, 240 + self._counted, 16000, time.time()))
+                patches += stream.intake.patcher.feed(Block(block, 240 + self._counted, 16000, time.time()))
             scores = self._scorer.run([patch.window for patch in patches])
             rows = np.empty((len(patches), 2, scores.shape[1]), np.float32)
             rows[:, 0] = scores

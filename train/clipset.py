@@ -73,6 +73,15 @@ class ClipSet:
         return measure(clip_scores[:, self.columns], self.truth[:, self.columns])
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Judged:
+    """One set of clips with a model's patch scores, float32 [patches, labels]."""
+
+    name: str
+    clips: ClipSet
+    scores: NDArray[np.float32]
+
+
 def windows_of(clips: ClipSet) -> NDArray[np.float32]:
     """Return the samples behind every patch of a set, float32 [patches, 15600], tails padded with zeros."""
     parts = []

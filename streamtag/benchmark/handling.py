@@ -13,13 +13,11 @@ from streamtag.benchmark.beside import in_a_process, wait_for_subscriber
 from streamtag.benchmark.sound import bursts
 from streamtag.bundle import Bundle
 from streamtag.engine.inference import Inference
-from streamtag.engine.pcm import PcmStreams
-from streamtag.engine.stream import EngineStream
 from streamtag.events import EventRules
+from streamtag.intake import Intake, PushedStreams
 from streamtag.runtimes import open_runtime
 from streamtag.settings import Config
 from streamtag.sinks.local import LocalSinks
-from streamtag.track import Track
 from streamtag.wire import Publisher
 from streamtag.wire.pcm import PauseRequest, decode_message, encode_header
 
@@ -99,12 +97,12 @@ class _Rounds:
         worker.queues.share_among(streams)
         worker.start()
 
-        def make(name: str) -> EngineStream:
-            stream = EngineStream(name, "", Track(rules, rolling), worker.queues)
-            stream.put([partial(worker.add, stream)])
-            return stream
+        def make(name: str) -> Intake:
+            stream = worker.make_stream(name, "")
+            stream.queue.put([partial(worker.add, stream)])
+            return stream.intake
 
-        self._pcm = PcmStreams(make, lambda _: None)
+        self._pcm = PushedStreams(make, lambda _: None)
         self._headers = [encode_header(f"s{index}", SAMPLE_RATE, 1, "s16le", None) for index in range(streams)]
         sound = bursts(PATCH_SAMPLES / SAMPLE_RATE)
         self._payload = sound[:PATCH_HOP].tobytes()

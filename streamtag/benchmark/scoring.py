@@ -21,7 +21,6 @@ from streamtag.runtimes import Runtime, load_runtime, open_runtime
 from streamtag.settings import Config
 from streamtag.sinks.local import LocalSinks
 from streamtag.threads import Worker
-from streamtag.track import Track
 from streamtag.wire import Publisher
 
 __all__ = ["FILE_RUNTIMES", "NETWORK_BATCHES", "Scaling", "Scoring", "Variant", "measure_scaling", "measure_scoring"]
@@ -142,10 +141,7 @@ def _score(endpoint: str, config: Config, variant: Variant, seconds: float, thre
     over = threading.Event()
     for number, worker in enumerate(workers):
         worker.queues.share_among(_STREAMS_A_THREAD)
-        streams = [
-            EngineStream(f"s{number}.{index}", "", Track(rules, config.scores.rolling), worker.queues)
-            for index in range(_STREAMS_A_THREAD)
-        ]
+        streams = [worker.make_stream(f"s{number}.{index}", "") for index in range(_STREAMS_A_THREAD)]
         worker.start()
         windows = [patch.window for patch in patches]
         Worker(f"feed-{number}", partial(_feed, streams, windows, over), on_failure=_ignore).start()
@@ -199,7 +195,7 @@ def _feed(streams: Sequence[EngineStream], windows: Sequence[NDArray[np.float32]
         for index, stream in enumerate(streams):
             window = windows[(number + index) % len(windows)]
             patch = Patch(number * PATCH_HOP, window, time.time(), -20.0, -10.0)
-            stream.put([patch], wait=True)
+            stream.queue.put([patch], wait=True)
         number += 1
 
 

@@ -67,7 +67,7 @@ def _measure(
     block = Block(bursts(batch * 0.96 + 0.1), 0, SAMPLE_RATE, 0.0)
     patches = Patcher().feed(block)
     rules = EventRules(bundle.labels, config.events, bundle.label_thresholds)
-    queues = StreamQueues()
+    queues: StreamQueues[EngineStream] = StreamQueues()
     streams = [EngineStream(f"s{index}", "", Track(rules, config.scores.rolling), queues) for index in range(batch)]
     front_end = FrontEnd()
     log_mels = np.empty((batch, FRAMES, BANDS), np.float32)

@@ -11,8 +11,9 @@ from streamtag.engine.load import Load
 from streamtag.engine.measures import Measures
 from streamtag.engine.messages import event_message, scores_messages, status_message
 from streamtag.engine.queue import StreamQueues, Work
-from streamtag.engine.stream import Change, EngineStream, Pause
+from streamtag.engine.stream import EngineStream
 from streamtag.events import Event, EventRules
+from streamtag.intake import Change, Pause
 from streamtag.runtimes import Runtime
 from streamtag.runtimes.scorer import Scorer
 from streamtag.sinks.local import LocalSinks
@@ -63,7 +64,7 @@ class Inference:
             max_batch: most patches in a batch.
             max_wait: seconds that a patch may wait for others while the thread is busy.
         """
-        self.queues = StreamQueues()
+        self.queues: StreamQueues[EngineStream] = StreamQueues()
         self.rules = rules
         self.rolling = rolling
         self.scored = 0
@@ -90,6 +91,14 @@ class Inference:
         """Start the thread."""
         self._thread.start()
 
+    def make_stream(self, name: str, source: str) -> EngineStream:
+        """Make a stream that this thread scores, from any thread; `add`, called in this one, takes it up."""
+        return EngineStream(name, source, Track(self.rules, self.rolling), self.queues)
+
+    def scores(self, stream: EngineStream) -> bool:
+        """Tell whether a stream is one of this thread's."""
+        return stream.queue.belongs_to(self.queues)
+
     def add(self, stream: EngineStream) -> None:
         """Take up a stream; its status is published at once."""
         stream.track.set(self.rules, self.rolling)  # they may have changed since it was made
@@ -98,7 +107,7 @@ class Inference:
 
     def remove(self, stream: EngineStream) -> None:
         """Let go of a stream; its events end, and that it ended is published unless it is known."""
-        self._apply(stream, Change("ended", "the stream was removed"))
+        self._end(stream, "the stream was removed")
         del self._streams[stream.id]
 
     def judge_by(self, rules: EventRules, rolling: int) -> None:
@@ -126,7 +135,7 @@ class Inference:
         while time.monotonic() < self._stop_at and self._step(0.0, 0.0):
             pass
         for stream in self._streams.values():
-            self._apply(stream, Change("ended", "the service stopped"))
+            self._end(stream, "the service stopped")
 
     def _step(self, linger: float, timeout: float) -> bool:
         most = min(self._max_batch, self.load.patches_in(_LONGEST_ROUND_SECONDS) or self._max_batch)
@@ -147,7 +156,7 @@ class Inference:
         self.measures.add_batch(len(patches), time.perf_counter() - begin)
         return scores
 
-    def _work_off(self, work: list[Work], scores: NDArray[np.float32]) -> None:
+    def _work_off(self, work: list[Work[EngineStream]], scores: NDArray[np.float32]) -> None:
         """Do in order what was taken from the queues; patches between two changes are published together."""
         streams: list[EngineStream] = []
         patches: list[Patch] = []
@@ -205,27 +214,30 @@ class Inference:
         if not stream.is_private:
             self._sinks.take(SinkMessage(message.header) for message in messages)
 
+    def _end(self, stream: EngineStream, reason: str) -> None:
+        if stream.told.state not in ("ended", "failed"):
+            self._apply(stream, Change("ended", reason))
+
     def _apply(self, stream: EngineStream, change: Change | Pause) -> None:
         if isinstance(change, Pause):
             if change.reason:
                 self._end_events(stream)
-            if stream.pause(change.reason):
-                self._tell(stream)
-            return
-        if stream.state in ("ended", "failed") and change.state == "ended":
-            return
-        if change.state not in (None, "live"):
-            self._end_events(stream)
-        if stream.apply(change):
+            is_news = stream.pause(change.reason)
+        else:
+            if change.state != "live":
+                self._end_events(stream)
+            is_news = stream.apply(change)
+        if is_news:
             self._tell(stream)
 
     def _end_events(self, stream: EngineStream) -> None:
         self._publish_events(self._events_of(stream, stream.track.events.finish()))
 
     def _tell(self, stream: EngineStream) -> None:
-        reason = f": {stream.reason}" if stream.reason else ""
-        log = logger.warning if stream.state in ("failed", "reconnecting", "stalled") else logger.info
-        log("stream %s is %s%s", stream.id, stream.state, reason)
+        told = stream.told
+        reason = f": {told.reason}" if told.reason else ""
+        log = logger.warning if told.state in ("failed", "reconnecting", "stalled") else logger.info
+        log("stream %s is %s%s", stream.id, told.state, reason)
         self._publish_status([stream])
 
     def _repeat(self) -> None:

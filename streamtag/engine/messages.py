@@ -42,7 +42,7 @@ def scores_messages(
             rolling=rolling,
             rms_dbfs=score.rms_dbfs,
             peak_dbfs=score.peak_dbfs,
-            lost_samples=stream.patcher.lost_samples,
+            lost_samples=stream.intake.patcher.lost_samples,
             top=list(map(TopLabel, map(label_of, indices), values)),
         )
         messages.append(Outgoing(header, score.rows.tobytes()))

@@ -70,7 +70,7 @@ class Pauses:
         """Take up a stream, before its first sound."""
         with self._lock:
             if reason := self._reasons.get(stream.id):
-                stream.queues.pause(stream, reason)
+                stream.queue.pause(reason)
 
     def ask(self, request: PauseRequest) -> None:
         """Do what somebody asks; a stream that belongs to a key is paused by that one and by the service's own."""
@@ -107,7 +107,7 @@ class Pauses:
             self._reasons.pop(name, None)
         stream = self._find(name)
         if stream is not None:
-            stream.queues.pause(stream, reason)
+            stream.queue.pause(reason)
 
     def _refuse(self, request: PauseRequest, reason: str) -> None:
         """Log it once for each name, and for no more names than one can read."""

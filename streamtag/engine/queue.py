@@ -2,14 +2,20 @@ import math
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Generic, TypeVar
 
 from streamtag.audio import Patch
-from streamtag.engine.stream import Action, EngineStream, Item, Pause
+from streamtag.intake import Item, Pause
 
-__all__ = ["StreamQueues", "Work"]
+__all__ = ["Action", "StreamQueue", "StreamQueues", "Work"]
 
-Work = tuple[EngineStream | None, Item]
+Stream = TypeVar("Stream")
+
+Action = Callable[[], None]
+"""Something that the taking thread does when it comes to it."""
+
+Work = tuple[Stream | None, Item | Action]
 """A stream with what is next of it; None for what concerns all streams."""
 
 _ALL_STREAMS = 4096
@@ -19,7 +25,53 @@ _LONGEST_WAIT_SECONDS = 10.0
 _NOT_WAITING = math.inf
 
 
-class StreamQueues:
+class StreamQueue(Generic[Stream]):
+    """One stream's place in the queues, and what is counted of it there; made by `StreamQueues.open`.
+
+    Attributes:
+        name: the stream's name.
+        stream: whose it is.
+        pending_patches: how many wait.
+        dropped_patches: how many were dropped.
+        paused_patches: how many were not to be scored.
+        is_paused: whether no patch is taken in now.
+        has_left: whether nothing of the stream is taken in any more.
+    """
+
+    def __init__(self, queues: "StreamQueues[Stream]", name: str, stream: Stream) -> None:
+        self.name = name
+        self.stream = stream
+        self.pending_patches = 0
+        self.dropped_patches = 0
+        self.paused_patches = 0
+        self.is_paused = False
+        self.skips_next = False  # the patch that began before it was resumed
+        self.has_left = False
+        self._queues = queues
+
+    def belongs_to(self, queues: "StreamQueues[Stream]") -> bool:
+        """Tell whether it is one of these."""
+        return self._queues is queues
+
+    def put(self, items: Sequence[Item | Action], *, wait: bool = False) -> None:
+        """Add what follows, oldest first; what comes after the stream has left is ignored.
+
+        Args:
+            items: what follows.
+            wait: when the queue is full wait for room instead of dropping its oldest patch.
+        """
+        self._queues.put(self, items, wait=wait)
+
+    def pause(self, reason: str) -> None:
+        """Take in no more patches until the reason is empty: then the first that began after that."""
+        self._queues.pause(self, reason)
+
+    def leave(self, last: Action) -> None:
+        """Add the last that is to be done for the stream; nothing of it follows."""
+        self._queues.leave(self, last)
+
+
+class StreamQueues(Generic[Stream]):
     """The bounded queues between the threads that bring sound and the one that scores it.
 
     Each name of a stream has its own, so that a stream stands behind all of an earlier one of the same name. A full
@@ -33,9 +85,9 @@ class StreamQueues:
         self._lock = threading.Lock()
         self._filled = threading.Condition(self._lock)
         self._room = threading.Condition(self._lock)
-        # By stream id, oldest first; with the time until which a patch is worth while.
-        self._pending: dict[str, deque[tuple[EngineStream, Item, float]]] = {}
-        self._turns: deque[str] = deque()  # ids with something pending, next first
+        # By a stream's name, oldest first; with the time until which a patch is worth while.
+        self._pending: dict[str, deque[tuple[StreamQueue[Stream], Item | Action, float]]] = {}
+        self._turns: deque[str] = deque()  # names with something pending, next first
         self._actions: deque[Action] = deque()
         self._patches = 0
         self._waiting_since = 0.0
@@ -48,46 +100,44 @@ class StreamQueues:
         with self._lock:
             self._limit = min(_ONE_STREAM, max(_LEAST, _ALL_STREAMS // max(1, streams)))
 
-    def put(self, stream: EngineStream, items: Sequence[Item], *, wait: bool = False) -> None:
-        """Add to a stream's queue; what comes for a stream that has left is ignored.
+    def open(self, name: str, stream: Stream) -> StreamQueue[Stream]:
+        """Make a stream's queue."""
+        return StreamQueue(self, name, stream)
 
-        Args:
-            stream: whose.
-            items: what follows, oldest first.
-            wait: when the queue is full wait for room instead of dropping its oldest patch.
-        """
+    def put(self, queue: StreamQueue[Stream], items: Sequence[Item | Action], *, wait: bool = False) -> None:
+        """Add to a stream's queue, as its own `put`."""
         until = math.inf if wait else time.monotonic() + _LONGEST_WAIT_SECONDS
         with self._lock:
             for item in items:
-                while wait and isinstance(item, Patch) and self._is_full(stream):
+                while wait and isinstance(item, Patch) and self._is_full(queue):
                     self._room.wait()
-                if stream.has_left:
+                if queue.has_left:
                     return
-                if isinstance(item, Patch) and (stream.is_paused or stream.skips_next):
-                    stream.paused_patches += 1
-                    stream.skips_next = False
+                if isinstance(item, Patch) and (queue.is_paused or queue.skips_next):
+                    queue.paused_patches += 1
+                    queue.skips_next = False
                     continue
                 if isinstance(item, Patch):
-                    if stream.pending_patches >= self._limit:
-                        self._drop_oldest(stream)
-                    stream.pending_patches += 1
+                    if queue.pending_patches >= self._limit:
+                        self._drop_oldest(queue)
+                    queue.pending_patches += 1
                     self._patches += 1
-                self._append(stream, item, until)
+                self._append(queue, item, until)
 
-    def pause(self, stream: EngineStream, reason: str) -> None:
-        """Take in no more patches of a stream until its reason is empty: then the first that began after that."""
+    def pause(self, queue: StreamQueue[Stream], reason: str) -> None:
+        """Pause a stream, as its queue's own `pause`."""
         with self._lock:
-            if stream.has_left or (not reason and not stream.is_paused):
+            if queue.has_left or (not reason and not queue.is_paused):
                 return
-            stream.is_paused, stream.skips_next = bool(reason), not reason
-            self._append(stream, Pause(reason), math.inf)
+            queue.is_paused, queue.skips_next = bool(reason), not reason
+            self._append(queue, Pause(reason), math.inf)
             self._room.notify_all()
 
-    def leave(self, stream: EngineStream, last: Action) -> None:
-        """Add the last that is to be done for a stream; nothing of it follows."""
+    def leave(self, queue: StreamQueue[Stream], last: Action) -> None:
+        """Add the last of a stream, as its queue's own `leave`."""
         with self._lock:
-            self._append(stream, last, math.inf)
-            stream.has_left = True
+            self._append(queue, last, math.inf)
+            queue.has_left = True
             self._room.notify_all()
 
     def call(self, action: Action) -> None:
@@ -96,7 +146,7 @@ class StreamQueues:
             self._actions.append(action)
             self._filled.notify()
 
-    def take(self, most: int, linger: float, timeout: float) -> list[Work]:
+    def take(self, most: int, linger: float, timeout: float) -> list[Work[Stream]]:
         """Take what is next: first what was called for, then items of the streams in turn.
 
         Args:
@@ -115,26 +165,26 @@ class StreamQueues:
                 while 0 < self._patches < most and not self._closed and (left := deadline - time.monotonic()) > 0:
                     self._filled.wait(left)
                 self._wake_at = _NOT_WAITING
-            work: list[Work] = [(None, action) for action in self._actions]
+            work: list[Work[Stream]] = [(None, action) for action in self._actions]
             self._actions.clear()
             patches = 0
             now = time.monotonic()
             while self._turns and patches < most:
-                id_ = self._turns.popleft()
-                pending = self._pending[id_]
-                stream, item, until = pending.popleft()
+                name = self._turns.popleft()
+                pending = self._pending[name]
+                queue, item, until = pending.popleft()
                 is_too_late = isinstance(item, Patch) and until < now
                 if isinstance(item, Patch):
-                    stream.pending_patches -= 1
-                    stream.dropped_patches += is_too_late
+                    queue.pending_patches -= 1
+                    queue.dropped_patches += is_too_late
                     self._patches -= 1
                     patches += not is_too_late
                 if pending:
-                    self._turns.append(id_)
+                    self._turns.append(name)
                 else:
-                    del self._pending[id_]
+                    del self._pending[name]
                 if not is_too_late:
-                    work.append((stream, item))
+                    work.append((queue.stream, item))
             self._waiting_since = now
             self._room.notify_all()
             return work
@@ -146,27 +196,26 @@ class StreamQueues:
             self._filled.notify_all()
             self._room.notify_all()
 
-    def _is_full(self, stream: EngineStream) -> bool:
-        goes_on = stream.has_left or stream.is_paused or self._closed
-        return stream.pending_patches >= self._limit and not goes_on
+    def _is_full(self, queue: StreamQueue[Stream]) -> bool:
+        return queue.pending_patches >= self._limit and not (queue.has_left or self._closed)
 
-    def _append(self, stream: EngineStream, item: Item, until: float) -> None:
-        pending = self._pending.get(stream.id)
+    def _append(self, queue: StreamQueue[Stream], item: Item | Action, until: float) -> None:
+        pending = self._pending.get(queue.name)
         if pending is None:
             if not self._turns:
                 self._waiting_since = time.monotonic()
-            pending = self._pending[stream.id] = deque()
-            self._turns.append(stream.id)
-        pending.append((stream, item, until))
+            pending = self._pending[queue.name] = deque()
+            self._turns.append(queue.name)
+        pending.append((queue, item, until))
         if self._patches >= self._wake_at or self._wake_at == 1:
             self._filled.notify()
 
-    def _drop_oldest(self, stream: EngineStream) -> None:
-        pending = self._pending[stream.id]
+    def _drop_oldest(self, queue: StreamQueue[Stream]) -> None:
+        pending = self._pending[queue.name]
         patches = (
-            place for place, (whose, item, _) in enumerate(pending) if whose is stream and isinstance(item, Patch)
+            place for place, (whose, item, _) in enumerate(pending) if whose is queue and isinstance(item, Patch)
         )
         del pending[next(patches)]
-        stream.pending_patches -= 1
-        stream.dropped_patches += 1
+        queue.pending_patches -= 1
+        queue.dropped_patches += 1
         self._patches -= 1

@@ -16,11 +16,11 @@ from streamtag.engine.levels import LevelMeter
 from streamtag.engine.load import PATCH_SECONDS
 from streamtag.engine.measures import measured
 from streamtag.engine.pauses import Pauses
-from streamtag.engine.pcm import PcmStreams
-from streamtag.engine.readers import Reader
 from streamtag.engine.stream import EngineStream
+from streamtag.engine.streams import Streams
 from streamtag.errors import StreamtagError, WireError
 from streamtag.events import EventRules
+from streamtag.intake import Intake, PushedStreams, Reader
 from streamtag.keys import Gate
 from streamtag.limits import PRIVATE_PREFIX
 from streamtag.runtimes import open_runtime
@@ -29,7 +29,6 @@ from streamtag.sinks.local import LocalSinks
 from streamtag.sinks.table import open_local
 from streamtag.sources import Receivers, redact
 from streamtag.threads import Worker
-from streamtag.track import Track
 from streamtag.wire import Outgoing, PauseRequest, PcmInput, PcmPuller, Publisher, ServiceHeader
 
 __all__ = ["Service"]
@@ -78,19 +77,14 @@ class Service:
         self._failure: StreamtagError | None = None
         self._ended = threading.Event()
         self._workers = self._make_workers()
-        self._shares = [0] * len(self._workers)
-        self._pcm = PcmStreams(self._create_pushed, self._remove)
+        self._streams = Streams(self._workers, config.service.max_streams, self._publisher.forget)
+        self._pcm = PushedStreams(self._create_pushed, self._streams.remove)
         endpoint = config.service.input
         self._puller = None if endpoint is None else PcmPuller(endpoint, self._take_pcm, gate=gate)
-        self._pauses = Pauses(self._find, self._pcm.owner_of)
+        self._pauses = Pauses(self._streams.get, self._pcm.owner_of)
         self._receivers = Receivers()
         self._readers: dict[str, Reader] = {}
-        self._streams: dict[str, EngineStream] = {}
-        self._leaving: dict[str, EngineStream] = {}  # removed, and not yet scored to their end
         self._reserved = _with_readers(config)
-        self._dropped_before = 0  # patches of streams that are gone
-        self._lock = threading.Lock()  # over these tables: streams come from the configuration and from pushers
-        self._changed = threading.Event()  # the list of streams
         self._running = False
         self._stopping = threading.Event()
         self._watch = Worker("watch", self._look)
@@ -175,8 +169,7 @@ class Service:
             return
         self._running = False
         self._stopping.set()
-        with self._lock:
-            readers = list(self._readers.values())
+        readers = list(self._readers.values())
         for reader in readers:
             reader.close()
         self._pcm.close()
@@ -229,9 +222,7 @@ class Service:
         return workers
 
     def _message(self) -> Outgoing:
-        with self._lock:
-            streams = list(self._streams.values())
-            dropped_before = self._dropped_before + sum(stream.dropped_patches for stream in self._leaving.values())
+        streams = self._streams.all()
         sustainable = [worker.load.sustainable_streams for worker in self._workers]
         known = [count for count in sustainable if count is not None]
         header = ServiceHeader(
@@ -242,23 +233,19 @@ class Service:
             labels_hash=self.bundle.labels_hash,
             streams=[stream.id for stream in streams],
             patches=sum(worker.scored for worker in self._workers),
-            dropped_patches=dropped_before + sum(stream.dropped_patches for stream in streams),
+            dropped_patches=self._streams.dropped_patches,
             sustainable_streams=round(len(self._workers) * sum(known) / len(known)) if known else None,
             uptime=time.monotonic() - self._started,
             input=self.input_endpoint,
             pcm_faults=self._pcm.faults + self._pauses.faults,
             dropped_messages=self._publisher.statistics().dropped,
             restarts=self._restarts(),
-            states=dict(self._count_states()),
+            states=dict(self._streams.count_states()),
             private=[stream.id for stream in streams if stream.is_private],
             measures=measured([worker.measures for worker in self._workers]),
         )
         self._sinks.describe(header)
         return Outgoing(header)
-
-    def _count_states(self) -> Counter[str]:
-        with self._lock:
-            return Counter(stream.state for stream in self._streams.values() if not stream.is_private)
 
     def _restarts(self) -> dict[str, int]:
         restarts = {"watch": self._watch.restarts}
@@ -269,86 +256,47 @@ class Service:
     def _open(self, settings: Stream) -> None:
         if settings.source == _PUSHED:
             self._pcm.declare(settings.id)
-            with self._lock:
-                if settings.id in self._streams:  # also one that was pushed before it was named
-                    self._streams[settings.id].is_private = False
+            stream = self._streams.get(settings.id)
+            if stream is not None:
+                stream.is_private = False  # also one that was pushed before it was named
             return
         stream = self._add(settings.id, redact(settings.source))
         if stream is None:
             logger.warning("stream %s is not started: its name is taken, or max_streams is reached", settings.id)
             return
-        reader = Reader(stream, settings, self._receivers)
-        with self._lock:
-            self._readers[settings.id] = reader
+        reader = self._readers[settings.id] = Reader(stream.intake, settings, self._receivers)
         reader.start()
 
     def _close(self, streams: Sequence[Stream]) -> None:
-        with self._lock:
-            readers = [self._readers.pop(settings.id) for settings in streams if settings.id in self._readers]
-        for reader in readers:
+        readers = {settings.id: self._readers.pop(settings.id) for settings in streams if settings.id in self._readers}
+        for reader in readers.values():
             reader.close()
         deadline = time.monotonic() + _DRAIN_SECONDS
-        for reader in readers:
+        for name, reader in readers.items():
             reader.join(deadline - time.monotonic())
-            self._remove(reader.stream)
+            self._streams.remove(name)
         for settings in streams:
             if settings.source == _PUSHED:
                 self._pcm.withdraw(settings.id)
 
-    def _add(self, id_: str, source: str) -> EngineStream | None:
-        with self._lock:
-            if id_ in self._streams or len(self._streams) >= self._config.service.max_streams:
-                return None
-            before = self._leaving.get(id_)  # what is still told of it must come first: so they share a queue
-            number = self._number_of(before) if before else self._shares.index(min(self._shares))
-            self._shares[number] += 1
-            worker = self._workers[number]
-            worker.queues.share_among(self._shares[number])
-            track = Track(self._rules, self._config.scores.rolling)
-            stream = self._streams[id_] = EngineStream(id_, source, track, worker.queues)
-            # Under such a name the page pushes a visitor's microphone; whoever configures one means it to be kept.
-            is_named = any(settings.id == id_ for settings in self._config.streams)
-            stream.is_private = id_.startswith(PRIVATE_PREFIX) and not is_named
+    def _add(self, name: str, source: str) -> EngineStream | None:
+        # Under such a name the page pushes a visitor's microphone; whoever configures one means it to be kept.
+        is_named = any(settings.id == name for settings in self._config.streams)
+        stream = self._streams.add(name, source, is_private=name.startswith(PRIVATE_PREFIX) and not is_named)
+        if stream is None:
+            return None
+        queue = stream.queue
 
         def is_watched(name: str) -> bool:
-            return not stream.is_paused and self._publisher.is_watched(name)
+            return not queue.is_paused and self._publisher.is_watched(name)
 
-        stream.patcher.tap = LevelMeter(id_, self._publisher.publish, is_watched).take
-        stream.put([partial(worker.add, stream)])
+        stream.intake.patcher.tap = LevelMeter(name, self._publisher.publish, is_watched).take
         self._pauses.begin(stream)
-        self._changed.set()
         return stream
 
-    def _remove(self, stream: EngineStream) -> None:
-        with self._lock:
-            if self._streams.get(stream.id) is not stream:
-                return
-            del self._streams[stream.id]
-            self._leaving[stream.id] = stream
-            number = self._number_of(stream)
-            self._shares[number] -= 1
-            worker = self._workers[number]
-            worker.queues.share_among(self._shares[number])
-
-        def let_go() -> None:
-            worker.remove(stream)
-            self._publisher.forget(stream.id)
-            with self._lock:
-                self._dropped_before += stream.dropped_patches
-                if self._leaving.get(stream.id) is stream:
-                    del self._leaving[stream.id]
-
-        worker.queues.leave(stream, let_go)
-        self._changed.set()
-
-    def _number_of(self, stream: EngineStream) -> int:
-        """Return the number of the worker that scores a stream."""
-        return next(number for number, worker in enumerate(self._workers) if worker.queues is stream.queues)
-
-    def _create_pushed(self, id_: str) -> EngineStream | None:
-        if id_ in self._reserved:
-            return None
-        return self._add(id_, _PUSHED)
+    def _create_pushed(self, name: str) -> Intake | None:
+        stream = None if name in self._reserved else self._add(name, _PUSHED)
+        return None if stream is None else stream.intake
 
     def _take_pcm(self, message: PcmInput) -> None:
         if isinstance(message, PauseRequest):
@@ -356,19 +304,15 @@ class Service:
         else:
             self._pcm.take(message)
 
-    def _find(self, id_: str) -> EngineStream | None:
-        with self._lock:
-            return self._streams.get(id_)
-
     def _look(self) -> None:
         due, told = 0.0, Counter[str]()
         while not self._stopping.wait(_LOOK_SECONDS):
             self._pcm.look()
             self._pauses.look()
-            now, states = time.monotonic(), self._count_states()
+            now, states = time.monotonic(), self._streams.count_states()
             is_other = states != told and now >= due - _REPEAT_SECONDS + _REST_SECONDS
-            if self._changed.is_set() or is_other or now >= due:
-                self._changed.clear()
+            if self._streams.changed.is_set() or is_other or now >= due:
+                self._streams.changed.clear()
                 due, told = now + _REPEAT_SECONDS, states
                 self._publisher.publish([self._message()])
 

@@ -7,10 +7,10 @@ import pytest
 
 from streamtag.engine import Service, inference
 from streamtag.engine import service as service_module
-from streamtag.engine.pcm import PcmStreams
 from streamtag.errors import StreamtagError
 from streamtag.history import HistoryReader
 from streamtag.history.store import Store
+from streamtag.intake import PushedStreams
 from streamtag.settings import HistorySettings, Stream
 from streamtag.wire import PcmPuller, PcmPusher, Publisher
 from tests.engine.listening import Listener
@@ -66,13 +66,13 @@ def test_a_pcm_input_that_fails_is_made_anew_and_told(
 
 def test_a_watch_that_fails_is_made_anew_and_told(begin: Begin, monkeypatch: pytest.MonkeyPatch) -> None:
     service, listener = begin()
-    look = PcmStreams.look
+    look = PushedStreams.look
     rest = [break_down] * 2
 
-    def look_or_break(streams: PcmStreams) -> None:
+    def look_or_break(streams: PushedStreams) -> None:
         rest.pop()() if rest else look(streams)
 
-    monkeypatch.setattr(PcmStreams, "look", look_or_break)
+    monkeypatch.setattr(PushedStreams, "look", look_or_break)
     told = listener.until(lambda message: message.header.get("restarts") == {"watch": 2})
     assert told.header["kind"] == "service"
     assert not service.wait(0)
@@ -81,7 +81,7 @@ def test_a_watch_that_fails_is_made_anew_and_told(begin: Begin, monkeypatch: pyt
 def test_a_reader_that_fails_ends_its_stream_and_no_other(
     begin: Begin, monkeypatch: pytest.MonkeyPatch, whistle: Path
 ) -> None:
-    monkeypatch.setattr("streamtag.engine.readers.Reader._read_all", break_down)
+    monkeypatch.setattr("streamtag.intake.reader.Reader._read_all", break_down)
     _, listener = begin(
         Stream(id="pcm", source="-", rate=16000, channels=1, format="s16le"), Stream(id="yard", source=str(whistle))
     )

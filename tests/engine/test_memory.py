@@ -28,7 +28,7 @@ def test_an_idle_stream_takes_little_memory_whatever_it_brought_before(
     listen: Callable[..., Listener],
     push: Callable[[Service], PcmPusher],
 ) -> None:
-    monkeypatch.setattr("streamtag.engine.pcm.STALLED_SECONDS", 0.3)
+    monkeypatch.setattr("streamtag.intake.pushed.STALLED_SECONDS", 0.3)
     service = serve(max_streams=10 * STREAMS)
     listener, pusher = listen(service, kinds=["status", "service"]), push(service)
     listener.until(lambda message: message.header["kind"] == "service")

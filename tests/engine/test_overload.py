@@ -49,7 +49,7 @@ def test_overload_drops_the_oldest_of_all_streams_evenly_and_is_over_when_it_is_
     monkeypatch.setattr(service, "open_runtime", lambda *args, **wishes: HeldRuntime(fast(*args, **wishes), asked, go))
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0})  # one thread scores
     monkeypatch.setattr("streamtag.engine.queue._ONE_STREAM", ROOM)
-    monkeypatch.setattr("streamtag.engine.pcm.STALLED_SECONDS", 1000.0)  # however slow the machine is
+    monkeypatch.setattr("streamtag.intake.pushed.STALLED_SECONDS", 1000.0)  # however slow the machine is
     monkeypatch.setattr("streamtag.engine.queue._LONGEST_WAIT_SECONDS", 1000.0)
     running = serve()
     listener = listen(running)

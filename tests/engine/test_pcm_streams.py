@@ -13,8 +13,9 @@ import pytest
 import zmq
 
 from streamtag.audio import PATCH_HOP
-from streamtag.engine import Service, pcm
+from streamtag.engine import Service
 from streamtag.errors import WireError
+from streamtag.intake import pushed
 from streamtag.settings import Stream
 from streamtag.tagger import Tagger
 from streamtag.wire import PcmPusher
@@ -30,8 +31,8 @@ RATE = 16000
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Streams stall after 0.4 s and are forgotten after 0.8 s."""
-    monkeypatch.setattr(pcm, "STALLED_SECONDS", 0.4)
-    monkeypatch.setattr(pcm, "FORGET_SECONDS", 0.8)
+    monkeypatch.setattr(pushed, "STALLED_SECONDS", 0.4)
+    monkeypatch.setattr(pushed, "FORGET_SECONDS", 0.8)
 
 
 @pytest.fixture
@@ -142,7 +143,7 @@ def test_a_stream_without_messages_is_stalled_and_its_return_live(begin: Begin, 
 
 
 def test_a_stream_is_stalled_after_ten_seconds() -> None:
-    assert pcm.STALLED_SECONDS == 10
+    assert pushed.STALLED_SECONDS == 10
 
 
 def test_a_declared_stream_that_never_comes_is_stalled(begin: Begin, quick: None) -> None:
@@ -169,7 +170,7 @@ def test_an_ended_stream_is_forgotten_unless_it_is_declared(begin: Begin, push: 
 def test_a_program_that_broke_off_does_not_keep_its_stream_for_ever(
     begin: Begin, push: Push, quick: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pcm, "ABANDON_SECONDS", 1.2)
+    monkeypatch.setattr(pushed, "ABANDON_SECONDS", 1.2)
     service, listener = begin(Stream(id="declared", source="zmq:"), max_streams=2)
     pusher = push(service)
     for name in ("declared", "broken"):

@@ -9,26 +9,23 @@ from hypothesis import strategies as st
 
 from streamtag.audio import Patch
 from streamtag.engine import queue as queue_module
-from streamtag.engine.queue import StreamQueues
-from streamtag.engine.stream import Change, EngineStream
-from streamtag.events import EventRules
-from streamtag.settings import EventSettings
-from streamtag.track import Track
+from streamtag.engine.queue import StreamQueue, StreamQueues
+from streamtag.intake import Change
 
-RULES = EventRules(["Dog"], EventSettings())
+Queues = StreamQueues[str]
 
 
 def patch(number: int) -> Patch:
     return Patch(number, np.zeros(0, np.float32), 0.0, -120.0, -120.0)
 
 
-def stream(queues: StreamQueues, name: str = "a") -> EngineStream:
-    return EngineStream(name, "", Track(RULES, 1), queues)
+def stream(queues: Queues, name: str = "a", whose: str = "") -> StreamQueue[str]:
+    return queues.open(name, whose or name)
 
 
-def numbers(queues: StreamQueues, most: int = 10_000) -> list[tuple[str, int]]:
+def numbers(queues: Queues, most: int = 10_000) -> list[tuple[str, int]]:
     """Take what is there, as stream and number of its patches."""
-    return [(whose.id, item.start) for whose, item in queues.take(most, 0.0, 0.0) if whose and isinstance(item, Patch)]
+    return [(whose, item.start) for whose, item in queues.take(most, 0.0, 0.0) if whose and isinstance(item, Patch)]
 
 
 def wait_until(true: Callable[[], bool]) -> None:
@@ -39,34 +36,34 @@ def wait_until(true: Callable[[], bool]) -> None:
 
 
 def test_what_is_put_is_taken_in_its_order() -> None:
-    queues = StreamQueues()
+    queues: Queues = StreamQueues()
     one = stream(queues)
     items = [patch(0), Change("live"), patch(1), Change("ended")]
-    queues.put(one, items)
+    one.put(items)
     assert [item for _, item in queues.take(10, 0.0, 0.0)] == items
     assert queues.take(10, 0.0, 0.0) == []
 
 
 def test_turns_are_fair_however_much_one_stream_has() -> None:
-    queues = StreamQueues()
+    queues: Queues = StreamQueues()
     much, little, late = (stream(queues, name) for name in ("much", "little", "late"))
-    queues.put(much, [patch(number) for number in range(50)])
-    queues.put(little, [patch(0), patch(1)])
-    queues.put(late, [patch(0)])
+    much.put([patch(number) for number in range(50)])
+    little.put([patch(0), patch(1)])
+    late.put([patch(0)])
     assert numbers(queues, 6) == [("much", 0), ("little", 0), ("late", 0), ("much", 1), ("little", 1), ("much", 2)]
-    queues.put(late, [patch(1)])
+    late.put([patch(1)])
     assert numbers(queues, 2) == [("much", 3), ("late", 1)]
 
 
 def test_a_full_queue_drops_its_oldest_patch_and_counts_it() -> None:
-    queues = StreamQueues()
+    queues: Queues = StreamQueues()
     one, other = stream(queues, "one"), stream(queues, "other")
-    queues.put(other, [patch(0)])
-    queues.put(one, [Change("live"), *(patch(number) for number in range(130)), Change("ended")])
+    other.put([patch(0)])
+    one.put([Change("live"), *(patch(number) for number in range(130)), Change("ended")])
     assert (one.dropped_patches, one.pending_patches) == (2, 128)
     assert (other.dropped_patches, other.pending_patches) == (0, 1)
     work = queues.take(1000, 0.0, 0.0)
-    mine = [item for whose, item in work if whose is one]
+    mine = [item for whose, item in work if whose == "one"]
     assert mine[0] == Change("live")  # changes are never dropped
     assert mine[-1] == Change("ended")
     assert [item.start for item in mine if isinstance(item, Patch)] == list(range(2, 130))
@@ -74,14 +71,14 @@ def test_a_full_queue_drops_its_oldest_patch_and_counts_it() -> None:
 
 
 def test_a_patch_that_waited_too_long_is_dropped_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    queues = StreamQueues()
+    queues: Queues = StreamQueues()
     live, recording = stream(queues, "live"), stream(queues, "recording")
     now = time.monotonic()
     monkeypatch.setattr(queue_module.time, "monotonic", lambda: now)
-    queues.put(live, [Change("live"), patch(0), patch(1)])
-    queues.put(recording, [patch(0)], wait=True)
+    live.put([Change("live"), patch(0), patch(1)])
+    recording.put([patch(0)], wait=True)
     now += 9.0
-    queues.put(live, [patch(2)])
+    live.put([patch(2)])
     now += 2.0
     assert numbers(queues) == [("recording", 0), ("live", 2)]
     assert (live.dropped_patches, live.pending_patches) == (2, 0)
@@ -89,21 +86,21 @@ def test_a_patch_that_waited_too_long_is_dropped_and_counted(monkeypatch: pytest
 
 
 def test_the_room_is_shared_among_the_streams() -> None:
-    queues = StreamQueues()
+    queues: Queues = StreamQueues()
     one = stream(queues)
     queues.share_among(512)
-    queues.put(one, [patch(number) for number in range(10)])
+    one.put([patch(number) for number in range(10)])
     assert one.pending_patches == 8
     queues.share_among(1_000_000)
-    queues.put(one, [patch(number) for number in range(10)])
+    one.put([patch(number) for number in range(10)])
     assert numbers(queues)[-1] == ("a", 9)
 
 
 def test_a_source_that_can_wait_loses_nothing() -> None:
-    queues = StreamQueues()
+    queues: Queues = StreamQueues()
     one = stream(queues)
     putting = threading.Thread(
-        target=lambda: [queues.put(one, [patch(number)], wait=True) for number in range(1000)], daemon=True
+        target=lambda: [one.put([patch(number)], wait=True) for number in range(1000)], daemon=True
     )
     putting.start()
     taken: list[int] = []
@@ -119,10 +116,10 @@ def test_a_source_that_can_wait_loses_nothing() -> None:
 
 @pytest.mark.parametrize("end", ["close", "leave"])
 def test_nobody_waits_for_room_that_never_comes(end: str) -> None:
-    queues = StreamQueues()
+    queues: Queues = StreamQueues()
     one = stream(queues)
     putting = threading.Thread(
-        target=queues.put, args=(one, [patch(number) for number in range(200)]), kwargs={"wait": True}, daemon=True
+        target=one.put, args=([patch(number) for number in range(200)],), kwargs={"wait": True}, daemon=True
     )
     putting.start()
     wait_until(lambda: one.pending_patches == 128)
@@ -130,18 +127,18 @@ def test_nobody_waits_for_room_that_never_comes(end: str) -> None:
     if end == "close":
         queues.close()
     else:
-        queues.leave(one, lambda: None)
+        one.leave(lambda: None)
     putting.join(60)
     assert not putting.is_alive()
 
 
 def test_nothing_of_a_stream_follows_its_leaving() -> None:
-    queues = StreamQueues()
+    queues: Queues = StreamQueues()
     one = stream(queues)
     done: list[str] = []
-    queues.put(one, [patch(0)])
-    queues.leave(one, lambda: done.append("left"))
-    queues.put(one, [patch(1), Change("ended")])
+    one.put([patch(0)])
+    one.leave(lambda: done.append("left"))
+    one.put([patch(1), Change("ended")])
     work = [item for _, item in queues.take(10, 0.0, 0.0)]
     assert isinstance(work[0], Patch)
     assert len(work) == 2
@@ -149,33 +146,32 @@ def test_nothing_of_a_stream_follows_its_leaving() -> None:
 
 
 def test_a_stream_stands_behind_all_of_an_earlier_one_of_its_name() -> None:
-    queues = StreamQueues()
-    before, after = stream(queues), stream(queues)
-    queues.put(before, [patch(0), patch(1), Change("ended")])
-    queues.leave(before, lambda: None)
-    queues.put(after, [Change("live"), patch(0)])
-    queues.put(stream(queues, "other"), [patch(0)])
-    assert [whose is before for whose, _ in queues.take(100, 0.0, 0.0) if whose and whose.id == "a"] == [True] * 4 + [
-        False
-    ] * 2
+    queues: Queues = StreamQueues()
+    before, after = stream(queues, whose="before"), stream(queues, whose="after")
+    before.put([patch(0), patch(1), Change("ended")])
+    before.leave(lambda: None)
+    after.put([Change("live"), patch(0)])
+    stream(queues, "other").put([patch(0)])
+    taken = [whose for whose, _ in queues.take(100, 0.0, 0.0) if whose != "other"]
+    assert taken == ["before"] * 4 + ["after"] * 2
 
 
 def test_a_full_queue_drops_of_its_own_stream_and_not_of_one_of_the_same_name() -> None:
-    queues = StreamQueues()
+    queues: Queues = StreamQueues()
     before, after = stream(queues), stream(queues)
-    queues.put(before, [patch(number) for number in range(3)])
-    queues.leave(before, lambda: None)
-    queues.put(after, [patch(number) for number in range(129)])
+    before.put([patch(number) for number in range(3)])
+    before.leave(lambda: None)
+    after.put([patch(number) for number in range(129)])
     assert (before.dropped_patches, after.dropped_patches) == (0, 1)
     assert [number for _, number in numbers(queues)] == [0, 1, 2, *range(1, 129)]
 
 
 def test_what_was_called_for_comes_before_all_that_is_pending() -> None:
-    queues = StreamQueues()
+    queues: Queues = StreamQueues()
 
     def action() -> None: ...
 
-    queues.put(stream(queues), [patch(0)])
+    stream(queues).put([patch(0)])
     queues.call(action)
     work = queues.take(10, 0.0, 0.0)
     assert work[0] == (None, action)
@@ -183,36 +179,36 @@ def test_what_was_called_for_comes_before_all_that_is_pending() -> None:
 
 
 def test_taking_waits_for_something_to_come_and_no_longer() -> None:
-    queues = StreamQueues()
+    queues: Queues = StreamQueues()
     taken: list[object] = []
     taking = threading.Thread(target=lambda: taken.extend(queues.take(10, 0.0, 30.0)), daemon=True)
     taking.start()
-    queues.put(stream(queues), [patch(0)])
+    stream(queues).put([patch(0)])
     taking.join(60)
     assert len(taken) == 1
 
 
 def test_a_batch_waits_for_others_until_it_is_full() -> None:
-    queues = StreamQueues()
+    queues: Queues = StreamQueues()
     one, other = stream(queues, "one"), stream(queues, "other")
     taken: list[object] = []
-    queues.put(one, [patch(0)])
+    one.put([patch(0)])
     taking = threading.Thread(target=lambda: taken.extend(queues.take(2, 30.0, 30.0)), daemon=True)
     taking.start()
-    queues.put(other, [patch(0)])
+    other.put([patch(0)])
     taking.join(60)
     assert len(taken) == 2
 
 
 def test_changes_alone_are_not_held_back_for_a_batch() -> None:
-    queues = StreamQueues()
-    queues.put(stream(queues), [Change("live")])
+    queues: Queues = StreamQueues()
+    stream(queues).put([Change("live")])
     assert len(queues.take(10, 30.0, 30.0)) == 1
 
 
 def test_a_closed_queue_gives_what_it_holds_and_then_nothing_at_once() -> None:
-    queues = StreamQueues()
-    queues.put(stream(queues), [patch(0)])
+    queues: Queues = StreamQueues()
+    stream(queues).put([patch(0)])
     queues.close()
     assert len(queues.take(10, 30.0, 30.0)) == 1
     assert queues.take(10, 30.0, 30.0) == []
@@ -227,7 +223,7 @@ def test_a_closed_queue_gives_what_it_holds_and_then_nothing_at_once() -> None:
 def test_every_patch_is_taken_once_or_counted_as_dropped(steps: list[tuple[str, int]]) -> None:
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(queue_module, "_ONE_STREAM", 3)
-        queues = StreamQueues()
+        queues: Queues = StreamQueues()
         streams = {name: stream(queues, name) for name in "abc"}
         put = dict.fromkeys("abc", 0)
         taken: dict[str, list[int]] = {name: [] for name in "abc"}
@@ -242,7 +238,7 @@ def test_every_patch_is_taken_once_or_counted_as_dropped(steps: list[tuple[str, 
             if name == "take":
                 take(count)
             else:
-                queues.put(streams[name], [patch(put[name] + number) for number in range(count)])
+                streams[name].put([patch(put[name] + number) for number in range(count)])
                 put[name] += count
         take(10_000)
         for name in "abc":

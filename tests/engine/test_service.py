@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 
 from streamtag.audio import Block
-from streamtag.engine import Service, inference, readers
+from streamtag.engine import Service, inference
 from streamtag.engine import service as service_module
 from streamtag.errors import BundleError, ConfigError, RuntimeUnavailableError, StreamtagError, WireError
 from streamtag.history import HistoryReader
+from streamtag.intake import reader
 from streamtag.settings import EventSettings, HistorySettings, LabelThresholds, ServiceSettings, Stream
 from streamtag.sources import Source, open_source
 from streamtag.tagger import Tagger
@@ -186,7 +187,7 @@ def test_an_endless_file_read_as_fast_as_possible_stops_at_once(begin: Begin, wh
 
 def test_sources_that_hang_do_not_keep_the_service(begin: Begin, monkeypatch: pytest.MonkeyPatch) -> None:
     released = threading.Event()
-    monkeypatch.setattr(readers, "open_source", lambda uri, **_: HungSource(uri, released))
+    monkeypatch.setattr(reader, "open_source", lambda uri, **_: HungSource(uri, released))
     with TcpServer(hung) as server:
         camera = f"127.0.0.1:{server.port}/audio"
         microphone = Stream(id="porch", source="-")
@@ -213,7 +214,7 @@ def test_a_source_that_is_closed_before_it_is_open_is_closed_all_the_same(
         sources.append(HungSource(uri, released))
         return sources[-1]
 
-    monkeypatch.setattr(readers, "open_source", open_late)
+    monkeypatch.setattr(reader, "open_source", open_late)
     service, _ = begin(Stream(id="late", source="-"))
     asked.wait(60)
     (thread,) = (thread for thread in threading.enumerate() if thread.name == "streamtag-late")
@@ -251,7 +252,7 @@ def test_an_error_that_nobody_foresaw_fails_one_stream(
             raise ZeroDivisionError("of a library")
         return open_source(uri, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(readers, "open_source", open_or_break)
+    monkeypatch.setattr(reader, "open_source", open_or_break)
     _, listener = begin(Stream(id="broken", source="-"), Stream(id="yard", source=str(whistle)))
     listener.states_of("failed", "broken")
     listener.states_of("ended", "yard")
@@ -272,7 +273,7 @@ def test_a_source_that_is_lost_and_returns_ends_its_events_and_jumps(
         Block(sound, len(sound) + 80_000, 16000, 1007.6),
         ("stalled", "no audio for 10 s"),
     ]
-    monkeypatch.setattr(readers, "open_source", lambda uri, *, on_state, **_: ScriptedSource(script, on_state))
+    monkeypatch.setattr(reader, "open_source", lambda uri, *, on_state, **_: ScriptedSource(script, on_state))
     service, listener = begin(Stream(id="camera", source="-"))
     stalled = listener.state("camera", "stalled").header
     assert listener.states("camera") == ["starting", "live", "reconnecting", "live", "stalled"]

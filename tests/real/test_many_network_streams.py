@@ -8,7 +8,7 @@ import pytest
 
 from streamtag.audio import Block
 from streamtag.engine import Service
-from streamtag.engine.stream import EngineStream, Item
+from streamtag.intake import Intake
 from streamtag.settings import Stream
 from streamtag.sources import receivers
 from streamtag.wire import Subscriber
@@ -52,16 +52,16 @@ def test_many_network_streams_share_few_processes_and_all_come_back(service: Ser
 def test_an_error_that_nobody_foresaw_costs_one_stream_its_block_and_its_neighbours_nothing(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    feed = EngineStream.feed
+    take = Intake.take
 
-    def feed_or_break(stream: EngineStream, block: Block) -> list[Item]:
-        if stream.id == "radio3":
+    def take_or_break(intake: Intake, block: Block) -> None:
+        if intake.stream == "radio3":
             raise ZeroDivisionError("of a library")
-        return feed(stream, block)
+        take(intake, block)
 
     with closing(Listener(Subscriber(service.endpoint))) as listener:
         listener.patches("radio3", 1)
-        monkeypatch.setattr(EngineStream, "feed", feed_or_break)
+        monkeypatch.setattr(Intake, "take", take_or_break)
         told = listener.state("radio3", "reconnecting").header
         assert told["reason"] == "internal error: ZeroDivisionError: of a library"
         for stream in ("radio0", "radio4"):

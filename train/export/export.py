@@ -21,7 +21,7 @@ from torch import nn
 
 from streamtag.audio.frontend import PATCH_SAMPLES, log_mel_windows, parameters
 from streamtag.bundle import FORMAT, Bundle
-from train.clipset import ClipSet
+from train.clipset import ClipSet, Judged
 from train.data.bank import make_bank
 from train.data.clips import Clip, load_all
 from train.data.render import render

@@ -4,12 +4,11 @@ import time
 from collections.abc import Callable
 
 from streamtag.audio import SAMPLE_RATE, Block
-from streamtag.engine.stream import Change, EngineStream
 from streamtag.errors import InputError
-from streamtag.wire.messages import StreamState
+from streamtag.intake.intake import Intake
 from streamtag.wire.pcm import PcmBlock, PcmEnd, PcmFault
 
-__all__ = ["ABANDON_SECONDS", "FORGET_SECONDS", "STALLED_SECONDS", "PcmStreams"]
+__all__ = ["ABANDON_SECONDS", "FORGET_SECONDS", "STALLED_SECONDS", "PushedStreams"]
 
 STALLED_SECONDS = 10.0
 """A stream that got no message for so long is stalled."""
@@ -47,8 +46,8 @@ class _Conversions:
 class _Pushed:
     """A stream that another program pushes."""
 
-    def __init__(self, stream: EngineStream, conversions: _Conversions, *, declared: bool) -> None:
-        self.stream = stream
+    def __init__(self, intake: Intake, conversions: _Conversions, *, declared: bool) -> None:
+        self.intake = intake
         self.conversions = conversions
         self.owner: str | None = None
         """Name of the key that began it, which alone may feed and end it; None before anybody gave sound."""
@@ -56,11 +55,9 @@ class _Pushed:
         """Whether the configuration names it, so that it stays whatever becomes of the program."""
         self.next_start = 0
         self.last = time.monotonic()
-        self.state: StreamState = "starting"
-        self.fault = ""  # the first message that could not be used, and why
 
 
-class PcmStreams:
+class PushedStreams:
     """The streams that other programs push over ZeroMQ: made by their first message, ended by their last.
 
     Attributes:
@@ -69,14 +66,14 @@ class PcmStreams:
 
     def __init__(
         self,
-        create: Callable[[str], EngineStream | None],
-        forget: Callable[[EngineStream], None],
+        create: Callable[[str], Intake | None],
+        forget: Callable[[str], None],
     ) -> None:
         """Take streams up and let them go through the service.
 
         Args:
-            create: makes a stream, or returns None where no more can be served or the name is another source's.
-            forget: lets go of a stream that ended a while ago.
+            create: makes a stream of a name, or returns None where no more can be served or it is another source's.
+            forget: lets go of the stream of a name.
         """
         self.faults = 0
         self._create = create
@@ -98,9 +95,9 @@ class PcmStreams:
         with self._lock:
             pushed = self._pushed.pop(name, None)
             if pushed is not None:
-                if pushed.state == "live":
-                    self._end(pushed, "the stream was removed")
-                self._forget(pushed.stream)
+                if pushed.intake.newest.state == "live":
+                    pushed.intake.end("the stream was removed")
+                self._forget(name)
 
     def take(self, message: PcmBlock | PcmEnd | PcmFault) -> None:
         """Take in one message; called in the thread that owns the socket."""
@@ -112,10 +109,10 @@ class PcmStreams:
             pushed = self._pushed.get(message.stream or "")
             if pushed is not None and pushed.owner not in (None, message.sender):
                 self.faults += 1
-                whose = f"PCM for stream {pushed.stream.id} by key {message.sender}"
+                whose = f"PCM for stream {pushed.intake.stream} by key {message.sender}"
                 self._tell(whose, f"{whose} is refused: the stream belongs to key {pushed.owner}")
                 return
-            if pushed is None or pushed.state == "ended":
+            if pushed is None or pushed.intake.is_over:
                 pushed = self._begin(message, pushed)
                 if pushed is None:
                     self.faults += not isinstance(message, PcmEnd)  # the end of what is over already is none
@@ -125,9 +122,12 @@ class PcmStreams:
             pushed.last = time.monotonic()
             if isinstance(message, PcmBlock):
                 pushed.owner = message.sender
-                self._feed(pushed, message)
+                try:
+                    self._feed(pushed, message)
+                except Exception as error:  # it costs this stream this message, and the others nothing
+                    pushed.intake.stumble(error)
             elif isinstance(message, PcmEnd):
-                self._end(pushed, "")
+                pushed.intake.end()
             else:
                 self._blame(pushed, message.reason)
 
@@ -144,22 +144,20 @@ class PcmStreams:
             for name, pushed in list(self._pushed.items()):
                 idle = now - pushed.last
                 # One that never gave sound was made by a message that could not be used.
-                is_over = pushed.state == "ended" or not pushed.stream.rate
+                is_over = pushed.intake.is_over or not pushed.intake.rate
                 if not pushed.declared and idle >= (FORGET_SECONDS if is_over else ABANDON_SECONDS):
                     del self._pushed[name]
-                    self._forget(pushed.stream)
-                elif pushed.state in ("starting", "live") and idle >= STALLED_SECONDS:
-                    pushed.state = "stalled"
-                    reason = f"no audio for {STALLED_SECONDS:.0f} s"
-                    pushed.stream.put([*pushed.stream.patcher.interrupt(), Change("stalled", reason)])
+                    self._forget(name)
+                elif pushed.intake.newest.state in ("starting", "live") and idle >= STALLED_SECONDS:
+                    pushed.intake.tell("stalled", f"no audio for {STALLED_SECONDS:.0f} s")
 
     def close(self) -> None:
         """End all streams and take nothing more."""
         self._closed = True  # before the lock, or a flood keeps it
         with self._lock:
             for pushed in self._pushed.values():
-                if pushed.state == "live":
-                    self._end(pushed, "the service stopped")
+                if pushed.intake.newest.state == "live":
+                    pushed.intake.end("the service stopped")
 
     def _begin(self, message: PcmBlock | PcmEnd | PcmFault, before: _Pushed | None) -> _Pushed | None:
         """Return whose a message is that no stream, or one that has ended, goes by; None: it is nobody's."""
@@ -172,18 +170,18 @@ class PcmStreams:
         if before is None:
             return self._make(name)
         if isinstance(message, PcmBlock):
-            self._forget(before.stream)
+            self._forget(name)
             return self._make(name, before)
         return before
 
     def _make(self, name: str, before: _Pushed | None = None) -> _Pushed | None:
-        stream = self._create(name)
-        if stream is None:
+        intake = self._create(name)
+        if intake is None:
             self._tell(name, f"PCM for stream {name} is refused: the name is taken, or max_streams is reached")
             self._pushed.pop(name, None)
             return None
         conversions = before.conversions if before else _Conversions()
-        self._pushed[name] = _Pushed(stream, conversions, declared=before is not None and before.declared)
+        self._pushed[name] = _Pushed(intake, conversions, declared=before is not None and before.declared)
         return self._pushed[name]
 
     def _tell(self, name: str, warning: str) -> None:
@@ -193,11 +191,11 @@ class PcmStreams:
             logger.warning("%s", warning)
 
     def _feed(self, pushed: _Pushed, message: PcmBlock) -> None:
-        stream = pushed.stream
+        intake = pushed.intake
         expected = pushed.next_start
-        is_new_rate = message.rate != stream.rate
-        if is_new_rate and stream.rate:
-            expected = round(expected * message.rate / stream.rate)
+        is_new_rate = message.rate != intake.rate
+        if is_new_rate and intake.rate:
+            expected = round(expected * message.rate / intake.rate)
         start = expected if message.start is None else message.start
         is_begun = is_new_rate or start != expected
         if is_begun and message.rate != SAMPLE_RATE and not pushed.conversions.may_begin():
@@ -205,23 +203,12 @@ class PcmStreams:
             self._blame(pushed, f"the sound breaks off or changes its rate too often; {most}")
             return
         try:
-            items = stream.feed(Block(message.samples, start, message.rate, message.time))
+            intake.take(Block(message.samples, start, message.rate, message.time))
         except InputError as error:
             self._blame(pushed, str(error))
             return
         pushed.next_start = start + len(message.samples)
-        if pushed.state != "live":
-            pushed.state = "live"
-            items.insert(0, Change("live", pushed.fault))
-        stream.put(items)
-
-    def _end(self, pushed: _Pushed, reason: str) -> None:
-        pushed.state = "ended"
-        pushed.stream.put([*pushed.stream.patcher.finish(), Change("ended", reason)])
 
     def _blame(self, pushed: _Pushed, reason: str) -> None:
         self.faults += 1
-        pushed.stream.faults += 1
-        if not pushed.fault:
-            pushed.fault = f"a message was dropped: {reason}"
-            pushed.stream.put([Change(None, pushed.fault)])
+        pushed.intake.blame(f"a message was dropped: {reason}")
