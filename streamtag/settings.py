@@ -187,9 +187,9 @@ class Stream(Struct, frozen=True, kw_only=True):
     """`[[stream]]`: one source of sound.
 
     `rate` and `channels` are of a microphone or of PCM on standard input (`-`), `format` of the latter;
-    `timeout_seconds` and `ca_file` of a network stream, and `leads_to`: hosts to which its server may lead wherever they
-    are. In the span of the day `pause` it is connected and not scored; `keep` false keeps all that is heard of it out of
-    the history.
+    `timeout_seconds` and `ca_file` of a network stream, and `leads_to`: hosts to which its server may lead wherever
+    they are. In the span of the day `pause` it is connected and not scored; `keep` false keeps all that is heard of it
+    out of the history.
     """
 
     id: _StreamId
