@@ -30,6 +30,7 @@ def network_of(bundle: Bundle) -> Classifier:
     """
     name = str(bundle.manifest["network"]["name"])
     network = make_network(name, len(bundle.labels)).eval()
+    network.competition = float(bundle.manifest["network"].get("competition", 0.0))
     layers = list(_graph_layers(bundle.read("model.onnx")))
     places = _layers_in_order(network)
     if len(layers) != len(places):

@@ -2,6 +2,7 @@
 
 Training mixes everything with everything, and its targets are mostly a teacher's. What people tag is mostly one sound:
 the layer that names it is fitted once more on the recordings' own labels, rare ones weighing as much as frequent ones.
+How much labels compete for a sound (`train.networks.blocks.compete`) is found by the same fit.
 """
 
 from collections.abc import Sequence
@@ -18,13 +19,16 @@ from train.data import effects
 from train.data.cache import Cache
 from train.data.make import PLAIN
 from train.labels.table import SILENCE
-from train.networks.blocks import Classifier
+from train.networks.blocks import Classifier, compete
 from train.settings import Settings
 
 FITTED = "head.pt"
 _STEPS = 400
 _BATCH = 2048
 _RATE = 3e-3
+_COMPETITION, _COMPETITION_RATE = 0.5, 1e-2
+_MOST_COMPETITION = 0.9
+"""Where every label competes in full no score says that nothing known is heard."""
 _PLAIN_WEIGHT = 3.0
 _MADE_WEIGHT = 0.3
 _OTHER_WEIGHT = 0.3
@@ -117,14 +121,17 @@ def fit_last_layer(network: Classifier, cache: Cache, labels: Sequence[str], see
     with torch.no_grad():
         layer.weight.copy_(begun)
         layer.bias.copy_(offset)
-    optimiser = torch.optim.Adam(layer.parameters(), _RATE)
+    competition = torch.tensor(_COMPETITION, requires_grad=True)
+    optimiser = torch.optim.Adam(
+        [{"params": layer.parameters(), "lr": _RATE}, {"params": [competition], "lr": _COMPETITION_RATE}]
+    )
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, _STEPS)
     order = torch.Generator().manual_seed(seed)
     for _ in range(_STEPS):
         chosen = torch.randint(len(windows.embedding), (_BATCH,), generator=order)
         target = windows.positive[chosen]
         logits = layer(windows.embedding[chosen])
-        each = functional.binary_cross_entropy_with_logits(logits, target, reduction="none")
+        each = functional.binary_cross_entropy_with_logits(compete(logits, competition), target, reduction="none")
         loss = (each * windows.counts[chosen]).sum(1)
         among = -(target * functional.log_softmax(logits, dim=1)).sum(1) / target.sum(1).clamp(min=1)
         loss = loss + _AMONG * windows.named[chosen] * among
@@ -133,6 +140,9 @@ def fit_last_layer(network: Classifier, cache: Cache, labels: Sequence[str], see
         total.backward()
         optimiser.step()
         schedule.step()
+        with torch.no_grad():
+            competition.clamp_(0.0, _MOST_COMPETITION)
+    network.competition = competition.item()
     with torch.no_grad():
         weight = layer.weight / windows.deviation
         head.weight.copy_(weight.to(device))
@@ -146,7 +156,12 @@ def save_last_layer(settings: Settings, network: Classifier, labels: Sequence[st
         ConfigError: it cannot be written.
     """
     state = {name: value.cpu() for name, value in network.head.state_dict().items()}
-    content = {"network": settings.fit.network, "labels": list(labels), "head": state}
+    content = {
+        "network": settings.fit.network,
+        "labels": list(labels),
+        "head": state,
+        "competition": network.competition,
+    }
     checkpoint.save(settings.output / FITTED, content)
 
 
@@ -159,5 +174,7 @@ def take_last_layer(folder: Path, network: Classifier, name: str, labels: tuple[
     path = folder / FITTED
     if not path.is_file():
         return False
-    network.head.load_state_dict(checkpoint.load(path, name, labels)["head"])
+    content = checkpoint.load(path, name, labels)
+    network.head.load_state_dict(content["head"])
+    network.competition = float(content.get("competition", 0.0))
     return True

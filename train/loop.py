@@ -89,6 +89,7 @@ def _content(run: _Run, settings: Settings, labels: tuple[str, ...], teacher: Te
     return {
         "network": settings.fit.network,
         "bottleneck": settings.fit.bottleneck,
+        "competition": run.average.network.competition,
         "labels": list(labels),
         "step": run.step,
         "weights": run.student.network.state_dict(),
@@ -255,6 +256,7 @@ def network_of_run(folder: Path, labels: tuple[str, ...], network: str | None = 
     content = checkpoint.load(folder / LAST, network, labels)
     made = make_network(content["network"], len(labels), int(content.get("bottleneck", 0)))
     made.load_state_dict(content["average"])
+    made.competition = float(content.get("competition", 0.0))
     take_last_layer(folder, made, content["network"], labels)
     return made.eval(), int(content["step"])
 

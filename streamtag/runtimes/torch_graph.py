@@ -135,6 +135,10 @@ def _greatest(values: _Tensors, attributes: _Attributes) -> torch.Tensor:
     return values[0].amax(_axes(values, attributes), keepdim=bool(attributes.get("keepdims", 1)))
 
 
+def _log_sum_exp(values: _Tensors, attributes: _Attributes) -> torch.Tensor:
+    return values[0].logsumexp(_axes(values, attributes), keepdim=bool(attributes.get("keepdims", 1)))
+
+
 def _reshape(values: _Tensors, _: _Attributes) -> torch.Tensor:
     x, shape = values[0], [int(size) for size in values[1]]
     return x.reshape([x.shape[place] if size == 0 else size for place, size in enumerate(shape)])
@@ -174,6 +178,7 @@ _OPERATIONS: Final[dict[str, Callable[[_Tensors, _Attributes], torch.Tensor]]] =
     "MatMul": lambda values, _: values[0] @ values[1],
     "MaxPool": _max_pool,
     "Mul": lambda values, _: values[0] * values[1],
+    "ReduceLogSumExp": _log_sum_exp,
     "ReduceMax": _greatest,
     "ReduceMean": _mean,
     "Relu": lambda values, _: functional.relu(values[0]),

@@ -99,6 +99,7 @@ def paper(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     """One of the paper's networks, and its float32 graph."""
     with torch.device("meta" if request.param in _LARGE else "cpu"):
         network = make_network(request.param, _LABELS)
+    network.competition = 0.5  # as a fitted last layer has it
     scores = Scores(thin(network) if request.param in _LARGE else network)
     path = tmp_path_factory.mktemp(request.param) / "float32.onnx"
     graphs.write_graph(scores, _EXAMPLE, "patches", path)

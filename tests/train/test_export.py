@@ -18,6 +18,7 @@ from train.export.export import export, made_windows
 from train.export.modules import FromWaveform, LogMel, Scores
 from train.fit import fit
 from train.networks import make_network
+from train.networks.blocks import compete
 from train.settings import Settings
 
 
@@ -96,6 +97,17 @@ def test_calibration_undoes_a_wrong_scale_and_offset() -> None:
     found = calibrate(2 * true_logits + 1, truth, np.ones_like(truth))
     assert found.scale == pytest.approx(0.5, abs=0.05)
     assert found.bias == pytest.approx(-0.5, abs=0.12)
+    assert found.error_after < found.error_before
+
+
+def test_calibration_of_labels_that_compete_undoes_a_wrong_scale_too() -> None:
+    rng = np.random.default_rng(0)
+    true_logits = rng.normal(-1, 2, (4000, 3)).astype(np.float32)
+    odds = compete(torch.from_numpy(true_logits), 0.5).numpy()
+    truth = rng.random(odds.shape) < 1 / (1 + np.exp(-odds))
+    found = calibrate(2 * true_logits, truth, np.ones_like(truth), 0.5)
+    assert found.scale == pytest.approx(0.5, abs=0.05)
+    assert found.bias == pytest.approx(0.0, abs=0.12)
     assert found.error_after < found.error_before
 
 

@@ -101,3 +101,4 @@ def test_no_steps_and_plain_windows_fit_the_last_layer_alone(bundle: Bundle, set
         torch.testing.assert_close(network.body.state_dict()[name], value)
     assert (run.output / FITTED).is_file()
     assert (network.head.weight != begun.head.weight).any()
+    assert 0 < network.competition < 0.9

@@ -3,6 +3,7 @@ import torch
 
 from streamtag.errors import ConfigError
 from train.networks import NETWORKS, make_network
+from train.networks.blocks import compete
 from train.networks.counts import multiplies, weights
 from train.networks.table import as_text, table
 
@@ -48,6 +49,21 @@ def test_every_network_gives_a_logit_a_label_and_a_bottlenecks_embedding(name: s
     with torch.device("meta"):
         logits, embedding = make_network(name, 5, bottleneck=128).eval()(torch.zeros(2, 1, 96, 64))
     assert (logits.shape, embedding.shape) == ((2, 5), (2, 128))
+
+
+def test_labels_that_compete_in_full_are_a_softmaxs_and_those_that_do_not_are_left_alone() -> None:
+    logits = torch.randn(5, 7)
+    torch.testing.assert_close(compete(logits, 1.0), torch.log_softmax(logits, dim=1))
+    torch.testing.assert_close(compete(logits, 0.0), logits)
+
+
+def test_competition_takes_from_each_label_what_the_others_say() -> None:
+    network = make_network("tagnet", 5).eval()
+    patches = torch.randn(2, 1, 96, 64)
+    with torch.no_grad():
+        alone = network(patches)[0]
+        network.competition = 0.5
+        torch.testing.assert_close(network(patches)[0], compete(alone, 0.5))
 
 
 def test_an_unknown_network_is_named_with_those_that_there_are() -> None:

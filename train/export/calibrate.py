@@ -7,6 +7,8 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
+from train.networks.blocks import compete
+
 Logits = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
@@ -37,32 +39,36 @@ def calibration_error(scores: NDArray[np.floating], truth: Mask, counts: Mask, b
     return sum(gaps) / max(1, int(used.sum()))
 
 
-def calibrate(logits: Logits, truth: Mask, counts: Mask) -> Calibration:
-    """Return the factor and offset that fit windows of held-back recordings best, by cross-entropy.
+def calibrate(logits: Logits, truth: Mask, counts: Mask, competition: float = 0.0) -> Calibration:
+    """Return the factor and offset of a last layer that fit windows of held-back recordings best, by cross-entropy.
 
     Args:
-        logits: float32 [n, labels] before the sigmoid.
+        logits: float32 [n, labels], what the last layer gives.
         truth: bool [n, labels].
         counts: bool [n, labels], where the truth is known.
+        competition: the share in which labels compete before the sigmoid.
     """
-    inputs = torch.from_numpy(logits[counts])
+    inputs, known = torch.from_numpy(logits), torch.from_numpy(counts)
     target = torch.from_numpy(truth[counts].astype(np.float32))
     raw = torch.zeros(2, requires_grad=True)
     optimiser = torch.optim.LBFGS([raw], max_iter=50, line_search_fn="strong_wolfe")
 
+    def judged(scale: float | torch.Tensor, bias: float | torch.Tensor) -> torch.Tensor:
+        return compete(inputs * scale + bias, competition)
+
     def loss() -> torch.Tensor:
         optimiser.zero_grad()
-        value = functional.binary_cross_entropy_with_logits(inputs * raw[0].exp() + raw[1], target)
+        value = functional.binary_cross_entropy_with_logits(judged(raw[0].exp(), raw[1])[known], target)
         value.backward()
         return value
 
     optimiser.step(loss)
     scale, bias = float(raw[0].detach().exp()), float(raw[1].detach())
 
-    def error(values: Logits) -> float:
-        return calibration_error(1 / (1 + np.exp(-values)), truth, counts)
+    def error(values: torch.Tensor) -> float:
+        return calibration_error(torch.sigmoid(values).numpy(), truth, counts)
 
-    return Calibration(scale, bias, error(logits), error(logits * scale + bias))
+    return Calibration(scale, bias, error(judged(1.0, 0.0)), error(judged(scale, bias)))
 
 
 def unchanged(logits: Logits, truth: Mask, counts: Mask) -> Calibration:

@@ -17,7 +17,6 @@ import msgspec
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
 
 from streamtag.audio.frontend import PATCH_SAMPLES, log_mel_windows, parameters
 from streamtag.bundle import FORMAT, Bundle
@@ -37,6 +36,7 @@ from train.labels import LabelTable, unsure_with
 from train.labels.table import SILENCE
 from train.loop import trained_network
 from train.metrics import Metrics, average_precision, measure
+from train.networks.blocks import Classifier
 from train.networks.counts import multiplies, weights
 from train.prepare import say
 from train.settings import Settings
@@ -67,12 +67,11 @@ def made_windows(
 
 
 @torch.no_grad()
-def logits_of(network: nn.Module, patches: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return logits float32 [n, labels] of patches float32 [n, 96, 64]."""
-    parts = [
-        network(torch.from_numpy(patches[at : at + 256])[:, None])[0].numpy() for at in range(0, len(patches), 256)
-    ]
-    return np.concatenate(parts)
+def logits_of(network: Classifier, patches: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return what the last layer gives, float32 [n, labels], of patches float32 [n, 96, 64]."""
+    embeddings = [network(torch.from_numpy(patches[at : at + 256])[:, None])[1] for at in range(0, len(patches), 256)]
+    logits: NDArray[np.float32] = network.head(torch.cat(embeddings)).numpy()
+    return logits
 
 
 def _streams(
@@ -112,7 +111,7 @@ def export(
     patches, truth, counts = made_windows(collection, settings, windows)
     softmax = settings.fit.loss == "softmax"
     logits = logits_of(network, patches)
-    calibration = unchanged(logits, truth, counts) if softmax else calibrate(logits, truth, counts)
+    calibration = unchanged(logits, truth, counts) if softmax else calibrate(logits, truth, counts, network.competition)
     say(f"calibration: x {calibration.scale:.3f} {calibration.bias:+.3f}, "
         f"error {calibration.error_before:.3f} -> {calibration.error_after:.3f}")  # fmt: skip
     scores = Scores(network, calibration.scale, calibration.bias, softmax=softmax)
@@ -137,7 +136,12 @@ def export(
             "created": datetime.now(UTC).strftime("%Y-%m-%d"),
             "frontend": parameters(),
             "labels": {"count": len(labels), "sha256": labels.sha256},
-            "network": {"name": settings.fit.network, "weights": weights(network), "multiplies": multiplies(network)},
+            "network": {
+                "name": settings.fit.network,
+                "weights": weights(network),
+                "multiplies": multiplies(network),
+                "competition": network.competition,
+            },
             "thresholds": thresholds,
             "metrics": metrics,
             "parity": parity,

@@ -15,7 +15,7 @@ class Scores(nn.Module):
     """Patches float32 [n, 1, 96, 64] to calibrated scores [n, labels] and embedding [n, d]."""
 
     def __init__(self, network: nn.Module, scale: float = 1.0, bias: float = 0.0, *, softmax: bool = False) -> None:
-        """Wrap a network; `scale` and `bias` turn its logits into even odds at 0 and are folded into its last layer."""
+        """Wrap a network; `scale` and `bias` turn its logits into even odds at 0 and go into its last layer."""
         super().__init__()
         self.activation: nn.Module = nn.Softmax(dim=1) if softmax else nn.Sigmoid()
         self.network = laid_out(copy.deepcopy(network).eval(), torch.contiguous_format)

@@ -31,11 +31,20 @@ def laid_out(network: Network, order: torch.memory_format, device: torch.device 
     return moved
 
 
+def compete(logits: Tensor, share: float | Tensor) -> Tensor:
+    """Return logits [n, labels] less a share of what all labels together say (the logarithm of the summed odds).
+
+    With 0 each label is judged by itself, with 1 they are what a softmax takes: a sound that is clearly one thing is
+    less of all others.
+    """
+    return logits - share * logits.logsumexp(dim=1, keepdim=True)
+
+
 class Classifier(nn.Module):
     """A body from patches [n, 1, 96, 64] to features [n, d], then an optional bottleneck, then one unit a label.
 
     The embedding is what the last layer reads: the bottleneck's units where there is one (Hershey et al., section 4.3),
-    else the features.
+    else the features. `competition` is 0 until the last layer is fitted (`train.last_layer`).
     """
 
     def __init__(
@@ -46,8 +55,13 @@ class Classifier(nn.Module):
         self.bottleneck = nn.Sequential(nn.Linear(features, bottleneck), nn.ReLU()) if bottleneck else nn.Identity()
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(bottleneck or features, labels)
+        self.competition = 0.0
 
     def forward(self, patches: Tensor) -> tuple[Tensor, Tensor]:
         """Return logits [n, labels] and embedding [n, d]."""
         embedding = self.bottleneck(self.body(patches))
-        return self.head(self.dropout(embedding)), embedding
+        logits = self.head(self.dropout(embedding))
+        if self.competition:
+            wide = logits.float() if logits.dtype == torch.float16 else logits  # which does not hold so many odds
+            logits = compete(wide, self.competition)
+        return logits, embedding
