@@ -23,7 +23,7 @@ SLOW_FIRST = (
     "deploy/test_build_check.py",
     "real/test_network_sources.py",
     "real/test_receivers.py",
-    "real/test_browser_door.py",
+    "real/test_page_access.py",
     "train/",
     "runtimes/",
     "deploy/",

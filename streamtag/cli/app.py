@@ -76,7 +76,9 @@ def _run(arguments: Sequence[str] | None) -> int:
     level = options.log_level or getattr(options, "default_log_level", "warning")
     log = logging.StreamHandler(sys.stderr)
     log.setFormatter(ScrubbingFormatter("%(asctime)s %(levelname)-7s %(message)s"))
-    logging.basicConfig(level=level.upper(), handlers=[log])
+    # What other libraries would tell as well holds headers, cookies and passwords.
+    logging.basicConfig(level="INFO" if level == "debug" else level.upper(), handlers=[log])
+    logging.getLogger("streamtag").setLevel(level.upper())
     logging.raiseExceptions = False  # where standard error is full, nobody reads that it is
     if options.with_parent:
         from streamtag.child import end_with_parent

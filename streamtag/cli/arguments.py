@@ -2,8 +2,10 @@
 
 import argparse
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
+from streamtag.errors import ConfigError
 from streamtag.limits import STREAM_ID_FORM, is_stream_id
 
 if TYPE_CHECKING:
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Commands",
     "add_key",
+    "add_tls",
     "count",
     "endpoint",
     "endpoint_of",
@@ -21,6 +24,7 @@ __all__ = [
     "read_config",
     "seconds",
     "stream_id",
+    "tls_of",
 ]
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
@@ -89,6 +93,23 @@ def key_of(options: argparse.Namespace) -> "ClientKey | None":
         return read_client_key(options.key)
     folder = read_config(options).service.keys
     return Gate(folder).own if folder else None
+
+
+def add_tls(parser: argparse.ArgumentParser) -> None:
+    """Add the options that name the web page's certificate."""
+    parser.add_argument("--tls-cert", metavar="FILE", help="serve the page over https with this certificate (PEM)")
+    parser.add_argument("--tls-key", metavar="FILE", help="the certificate's key (PEM, without a password)")
+
+
+def tls_of(options: argparse.Namespace) -> tuple[Path, Path] | None:
+    """Return the files of `--tls-cert` and `--tls-key`, None without them.
+
+    Raises:
+        ConfigError: one is given without the other.
+    """
+    if bool(options.tls_cert) != bool(options.tls_key):
+        raise ConfigError("--tls-cert and --tls-key belong together: give both, or neither")
+    return (Path(options.tls_cert), Path(options.tls_key)) if options.tls_cert else None
 
 
 def read_config(options: argparse.Namespace) -> "Config":

@@ -1,6 +1,6 @@
 import argparse
 
-from streamtag.cli.arguments import Commands, add_key, endpoint, key_of, port, read_config
+from streamtag.cli.arguments import Commands, add_key, add_tls, endpoint, key_of, port, read_config, tls_of
 from streamtag.errors import ConfigError
 
 __all__ = ["add"]
@@ -19,7 +19,18 @@ def add(commands: Commands) -> None:
     add_key(parser)
     parser.add_argument("--host", metavar="H", default="127.0.0.1", help="listen here (default: 127.0.0.1)")
     parser.add_argument("--port", metavar="P", type=port, default=_PORT, help=f"default: {_PORT}")
+    parser.add_argument(
+        "--host-name",
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="answer under this name too, beside addresses and this machine's own names; may be given again",
+    )
+    add_tls(parser)
     parser.add_argument("--auth", metavar="USER:FILE", help="ask for this user and the password in that file")
+    parser.add_argument(
+        "--token-file", metavar="FILE", help="let programs into the read API with the token in that file"
+    )
     parser.add_argument("--allow-write", action="store_true", help="let the page change things")
     parser.set_defaults(command=_run)
 
@@ -38,4 +49,7 @@ def _run(options: argparse.Namespace) -> None:
         allow_write=options.allow_write,
         config=config,
         key=key_of(options),
+        host_names=options.host_name,
+        tls=tls_of(options),
+        token_file=options.token_file,
     )

@@ -1,12 +1,11 @@
 import argparse
-import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from streamtag.cli.arguments import Commands, endpoint, port, read_config, seconds
+from streamtag.cli.arguments import Commands, add_tls, endpoint, port, read_config, seconds, tls_of
 
 if TYPE_CHECKING:
     from streamtag.settings import Config
@@ -36,6 +35,7 @@ def add(commands: Commands) -> None:
     parser.add_argument(
         "--port", metavar="P", type=port, default=_PAGE_PORT, help=f"the web page's (default: {_PAGE_PORT})"
     )
+    add_tls(parser)
     parser.set_defaults(command=_run)
 
 
@@ -43,13 +43,14 @@ def _run(options: argparse.Namespace) -> None:
     from streamtag.cli.live import tag_live
     from streamtag.cli.page import Page
 
+    tls = tls_of(options)
     with ExitStack() as stack:
         if options.config is None and not options.no_dashboard:
             options.config = stack.enter_context(_passing_history())
         config = demo_config(read_config(options), options.endpoint)
         page = None
         if not options.no_dashboard:
-            page = stack.enter_context(Page(config.service.endpoint, options.port, options.config))
+            page = stack.enter_context(Page(config.service.endpoint, options.port, options.config, tls))
         tag_live(
             config, title="the packaged recording, in a loop", seconds=options.seconds, page=lambda: str(page or "")
         )
@@ -58,8 +59,10 @@ def _run(options: argparse.Namespace) -> None:
 @contextmanager
 def _passing_history() -> Iterator[str]:
     """Yield settings with a history for the web page to show, gone when the demo ends."""
-    with tempfile.TemporaryDirectory(prefix="streamtag-demo-") as folder:
-        settings = Path(folder) / "demo.toml"
+    from streamtag.temporary import private_folder
+
+    with private_folder("streamtag-demo-") as folder:
+        settings = folder / "demo.toml"
         settings.write_text('[history]\npath = "history.sqlite"\nclips = true\n', encoding="utf-8")
         yield str(settings)
 

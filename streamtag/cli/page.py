@@ -2,6 +2,7 @@
 
 import socket
 from importlib.util import find_spec
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -35,13 +36,16 @@ def free_port() -> int:
 class Page:
     """Starts `streamtag dashboard` for an endpoint, and ends it; without the extra it only says so."""
 
-    def __init__(self, endpoint: str, port: int, config: str | None = None) -> None:
+    def __init__(
+        self, endpoint: str, port: int, config: str | None = None, tls: tuple[Path, Path] | None = None
+    ) -> None:
         """Prepare the page.
 
         Args:
             endpoint: the service to show.
             port: where to serve the page.
             config: the file with the service's settings, if there is one.
+            tls: certificate and key to serve https with; http without.
 
         Raises:
             StreamtagError: the port is in use.
@@ -49,6 +53,9 @@ class Page:
         self._port = port
         command = ["--config", config] if config else []
         command += ["dashboard", "--connect", endpoint, "--host", HOST, "--port", str(port)]
+        if tls is not None:
+            command += ["--tls-cert", str(tls[0]), "--tls-key", str(tls[1])]
+        self._scheme = "http" if tls is None else "https"
         installed = find_spec("gradio") is not None
         self._child = Child(*command, patience_seconds=_GOODBYE_SECONDS) if installed else None
         self._answers = False
@@ -75,6 +82,6 @@ class Page:
             return "not installed: pip install 'streamtag[dashboard]'"
         if reason := self._child.last_words():
             return f"it ended: {reason}"
-        address = f"http://{HOST}:{self._port}"
+        address = f"{self._scheme}://{HOST}:{self._port}"
         self._answers = self._answers or not is_free(self._port)
         return address if self._answers else f"{address} (starting)"

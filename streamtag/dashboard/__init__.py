@@ -2,6 +2,8 @@
 
 import signal
 import sys
+from collections.abc import Sequence
+from pathlib import Path
 
 from streamtag.errors import StreamtagError
 from streamtag.keys import ClientKey
@@ -19,6 +21,9 @@ def launch(
     allow_write: bool = False,
     config: Config | None = None,
     key: ClientKey | None = None,
+    host_names: Sequence[str] = (),
+    tls: tuple[Path, Path] | None = None,
+    token_file: str | None = None,
 ) -> None:
     """Serve the web page until SIGINT or SIGTERM; to be called in the main thread.
 
@@ -30,6 +35,9 @@ def launch(
         allow_write: let the page save thresholds though nobody logs in.
         config: the service's settings: where its history lies, its model, and the file to save thresholds into.
         key: the key with which the page may connect, where the service asks for one.
+        host_names: under which the page may be asked for too, beside addresses and this machine's own names.
+        tls: certificate and key, in PEM, to serve https with; http without.
+        token_file: its first line lets programs into the read API, as `Authorization: Bearer`.
 
     Raises:
         StreamtagError: the extra 'dashboard' is not installed, the address is in use, or an argument is wrong.
@@ -42,4 +50,15 @@ def launch(
         raise StreamtagError(
             f"the web page needs the extra 'dashboard' ({error.name} is missing): pip install 'streamtag[dashboard]'"
         ) from error
-    serve(connect=connect, host=host, port=port, auth=auth, allow_write=allow_write, config=config or Config(), key=key)
+    serve(
+        connect=connect,
+        host=host,
+        port=port,
+        auth=auth,
+        allow_write=allow_write,
+        config=config or Config(),
+        key=key,
+        host_names=host_names,
+        tls=tls,
+        token_file=token_file,
+    )

@@ -94,6 +94,11 @@ class Hub:
             private = [name for name in service["streams"] if name.startswith(PRIVATE_PREFIX)]
         return [name for name in service["streams"] if name not in private]
 
+    def has(self, stream: str) -> bool:
+        """Tell whether the service has a stream, a private one too."""
+        service = self.service
+        return service is not None and stream in service["streams"]
+
     def add(self, viewer: Viewer) -> None:
         """Tell a viewer how things stand, and from now on what is new."""
         with self._lock:

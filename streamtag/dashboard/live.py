@@ -1,20 +1,29 @@
 """The socket of a page that looks at a stream."""
 
 import asyncio
-import json
 from collections import deque
 from contextlib import suppress
 from typing import Final
 
+import msgspec
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from streamtag.dashboard.access import VISITOR
 from streamtag.dashboard.hub import Hub
+from streamtag.dashboard.places import FullError, Places
 from streamtag.limits import is_stream_id
 
-__all__ = ["serve_live"]
+__all__ = ["Live"]
 
 _MOST_WAITING: Final = 200
-"""Messages that wait for a page that is slow; the oldest go."""
+_MOST_BYTES: Final = 2 << 20
+"""What waits for a page that is slow; the oldest go."""
+_REST_SECONDS: Final = 0.01
+"""Between two looks into the past that a visitor asks for, so that the hub has time for others."""
+
+
+class _Wish(msgspec.Struct):
+    watch: str
 
 
 class _Page:
@@ -23,7 +32,8 @@ class _Page:
     def __init__(self) -> None:
         self.stream = ""
         self._loop = asyncio.get_running_loop()
-        self._waiting: deque[str | bytes] = deque(maxlen=_MOST_WAITING)
+        self._waiting: deque[str | bytes] = deque()
+        self._bytes = 0
         self._filled = asyncio.Event()
 
     def offer(self, message: str | bytes) -> None:
@@ -32,6 +42,9 @@ class _Page:
 
     def _put(self, message: str | bytes) -> None:
         self._waiting.append(message)
+        self._bytes += len(message)
+        while len(self._waiting) > 1 and (len(self._waiting) > _MOST_WAITING or self._bytes > _MOST_BYTES):
+            self._bytes -= len(self._waiting.popleft())
         self._filled.set()
 
     async def send_to(self, socket: WebSocket) -> None:
@@ -41,26 +54,74 @@ class _Page:
                 self._filled.clear()
                 while self._waiting:
                     message = self._waiting.popleft()
+                    self._bytes -= len(message)
                     if isinstance(message, str):
                         await socket.send_text(message)
                     else:
                         await socket.send_bytes(message)
 
 
-async def serve_live(socket: WebSocket, hub: Hub) -> None:
-    """Tell a page what the hub hears, of the stream that the page names with `{"watch": ID}`."""
-    await socket.accept()
-    page = _Page()
-    hub.add(page)
-    sending = asyncio.create_task(page.send_to(socket))
-    try:
+class Live:
+    """Tells pages what the hub hears, each of the stream that it names with `{"watch": ID}`."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+        self._looks = Places(in_all=2, by_visitor=1, waiting=512, seconds=60.0)
+
+    async def serve(self, socket: WebSocket) -> None:
+        """Serve one page until it leaves, or says what no page of ours would."""
+        await socket.accept()
+        page, wishes = _Page(), _Wishes()
+        visitor = socket.scope[VISITOR]
+        await asyncio.to_thread(self._hub.add, page)
+        tasks = [
+            asyncio.create_task(page.send_to(socket)),
+            asyncio.create_task(self._watch(page, wishes, visitor)),
+        ]
+        try:
+            while True:
+                wishes.put(await socket.receive_text())
+        except (WebSocketDisconnect, KeyError, msgspec.DecodeError, RecursionError):
+            pass
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            self._hub.remove(page)
+        with suppress(RuntimeError, WebSocketDisconnect):
+            await socket.close(1008)
+
+    async def _watch(self, page: _Page, wishes: "_Wishes", visitor: str) -> None:
         while True:
-            wish = json.loads(await socket.receive_text())
-            stream = wish.get("watch") if isinstance(wish, dict) else None
-            if isinstance(stream, str) and is_stream_id(stream):
-                hub.watch(page, stream)
-    except (WebSocketDisconnect, KeyError, ValueError):
-        pass
-    finally:
-        sending.cancel()
-        hub.remove(page)
+            stream = await wishes.take()
+            with suppress(FullError):
+                async with self._looks.taken(visitor):
+                    await self._look(page, stream)
+                    await asyncio.sleep(_REST_SECONDS)
+
+    async def _look(self, page: _Page, stream: str) -> None:
+        look = asyncio.create_task(asyncio.to_thread(self._hub.watch, page, stream))
+        try:
+            await asyncio.shield(look)
+        except asyncio.CancelledError:
+            await look  # a thread that has begun comes to its end
+            raise
+
+
+class _Wishes:
+    """The newest wish of a page; one that was not fulfilled yet is forgotten."""
+
+    def __init__(self) -> None:
+        self._stream = ""
+        self._is_new = asyncio.Event()
+
+    def put(self, text: str) -> None:
+        stream = msgspec.json.decode(text, type=_Wish).watch
+        if is_stream_id(stream):
+            self._stream = stream
+            self._is_new.set()
+
+    async def take(self) -> str:
+        await self._is_new.wait()
+        self._is_new.clear()
+        return self._stream

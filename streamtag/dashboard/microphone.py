@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import secrets
 import struct
 import time
@@ -12,7 +13,9 @@ from urllib.parse import urlsplit
 import numpy as np
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from streamtag.dashboard.access import VISITOR
 from streamtag.dashboard.hub import Hub
+from streamtag.dashboard.places import FullError, Places
 from streamtag.errors import WireError
 from streamtag.limits import PRIVATE_PREFIX, RATES
 from streamtag.wire import PcmPusher
@@ -21,10 +24,13 @@ __all__ = ["Microphones"]
 
 MOST_VISITORS: Final = 8
 MOST_SECONDS: Final = 600.0
+_BY_VISITOR: Final = 4
 _AHEAD_SECONDS: Final = 10.0
 """How much more than real time a page may send, for a connection that had to catch up."""
 _PUSH_SECONDS: Final = 3.0
 _IDLE_SECONDS: Final = 15.0
+_TAKEN_SECONDS: Final = 5.0
+"""The service tells of a new stream in less than a second."""
 _HEAD: Final = struct.Struct("<d")
 
 
@@ -33,35 +39,38 @@ class Microphones:
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
-        self._open: set[str] = set()
+        self._places = Places(in_all=MOST_VISITORS, by_visitor=_BY_VISITOR)
 
     async def serve(self, socket: WebSocket) -> None:
         """Take the sound of one page.
 
         The page tells its rate in the query and sends binary messages: index of the first sample as float64, then
         int16 samples. It ends with the text `{"end": true}`. It is told `ready` or `refused`, once a second how much
-        came in, and at the end `ended`.
+        came in (from when the service has taken the stream up), and at the end `ended`.
         """
         await socket.accept()
         rate = socket.query_params.get("rate", "")
         refusal = self._refusal(rate)
-        if refusal:
-            await _tell(socket, kind="refused", reason=refusal)
-            await socket.close()
-            return
-        stream = PRIVATE_PREFIX + secrets.token_hex(8)
-        self._open.add(stream)
-        try:
-            service = self._hub.service
-            assert service is not None
-            pusher = PcmPusher(_reachable(service["input"], self._hub.endpoint), _PUSH_SECONDS, key=self._hub.key)
+        if not refusal:
             try:
-                await _tell(socket, kind="ready", stream=stream, seconds=MOST_SECONDS)
-                await _Reception(socket, pusher, stream, int(rate)).run()
-            finally:
-                await asyncio.to_thread(pusher.close)
+                async with self._places.taken(socket.scope[VISITOR]):
+                    await self._take(socket, int(rate))
+                return
+            except FullError:
+                refusal = "As many microphones as may be are being tagged already. Please try again later."
+        await _tell(socket, kind="refused", reason=refusal)
+        with suppress(RuntimeError):
+            await socket.close()
+
+    async def _take(self, socket: WebSocket, rate: int) -> None:
+        stream = PRIVATE_PREFIX + secrets.token_hex(8)
+        service = self._hub.service or {}
+        pusher = PcmPusher(_reachable(service["input"], self._hub.endpoint), _PUSH_SECONDS, key=self._hub.key)
+        try:
+            await _tell(socket, kind="ready", stream=stream, seconds=MOST_SECONDS)
+            await _Reception(socket, pusher, stream, rate, self._hub).run()
         finally:
-            self._open.discard(stream)
+            await asyncio.to_thread(pusher.close)
 
     def _refusal(self, rate: str) -> str:
         service = self._hub.service
@@ -69,21 +78,21 @@ class Microphones:
             return "The tagging service is not running, so nobody is there to listen."
         if service.get("input") is None:
             return "This service takes no sound from other programs, so it cannot hear your microphone."
-        if not rate.isdecimal() or not RATES.hold(int(rate)):
+        if not re.fullmatch("[0-9]{4,6}", rate) or not RATES.hold(int(rate)):
             return "Your browser records at a rate that the service cannot use."
-        if len(self._open) >= MOST_VISITORS:
-            return f"{MOST_VISITORS} microphones are being tagged already. Please try again later."
         return ""
 
 
 class _Reception:
     """The sound of one page, from its first sample to its last."""
 
-    def __init__(self, socket: WebSocket, pusher: PcmPusher, stream: str, rate: int) -> None:
+    def __init__(self, socket: WebSocket, pusher: PcmPusher, stream: str, rate: int, hub: Hub) -> None:
         self._socket = socket
         self._pusher = pusher
         self._stream = stream
         self._rate = rate
+        self._hub = hub
+        self._is_taken = False
         self._received = 0
         self._began = time.monotonic()
         self._told = self._began
@@ -122,7 +131,10 @@ class _Reception:
             if self._received > (now - self._began + _AHEAD_SECONDS) * self._rate or not 0 <= start < 2**52:
                 return "The page sent more than a microphone can."
             await asyncio.to_thread(self._pusher.push, self._stream, samples, self._rate, int(start))
-            if now - self._told >= 1.0:
+            self._is_taken = self._is_taken or self._hub.has(self._stream)
+            if not self._is_taken and now - self._began > _TAKEN_SECONDS:
+                return "The service takes no more streams: it has as many as it may."
+            if self._is_taken and now - self._told >= 1.0:
                 self._told = now
                 await _tell(self._socket, kind="received", samples=self._received)
 

@@ -1,7 +1,6 @@
 """Recordings that a visitor drops on the page: tagged, told, and forgotten."""
 
 import asyncio
-import tempfile
 import threading
 from pathlib import Path
 from typing import Any, Final
@@ -10,6 +9,10 @@ import numpy as np
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
+from streamtag.dashboard.access import VISITOR
+from streamtag.dashboard.body import CUT_OFF
+from streamtag.dashboard.places import FullError
+from streamtag.dashboard.spool import Spool
 from streamtag.errors import StreamtagError
 from streamtag.settings import Config
 from streamtag.tagger import Result
@@ -19,41 +22,49 @@ __all__ = ["MOST_BYTES", "Recordings"]
 
 MOST_BYTES: Final = 200 << 20
 MOST_SECONDS: Final = 7200.0
-_MOST_WAITING: Final = 4
+_CHECK_BYTES: Final = 8 << 20
 _ROWS: Final = 24
 """Labels of a recording's timeline."""
 
 
 class Recordings:
-    """Tags one recording at a time, in a process of its own that is started with the first."""
+    """Tags recordings, one after the other, in a process of its own that is started with the first."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, spool: Spool) -> None:
         self._config = config
+        self._spool = spool
         self._pool: TaggingPool | None = None
-        self._turn = threading.Lock()
-        self._waiting = 0
+        self._pool_lock = threading.Lock()
 
     async def serve(self, request: Request) -> Response:
         """Answer a recording, the request's body, with its timeline and events."""
-        if self._waiting >= _MOST_WAITING:
-            return _refused("Other recordings are being tagged already. Please try again in a minute.", 503)
-        self._waiting += 1
+        visitor = request.scope[VISITOR]
         try:
-            with tempfile.TemporaryDirectory(prefix="streamtag-") as folder:
-                path = Path(folder) / "recording"
-                with path.open("wb") as file:
-                    async for part in request.stream():
-                        file.write(part)
-                return JSONResponse(_as_json(await asyncio.to_thread(self._tag, path)))
+            async with self._spool.file(visitor) as path:
+                await self._receive(request, path)
+                async with self._spool.work(visitor):
+                    return JSONResponse(_as_json(await asyncio.to_thread(self._tag, path)))
+        except FullError:
+            return _refused("Other recordings are being tagged already. Please try again in a minute.", 503)
         except ClientDisconnect:
+            if request.scope.get(CUT_OFF) == "slow":
+                return _refused("The recording came too slowly.", 408)
             return _refused("The recording did not come through whole, or is too large.", 413)
         except StreamtagError as error:
             reason = str(error).split(": ", 1)[-1]
             return _refused(f"This recording cannot be tagged: {reason}.", 422)
         except OSError as error:
             return _refused(f"The recording could not be kept for the moment it takes: {error.strerror}.", 507)
-        finally:
-            self._waiting -= 1
+
+    async def _receive(self, request: Request, path: Path) -> None:
+        unchecked = 0
+        with path.open("wb") as file:
+            async for part in request.stream():
+                if unchecked <= 0:
+                    self._spool.check_room()
+                    unchecked = _CHECK_BYTES
+                unchecked -= len(part)
+                await asyncio.to_thread(file.write, part)
 
     def close(self) -> None:
         """Leave off tagging."""
@@ -61,7 +72,7 @@ class Recordings:
             self._pool.close()
 
     def _tag(self, path: Path) -> Result:
-        with self._turn:
+        with self._pool_lock:
             if self._pool is None:
                 config = self._config
                 self._pool = TaggingPool(config.model.bundle, rolling=config.scores.rolling, events=config.events)

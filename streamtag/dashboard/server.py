@@ -1,12 +1,13 @@
-"""The web server: routes, the door before them, start and stop."""
+"""The web server: routes, what stands before them, start and stop."""
 
 import gc
 import logging
 import socket
-from collections.abc import AsyncIterator, Callable
+import tempfile
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from importlib import resources
-from ipaddress import ip_address
+from pathlib import Path
 from typing import Final
 
 import uvicorn
@@ -16,24 +17,40 @@ from starlette.responses import Response
 from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
-from starlette.websockets import WebSocket
 
-from streamtag.dashboard.answers import HistoryAnswers, TuningAnswers
+from streamtag.dashboard.access import Access
 from streamtag.dashboard.api import Api
-from streamtag.dashboard.door import Account, Door, read_account
+from streamtag.dashboard.api.past import ROOT
+from streamtag.dashboard.connections import Connections, Listener
+from streamtag.dashboard.headers import SecurityHeaders
+from streamtag.dashboard.history_routes import Export, HistoryRoutes
+from streamtag.dashboard.hosts import HostNames, is_loopback
 from streamtag.dashboard.hub import Hub
-from streamtag.dashboard.live import serve_live
+from streamtag.dashboard.limits import Limits
+from streamtag.dashboard.live import Live
+from streamtag.dashboard.login import Account, Logins, read_account, read_token
 from streamtag.dashboard.microphone import Microphones
 from streamtag.dashboard.page import STATIC, mount_page
+from streamtag.dashboard.protocol import MICROPHONE, protocols
 from streamtag.dashboard.recordings import MOST_BYTES, Recordings
+from streamtag.dashboard.spool import Spool
+from streamtag.dashboard.threshold_routes import ThresholdRoutes
+from streamtag.dashboard.tls import open_context
 from streamtag.errors import StreamtagError
 from streamtag.keys import ClientKey
 from streamtag.settings import Config
+from streamtag.temporary import private_folder
 
 __all__ = ["build", "serve"]
 
+RECORDING: Final = "/streamtag/recording"
+EXPORT: Final = "/streamtag/history/export"
+EVENTS: Final = f"{ROOT}/events/stream"
 _MESSAGE_BYTES: Final = 1 << 18
 _GOODBYE_SECONDS: Final = 1
+_BACKLOG: Final = 128
+_OF_VISITORS: Final = ("Invalid ", "Unsupported ", "No supported ")
+"""How uvicorn's lines begin about what a visitor sent."""
 
 logger = logging.getLogger(__name__)
 
@@ -47,6 +64,9 @@ def serve(
     allow_write: bool,
     config: Config,
     key: ClientKey | None = None,
+    host_names: Sequence[str] = (),
+    tls: tuple[Path, Path] | None = None,
+    token_file: str | None = None,
 ) -> None:
     """Serve the page until SIGINT or SIGTERM; the arguments are those of `streamtag.dashboard.launch`.
 
@@ -54,28 +74,46 @@ def serve(
         StreamtagError: An argument is wrong, or the address cannot be had.
     """
     account = read_account(auth) if auth else None
-    if account is None and not _is_loopback(host):
-        logger.warning("everybody who reaches %s may look at this page: use --auth to ask for a password", host)
-    listener = _listen(host, port)
-    app = build(
-        Hub(connect, key), config, account=account, may_write=allow_write or account is not None, host=host, port=port
-    )
-    gc.freeze()  # what was loaded stays until the end: looking through it again would cost seconds there
-    settings = uvicorn.Config(
-        app,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        ws="websockets-sansio",
-        ws_max_size=_MESSAGE_BYTES,
-        ws_per_message_deflate=False,
-        timeout_graceful_shutdown=_GOODBYE_SECONDS,
-    )
-    uvicorn.Server(settings).run(sockets=[listener])
+    token = read_token(token_file) if token_file else None
+    context = None if tls is None else open_context(*tls)
+    _warn(host, account, is_encrypted=context is not None)
+    connections = Connections()
+    listener = _listen(host, port, connections)
+    with private_folder("streamtag-page-") as folder:
+        tempfile.tempdir = str(folder)
+        app = build(
+            Hub(connect, key),
+            config,
+            logins=Logins(account, f"streamtag-{port}", token),
+            names=HostNames([host, *host_names]),
+            may_write=allow_write or account is not None,
+            folder=folder,
+        )
+        gc.freeze()  # what was loaded stays until the end: looking through it again would cost seconds there
+        logging.getLogger("uvicorn").setLevel(logging.WARNING)
+        logging.getLogger("uvicorn.error").addFilter(lambda record: not str(record.msg).startswith(_OF_VISITORS))
+        http, websocket = protocols(connections)
+        settings = uvicorn.Config(
+            app,
+            loop="asyncio",
+            http=http,
+            ws=websocket,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            backlog=_BACKLOG,
+            ws_max_size=_MESSAGE_BYTES,
+            ws_per_message_deflate=False,
+            timeout_graceful_shutdown=_GOODBYE_SECONDS,
+            callback_notify=connections.sweep,
+            timeout_notify=1,
+            ssl_context_factory=None if context is None else lambda *_: context,
+        )
+        uvicorn.Server(settings).run(sockets=[listener])
 
 
-def build(hub: Hub, config: Config, *, account: Account | None, may_write: bool, host: str, port: int) -> ASGIApp:
-    """Return the whole application, which starts and stops the hub."""
+def build(hub: Hub, config: Config, *, logins: Logins, names: HostNames, may_write: bool, folder: Path) -> ASGIApp:
+    """Return the whole application, which starts and stops the hub and keeps what it needs for a moment in `folder`."""
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -87,37 +125,27 @@ def build(hub: Hub, config: Config, *, account: Account | None, may_write: bool,
         recordings.close()
 
     api = Api(hub.endpoint, config, hub.key)
-    past, tuning = HistoryAnswers(config), TuningAnswers(hub, config, may_write=may_write)
-    microphones, recordings = Microphones(hub), Recordings(config)
-
-    async def live(socket: WebSocket) -> None:
-        await serve_live(socket, hub)
-
-    async def recording(request: Request) -> Response:
-        return await recordings.serve(request)
+    spool = Spool(folder)
+    past, thresholds = HistoryRoutes(config), ThresholdRoutes(hub, config, may_write=may_write)
+    live, microphones, recordings = Live(hub), Microphones(hub), Recordings(config, spool)
 
     app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     app.router.routes += [
         Mount(STATIC, StaticFiles(directory=str(resources.files("streamtag.dashboard") / "static"))),
         api.mount,
-        WebSocketRoute("/streamtag/live", live),
-        WebSocketRoute("/streamtag/microphone", microphones.serve),
-        Route("/streamtag/recording", recording, methods=["POST"]),
+        WebSocketRoute("/streamtag/live", live.serve),
+        WebSocketRoute(MICROPHONE, microphones.serve),
+        Route(RECORDING, recordings.serve, methods=["POST"]),
         Route("/streamtag/history", _fresh(past.search)),
-        Route("/streamtag/history/export", past.download),
-        Route("/streamtag/history/clips/{event:int}", past.clip),
-        Route("/streamtag/tuning", _fresh(tuning.show)),
-        Route("/streamtag/tuning/preview", _fresh(tuning.preview)),
-        Route("/streamtag/tuning/save", tuning.save, methods=["POST"]),
+        Route(EXPORT, Export(past, spool), methods=["GET"]),
+        Route("/streamtag/history/clips/{event}", past.clip),
+        Route("/streamtag/tuning", _fresh(thresholds.show)),
+        Route("/streamtag/tuning/preview", _fresh(thresholds.preview)),
+        Route("/streamtag/tuning/save", thresholds.save, methods=["POST"]),
     ]
-    mount_page(app)
-    return Door(
-        app,
-        account=account,
-        loopback_only=_is_loopback(host),
-        large={"/streamtag/recording": MOST_BYTES},
-        cookie=f"streamtag-{port}",
-    )
+    mount_page(app, folder, with_logout=logins.account is not None)
+    limits = Limits(app, streams=frozenset({EVENTS}), own=frozenset({RECORDING, EXPORT}))
+    return SecurityHeaders(Access(limits, logins=logins, names=names, large={RECORDING: MOST_BYTES}))
 
 
 def _fresh(answer: Callable[[Request], Response]) -> Callable[[Request], Response]:
@@ -129,18 +157,22 @@ def _fresh(answer: Callable[[Request], Response]) -> Callable[[Request], Respons
     return answer_fresh
 
 
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
+def _warn(host: str, account: Account | None, *, is_encrypted: bool) -> None:
+    if is_loopback(host):
+        return
+    if account is None:
+        logger.warning("everybody who reaches %s may look at this page: use --auth to ask for a password", host)
+    elif not is_encrypted:
+        logger.warning(
+            "passwords cross the network in the clear: use --tls-cert and --tls-key, or a server with https before %s",
+            host,
+        )
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def _listen(host: str, port: int, connections: Connections) -> Listener:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener = Listener(family, socket.SOCK_STREAM)
+    listener.connections = connections
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Final
 
@@ -14,42 +14,44 @@ _LOW_HZ: Final = "125"
 _HIGH_HZ: Final = "7500"
 
 
-def export(events: Sequence[StoredEvent], form: str) -> str:
-    """Write events as a table.
+def export(events: Iterable[StoredEvent], form: str) -> Iterator[str]:
+    """Write events as a table, line by line.
 
     Audacity and Raven count seconds from one zero: the moment at which the stream of the first event began. For
     events of one unbroken stream these are its stream seconds, so that they lie over a recording of it.
 
     Args:
-        events: In any order.
+        events: Oldest first.
         form: A key of `FORMATS`.
     """
     write, _ = FORMATS[form]
-    return write(sorted(events, key=lambda event: (event.time, event.id)))
+    return write(events)
 
 
-def _spans(events: Sequence[StoredEvent]) -> list[tuple[float, float]]:
-    zero = events[0].time - events[0].onset if events else 0.0
-    spans = []
+def _spans(events: Iterable[StoredEvent]) -> Iterator[tuple[StoredEvent, float, float]]:
+    zero: float | None = None
     for event in events:
+        zero = event.time - event.onset if zero is None else zero
         begin = max(0.0, event.time - zero)
-        spans.append((begin, begin + _seconds(event)))
-    return spans
+        yield event, begin, begin + _seconds(event)
 
 
 def _seconds(event: StoredEvent) -> float:
     return 0.0 if event.offset is None else max(0.0, event.offset - event.onset)
 
 
-def _csv(events: Sequence[StoredEvent]) -> str:
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(["time", "stream", "label", "onset", "offset", "peak"])
+def _csv(events: Iterable[StoredEvent]) -> Iterator[str]:
+    yield _row(["time", "stream", "label", "onset", "offset", "peak"])
     for event in events:
         moment = datetime.fromtimestamp(event.time, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         offset = "" if event.offset is None else f"{event.offset:.3f}"
-        row = [moment, event.stream, _harmless(event.label), f"{event.onset:.3f}", offset, f"{event.peak:.4f}"]
-        writer.writerow(row)
+        onset, peak = f"{event.onset:.3f}", f"{event.peak:.4f}"
+        yield _row([moment, event.stream, _harmless(event.label), onset, offset, peak])
+
+
+def _row(fields: list[str]) -> str:
+    out = io.StringIO()
+    csv.writer(out, lineterminator="\n").writerow(fields)
     return out.getvalue()
 
 
@@ -58,23 +60,20 @@ def _harmless(text: str) -> str:
     return f"'{text}" if text[:1] in "=+-@\t\r" and text else text
 
 
-def _audacity(events: Sequence[StoredEvent]) -> str:
-    spans = _spans(events)
-    return "".join(
-        f"{begin:.6f}\t{end:.6f}\t{event.label}\n" for event, (begin, end) in zip(events, spans, strict=True)
-    )
+def _audacity(events: Iterable[StoredEvent]) -> Iterator[str]:
+    for event, begin, end in _spans(events):
+        yield f"{begin:.6f}\t{end:.6f}\t{event.label}\n"
 
 
-def _raven(events: Sequence[StoredEvent]) -> str:
+def _raven(events: Iterable[StoredEvent]) -> Iterator[str]:
     columns = "Selection View Channel Begin_Time_(s) End_Time_(s) Low_Freq_(Hz) High_Freq_(Hz) Label Stream Score"
-    lines = [columns.replace(" ", "\t").replace("_", " ")]
-    for number, (event, (begin, end)) in enumerate(zip(events, _spans(events), strict=True), start=1):
+    yield columns.replace(" ", "\t").replace("_", " ") + "\n"
+    for number, (event, begin, end) in enumerate(_spans(events), start=1):
         span = f"{begin:.6f}\t{end:.6f}\t{_LOW_HZ}\t{_HIGH_HZ}"
-        lines.append(f"{number}\tSpectrogram 1\t1\t{span}\t{event.label}\t{event.stream}\t{event.peak:.4f}")
-    return "\n".join(lines) + "\n"
+        yield f"{number}\tSpectrogram 1\t1\t{span}\t{event.label}\t{event.stream}\t{event.peak:.4f}\n"
 
 
-FORMATS: Final[dict[str, tuple[Callable[[Sequence[StoredEvent]], str], str]]] = {
+FORMATS: Final[dict[str, tuple[Callable[[Iterable[StoredEvent]], Iterator[str]], str]]] = {
     "csv": (_csv, "csv"),
     "audacity": (_audacity, "txt"),
     "raven": (_raven, "selections.txt"),

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from streamtag.errors import HistoryError
 from streamtag.history.layout import clip_file, opened_to_read
@@ -66,31 +67,46 @@ class HistoryReader:
         Raises:
             HistoryError: There is no history, or it cannot be read.
         """
-        wishes: list[tuple[str, object]] = []
-        if text:
-            escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-            wishes.append((r"label LIKE ? ESCAPE '\'", f"%{escaped}%"))
-        if label:
-            wishes.append(("label = ?", label))
-        if stream:
-            wishes.append(("stream = ?", stream))
-        if since is not None:
-            wishes.append(("time >= ?", since))
-        if until is not None:
-            wishes.append(("time <= ?", until))
-        values = [value for _, value in wishes]
-        conditions = [condition for condition, _ in wishes]
+        where, values = _conditions(text, label, stream, since, until)
         if before is not None:
-            conditions.append("(time, events.id) < (?, ?)")
+            where.append("(time, events.id) < (?, ?)")
             values += before
-        where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
-        query = f"SELECT {_COLUMNS} FROM events {where} ORDER BY time DESC, events.id DESC LIMIT ?"  # noqa: S608
+        query = f"SELECT {_COLUMNS} FROM events {_where(where)} ORDER BY time DESC, events.id DESC LIMIT ?"  # noqa: S608
         with self._opened() as (base, _):
             rows = base.execute(query, (*values, limit)).fetchall()
-        return [
-            StoredEvent(id_, stream_id, label, time, onset, offset, peak, bool(clip_bytes), bool(is_on))
-            for id_, stream_id, label, time, onset, offset, peak, clip_bytes, is_on in rows
-        ]
+        return [_event(row) for row in rows]
+
+    def read(
+        self,
+        *,
+        text: str = "",
+        stream: str = "",
+        since: float | None = None,
+        until: float | None = None,
+        limit: int,
+    ) -> Iterator[StoredEvent]:
+        """Yield what `search` finds, oldest first and however much it is: few are in memory at once.
+
+        Args:
+            text: As for `search`.
+            stream: As for `search`.
+            since: As for `search`.
+            until: As for `search`.
+            limit: Most events; the newest ones are yielded.
+
+        Raises:
+            HistoryError: There is no history, or it cannot be read.
+        """
+        where, values = _conditions(text, "", stream, since, until)
+        first = f"SELECT time, id FROM events {_where(where)} ORDER BY time DESC, id DESC LIMIT 1 OFFSET ?"  # noqa: S608
+        with self._opened() as (base, _):
+            oldest = base.execute(first, (*values, limit - 1)).fetchone()
+            if oldest is not None:
+                where.append("(time, events.id) >= (?, ?)")
+                values += oldest
+            query = f"SELECT {_COLUMNS} FROM events {_where(where)} ORDER BY time, events.id"  # noqa: S608
+            for row in base.execute(query, values):
+                yield _event(row)
 
     def names(self) -> tuple[list[str], list[str]]:
         """Return the labels and the streams that occur, each in alphabetical order.
@@ -141,3 +157,30 @@ class HistoryReader:
         except (sqlite3.Error, OSError) as error:
             raise HistoryError(f"{self._path}: the history cannot be read: {error}") from error
         raise HistoryError(f"{self._path}: there is no history yet")
+
+
+def _conditions(
+    text: str, label: str, stream: str, since: float | None, until: float | None
+) -> tuple[list[str], list[str | float]]:
+    wishes: list[tuple[str, str | float]] = []
+    if text:
+        escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+        wishes.append((r"label LIKE ? ESCAPE '\'", f"%{escaped}%"))
+    if label:
+        wishes.append(("label = ?", label))
+    if stream:
+        wishes.append(("stream = ?", stream))
+    if since is not None:
+        wishes.append(("time >= ?", since))
+    if until is not None:
+        wishes.append(("time <= ?", until))
+    return [condition for condition, _ in wishes], [value for _, value in wishes]
+
+
+def _where(conditions: list[str]) -> str:
+    return f"WHERE {' AND '.join(conditions)}" if conditions else ""
+
+
+def _event(row: tuple[Any, ...]) -> StoredEvent:
+    id_, stream, label, time, onset, offset, peak, clip_bytes, is_on = row
+    return StoredEvent(id_, stream, label, time, onset, offset, peak, bool(clip_bytes), bool(is_on))

@@ -6,7 +6,11 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from streamtag.dashboard.recordings import Recordings
+from streamtag.dashboard.access import Access
+from streamtag.dashboard.hosts import HostNames
+from streamtag.dashboard.login import Logins
+from streamtag.dashboard.recordings import MOST_BYTES, Recordings
+from streamtag.dashboard.spool import Spool
 from streamtag.process import Process
 from streamtag.settings import Config, ModelSettings
 from streamtag.tagging import pool
@@ -18,8 +22,11 @@ from tests.media import encode
 def page(tmp_path: Path) -> Iterator[TestClient]:
     """The page's place for recordings."""
     bundle = make_bundle(tmp_path / "tiny")
-    recordings = Recordings(Config(model=ModelSettings(bundle=str(bundle))))
-    yield TestClient(Starlette(routes=[Route("/", recordings.serve, methods=["POST"])]))
+    spool = Spool(tmp_path)
+    recordings = Recordings(Config(model=ModelSettings(bundle=str(bundle))), spool)
+    routes = Starlette(routes=[Route("/", recordings.serve, methods=["POST"])])
+    access = Access(routes, logins=Logins(None, "visit"), names=HostNames(["testserver"]), large={"/": MOST_BYTES})
+    yield TestClient(access)
     recordings.close()
 
 

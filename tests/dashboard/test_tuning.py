@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 
 from streamtag.config import load_config
 from streamtag.dashboard import rewriting
-from streamtag.dashboard.answers import TuningAnswers
 from streamtag.dashboard.hub import Hub
+from streamtag.dashboard.threshold_routes import ThresholdRoutes
 from streamtag.dashboard.tuning import save_thresholds, would_fire
 from streamtag.errors import ConfigError
 from streamtag.events import EventDetector, EventRules, thresholds_of
@@ -138,10 +138,10 @@ def test_the_page_shows_the_thresholds_that_the_service_judges_by(tmp_path: Path
     manifest["thresholds"]["labels"] = {"Beep": {"on": 0.8, "off": 0.6}}
     (folder / "manifest.json").write_text(json.dumps(manifest))
     config = Config(model=ModelSettings(bundle=str(folder)))
-    answers = TuningAnswers(cast("Hub", Labels(labels)), config, may_write=False)
+    answers = ThresholdRoutes(cast("Hub", Labels(labels)), config, may_write=False)
     assert answers._thresholds("Beep").on == on
     own = EventSettings(labels={"Beep": LabelThresholds(min_seconds=2.0)})
-    answers = TuningAnswers(cast("Hub", Labels(labels)), msgspec.structs.replace(config, events=own), may_write=False)
+    answers = ThresholdRoutes(cast("Hub", Labels(labels)), msgspec.structs.replace(config, events=own), may_write=False)
     assert (answers._thresholds("Beep").on, answers._thresholds("Beep").min_seconds) == (on, 2.0)
 
 

@@ -13,6 +13,7 @@ export function mount(element) {
     state.dataset.state = service.state;
     setText(text, words(service));
   });
+  element.querySelector(".st-logout").hidden = !document.querySelector('meta[name="streamtag-login"]');
   document.documentElement.lang = "en";
   const wanted = localStorage.getItem(THEME);
   if (wanted) document.body.classList.toggle("dark", wanted === "dark");

@@ -32,18 +32,22 @@ export function mount(element) {
       return;
     }
     button.disabled = true;
-    visit = new Visit({ say, count, onReady, onEnd });
+    visit = new Visit({ count, onReady, onTaken, onEnd });
     await visit.start();
     button.disabled = false;
   };
 
   function onReady(feed) {
     button.textContent = "Stop";
-    say("live", "Listening. Nothing is stored.");
+    say("none", "Waiting for the service to take the sound …");
     element.querySelector(".st-grid").hidden = false;
     if (panel) panel.attach(feed);
     else panel = new Panel(element, feed);
     panel.clear();
+  }
+
+  function onTaken() {
+    say("live", "Listening. Nothing is stored.");
   }
 
   function onEnd(kind, words) {
@@ -86,6 +90,10 @@ class Visit {
   take(message) {
     if (message.kind === "refused") this.finish("failed", message.reason);
     if (message.kind === "ready") this.record(message.stream);
+    if (message.kind === "received" && !this.taken) {
+      this.taken = true;
+      this.onTaken();
+    }
     if (message.kind === "received" || message.kind === "ended") {
       this.received = message.samples;
       this.count(this.totals());

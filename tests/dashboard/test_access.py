@@ -9,12 +9,14 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from streamtag.dashboard.door import Account, Door, read_account
+from streamtag.dashboard.access import Access
+from streamtag.dashboard.hosts import HostNames
+from streamtag.dashboard.login import Account, Logins, read_account
 from streamtag.errors import ConfigError
 
 ANNA = Account("anna", "correct horse")
 HOME = "http://127.0.0.1:7860"
-SOCKET = "ws://127.0.0.1:7860/socket"
+SOCKET = "ws://127.0.0.1:7860/streamtag/socket"
 ELSEWHERE = {"Origin": "https://elsewhere.example"}
 Visit = Callable[..., TestClient]
 
@@ -34,20 +36,23 @@ async def _talk(socket: WebSocket) -> None:
 
 @pytest.fixture
 def visit() -> Iterator[Visit]:
-    """Make clients of a small application behind the door."""
+    """Make clients of a small application behind all that judges a request."""
     routes = [
         Route("/", _take, methods=["GET", "POST"]),
-        Route("/large", _take, methods=["POST"]),
+        Route("/streamtag/large", _take, methods=["POST"]),
         Route("/gradio_api/{rest:path}", _take, methods=["GET", "POST"]),
-        WebSocketRoute("/socket", _talk),
+        WebSocketRoute("/streamtag/socket", _talk),
     ]
     clients: list[TestClient] = []
 
     def make(account: Account | None = None) -> TestClient:
-        door = Door(
-            Starlette(routes=routes), account=account, loopback_only=True, large={"/large": 3 << 20}, cookie="visit"
+        access = Access(
+            Starlette(routes=routes),
+            logins=Logins(account, "visit"),
+            names=HostNames(["page.example"]),
+            large={"/streamtag/large": 3 << 20},
         )
-        clients.append(TestClient(door, base_url=HOME, follow_redirects=False))
+        clients.append(TestClient(access, base_url=HOME, follow_redirects=False))
         return clients[-1]
 
     yield make
@@ -80,7 +85,10 @@ def test_a_login_opens_page_and_socket_until_the_logout(visit: Visit) -> None:
     assert client.get("/").status_code == 200
     with client.websocket_connect(SOCKET) as socket:
         assert socket.receive_text() == "hello"
-    client.get("/logout")
+    assert client.get("/logout").status_code == 405
+    assert client.get("/").status_code == 200
+    assert client.post("/logout", headers=ELSEWHERE).status_code == 403
+    client.post("/logout")
     assert client.get("/").status_code == 401
 
 
@@ -126,8 +134,8 @@ def test_what_gradio_offers_and_no_page_uses_is_shut(visit: Visit, path: str) ->
 def test_what_is_too_large_is_refused_before_it_comes(visit: Visit) -> None:
     client = visit()
     assert client.post("/", content=b"x" * ((1 << 20) + 1)).status_code == 413
-    assert client.post("/large", content=b"x" * (2 << 20)).text == str(2 << 20)
-    assert client.post("/large", content=b"x" * ((3 << 20) + 1)).status_code == 413
+    assert client.post("/streamtag/large", content=b"x" * (2 << 20)).text == str(2 << 20)
+    assert client.post("/streamtag/large", content=b"x" * ((3 << 20) + 1)).status_code == 413
 
 
 @pytest.mark.parametrize("text", ["anna", ":", "anna:", ":password", "anna:no-such-file"])

@@ -1,79 +1,26 @@
-"""What the page asks for by plain requests: the history, and thresholds."""
+"""What the page asks about thresholds: a label's scores, other thresholds tried, thresholds saved."""
 
-import re
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, Final
 
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.responses import JSONResponse, Response
 
 from streamtag.bundle import Bundle
 from streamtag.config import load_config
 from streamtag.dashboard.hub import Hub
+from streamtag.dashboard.queries import number
 from streamtag.dashboard.tuning import save_thresholds, would_fire
-from streamtag.errors import BundleError, ConfigError, HistoryError
+from streamtag.errors import BundleError, ConfigError
 from streamtag.events import Thresholds, thresholds_of
-from streamtag.history import FORMATS, HistoryReader, StoredEvent, export
 from streamtag.settings import Config
 
-__all__ = ["HistoryAnswers", "TuningAnswers"]
+__all__ = ["ThresholdRoutes"]
 
-_PAGE: Final = 100
-_MOST_EXPORTED: Final = 200_000
 _TUNING_SECONDS: Final = 3600.0
-_NO_HISTORY: Final = "No history is kept. Ask for one with a [history] path in the service's configuration."
 
 
-class HistoryAnswers:
-    """Answers about past events."""
-
-    def __init__(self, config: Config) -> None:
-        self._reader = HistoryReader(Path(config.history.path)) if config.history.path else None
-
-    def search(self, request: Request) -> Response:
-        """Answer with a page of events, newest first, and the names to choose from."""
-        if self._reader is None:
-            return JSONResponse({"error": _NO_HISTORY}, 404)
-        query = request.query_params
-        time, id_ = _number(query.get("before_time")), _number(query.get("before_id"))
-        before = None if time is None or id_ is None else (time, int(id_))
-        try:
-            events = self._reader.search(**_wishes(request), before=before, limit=_PAGE + 1)
-            labels, streams = self._reader.names()
-        except HistoryError as error:
-            return JSONResponse({"error": str(error).split(": ", 1)[-1].capitalize() + "."}, 503)
-        shown = [_as_json(event) for event in events[:_PAGE]]
-        return JSONResponse({"events": shown, "more": len(events) > _PAGE, "labels": labels, "streams": streams})
-
-    def download(self, request: Request) -> Response:
-        """Answer with all events of a search as a table."""
-        form = request.query_params.get("form", "")
-        if self._reader is None or form not in FORMATS:
-            return JSONResponse({"error": _NO_HISTORY}, 404)
-        try:
-            events = self._reader.search(**_wishes(request), limit=_MOST_EXPORTED)
-        except HistoryError as error:
-            return JSONResponse({"error": str(error)}, 503)
-        name = f"streamtag-events.{FORMATS[form][1]}"
-        headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-        return Response(export(events, form), media_type="text/plain; charset=utf-8", headers=headers)
-
-    def clip(self, request: Request) -> Response:
-        """Answer with the clip of an event."""
-        event = request.path_params["event"]
-        try:
-            path = None if self._reader is None else self._reader.clip(event)
-        except HistoryError as error:
-            return JSONResponse({"error": str(error)}, 503)
-        if path is None:
-            return JSONResponse({"error": "There is no clip of this event any more."}, 404)
-        kind = "attachment" if "download" in request.query_params else "inline"
-        name = f"streamtag-{event}.wav"
-        return FileResponse(path, media_type="audio/wav", filename=name, content_disposition_type=kind)
-
-
-class TuningAnswers:
+class ThresholdRoutes:
     """Answers about thresholds, and saves them where the page may write."""
 
     def __init__(self, hub: Hub, config: Config, *, may_write: bool) -> None:
@@ -150,7 +97,7 @@ class TuningAnswers:
             return {}
 
     def _with(self, label: str, on: str | None, off: str | None) -> Thresholds:
-        high, low = _number(on), _number(off)
+        high, low = number(on), number(off)
         if high is None or low is None or not 0 <= low <= high <= 1:
             raise LookupError("Thresholds lie between 0 and 1, and the end's is not above the beginning's.")
         return replace(self._thresholds(label), on=high, off=low)
@@ -163,34 +110,6 @@ class TuningAnswers:
         if not len(times):
             raise LookupError("Nothing has been heard of this stream yet.")
         return times, spans, scores[:, labels.index(label)]
-
-
-def _wishes(request: Request) -> dict[str, Any]:
-    query = request.query_params
-    return {
-        "text": query.get("text", "")[:100],
-        "stream": query.get("stream", "")[:64],
-        "since": _number(query.get("since")),
-        "until": _number(query.get("until")),
-    }
-
-
-def _number(text: str | None) -> float | None:
-    return float(text) if text and re.fullmatch(r"-?\d{1,12}(\.\d{1,9})?", text) else None
-
-
-def _as_json(event: StoredEvent) -> dict[str, Any]:
-    seconds = None if event.offset is None else event.offset - event.onset
-    return {
-        "id": event.id,
-        "stream": event.stream,
-        "label": event.label,
-        "time": event.time,
-        "seconds": seconds,
-        "peak": event.peak,
-        "clip": event.has_clip,
-        "on": event.is_on,
-    }
 
 
 def _fired(event: Any) -> dict[str, float]:

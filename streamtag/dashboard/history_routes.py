@@ -1,0 +1,126 @@
+"""What the page asks about past events: a search, a clip, a table to download."""
+
+import asyncio
+from pathlib import Path
+from typing import Any, Final
+
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.types import Receive, Scope, Send
+
+from streamtag.dashboard.access import VISITOR
+from streamtag.dashboard.places import FullError
+from streamtag.dashboard.queries import number, whole
+from streamtag.dashboard.spool import Spool
+from streamtag.errors import HistoryError
+from streamtag.history import FORMATS, HistoryReader, StoredEvent, export
+from streamtag.settings import Config
+
+__all__ = ["Export", "HistoryRoutes"]
+
+_PAGE: Final = 100
+_MOST_EXPORTED: Final = 200_000
+_NO_HISTORY: Final = "No history is kept. Ask for one with a [history] path in the service's configuration."
+
+
+class HistoryRoutes:
+    """Answers about past events."""
+
+    def __init__(self, config: Config) -> None:
+        self.reader = HistoryReader(Path(config.history.path)) if config.history.path else None
+
+    def search(self, request: Request) -> Response:
+        """Answer with a page of events, newest first, and the names to choose from."""
+        if self.reader is None:
+            return JSONResponse({"error": _NO_HISTORY}, 404)
+        query = request.query_params
+        time, id_ = number(query.get("before_time")), whole(query.get("before_id"))
+        before = None if time is None or id_ is None else (time, id_)
+        try:
+            events = self.reader.search(**_wishes(request), before=before, limit=_PAGE + 1)
+            labels, streams = self.reader.names()
+        except HistoryError as error:
+            return _unreadable(error)
+        shown = [_as_json(event) for event in events[:_PAGE]]
+        return JSONResponse({"events": shown, "more": len(events) > _PAGE, "labels": labels, "streams": streams})
+
+    def clip(self, request: Request) -> Response:
+        """Answer with the clip of an event."""
+        event = whole(request.path_params["event"])
+        try:
+            path = None if self.reader is None or event is None else self.reader.clip(event)
+        except HistoryError as error:
+            return _unreadable(error)
+        if path is None:
+            return JSONResponse({"error": "There is no clip of this event any more."}, 404)
+        kind = "attachment" if "download" in request.query_params else "inline"
+        name = f"streamtag-{event}.wav"
+        return FileResponse(path, media_type="audio/wav", filename=name, content_disposition_type=kind)
+
+
+class Export:
+    """Answers with all events of a search as a table, which is written to a file first: it may be long."""
+
+    def __init__(self, history: HistoryRoutes, spool: Spool) -> None:
+        self._reader = history.reader
+        self._spool = spool
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        request = Request(scope, receive)
+        try:
+            async with self._spool.file(scope[VISITOR]) as path:
+                await (await self._answer(request, path))(scope, receive, send)
+        except FullError:
+            await _BUSY(scope, receive, send)
+
+    async def _answer(self, request: Request, path: Path) -> Response:
+        form = request.query_params.get("form", "")
+        if self._reader is None or form not in FORMATS:
+            return JSONResponse({"error": _NO_HISTORY}, 404)
+        reader, wishes = self._reader, _wishes(request)
+
+        def write() -> None:
+            with path.open("w", encoding="utf-8", newline="") as file:
+                file.writelines(export(reader.read(**wishes, limit=_MOST_EXPORTED), form))
+
+        try:
+            async with self._spool.work(request.scope[VISITOR]):
+                await asyncio.to_thread(write)
+        except HistoryError as error:
+            return _unreadable(error)
+        except OSError as error:
+            return JSONResponse({"error": f"The table could not be written: {error.strerror}."}, 507)
+        name = f"streamtag-events.{FORMATS[form][1]}"
+        return FileResponse(path, media_type="text/plain; charset=utf-8", filename=name)
+
+
+_BUSY: Final = JSONResponse({"error": "Other tables are being written. Please try again in a moment."}, 503)
+
+
+def _unreadable(error: HistoryError) -> Response:
+    return JSONResponse({"error": str(error).split(": ", 1)[-1].capitalize() + "."}, 503)
+
+
+def _wishes(request: Request) -> dict[str, Any]:
+    query = request.query_params
+    return {
+        "text": query.get("text", "")[:100],
+        "stream": query.get("stream", "")[:64],
+        "since": number(query.get("since")),
+        "until": number(query.get("until")),
+    }
+
+
+def _as_json(event: StoredEvent) -> dict[str, Any]:
+    seconds = None if event.offset is None else event.offset - event.onset
+    return {
+        "id": event.id,
+        "stream": event.stream,
+        "label": event.label,
+        "time": event.time,
+        "seconds": seconds,
+        "peak": event.peak,
+        "clip": event.has_clip,
+        "on": event.is_on,
+    }

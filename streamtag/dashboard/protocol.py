@@ -1,0 +1,111 @@
+"""uvicorn's connections, with a limit for how long one may do nothing and how slowly it may read."""
+
+import asyncio
+import time
+from typing import Any, Final
+
+from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+from streamtag.dashboard.connections import Connections
+
+__all__ = ["MICROPHONE", "protocols"]
+
+MICROPHONE: Final = "/streamtag/microphone"
+_SOUND: Final = (8 << 20, 1 << 20)
+_WISHES: Final = (8 << 10, 1 << 10)
+"""Bytes that a microphone, and any other page, may send at once and then each second."""
+_SLICE_BYTES: Final = 4 << 10
+"""What is taken apart in one go: thousands of tiny messages would hold up everybody."""
+_SWITCHING: Final = 101
+
+_STALLED_SECONDS: Final = 10.0
+"""The least speed of whoever reads: what uvicorn lets wait, some 50 kB, in this time."""
+
+
+def protocols(connections: Connections) -> tuple[type[asyncio.Protocol], type[asyncio.Protocol]]:
+    """Return uvicorn's protocols for HTTP and for WebSockets, which tell how their connections are used."""
+
+    class Http(_Stalling, H11Protocol):
+        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+            super().connection_made(transport)
+            self._connection = connections.find(transport)
+
+        def data_received(self, data: bytes) -> None:
+            super().data_received(data)
+            self._note()
+
+        def on_response_complete(self) -> None:
+            super().on_response_complete()
+            self._note()
+
+        def _note(self) -> None:
+            if self._connection is None:
+                return
+            is_upgraded = self.transport.get_protocol() is not self
+            if is_upgraded or (self.cycle is not None and not self.cycle.response_complete):
+                connections.work(self._connection)
+            else:
+                connections.rest(self._connection)
+
+    class WebSocket(_Stalling, WebSocketsSansIOProtocol):
+        _pace: _Pace | None = None
+
+        def data_received(self, data: bytes) -> None:
+            if not self.handshake_initiated:
+                super().data_received(data)
+                return
+            if self._pace is None:
+                path = self.scope["path"] if self.response.status_code == _SWITCHING else ""
+                self._pace = _Pace(*_SOUND if path == MICROPHONE else _WISHES)
+            if not self._pace.allows(len(data)):
+                self.transport.abort()
+                return
+            for begin in range(0, len(data), _SLICE_BYTES):
+                super().data_received(data[begin : begin + _SLICE_BYTES])
+
+    return Http, WebSocket
+
+
+class _Pace:
+    """How many bytes may come: so many at once, and then so many a second."""
+
+    def __init__(self, at_once: float, a_second: float) -> None:
+        self._at_once = at_once
+        self._a_second = a_second
+        self._left = at_once
+        self._counted = time.monotonic()
+
+    def allows(self, size: int) -> bool:
+        """Tell whether so many more may come, and count them."""
+        now = time.monotonic()
+        self._left = min(self._at_once, self._left + self._a_second * (now - self._counted)) - size
+        self._counted = now
+        return self._left >= 0
+
+
+class _Stalling:
+    """Ends a connection that stopped reading."""
+
+    transport: Any
+    _stalled: asyncio.TimerHandle | None = None
+
+    def pause_writing(self) -> None:
+        """Wait for the client, and not for ever."""
+        super().pause_writing()  # type: ignore[misc]
+        self._stalled = asyncio.get_running_loop().call_later(_STALLED_SECONDS, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """Wait no longer."""
+        super().resume_writing()  # type: ignore[misc]
+        self._wait_no_longer()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """Wait no longer either."""
+        super().connection_lost(error)  # type: ignore[misc]
+        self._wait_no_longer()
+
+    def _wait_no_longer(self) -> None:
+        if self._stalled is not None:
+            self._stalled.cancel()
+            self._stalled = None
