@@ -7,7 +7,7 @@ import re
 import tomllib
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import msgspec
@@ -31,6 +31,7 @@ from streamtag.settings import (
     Stream,
     WebhookSettings,
 )
+from streamtag.source_kinds import FORMS, who_takes
 from streamtag.toml_lines import KeyPath
 from streamtag.toml_tables import TableReader, near, quoted
 
@@ -174,9 +175,12 @@ class _Reader:
                 raise self._tables.error(
                     (*keys, "source"), '[[stream]] source = "-": another stream reads standard input already'
                 )
-            for key, takes in _OPTIONS.items():
-                if key in table and not takes.pattern.match(stream.source):
-                    raise self._tables.error((*keys, key), f"[[stream]] {key}: only for {takes.of}")
+            for key, value in table.items():
+                takers = who_takes(key)
+                # A flag may be false where it means nothing.
+                if takers and not isinstance(value, bool) and _scheme(stream.source) not in takers:
+                    only = " and ".join(dict.fromkeys(takers.values()))
+                    raise self._tables.error((*keys, key), f"[[stream]] {key}: only for {only}")
             if stream.pause is not None:
                 check_span(self._tables, stream.pause, (*keys, "pause"), "[[stream]] pause", document)
             streams[stream.id] = msgspec.structs.replace(
@@ -243,13 +247,15 @@ class _Reader:
 
     def _source(self, source: str) -> str:
         """Return the source with a path to a file or a session description made absolute."""
-        scheme, colon, rest = source.partition(":")
+        rest = source.partition(":")[2]
         if source == "-" or rest.startswith("//"):
             return source
-        if colon and scheme.lower() in ("file", "sdp"):
-            return f"{scheme.lower()}:{self._tables.absolute(rest)}"
-        if colon and scheme.lower() in ("mic", "zmq"):
-            return f"{scheme.lower()}:{rest}"
+        scheme = _scheme(source)
+        match FORMS.get(scheme):
+            case "path":
+                return f"{scheme}:{self._tables.absolute(rest)}"
+            case "name":
+                return f"{scheme}:{rest}"
         # A recording's name may hold a colon: "take:2.wav" is a file if such a file is there.
         if re.match(r"[A-Za-z][A-Za-z0-9+.-]*:", source) and not self._tables.is_there(source):
             return source
@@ -268,24 +274,10 @@ def check_span(tables: TableReader, span: Span, keys: KeyPath, title: str, docum
         raise tables.error(keys, f"{title}: sunrise and sunset need [service] latitude and longitude")
 
 
-class _Takes(NamedTuple):
-    """Which sources take an option."""
-
-    pattern: re.Pattern[str]
-    of: str
-
-
-_PCM = 'PCM on standard input (source = "-")'
-_HEARD = _Takes(re.compile(r"-\Z|mic:", re.IGNORECASE), f"{_PCM} and microphones")
-_RECEIVED = _Takes(re.compile(r"(?:https?|rtsps?|sdp|udp):", re.IGNORECASE), "network streams")
-_OPTIONS = {
-    "rate": _HEARD,
-    "channels": _HEARD,
-    "format": _Takes(re.compile(r"-\Z"), _PCM),
-    "timeout_seconds": _RECEIVED,
-    "leads_to": _Takes(re.compile(r"https?:", re.IGNORECASE), "http:// and https://"),
-    "ca_file": _Takes(re.compile(r"(?:https?|rtsps):", re.IGNORECASE), "https:// and rtsps://"),
-}
+def _scheme(source: str) -> str:
+    """Return what stands before the colon; nothing says that it is a scheme."""
+    scheme, colon, _ = source.partition(":")
+    return scheme.lower() if colon or source == "-" else ""
 
 
 def _syntax_error(path: Path, message: str) -> str:

@@ -27,6 +27,7 @@ from streamtag.settings import (
     Stream,
     WebhookSettings,
 )
+from streamtag.source_kinds import FORMS, PLAYLIST
 from streamtag.wire import headers, pcm
 from streamtag.wire.headers import HEADERS
 
@@ -180,7 +181,7 @@ def test_every_kind_of_source_is_shown() -> None:
         cells = [name for cells in rows(table) for name in names(cells[0])]
         kinds = {re.match(r"[a-z]+(?=:)|-", cell) for cell in cells}
         # A playlist is a path whose name says so.
-        assert {kind[0] for kind in kinds if kind} == {*sources._MODULES, "zmq"} - {"playlist"}, document
+        assert {kind[0] for kind in kinds if kind} == FORMS.keys() - {PLAYLIST}, document
 
 
 @pytest.mark.parametrize("document", ["README.md", *(f"docs/{path.name}" for path in sorted(DOCS.glob("*.md")))])

@@ -67,7 +67,7 @@ def _stream(options: argparse.Namespace) -> "Stream":
         SourceError: a device is named beside another source.
     """
     from streamtag.settings import Stream
-    from streamtag.sources.uri import split
+    from streamtag.source_kinds import kind_of, split_uri
 
     source = options.source
     if options.device is not None:
@@ -75,11 +75,12 @@ def _stream(options: argparse.Namespace) -> "Stream":
             raise SourceError(f"--device {options.device} is a microphone: leave it out, or the source")
         place = options.device.removeprefix(_MICROPHONE)
         source = f"{_MICROPHONE}#{place}" if place.isdecimal() else f"{_MICROPHONE}{place}"
-    kind, _ = split(source)
+    scheme, _ = split_uri(source)
+    kind = kind_of(source)
     return Stream(
-        id={"mic": "microphone", "-": "input"}.get(kind, "source"),
+        id={"mic": "microphone", "-": "input"}.get(scheme, "source"),
         source=source,
-        realtime=kind == "file",
+        realtime=kind is not None and "realtime" in kind.options,
         rate=options.rate,
         channels=options.channels,
         format=options.format,

@@ -8,8 +8,8 @@ from streamtag.audio import Block
 from streamtag.errors import StreamtagError
 from streamtag.intake.intake import Intake
 from streamtag.settings import Stream
-from streamtag.sources import Patience, Received, Receivers, Source, is_received, open_source
-from streamtag.sources.uri import split
+from streamtag.source_kinds import kind_of
+from streamtag.sources import Patience, Received, Receivers, Source, open_source
 from streamtag.threads import Worker
 from streamtag.wire.messages import StreamState
 
@@ -31,11 +31,13 @@ class Reader:
         self._source: Source | Received | None = None
         self._closed = threading.Event()
         self._ended = threading.Event()
-        self._is_live = split(settings.source)[0] != "file"
+        kind = kind_of(settings.source)
+        self._is_live = kind is None or kind.is_live
+        self._is_received = kind is not None and kind.received != "here"
 
     def start(self) -> None:
         """Begin to read."""
-        if is_received(self.settings.source):
+        if self._is_received:
             self._source = self._receivers.open(self.settings.source, self._options(), self)
             if self._closed.is_set():  # close() came before there was a source that it could close
                 self._source.close()

@@ -1,6 +1,7 @@
 """Where sound comes from: `open_source` turns a URI into a stream of blocks.
 
-A new kind of source is one module with a function `open_request`, and one line in the table below.
+`streamtag/source_kinds.py` holds the table of kinds. A new one is one module here with a function `open_request`, and
+one line there.
 """
 
 from collections.abc import Sequence
@@ -8,10 +9,10 @@ from importlib import import_module
 
 from streamtag.errors import SourceError
 from streamtag.redaction import redact
+from streamtag.source_kinds import FORMS, PLAYLIST, kind_of, split_uri
 from streamtag.sources.receivers import Received, Receivers
 from streamtag.sources.retry import LiveSource
 from streamtag.sources.source import OnState, Patience, Request, Source, ignore_state
-from streamtag.sources.uri import PLAYLIST, split
 
 __all__ = [
     "LiveSource",
@@ -20,43 +21,9 @@ __all__ = [
     "Received",
     "Receivers",
     "Source",
-    "is_microphone",
-    "is_network",
-    "is_received",
     "open_source",
     "redact",
 ]
-
-_MODULES = {
-    "-": "standard_input",
-    "file": "file",
-    "http": "network",
-    "https": "network",
-    "mic": "microphone",
-    "rtsp": "network",
-    "rtsps": "network",
-    "sdp": "network",
-    "udp": "network",
-}
-
-
-def _module(scheme: str) -> str | None:
-    return "network" if scheme == PLAYLIST else _MODULES.get(scheme)
-
-
-def is_network(uri: str) -> bool:
-    """Tell whether a URI is a network stream, which `open_source` opens as a `LiveSource`."""
-    return _module(split(uri)[0]) == "network"
-
-
-def is_microphone(uri: str) -> bool:
-    """Tell whether a URI is a microphone, which `open_source` opens as a `LiveSource` too."""
-    return _module(split(uri)[0]) == "microphone"
-
-
-def is_received(uri: str) -> bool:
-    """Tell whether `Receivers` receive it: foreign media must be decoded, and a sound system may hang."""
-    return _module(split(uri)[0]) in ("file", "microphone", "network")
 
 
 def open_source(
@@ -92,18 +59,27 @@ def open_source(
         SourceError: if the URI or an option can never work, such as an unknown scheme or a missing file. What
             only iterating can show (a file without audio) is raised while iterating.
     """
-    scheme, place = split(uri)
-    if scheme == "zmq":
+    scheme, place = split_uri(uri)
+    kind = kind_of(uri)
+    if kind is None:
+        known = ", ".join(f"{each}:" for each in sorted(FORMS) if each not in ("-", PLAYLIST))
+        raise SourceError(f"{redact(uri)}: unknown kind of source; use a path, '-', or {known}")
+    if not kind.module:
         raise SourceError(
-            "zmq: is pushed by another program to the service's [service] input; nothing is opened for it"
+            f"{scheme}: is pushed by another program to the service's [service] input; nothing is opened for it"
         )
-    module = _module(scheme)
-    if module is None:
-        raise SourceError(
-            f"{redact(uri)}: unknown kind of source; use a path, '-', or "
-            + ", ".join(f"{name}:" for name in _MODULES if name != "-")
-        )
+    given = {
+        "realtime": realtime,
+        "loop": loop,
+        "rate": rate,
+        "channels": channels,
+        "format": sample_format,
+        "ca_file": ca_file,
+        "leads_to": leads_to,
+    }
+    if unknown := [option for option, value in given.items() if value and option not in kind.options]:
+        raise SourceError(f"{redact(uri)} takes no option {unknown[0]!r}: leave it out")
     patience = patience or Patience()
     request = Request(uri, place, on_state, realtime, loop, rate, channels, sample_format, ca_file, leads_to, patience)
-    source: Source = import_module(f"streamtag.sources.{module}").open_request(request)
+    source: Source = import_module(f"streamtag.sources.{kind.module}").open_request(request)
     return source

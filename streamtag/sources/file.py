@@ -26,7 +26,6 @@ _FAST_SECONDS = 1.0
 
 def open_request(request: Request) -> Source:
     """Open `file:PATH`, `file:///PATH` or a bare path."""
-    request.refuse("a file", "rate", "channels", "sample_format", "ca_file", "leads_to")
     return FileSource(request)
 
 

@@ -126,7 +126,6 @@ _library = _Library()
 
 def open_request(request: Request) -> Source:
     """Open `mic:`, `mic:NAME` or `mic:#INDEX`."""
-    request.refuse("a microphone", "realtime", "loop", "sample_format", "ca_file", "leads_to")
     if request.place.startswith("#") and not request.place[1:].isdigit():
         raise SourceError(f"{request.uri}: an index is a number, as 'streamtag devices' lists it")
     connect = partial(_listen, request.place, request.rate, request.channels or 1)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from streamtag.errors import SourceError
 from streamtag.redaction import redact
+from streamtag.source_kinds import FORMS, PLAYLIST, split_uri
 from streamtag.sources.capture import CaptureClock, LivePieces
 from streamtag.sources.clock import Clock
 from streamtag.sources.decoder import Chunk, Decoder, Parcel
@@ -18,7 +19,6 @@ from streamtag.sources.opening import HLS_FACTOR, open_reader
 from streamtag.sources.reasons import ReadError
 from streamtag.sources.retry import LiveSource
 from streamtag.sources.source import Patience, Request, Source
-from streamtag.sources.uri import PLAYLIST, split
 
 __all__ = ["open_request"]
 
@@ -37,15 +37,14 @@ _SURE_SECONDS = 2.0
 def open_request(request: Request) -> Source:
     """Open a URL, or `sdp:PATH`."""
     name = redact(request.uri)
-    request.refuse(name, "realtime", "loop", "rate", "channels", "sample_format")
     if request.ca_file is not None and not _is_file(request.ca_file):
         raise SourceError(f"ca_file {request.ca_file}: there is no such file")
-    scheme = split(request.uri)[0]
+    scheme = split_uri(request.uri)[0]
     url = f"{scheme}:{request.place}"  # FFmpeg knows schemes in lower case alone
-    if scheme in ("sdp", PLAYLIST):
+    if FORMS[scheme] == "path":
         if not _is_file(request.place):
             raise SourceError(f"{name}: there is no such file")
-        url = f"file:{request.place}" if scheme == "sdp" else url
+        url = url if scheme == PLAYLIST else f"file:{request.place}"
     elif not request.place.removeprefix("//"):
         raise SourceError(f"{name}: it names no server")
     connect = partial(_listen, name, url, request.patience, request.ca_file, request.leads_to)

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from urllib.parse import urljoin, urlsplit
 
+from streamtag.source_kinds import PLAYLIST
 from streamtag.sources import playlists
 from streamtag.sources.diagnosis import diagnose
 from streamtag.sources.ffmpeg import PLAIN_FORMATS, AudioReader
@@ -14,7 +15,6 @@ from streamtag.sources.reasons import NOT_AUDIO, ReadError
 from streamtag.sources.segments import HLS_OPTIONS, NO_REDIRECTS, Segments
 from streamtag.sources.source import Patience
 from streamtag.sources.trust import trusted
-from streamtag.sources.uri import PLAYLIST
 from streamtag.sources.web import fetch_text, redirect_of, with_account
 
 __all__ = ["HLS_FACTOR", "open_reader"]

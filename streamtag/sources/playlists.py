@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from itertools import pairwise
 from urllib.parse import urlsplit
 
-from streamtag.sources.uri import PLAYLISTS
+from streamtag.source_kinds import PLAYLIST_SUFFIXES
 
 __all__ = ["SUFFIXES", "Variant", "choose_variant", "entries", "is_hls", "is_list", "is_playlist_address", "variants"]
 
-SUFFIXES = PLAYLISTS | {".m3u8"}
+SUFFIXES = PLAYLIST_SUFFIXES | {".m3u8"}
 _MOST_ENTRIES = 100
 # Bits a second of variants without a picture: more than this only costs.
 _ENOUGH_BITS = 200_000

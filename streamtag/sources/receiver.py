@@ -19,7 +19,8 @@ from streamtag.audio.block import Block
 from streamtag.errors import StreamtagError
 from streamtag.process import Link, LinkError, limit_memory, link_from_arguments
 from streamtag.redaction import redact
-from streamtag.sources import LiveSource, Source, is_microphone, is_network, open_source
+from streamtag.source_kinds import kind_of
+from streamtag.sources import LiveSource, Source, open_source
 from streamtag.sources.clock import now
 from streamtag.sources.turns import Turns
 from streamtag.sources.words import AHEAD, Alive, Close, End, More, Open, Order, State, Word, sound_of
@@ -215,7 +216,7 @@ def _serve(link: Link) -> None:
         order, _ = link.receive()
         sending = _Sending(order.number, link, partial(receiving.pop, order.number, None))
         match order:
-            case Open() if is_network(order.uri) or is_microphone(order.uri):
+            case Open() if (kind := kind_of(order.uri)) is not None and kind.is_live:
                 if turns is None:
                     threading.stack_size(_STACK_BYTES)
                     turns = Turns("receiver")

@@ -22,9 +22,9 @@ import msgspec
 from streamtag.audio.block import Block
 from streamtag.process import LinkError, Process, SilentError
 from streamtag.redaction import redact
+from streamtag.source_kinds import kind_of
 from streamtag.sources.retry import next_delay
 from streamtag.sources.source import Patience
-from streamtag.sources.uri import split
 from streamtag.sources.words import Alive, Close, End, More, Open, Order, Sound, State, Word, block_of
 from streamtag.threads import Worker
 
@@ -58,10 +58,11 @@ class Received:
 
     def __init__(self, uri: str, options: dict[str, Any], listener: Listener, receivers: "Receivers") -> None:
         self.name = redact(uri)
-        self.is_recording = split(uri)[0] == "file"
-        self.ends_with_receiver = self.is_recording and not options.get("loop")
-        self.is_microphone = split(uri)[0] == "mic"
-        self.company = 1 if self.is_recording or self.is_microphone else _MOST_SOURCES
+        kind = kind_of(uri)
+        assert kind is not None
+        self.ends_with_receiver = not kind.is_live and not options.get("loop")
+        self.hangs = kind.hangs
+        self.company = _MOST_SOURCES if kind.received == "together" else 1
         """How many sources at most, itself included, may share a process with it; all of them alike."""
         self.closed = False
         self.number = -1
@@ -97,7 +98,7 @@ class Received:
         now = time.monotonic()
         if now - self._begun > _SETTLED_SECONDS:
             self._delay = 0.0
-        alone = together == 1 and self.receiver is not None and not self.is_microphone
+        alone = together == 1 and self.receiver is not None and not self.hangs
         if not alone or now - self._begun > _PROVEN_SECONDS:
             self._crashes = 0
         self._crashes += alone
@@ -296,7 +297,7 @@ class Receivers:
         if received is None:
             raise LinkError("nobody's sound")
         received.hear(word, block_of(word, payload) if isinstance(word, Sound) else None)
-        if received.is_microphone and isinstance(word, State) and word.state == "stalled" and not received.closed:
+        if received.hangs and isinstance(word, State) and word.state == "stalled" and not received.closed:
             raise _HungError
         if isinstance(word, End):
             with self._changed:

@@ -6,7 +6,6 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from streamtag.audio.block import Block
-from streamtag.errors import SourceError
 
 __all__ = ["OnState", "Patience", "Request", "Source", "ignore_state"]
 
@@ -70,13 +69,3 @@ class Request:
     ca_file: str | None = None
     leads_to: Sequence[str] = ()
     patience: Patience = Patience()
-
-    def refuse(self, kind: str, *options: str) -> None:
-        """Refuse options that mean nothing to a kind of source.
-
-        Raises:
-            SourceError: if one of `options` is set.
-        """
-        for option in options:
-            if getattr(self, option):
-                raise SourceError(f"{kind} takes no option {option!r}: leave it out")

@@ -29,7 +29,6 @@ _LONGEST_SECONDS = 5.0
 
 def open_request(request: Request) -> Source:
     """Open `-`, whose rate, channels and format must be told: raw PCM does not say."""
-    request.refuse("standard input", "realtime", "loop", "ca_file", "leads_to")
     if request.rate is None or request.channels is None or request.sample_format is None:
         raise SourceError("-: raw PCM does not describe itself; give its rate, channels and format")
     if not RATES.hold(request.rate):
