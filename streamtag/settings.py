@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, NamedTuple
 
 import msgspec
 from msgspec import Meta, Struct
 
 from streamtag.daytime import Place
 from streamtag.limits import CHANNELS, RATES, SAMPLE_FORMATS, STREAM_ID, STREAM_ID_FORM, one_of
+from streamtag.runtime_kinds import RUNTIME_NAMES
 
 __all__ = [
     "DEFAULT_OFF",
@@ -54,10 +55,7 @@ ENDPOINT_FORM = (
 )
 _Endpoint = Annotated[str, Meta(pattern=ENDPOINT, description=ENDPOINT_FORM)]
 _StreamId = Annotated[str, Meta(pattern=STREAM_ID, description=STREAM_ID_FORM)]
-_RuntimeName = Annotated[
-    Literal["auto", "onnxruntime", "openvino", "tensorrt", "torch"],
-    Meta(description='"auto", "onnxruntime", "openvino", "tensorrt" or "torch"'),
-]
+_RuntimeName = Annotated[str, Meta(pattern=rf"\A(?:{'|'.join(RUNTIME_NAMES)})\Z", description=one_of(RUNTIME_NAMES))]
 _SampleFormat = Annotated[str, Meta(pattern=rf"\A(?:{'|'.join(SAMPLE_FORMATS)})\Z", description=one_of(SAMPLE_FORMATS))]
 
 

@@ -4,10 +4,10 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from streamtag.benchmark.scoring import FILE_RUNTIMES, Scoring, Variant, measure_scoring
+from streamtag.benchmark.scoring import Scoring, Variant, measure_scoring
 from streamtag.bundle import Bundle, installed
 from streamtag.errors import RuntimeUnavailableError, StreamtagError
-from streamtag.runtimes import RUNTIMES
+from streamtag.runtime_kinds import RUNTIMES
 from streamtag.settings import Config
 
 __all__ = ["ModelSpeed", "measure_models"]
@@ -52,8 +52,8 @@ def _variants(config: Config) -> list[Variant]:
     variants = []
     for name in dict.fromkeys([config.model.bundle, *installed()]):
         files = Bundle.open(name).files
-        for runtime in RUNTIMES:
-            if runtime in FILE_RUNTIMES:
+        for runtime, kind in RUNTIMES.items():
+            if kind.runs_any_file:
                 variants += [Variant(name, runtime, file) for file in _FILES if file in files]
             else:
                 variants.append(Variant(name, runtime))

@@ -23,10 +23,8 @@ from streamtag.sinks.local import LocalSinks
 from streamtag.threads import Worker
 from streamtag.wire import Publisher
 
-__all__ = ["FILE_RUNTIMES", "NETWORK_BATCHES", "Scaling", "Scoring", "Variant", "measure_scaling", "measure_scoring"]
+__all__ = ["NETWORK_BATCHES", "Scaling", "Scoring", "Variant", "measure_scaling", "measure_scoring"]
 
-FILE_RUNTIMES = {"onnxruntime": "OnnxModel", "openvino": "OpenVinoModel"}
-"""Runtimes that run any of a bundle's files, and the class that does."""
 NETWORK_BATCHES = (1, 8, 64)
 _STREAMS_A_THREAD = 100
 _ROUNDS = 3
@@ -55,7 +53,7 @@ class Variant:
         bundle = Bundle.open(self.bundle)
         if self.file is None:
             return open_runtime(bundle, self.runtime, max_batch=max_batch)
-        model: Runtime = getattr(load_runtime(self.runtime), FILE_RUNTIMES[self.runtime])(bundle, self.file, 1)
+        model: Runtime = load_runtime(self.runtime).open_file(bundle, self.file, 1)
         return model
 
 

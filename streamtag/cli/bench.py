@@ -3,10 +3,10 @@ from pathlib import Path
 
 from streamtag.cli.arguments import Commands, count, read_config, seconds
 from streamtag.cli.output import note, print_json, to_json
+from streamtag.runtime_kinds import RUNTIME_NAMES
 
 __all__ = ["add"]
 
-_RUNTIMES = ("auto", "onnxruntime", "openvino", "tensorrt", "torch")
 _SECONDS = 20.0
 _STANDARD_OUTPUT = Path("-")
 
@@ -31,7 +31,7 @@ def add(commands: Commands) -> None:
     parser.add_argument(
         "--seconds", metavar="S", type=seconds, default=_SECONDS, help=f"of the live part (default: {_SECONDS:g})"
     )
-    parser.add_argument("--runtime", metavar="R", choices=_RUNTIMES, help=f"one of {', '.join(_RUNTIMES)}")
+    parser.add_argument("--runtime", metavar="R", choices=RUNTIME_NAMES, help=f"one of {', '.join(RUNTIME_NAMES)}")
     more = parser.add_argument_group("what takes minutes")
     more.add_argument("--growth", action="store_true", help="1 to 5,000 live streams, and the memory of idle ones")
     more.add_argument("--plot", metavar="FILE", type=_writable, help="draw the growth as SVG")

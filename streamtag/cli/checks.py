@@ -21,7 +21,7 @@ from streamtag.child import python
 from streamtag.cli.page import is_free
 from streamtag.errors import StreamtagError
 from streamtag.folders import NOWHERE, cache_folder
-from streamtag.runtimes import RUNTIMES
+from streamtag.runtime_kinds import RUNTIMES
 from streamtag.settings import Config
 
 __all__ = ["Check", "check_all"]
@@ -154,7 +154,7 @@ def _runtime(name: str, bundle: str) -> list[Check]:
         "    sys.exit(str(error))\n"
         "print(json.dumps([runtime.device, runtime.precision]))"
     )
-    needed: Literal["missing", "optional"] = "missing" if name == "onnxruntime" else "optional"
+    needed: Literal["missing", "optional"] = "optional" if RUNTIMES[name].package else "missing"
     try:
         device, precision = _probe(code, name, bundle)
     except _ProbeError as error:

@@ -14,6 +14,7 @@ from streamtag.cli.recordings import Recording, find
 from streamtag.cli.results import Results
 from streamtag.errors import ConfigError, StreamtagError
 from streamtag.redaction import redact
+from streamtag.runtime_kinds import RUNTIME_NAMES
 
 if TYPE_CHECKING:
     from streamtag.settings import Config
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
 __all__ = ["add"]
 
-_RUNTIMES = ("auto", "onnxruntime", "openvino", "tensorrt", "torch")
 _AHEAD = 4  # results that may wait, for each job, until those before them are shown
 
 
@@ -39,7 +39,7 @@ def add(commands: Commands) -> None:
     parser.add_argument("--jobs", metavar="N", type=count, help="recordings at a time (default: one for each core)")
     parser.add_argument("--top", metavar="K", type=count, default=5, help="show the K best labels (default: 5)")
     parser.add_argument("--bundle", metavar="BUNDLE", help="the model: a packaged name, or a path")
-    parser.add_argument("--runtime", choices=_RUNTIMES, help="what runs the model (default: auto)")
+    parser.add_argument("--runtime", choices=RUNTIME_NAMES, help="what runs the model (default: auto)")
     parser.set_defaults(command=_run)
 
 

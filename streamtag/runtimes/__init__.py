@@ -1,9 +1,10 @@
-"""Patches in, scores out: one file a library, and the function that chooses."""
+"""Patches in, scores out: one file a library, and the function that chooses; `runtime_kinds.py` names them all."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
 
@@ -11,11 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamtag.errors import BundleError, RuntimeUnavailableError
+from streamtag.runtime_kinds import RUNTIME_NAMES, RUNTIMES, meant_by
 
 if TYPE_CHECKING:
     from streamtag.bundle import Bundle
 
-__all__ = ["RUNTIMES", "Runtime", "WindowRuntime", "load_runtime", "open_runtime"]
+__all__ = ["Runtime", "WindowRuntime", "load_runtime", "open_runtime"]
 
 logger = logging.getLogger(__name__)
 
@@ -51,21 +53,6 @@ class WindowRuntime(Protocol):
         ...
 
 
-RUNTIMES = {
-    "onnxruntime": "streamtag.runtimes.onnx",
-    "openvino": "streamtag.runtimes.openvino",
-    "tensorrt": "streamtag.runtimes.tensorrt",
-    "torch": "streamtag.runtimes.torch",
-}
-"""By name, the module whose `open_model(bundle, threads, max_batch)` opens a bundle with that library."""
-
-_REMEDIES = {
-    "openvino": "pip install 'streamtag[openvino]'",
-    "tensorrt": "pip install 'streamtag[tensorrt]', and TensorRT 10 or 11 from its vendor (docs/deploy.md)",
-    "torch": "pip install 'streamtag[train]'",
-}
-
-
 def load_runtime(name: str) -> Any:
     """Return a runtime's module.
 
@@ -73,12 +60,12 @@ def load_runtime(name: str) -> Any:
         RuntimeUnavailableError: its library is not installed or cannot be loaded, or there is no such runtime.
     """
     if name not in RUNTIMES:
-        raise RuntimeUnavailableError(f"no runtime {name!r}: it may be auto, {', '.join(RUNTIMES)}")
+        raise RuntimeUnavailableError(f"no runtime {name!r}: it may be {', '.join(RUNTIME_NAMES)}")
+    kind = RUNTIMES[name]
     try:
-        return import_module(RUNTIMES[name])
+        return import_module(f"streamtag.runtimes.{kind.module}")
     except ImportError as error:  # also what a library says that is there and lacks another one
-        remedy = _REMEDIES.get(name, "install Streamtag again")
-        raise RuntimeUnavailableError(f"runtime {name} cannot be loaded ({error}): {remedy}") from error
+        raise RuntimeUnavailableError(f"runtime {name} cannot be loaded ({error}): {kind.remedy}") from error
 
 
 def open_runtime(bundle: Bundle, name: str = "auto", threads: int = 1, max_batch: int = 256) -> Runtime:
@@ -95,16 +82,23 @@ def open_runtime(bundle: Bundle, name: str = "auto", threads: int = 1, max_batch
         RuntimeUnavailableError: the library or its device is not there, or there is no such runtime.
         BundleError: the bundle has no file for it.
     """
-    if name != "auto":
-        return _open(bundle, name, threads, max_batch)
-    reason = ""
+    first, *others = meant_by(name)
+    if not others:
+        return _open(bundle, first, threads, max_batch)
     try:
-        model = _open(bundle, "tensorrt", threads, max_batch)
+        model, reason = _open(bundle, first, threads, max_batch), ""
     except (RuntimeUnavailableError, BundleError) as error:
-        model = _open(bundle, "onnxruntime", threads, max_batch)
-        reason = f"; not on a GPU: {error}"
+        model, reason = _first_of(others, bundle, threads, max_batch), f"; not on a GPU: {error}"
     logger.info("runtime %s on %s, %s%s", model.name, model.device, model.precision, reason)
     return model
+
+
+def _first_of(names: list[str], bundle: Bundle, threads: int, max_batch: int) -> Runtime:
+    *others, last = names
+    for name in others:
+        with suppress(RuntimeUnavailableError, BundleError):
+            return _open(bundle, name, threads, max_batch)
+    return _open(bundle, last, threads, max_batch)
 
 
 def _open(bundle: Bundle, name: str, threads: int, max_batch: int) -> Runtime:

@@ -8,7 +8,7 @@ from streamtag.bundle import Bundle
 from streamtag.errors import BundleError
 from streamtag.runtimes.choice import faster_file
 
-__all__ = ["OnnxModel", "open_model"]
+__all__ = ["OnnxModel", "open_file", "open_model"]
 
 onnxruntime.disable_telemetry_events()  # for programs that imported it before this package
 
@@ -62,6 +62,11 @@ class OnnxModel:
             reason = " ".join(str(error).split())
             raise BundleError(f"{self._file} cannot be computed by ONNX Runtime: {reason}") from error
         return np.asarray(result, np.float32)
+
+
+def open_file(bundle: Bundle, file: str, threads: int) -> OnnxModel:
+    """Open one file of the bundle."""
+    return OnnxModel(bundle, file, threads)
 
 
 def open_model(bundle: Bundle, threads: int, max_batch: int) -> OnnxModel:

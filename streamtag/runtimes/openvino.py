@@ -8,7 +8,7 @@ from streamtag.bundle import Bundle
 from streamtag.errors import BundleError
 from streamtag.runtimes.choice import faster_file
 
-__all__ = ["OpenVinoModel", "open_model"]
+__all__ = ["OpenVinoModel", "open_file", "open_model"]
 
 
 class OpenVinoModel:
@@ -55,6 +55,11 @@ class OpenVinoModel:
         except (RuntimeError, KeyError) as error:
             reason = " ".join(str(error).split())
             raise BundleError(f"{self._file} cannot be computed by OpenVINO: {reason}") from error
+
+
+def open_file(bundle: Bundle, file: str, threads: int) -> OpenVinoModel:
+    """Open one file of the bundle."""
+    return OpenVinoModel(bundle, file, threads)
 
 
 def open_model(bundle: Bundle, threads: int, max_batch: int) -> OpenVinoModel:

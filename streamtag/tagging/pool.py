@@ -11,6 +11,7 @@ from streamtag.bundle import Bundle
 from streamtag.errors import RuntimeUnavailableError, SourceError, StreamtagError
 from streamtag.process import Link, LinkError, Process, SilentError
 from streamtag.redaction import redact
+from streamtag.runtime_kinds import RUNTIMES, meant_by
 from streamtag.settings import EventSettings, ScoreSettings
 from streamtag.tagger import Part, Result
 from streamtag.tagging.words import Done, Model, Ready, Refused, Scored, Tag, Word, part_of
@@ -75,7 +76,8 @@ class TaggingPool:
     @property
     def _may_build_engines(self) -> bool:
         # TensorRT builds an engine for minutes, once: the other processes start when they are needed, and find it.
-        return self._model.runtime in ("auto", "tensorrt") and find_spec("tensorrt") is not None
+        kinds = [RUNTIMES[name] for name in meant_by(self._model.runtime) if name in RUNTIMES]
+        return any(kind.device == "GPU" and kind.package and find_spec(kind.package) for kind in kinds)
 
     def tag(self, path: str | os.PathLike[str], *, max_seconds: float = float("inf")) -> Result:
         """Tag a recording, as `Tagger.tag`; waits for a process that is free. May be called from any thread.

@@ -9,6 +9,7 @@ from streamtag.benchmark.handling import measure_handling
 from streamtag.benchmark.models import measure_models
 from streamtag.benchmark.overload import _first_round_without, measure_overload
 from streamtag.benchmark.scoring import Variant, measure_scoring
+from streamtag.runtime_kinds import RUNTIMES, RuntimeKind
 from streamtag.settings import Config
 
 pytestmark = pytest.mark.timeout(120)  # each starts processes that import everything
@@ -52,7 +53,10 @@ def test_each_file_is_measured_with_each_runtime_that_takes_any(
     config: Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("streamtag.benchmark.models.installed", list)
-    monkeypatch.setattr("streamtag.benchmark.models.RUNTIMES", ("onnxruntime", "no such runtime"))
+    absent = RuntimeKind("absent", "absent", "")
+    monkeypatch.setattr(
+        "streamtag.benchmark.models.RUNTIMES", {"onnxruntime": RUNTIMES["onnxruntime"], "absent": absent}
+    )
     told: list[str] = []
     (speed,) = measure_models(config, 0.2, told.append)
     assert speed.variant == Variant(config.model.bundle, "onnxruntime", "model.onnx")

@@ -15,6 +15,7 @@ _FILES = [
     "__init__.py",
     "errors.py",
     "quiet.py",
+    "runtime_kinds.py",
     "runtimes/__init__.py",
     "runtimes/agreement.py",
     "runtimes/cuda.py",

@@ -1,0 +1,56 @@
+"""The libraries that run a model: their names, where they live, and what to do where one is missing.
+
+A new one is one module in `streamtag/runtimes` with `open_model(bundle, threads, max_batch)`, and one line here.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Literal, NamedTuple
+
+__all__ = ["AUTO", "RUNTIMES", "RUNTIME_NAMES", "RuntimeKind", "meant_by"]
+
+AUTO: Final = "auto"
+"""The name that lets the program choose."""
+
+
+class RuntimeKind(NamedTuple):
+    """One library.
+
+    Attributes:
+        module: In `streamtag.runtimes`.
+        package: What is imported of it; None where it comes with Streamtag.
+        remedy: How to install it.
+        device: Where it runs a model.
+        is_automatic: Whether `auto` may take it.
+        runs_any_file: Whether its `open_file(bundle, file, threads)` runs any graph of patches that a bundle holds.
+    """
+
+    module: str
+    package: str | None
+    remedy: str
+    device: Literal["CPU", "GPU"] = "CPU"
+    is_automatic: bool = False
+    runs_any_file: bool = False
+
+
+RUNTIMES: Final = {
+    "onnxruntime": RuntimeKind("onnx", None, "install Streamtag again", is_automatic=True, runs_any_file=True),
+    "openvino": RuntimeKind("openvino", "openvino", "pip install 'streamtag[openvino]'", runs_any_file=True),
+    "tensorrt": RuntimeKind(
+        "tensorrt",
+        "tensorrt",
+        "pip install 'streamtag[tensorrt]', and TensorRT 10 or 11 from its vendor (docs/deploy.md)",
+        device="GPU",
+        is_automatic=True,
+    ),
+    "torch": RuntimeKind("torch", "torch", "pip install 'streamtag[train]'"),
+}
+RUNTIME_NAMES: Final = (AUTO, *RUNTIMES)
+"""What `[model] runtime` and `--runtime` may be."""
+
+
+def meant_by(name: str) -> list[str]:
+    """Return the libraries that a name may mean, in the order in which they are tried: those for GPUs first."""
+    if name != AUTO:
+        return [name]
+    return sorted((each for each in RUNTIMES if RUNTIMES[each].is_automatic), key=lambda x: RUNTIMES[x].device == "CPU")
