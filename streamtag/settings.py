@@ -96,6 +96,13 @@ _WebAddress = Annotated[
 ]
 
 
+_PageAddress = Annotated[
+    str,
+    Meta(
+        pattern=r"\Ahttps?://[^\s/?#@\x00]+(?:/[^\s?#@\x00]*)?\Z",
+        description='an address such as "http://cellar:7860", without user and password',
+    ),
+]
 _Listen = Annotated[
     str,
     Meta(
@@ -115,7 +122,8 @@ class ServiceSettings(Struct, frozen=True, kw_only=True):
 
     `name` is what the service is called beside others, by sinks; the host's name where it is absent. `keys` is the
     folder of the keys that every socket asks for; `open` lets sockets that ask for none be reached from other machines.
-    `latitude` and `longitude`, in degrees, say where the sun rises and sets.
+    `latitude` and `longitude`, in degrees, say where the sun rises and sets. `page` is the web page's address as others
+    reach it, with which sinks begin where a recording is.
     """
 
     name: _Name | None = None
@@ -126,6 +134,7 @@ class ServiceSettings(Struct, frozen=True, kw_only=True):
     open: _Flag = False
     latitude: Annotated[float, _number(-90, 90)] | None = None
     longitude: Annotated[float, _number(-180, 180)] | None = None
+    page: _PageAddress | None = None
 
     @property
     def place(self) -> Place | None:

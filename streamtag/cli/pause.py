@@ -57,6 +57,8 @@ def _ask(control: "ServiceControl", stream: str, *, is_paused: bool) -> None:
 
 def _input_of(wire: "Subscriber", address: str, stream: str, stop: Stop) -> str:
     """Return where the service takes requests, once it has told."""
+    from streamtag.wire.endpoints import reachable
+
     deadline = time.monotonic() + _FIND_SECONDS
     while not stop and time.monotonic() < deadline:
         message = wire.receive(_LOOK_SECONDS)
@@ -69,17 +71,8 @@ def _input_of(wire: "Subscriber", address: str, stream: str, stop: Stop) -> str:
             raise InputError(f"the service at {address} has no stream {stream}{shown}")
         if header.get("input") is None:
             raise WireError(f"the service at {address} takes no requests: set [service] input")
-        return _reachable(header["input"], address)
+        return reachable(header["input"], address)
     raise WireError(f"no service answers at {address}; is it running, and, where it asks for keys, is this a client?")
-
-
-def _reachable(told: str, address: str) -> str:
-    """Return the service's input as it is reached from here; one bound to all addresses is where the other is."""
-    host, _, port = told.removeprefix("tcp://").rpartition(":")
-    if not told.startswith("tcp://") or host not in ("0.0.0.0", "[::]", "*"):  # noqa: S104 - told, not bound
-        return told
-    there = address.removeprefix("tcp://").rpartition(":")[0] if address.startswith("tcp://") else "127.0.0.1"
-    return f"tcp://{there}:{port}"
 
 
 def _wait(wire: "Subscriber", stream: str, stop: Stop, *, is_paused: bool) -> None:

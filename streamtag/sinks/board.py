@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
+from streamtag.sinks.clip_links import ClipLink, no_clip
 from streamtag.sinks.home_assistant import service_device, stream_device
 from streamtag.sinks.names import slugs, stream_slugs
 from streamtag.wire.messages import EventHeader, Header, ScoresHeader, ServiceHeader, StatusHeader
@@ -34,7 +35,16 @@ class Board:
         known_since: When the service was heard first: some time later, what is not in `kept` is gone.
     """
 
-    def __init__(self, *, base: str, service: str, discovery: str, labels: tuple[str, ...], began: float) -> None:
+    def __init__(
+        self,
+        *,
+        base: str,
+        service: str,
+        discovery: str,
+        labels: tuple[str, ...],
+        began: float,
+        clip: ClipLink = no_clip,
+    ) -> None:
         """Begin with nothing heard.
 
         Args:
@@ -43,6 +53,7 @@ class Board:
             discovery: What Home Assistant's topics begin with; empty: it is told nothing.
             labels: The labels that have topics.
             began: Unix seconds; an event that was told before is no news.
+            clip: Says where an event's recording is.
         """
         self.kept: dict[str, str] = {f"{base}/status": "offline"}
         self.known_since = float("inf")
@@ -61,6 +72,9 @@ class Board:
         self._lost: dict[str, int] = {}
         self._version = ""
         self._states: dict[str, str] = {}
+        self._paused: set[str] = set()
+        self._takes_requests = False
+        self._clip = clip
 
     def hear(self, header: Header, now: float) -> Iterator[Note]:
         """Take in a message's header; yield what is said once.
@@ -97,6 +111,10 @@ class Board:
                     yield Note(f"{self._topic(stream)}/level", f"{level:.1f}", 0)
             self._levels.clear()
 
+    def stream_of(self, name: str) -> str | None:
+        """Return the stream that stands under a name in topics."""
+        return next((stream for stream, each in self._streams.items() if each == name), None)
+
     def end(self) -> None:
         """Say that nobody tells any more."""
         self.kept[f"{self._base}/status"] = "offline"
@@ -106,8 +124,8 @@ class Board:
     def _hear_service(self, header: ServiceHeader, now: float) -> None:
         private = set(header.private)
         streams = [stream for stream in header.streams if stream not in private]
-        if header.version != self._version:
-            self._version = header.version
+        if (header.version, header.input is not None) != (self._version, self._takes_requests):
+            self._version, self._takes_requests = header.version, header.input is not None
             self._announce_all()
         for stream in streams:
             self._absent.pop(stream, None)
@@ -133,10 +151,12 @@ class Board:
         stream, state = header.stream, header.state
         self._add(stream)
         self._lost[stream] = header.lost_samples
+        topic = self._topic(stream)
+        (self._paused.add if header.paused else self._paused.discard)(stream)
+        self.kept[f"{topic}/enabled"] = "OFF" if header.paused else "ON"
         if self._states.get(stream) == state:
             return
         self._states[stream] = state
-        topic = self._topic(stream)
         self.kept[f"{topic}/state"] = state
         self.kept[f"{topic}/status"] = "online" if state == "live" else "offline"
         if state != "live":
@@ -153,10 +173,11 @@ class Board:
         topic, is_on = self._topic(stream), header.state == "on"
         id_ = f"{header.session}-{stream}-{header.id}"
         at = f"{topic}/label/{short}"
+        clip = self._clip(header)
         told = {"label": label, "peak": header.peak, "onset": header.onset, "offset": header.offset}
         # What comes last in the dictionary is sent last: who is switched by the state finds its attributes there.
         self.kept.pop(at, None)
-        self.kept[f"{at}/attributes"] = json.dumps({**told, "id": id_, "clip": None}, ensure_ascii=False)
+        self.kept[f"{at}/attributes"] = json.dumps({**told, "id": id_, "clip": clip}, ensure_ascii=False)
         self.kept[at] = "ON" if is_on else "OFF"
         if is_old:
             return  # the service repeats its newest to whoever begins to listen
@@ -171,7 +192,7 @@ class Board:
             "onset": header.onset,
             "offset": header.offset,
             "time": _time(header.time if moment is None else moment),
-            "clip": None,
+            "clip": clip,
         }
         end = "" if is_on else "/end"
         yield Note(f"{topic}/event{end}", json.dumps(payload, ensure_ascii=False), 1)
@@ -186,12 +207,16 @@ class Board:
                 self._drop(other, name)
                 self._begin(other)
         self._begin(stream)
+        for other, name in self._streams.items():
+            if other != stream and self._streams[stream].startswith(f"{name}_"):
+                self._announce(other)
 
     def _begin(self, stream: str) -> None:
         topic = self._topic(stream)
         state = self._states.setdefault(stream, "starting")
         self.kept[f"{topic}/state"] = state
         self.kept[f"{topic}/status"] = "online" if state == "live" else "offline"
+        self.kept[f"{topic}/enabled"] = "OFF" if stream in self._paused else "ON"
         for short in self._labels.values():
             self.kept[f"{topic}/label/{short}/attributes"] = "{}"
         self._all_off(stream)
@@ -205,6 +230,7 @@ class Board:
         self._drop(stream, self._streams.pop(stream))
         for table in (self._states, self._levels, self._lost):
             table.pop(stream, None)
+        self._paused.discard(stream)
 
     def _drop(self, stream: str, name: str) -> None:
         """Take away all that was said of a stream under this name."""
@@ -223,7 +249,16 @@ class Board:
         if not self._discovery or not self._version:
             return
         name = self._streams[stream]
-        device = stream_device(self._base, self._service, self._version, stream, name, self._labels)
+        device = stream_device(
+            self._base,
+            self._service,
+            self._version,
+            stream,
+            name,
+            self._labels,
+            longer_names=[other for other in self._streams.values() if other.startswith(f"{name}_")],
+            can_be_paused=self._takes_requests,
+        )
         self.kept[self._config(name)] = json.dumps(device, ensure_ascii=False)
 
     def _config(self, name: str) -> str:

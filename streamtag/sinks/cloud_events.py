@@ -4,6 +4,7 @@ import json
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
+from streamtag.sinks.clip_links import ClipLink, no_clip
 from streamtag.wire.messages import EventHeader, StatusHeader
 
 __all__ = ["CONTENT_TYPE", "CloudEvent", "cloud_event"]
@@ -26,17 +27,18 @@ class CloudEvent(NamedTuple):
     body: str
 
 
-def cloud_event(header: EventHeader | StatusHeader, service: str) -> CloudEvent:
+def cloud_event(header: EventHeader | StatusHeader, service: str, clip: ClipLink = no_clip) -> CloudEvent:
     """Return what is told of an event, or of a stream's state.
 
     Args:
         header: The message's.
         service: The service's name.
+        clip: Says where an event's recording is.
     """
-    return _of_event(header, service) if isinstance(header, EventHeader) else _of_state(header, service)
+    return _of_event(header, service, clip) if isinstance(header, EventHeader) else _of_state(header, service)
 
 
-def _of_event(header: EventHeader, service: str) -> CloudEvent:
+def _of_event(header: EventHeader, service: str, clip: ClipLink) -> CloudEvent:
     state, stream = header.state, header.stream
     moment = header.onset_time if state == "on" else header.offset_time
     data = {
@@ -45,7 +47,7 @@ def _of_event(header: EventHeader, service: str) -> CloudEvent:
     }
     id_ = f"{header.session}-{stream}-{header.id}-{state}"
     at = header.time if moment is None else moment
-    body = _body(id_, service, stream, f"event.{state}", header.label, at, {**data, "clip": None})
+    body = _body(id_, service, stream, f"event.{state}", header.label, at, {**data, "clip": clip(header)})
     return CloudEvent(id_, header.label, body)
 
 

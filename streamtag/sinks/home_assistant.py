@@ -3,8 +3,10 @@
 Source: Home Assistant's documentation of its MQTT integration, "Device discovery payload".
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
+
+from streamtag.sinks.names import marked
 
 __all__ = ["SUPPORT_URL", "service_device", "stream_device"]
 
@@ -41,7 +43,15 @@ def service_device(base: str, service: str, version: str) -> dict[str, Any]:
 
 
 def stream_device(
-    base: str, service: str, version: str, stream: str, name: str, labels: Mapping[str, str]
+    base: str,
+    service: str,
+    version: str,
+    stream: str,
+    name: str,
+    labels: Mapping[str, str],
+    *,
+    longer_names: Iterable[str],
+    can_be_paused: bool,
 ) -> dict[str, Any]:
     """Return the payload of a stream's device.
 
@@ -52,6 +62,8 @@ def stream_device(
         stream: The stream's id.
         name: The same as it stands in topics.
         labels: The labels that get entities, and how each stands in topics.
+        longer_names: Names in topics of other streams that begin with this one's and an underscore.
+        can_be_paused: Whether the service takes requests.
     """
     device = f"streamtag_{service}_{name}"
     topic = f"{base}/{name}"
@@ -80,6 +92,18 @@ def stream_device(
             "entity_category": "diagnostic",
         },
     }
+    if can_be_paused:
+        components[f"{device}_enabled"] = {
+            "platform": "switch",
+            "unique_id": f"{device}_enabled",
+            "name": "Enabled",
+            "state_topic": f"{topic}/enabled",
+            "command_topic": f"{topic}/enabled/set",
+            "availability": [of_service],
+            "availability_mode": "all",
+            "entity_category": "config",
+            "icon": "mdi:microphone",
+        }
     if labels:
         components[f"{device}_heard"] = {
             "platform": "event",
@@ -90,8 +114,10 @@ def stream_device(
             "icon": "mdi:ear-hearing",
         }
     for label, short in labels.items():
-        # The names of the three above are taken.
-        id_ = f"{device}_{short}" if f"{device}_{short}" not in components else f"{device}_{short}_label"
+        id_ = f"{device}_{short}"
+        # The names of those above are taken, and "a_b" with "c" must not be "a" with "b_c".
+        if id_ in components or any(id_.startswith(f"streamtag_{service}_{longer}_") for longer in longer_names):
+            id_ = marked(id_, f"{name}/{label}")
         components[id_] = {
             "platform": "binary_sensor",
             "unique_id": id_,

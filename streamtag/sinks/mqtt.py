@@ -4,17 +4,22 @@ import json
 import logging
 import random
 import ssl
+import sys
 import threading
 import time
+from collections import deque
 from typing import Any, Final
 
 from streamtag.errors import ConfigError, StreamtagError
 from streamtag.settings import Config, MqttSettings
 from streamtag.sinks.board import Board, Note
+from streamtag.sinks.clip_links import clip_link
 from streamtag.sinks.names import service_name
+from streamtag.sinks.pausing import Pausing
 from streamtag.sinks.secrets import read_secret
 from streamtag.sinks.sink import Deliveries, SinkMessage
 from streamtag.sinks.underway import Underway
+from streamtag.wire.messages import ServiceHeader
 
 try:
     from paho.mqtt import client as mqtt
@@ -29,6 +34,9 @@ _MOST_WAITING: Final = 10_000
 _GHOST_SECONDS: Final = 10.0
 _BIRTH_SECONDS: Final = (1.0, 3.0)
 _END_SECONDS: Final = 1.0
+_MOST_ASKED: Final = 1000
+_WISHES: Final = {b"ON": False, b"OFF": True}
+"""Whether a stream is to be paused."""
 
 logger = logging.getLogger(__name__)
 
@@ -56,7 +64,12 @@ class MqttSink:
         self._settings = settings
         labels = tuple(config.events.labels) if settings.labels is None else settings.labels
         self._board = Board(
-            base=self._base, service=service, discovery=settings.discovery, labels=labels, began=time.time()
+            base=self._base,
+            service=service,
+            discovery=settings.discovery,
+            labels=labels,
+            began=time.time(),
+            clip=clip_link(config),
         )
         self._at = f"{settings.host}:{settings.port}"
         self._client = self._make_client(config)
@@ -67,8 +80,14 @@ class MqttSink:
         self._clear_at = float("inf")
         self._shown: dict[str, str] = {}  # what the broker was given in this connection
         self._underway = Underway()
+        self._asked: deque[tuple[str, bool]] = deque(maxlen=_MOST_ASKED)  # names in topics, and whether to pause
+        self._pausing: Pausing | None = None
         self._trouble = ""
         self._is_welcome = False
+
+    def pause_by(self, pausing: Pausing) -> None:
+        """Take note of how a stream is paused."""
+        self._pausing = pausing
 
     def open(self) -> None:
         """Begin to connect; a broker that is not there is tried again and again."""
@@ -80,6 +99,8 @@ class MqttSink:
 
     def take(self, message: SinkMessage) -> None:
         """Take in a message."""
+        if self._pausing is not None and isinstance(message.header, ServiceHeader):
+            self._pausing.go_by(message.header.input)
         for note in self._board.hear(message.header, time.monotonic()):
             self._show()  # an automation that an event starts finds the states that belong to it
             self._say(note)
@@ -100,9 +121,12 @@ class MqttSink:
         self._show()
         for topic, payload in found.items():
             self._clear(topic, payload)
+        self._ask()
 
     def close(self) -> None:
         """Say that nothing is told any more, and leave the broker."""
+        if self._pausing is not None:
+            self._pausing.close()
         self._board.end()
         if self._client.is_connected():
             self._show()
@@ -134,10 +158,18 @@ class MqttSink:
         for topic, payload in kept.items():
             if self._shown.get(topic) == payload:
                 continue
-            qos = 0 if topic.endswith(("/attributes", "/service")) else 1
-            if self._publish(topic, payload, qos, retain=True).rc != mqtt.MQTT_ERR_SUCCESS:
+            if self._publish(topic, payload, 1, retain=True).rc != mqtt.MQTT_ERR_SUCCESS:
                 return  # the rest at the next look
             self._shown[topic] = payload
+
+    def _ask(self) -> None:
+        while self._asked and self._pausing is not None:
+            name, is_paused = self._asked.popleft()
+            stream = self._board.stream_of(name)
+            if stream is None:
+                logger.warning("mqtt: %s/%.80s/enabled/set: there is no such stream", self._base, name)
+            else:
+                self._pausing.ask(stream, is_paused=is_paused)
 
     def _clear(self, topic: str, before: bytes) -> None:
         """Take away what an earlier configuration left at the broker."""
@@ -207,7 +239,9 @@ class MqttSink:
             self._clear_at = time.monotonic() + _GHOST_SECONDS
 
     def _on_connect_fail(self, *_: Any) -> None:
-        self._complain(f"the broker at {self._at} cannot be reached; it is tried again")
+        self._complain(
+            f"the broker at {self._at} cannot be reached ({_in_words(sys.exc_info()[1])}); it is tried again"
+        )
 
     def _on_disconnect(self, client: mqtt.Client, _: Any, flags: Any, reason: Any, properties: Any) -> None:
         self._underway.lose()
@@ -223,9 +257,22 @@ class MqttSink:
             if message.payload == b"online" and not message.retain:
                 with self._lock:  # all that discovers at once would be too much at once
                     self._greet_at = time.monotonic() + random.uniform(*_BIRTH_SECONDS)  # noqa: S311
+        elif message.topic.endswith("/enabled/set"):
+            self._on_request(message)
         elif message.retain and message.payload and self._is_ours(message):
             with self._lock:
                 self._found[message.topic] = bytes(message.payload)
+
+    def _on_request(self, message: mqtt.MQTTMessage) -> None:
+        """Note what somebody asks for; a request that the broker keeps is an old one, and nobody's wish now."""
+        name = message.topic.removeprefix(f"{self._base}/").removesuffix("/enabled/set")
+        wish = _WISHES.get(bytes(message.payload))
+        if message.retain or not message.topic.startswith(f"{self._base}/"):
+            return
+        if wish is None:
+            logger.warning("mqtt: %s/%.80s/enabled/set takes ON or OFF", self._base, name)
+        else:
+            self._asked.append((name, wish))
 
     def _is_ours(self, message: mqtt.MQTTMessage) -> bool:
         if message.topic.startswith(f"{self._base}/"):
@@ -240,6 +287,15 @@ class MqttSink:
         if reason != self._trouble:
             logger.warning("mqtt: %s", reason)
         self._trouble = reason
+
+
+def _in_words(error: BaseException | None) -> str:
+    """Say why a connection could not be made; the client tells of it while it handles the error."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"its certificate is not to be trusted: {error.verify_message}"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror.lower()
+    return "no answer in time" if isinstance(error, TimeoutError) else "the connection failed"
 
 
 def _parting(before: bytes, now: str) -> str | None:

@@ -5,7 +5,7 @@ import re
 import socket
 from collections.abc import Iterable
 
-__all__ = ["service_name", "slug", "slugs", "stream_slugs"]
+__all__ = ["marked", "service_name", "slug", "slugs", "stream_slugs"]
 
 
 def service_name(configured: str | None) -> str:
@@ -23,7 +23,7 @@ def slugs(labels: Iterable[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     for label in dict.fromkeys(labels):
         plain = slug(label)
-        found[label] = plain if plain and plain not in found.values() else _marked(plain or "label", label)
+        found[label] = plain if plain and plain not in found.values() else marked(plain or "label", label)
     return found
 
 
@@ -35,12 +35,13 @@ def stream_slugs(streams: Iterable[str]) -> dict[str, str]:
     """
     names = list(dict.fromkeys(streams))
     plain = {_plain(name): name for name in sorted(sorted(names, reverse=True), key=lambda name: name == _plain(name))}
-    return {name: _plain(name) if plain[_plain(name)] == name else _marked(_plain(name), name) for name in names}
+    return {name: _plain(name) if plain[_plain(name)] == name else marked(_plain(name), name) for name in names}
 
 
 def _plain(name: str) -> str:
     return re.sub(r"[^A-Za-z0-9_-]", "_", name)
 
 
-def _marked(plain: str, name: str) -> str:
+def marked(plain: str, name: str) -> str:
+    """Return a name that is taken with 4 hex digits of whatever it stands for."""
     return f"{plain}_{hashlib.sha256(name.encode()).hexdigest()[:4]}"

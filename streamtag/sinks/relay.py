@@ -9,6 +9,7 @@ from streamtag.errors import ConfigError
 from streamtag.keys import ClientKey
 from streamtag.limits import PRIVATE_PREFIX
 from streamtag.settings import Config
+from streamtag.sinks.pausing import Pausing, PausingSink
 from streamtag.sinks.sink import Overseer, SinkMessage, SinkQueue
 from streamtag.sinks.table import SINKS, open_sinks
 from streamtag.wire import Subscriber
@@ -55,6 +56,8 @@ def relay(
     for sink in sinks:
         if isinstance(sink, Overseer):
             sink.oversee(queues)
+        if isinstance(sink, PausingSink):
+            sink.pause_by(Pausing(endpoint, key))
     public = _Public(config)
     kinds = {"service"}.union(*(sink.kinds for sink in sinks))
     with Subscriber(endpoint, kinds=sorted(kinds), key=key) as wire:

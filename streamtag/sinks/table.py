@@ -76,7 +76,9 @@ def is_wanted(config: Config) -> bool:
 def what_matters(config: Config) -> object:
     """Return what of a configuration the sinks are made from, to be compared."""
     labels = sorted(config.events.labels), [each.label for each in config.sink_labels]
-    return config.service.name, config.mqtt, config.webhooks, config.metrics, labels, config.history.path
+    unkept = sorted(stream.id for stream in config.streams if not stream.keep)
+    history = config.history.path, config.history.clips, unkept
+    return config.service.name, config.service.page, config.mqtt, config.webhooks, config.metrics, labels, history
 
 
 def open_sinks(config: Config) -> list[Sink]:

@@ -16,6 +16,7 @@ from platformdirs import user_state_path
 from streamtag.history.lock import HeldError
 from streamtag.redaction import redact
 from streamtag.settings import Config, WebhookSettings
+from streamtag.sinks.clip_links import clip_link
 from streamtag.sinks.cloud_events import CONTENT_TYPE, CloudEvent, cloud_event
 from streamtag.sinks.names import service_name
 from streamtag.sinks.outbox import MOST_WAITING, Letter, Outbox
@@ -65,6 +66,7 @@ class WebhookSink:
         self.dropped = 0
         self._path = outbox_path(config)
         self._service = service_name(config.service.name)
+        self._clip = clip_link(config)
         self._hooks = [_Hook(hook, _token(config, hook)) for hook in config.webhooks]
         self._outbox: Outbox | None = None
         self._seen: dict[str, str] = {}
@@ -83,7 +85,7 @@ class WebhookSink:
         header = message.header
         if not isinstance(header, EventHeader | StatusHeader) or self._is_held or not self._is_new(header):
             return
-        told = cloud_event(header, self._service)
+        told = cloud_event(header, self._service, self._clip)
         for hook in self._hooks:
             if hook.wants(told):
                 self._waiting.append((hook.key, told.id, told.body))

@@ -10,7 +10,7 @@ import zmq
 
 from streamtag.errors import WireError
 
-__all__ = ["bind", "connect", "is_local"]
+__all__ = ["bind", "connect", "is_local", "reachable"]
 
 _FORM: Final = "write tcp://HOST:PORT or ipc://PATH"
 _MAX_PORT: Final = 65_535
@@ -118,3 +118,12 @@ def _remedy(error: zmq.ZMQError) -> str:
             return "the path is too long for a socket; choose one under 100 characters"
         case _:
             return f"{_FORM} ({error.strerror})"
+
+
+def reachable(told: str, address: str) -> str:
+    """Return the service's input as it is reached from here; one bound to all addresses is where the other is."""
+    host, _, port = told.removeprefix("tcp://").rpartition(":")
+    if not told.startswith("tcp://") or host not in ("0.0.0.0", "[::]", "*"):  # noqa: S104 - told, not bound
+        return told
+    there = address.removeprefix("tcp://").rpartition(":")[0] if address.startswith("tcp://") else "127.0.0.1"
+    return f"tcp://{there}:{port}"

@@ -1,7 +1,11 @@
 """A real Mosquitto on a free port, and what a client hears there."""
 
+import socket
+import subprocess
+import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +13,7 @@ from paho.mqtt import client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
 from tests.ports import free_port
-from tests.real.servers import Program, program_path, wait_until
+from tests.real.servers import Program, TcpServer, program_path, wait_until
 
 WAIT_SECONDS = 30.0
 
@@ -36,6 +40,45 @@ class Broker:
 def _mosquitto() -> str:
     # Debian puts it where only root's path leads.
     return "/usr/sbin/mosquitto" if Path("/usr/sbin/mosquitto").exists() else program_path("mosquitto")
+
+
+def make_password(folder: Path, user: str, password: str) -> Path:
+    """Make the broker's file of passwords."""
+    path = folder / "passwords"
+    path.touch(0o600)
+    subprocess.run([program_path("mosquitto_passwd"), "-b", path, user, password], check=True, capture_output=True)
+    return path
+
+
+def losing_qos_0(port: int) -> TcpServer:
+    """Make a way to a broker on which whatever is sent with QoS 0 is lost."""
+
+    def treat(connection: socket.socket, _: int) -> None:
+        with socket.create_connection(("127.0.0.1", port)) as broker, connection.makefile("rb") as said:
+            back = threading.Thread(target=_pass_back, args=(broker, connection), daemon=True)
+            back.start()
+            while first := said.read(1):
+                length, shift, head = 0, 0, first
+                while True:
+                    head += (byte := said.read(1))
+                    length |= (byte[0] & 0x7F) << shift
+                    shift += 7
+                    if not byte[0] & 0x80:
+                        break
+                packet = head + said.read(length)
+                is_publish, qos = first[0] >> 4 == 3, first[0] >> 1 & 3
+                if not is_publish or qos > 0:
+                    broker.sendall(packet)
+
+    return TcpServer(treat)
+
+
+def _pass_back(broker: socket.socket, client: socket.socket) -> None:
+    with suppress(OSError):
+        while data := broker.recv(65536):
+            client.sendall(data)
+    with suppress(OSError):
+        client.shutdown(socket.SHUT_RDWR)
 
 
 class Ear:

@@ -6,10 +6,13 @@ from pathlib import Path
 import pytest
 
 from streamtag.config import load_config
+from streamtag.history import event_id
 from streamtag.settings import Config
 from streamtag.wire import EventHeader, Outgoing, ServiceHeader, StatusHeader
+from tests.ports import free_port
+from tests.real.certificates import make_authority
 from tests.real.servers import wait_until
-from tests.sinks.broker import Broker, Ear
+from tests.sinks.broker import Broker, Ear, losing_qos_0, make_password
 from tests.wire import samples
 
 B = "streamtag/cellar"
@@ -236,3 +239,79 @@ def test_a_visitor_s_microphone_is_nobody_s_business(tmp_path, broker, ear, publ
     run(settings(tmp_path, broker.port), publisher)
     ear.wait(f"{B}/porch/state", "live")
     assert not [topic for topic, *_ in ear.heard if "browser" in topic]
+
+
+def test_a_password_from_a_file_lets_us_in(tmp_path, make_broker, publisher, run):
+    plain = free_port()
+    broker = make_broker(
+        f"password_file {make_password(tmp_path, 'me', 'hunter2')}",
+        "allow_anonymous true",
+        f"listener {plain} 127.0.0.1",
+    )
+    broker.start()
+    (tmp_path / "secret").write_text("hunter2\n")
+    ear = Ear(plain)
+    publisher.publish([service("porch"), status("porch", "live")])
+    run(settings(tmp_path, broker.port, 'user = "me"\npassword_file = "secret"'), publisher)
+    ear.wait(f"{B}/porch/state", "live")
+    ear.close()
+
+
+# The client leaves the sockets of a failed handshake to the garbage collector.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_broker_is_reached_with_tls_when_its_certificate_is_vouched_for(
+    tmp_path, make_broker, publisher, run, caplog
+):
+    make_authority(tmp_path)
+    plain = free_port()
+    broker = make_broker(f"certfile {tmp_path}/good.pem", f"keyfile {tmp_path}/good.key", f"listener {plain} 127.0.0.1")
+    broker.start()
+    ear = Ear(plain)
+    publisher.publish([service("porch"), status("porch", "live")])
+    distrusting = run(settings(tmp_path, broker.port, "tls = true"), publisher)
+    wait_until(lambda: "certificate is not to be trusted" in caplog.text, 60, "a complaint")
+    distrusting.end()
+    assert not ear.of(f"{B}/status")
+    run(settings(tmp_path, broker.port, 'tls = true\nca_file = "ca.pem"'), publisher)
+    ear.wait(f"{B}/porch/state", "live")
+    ear.close()
+
+
+def test_a_broker_that_is_not_there_is_named_with_the_reason(tmp_path, publisher, run, caplog):
+    port = free_port()
+    run(settings(tmp_path, port), publisher)
+    wait_until(
+        lambda: f"the broker at 127.0.0.1:{port} cannot be reached (connection refused)" in caplog.text, 60, "it"
+    )
+
+
+def test_nothing_but_the_level_leans_on_messages_that_may_be_lost(tmp_path, broker, ear, publisher, run):
+    publisher.publish([service("porch"), status("porch", "live")])
+    with losing_qos_0(broker.port) as way:
+        relaying = run(settings(tmp_path, way.port), publisher)
+        ear.wait(f"{B}/porch/state", "live")
+        publisher.publish([event("on")])
+        ear.wait(f"{B}/porch/label/dog", "ON")
+        assert json.loads(ear.wait(f"{B}/porch/label/dog/attributes"))["peak"] == 0.9
+        assert json.loads(ear.wait(f"{B}/service"))["live"] == 1
+        ear.wait(f"{B}/porch/event")
+        ear.wait("homeassistant/device/streamtag_cellar_porch/config")
+        relaying.end()
+        ear.wait(f"{B}/status", "offline")
+
+
+def test_an_event_says_where_its_recording_is(tmp_path, broker, ear, publisher, run):
+    publisher.publish([service("porch", "attic"), status("porch", "live"), status("attic", "live")])
+    settings(tmp_path, broker.port)
+    (tmp_path / "live.toml").write_text(
+        (tmp_path / "live.toml").read_text().replace("[service]", '[service]\npage = "http://cellar:7860/"')
+        + '[history]\npath = "h.sqlite"\nclips = true\n[[stream]]\nid = "attic"\nsource = "mic:"\nkeep = false\n'
+    )
+    config = load_config(tmp_path / "live.toml")
+    run(config, publisher)
+    ear.wait(f"{B}/attic/state", "live")
+    publisher.publish([event("on"), event("on", stream="attic")])
+    link = f"http://cellar:7860/api/v1/clips/{event_id('porch', 'Dog', 1_700_000_000.5)}"
+    assert json.loads(ear.wait(f"{B}/porch/event"))["clip"] == link
+    assert json.loads(ear.wait(f"{B}/porch/label/dog/attributes"))["clip"] == link
+    assert json.loads(ear.wait(f"{B}/attic/event"))["clip"] is None

@@ -100,3 +100,29 @@ def test_a_service_that_asks_for_a_key_lets_its_own_sinks_in(config: Path, broke
     with running("run", config):
         ear.wait("streamtag/cellar/porch/event/end")
     ear.close()
+
+
+def test_whoever_is_at_the_broker_pauses_a_stream_and_has_it_heard_again(
+    config: Path, broker: Broker, tmp_path: Path
+) -> None:
+    assert run("keys", "new", tmp_path / "keys").returncode == 0
+    text = config.read_text().replace("[service]", f'[service]\nkeys = "keys"\ninput = "tcp://127.0.0.1:{free_port()}"')
+    config.write_text(f"{text}realtime = true\nloop = true\n")
+    ear = Ear(broker.port)
+    base = "streamtag/cellar/porch"
+    with running("run", config) as command:
+        ear.wait(f"{base}/state", "live")
+        ear.wait(f"{base}/enabled", "ON")
+        assert "switch" in ear.wait("homeassistant/device/streamtag_cellar_porch/config")
+        ear.say(f"{base}/enabled/set", "OFF")
+        ear.wait(f"{base}/enabled", "OFF")
+        ear.wait(f"{base}/state", "paused")
+        ear.wait(f"{base}/label/whistle", "OFF")
+        ear.say(f"{base}/enabled/set", "perhaps")
+        command.wait_error("takes ON or OFF")
+        ear.say("streamtag/cellar/other/enabled/set", "OFF")
+        command.wait_error("there is no such stream")
+        ear.say(f"{base}/enabled/set", "ON")
+        ear.wait(f"{base}/state", "live")
+        ear.wait(f"{base}/enabled", "ON")
+    ear.close()
