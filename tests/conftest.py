@@ -9,6 +9,10 @@ import streamtag  # noqa: F401 - keeps libraries quiet before any of them is imp
 
 HERE = Path(__file__).parent
 
+# Several workers share the cores: PyTorch's threads would wait for each other at every layer, and burn the time that
+# the other workers need. Before PyTorch is imported, and for the processes that tests start.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 # A shared machine may be slow at any moment: tests have a time limit, examples have none.
 # Where a change is judged the examples are the same each time, so that what fails is the change and not chance.
 settings.register_profile(
