@@ -9,8 +9,8 @@ STAMPS := $(VENV)/stamps
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input --constraint constraints.txt
 ARGS ?=
 BUNDLE ?= default
-# The tests mostly wait: for real servers, for sound that takes its time. More than two get in each other's way.
-WORKERS := $(shell test "$$(nproc)" -ge 2 && echo 2 || echo 1)
+# Most tests wait half of their time, for real servers and for sound: two workers share a core. Each takes up to 1 GB.
+WORKERS := $(shell test "$$(nproc)" -ge 4 && echo 8 || echo $$((2 * $$(nproc))))
 export PYTHON
 
 help:

@@ -21,19 +21,25 @@ settings.register_profile(
 settings.load_profile("shared")
 
 
-# What takes longest goes first, so that no worker is left with it when the others have nothing more to do.
+# What takes longest goes first, so that no worker is left with it when the others have nothing more to do. What
+# computes stands beside what waits.
 SLOW_FIRST = (
     "real/test_browser.py",
     "deploy/test_build_check.py",
     "real/test_network_sources.py",
+    "train/test_loop.py",
+    "real/test_rude_servers.py",
     "real/test_receivers.py",
     "real/test_page_access.py",
+    "deploy/test_commands.py",
+    "cli/test_secrets.py",
     "train/",
-    "runtimes/",
-    "deploy/",
     "real/",
-    "engine/",
     "cli/",
+    "engine/",
+    "runtimes/",
+    "sources/",
+    "deploy/",
 )
 
 
