@@ -27,6 +27,7 @@ class Worker:
     Attributes:
         name: What the thread is called, in the log and by the system.
         restarts: How often the function was run again.
+        beats: How many turns its loop has taken, where it counts them.
         error: The error that ended the thread; None while it runs, and where it ended by itself.
     """
 
@@ -42,6 +43,7 @@ class Worker:
         """
         self.name = name
         self.restarts = 0
+        self.beats = 0
         self.error: BaseException | None = None
         self._run = run
         self._on_failure = on_failure
@@ -57,6 +59,10 @@ class Worker:
         """Start the thread and return itself."""
         self._thread.start()
         return self
+
+    def beat(self) -> None:
+        """Count a turn, in the thread itself; whoever looks after it sees by that that it goes on."""
+        self.beats += 1
 
     def join(self, seconds: float | None = None) -> None:
         """Wait for the thread's end for at most `seconds`; what fails from now on is not run again."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from streamtag.cli.arguments import Commands
 from streamtag.cli.stopping import Stop
 from streamtag.errors import ConfigError, StreamtagError
+from streamtag.systemd import Systemd, Watchdog
 
 if TYPE_CHECKING:
     from streamtag.engine import Service
@@ -43,6 +44,8 @@ def _run(options: argparse.Namespace) -> None:
     from streamtag.config import load_config
     from streamtag.engine import Service
 
+    systemd = Systemd()
+    watchdog = Watchdog(systemd)
     stop = Stop()
     hangups = _Hangups()
     edits = _Edits(options.config)
@@ -58,20 +61,26 @@ def _run(options: argparse.Namespace) -> None:
         if sinks.go_by(config, service.endpoint):
             sinks.wait_ready(stop)
             service.reload(config)
+        systemd.ready(f"publishing on {service.endpoint}")
         while not stop:
             stop.wait(_LOOK_SECONDS)
+            watchdog.look(service.beats())
             edited = edits.take()
             if hangups.take() or edited:
-                _reload(service, sinks, options.config)
+                systemd.reloading()
+                status = _reload(service, sinks, options.config)
+                systemd.ready(f"publishing on {service.endpoint}; {status}")
             if service.wait(0):
                 raise StreamtagError("the service ended by itself")
     finally:
+        systemd.stopping()
         service.stop()
         sinks.stop()
     logger.info("stopped")
 
 
-def _reload(service: "Service", sinks: "_Sinks", path: str) -> None:
+def _reload(service: "Service", sinks: "_Sinks", path: str) -> str:
+    """Read the configuration anew, and say in a few words how that went."""
     from streamtag.config import load_config
 
     try:
@@ -79,9 +88,10 @@ def _reload(service: "Service", sinks: "_Sinks", path: str) -> None:
         service.reload(config)
     except ConfigError as error:
         logger.error("the configuration was not reloaded, the old one stays: %s", error)
-    else:
-        logger.info("reloaded %s", path)
-        sinks.go_by(config, service.endpoint)
+        return "the configuration was not reloaded, the log says why"
+    logger.info("reloaded %s", path)
+    sinks.go_by(config, service.endpoint)
+    return "the configuration was reloaded"
 
 
 class _Sinks:

@@ -83,6 +83,11 @@ class Inference:
         self._thread = Worker("inference", self._run, on_failure=failed)
 
     @property
+    def beats(self) -> int:
+        """How many turns the thread has taken, several a second even where it has nothing to do."""
+        return self._thread.beats
+
+    @property
     def error(self) -> BaseException | None:
         """What ended the thread, if it did not end by itself."""
         return self._thread.error
@@ -138,6 +143,7 @@ class Inference:
             self._end(stream, "the service stopped")
 
     def _step(self, linger: float, timeout: float) -> bool:
+        self._thread.beat()
         most = min(self._max_batch, self.load.patches_in(_LONGEST_ROUND_SECONDS) or self._max_batch)
         work = self.queues.take(most, linger, timeout)
         begin = time.perf_counter()

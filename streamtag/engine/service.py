@@ -163,6 +163,17 @@ class Service:
             raise self._failure
         return ended
 
+    def beats(self) -> dict[str, int]:
+        """Return how many turns each thread has taken without which the service is none, at least one in 5 s.
+
+        What reads, receives and keeps is looked after by itself: a camera or a disk that hangs is no reason to end all.
+        """
+        beats = {"the publisher": self._publisher.beats, "the watch": self._watch.beats}
+        if self._puller is not None:
+            beats["the input"] = self._puller.beats
+        beats |= {f"inference {number}": worker.beats for number, worker in enumerate(self._workers, 1)}
+        return beats
+
     def stop(self) -> None:
         """Score what is queued, end all events and close the sockets, within 2 s."""
         if not self._running:
@@ -307,6 +318,7 @@ class Service:
     def _look(self) -> None:
         due, told = 0.0, Counter[str]()
         while not self._stopping.wait(_LOOK_SECONDS):
+            self._watch.beat()
             self._pcm.look()
             self._pauses.look()
             now, states = time.monotonic(), self._streams.count_states()

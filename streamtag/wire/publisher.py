@@ -126,6 +126,11 @@ class Publisher:
         """Tell, in any thread, whether somebody subscribes to the levels of a stream by name, or to all levels."""
         return self._subscriptions.is_watched(stream)
 
+    @property
+    def beats(self) -> int:
+        """How many turns the thread has taken, at least one for what is published at any time."""
+        return self._thread.beats
+
     def statistics(self) -> PublisherStatistics:
         """Count what went through so far."""
         return PublisherStatistics(
@@ -153,6 +158,7 @@ class Publisher:
             poller.register(self._admission.socket, zmq.POLLIN)
         try:
             while not self._stopping.is_set():
+                self._thread.beat()
                 ready = dict(poller.poll(_REPLAY_PAUSE_MS if self._replay else None))
                 if self._wakeup.fileno() in ready:
                     self._wakeup.clear()

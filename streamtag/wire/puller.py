@@ -27,6 +27,7 @@ _MOST_FRAMES: Final = 16
 _TURN_SECONDS: Final = 0.005
 """How long PCM, or strangers, are taken in one go."""
 _COMPLAINT_SECONDS: Final = 60.0
+_BEAT_MS: Final = 1000
 _NOBLOCK: Final = int(zmq.NOBLOCK)
 
 
@@ -56,6 +57,11 @@ class PcmPuller:
         self._complain_at = 0.0
         self._context: zmq.Context[zmq.Socket[bytes]] | None = None
         self._thread = Worker("input", self._run)
+
+    @property
+    def beats(self) -> int:
+        """How many turns the thread has taken, at least one a second."""
+        return self._thread.beats
 
     @property
     def restarts(self) -> int:
@@ -108,7 +114,8 @@ class PcmPuller:
             poller.register(self._admission.socket, zmq.POLLIN)
         try:
             while not self._stopping:
-                ready = dict(poller.poll())
+                self._thread.beat()
+                ready = dict(poller.poll(_BEAT_MS))
                 if self._socket in ready:
                     self._take_waiting()
                 if self._admission.socket in ready:

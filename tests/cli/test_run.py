@@ -1,4 +1,5 @@
 import signal
+import socket
 import time
 from pathlib import Path
 
@@ -110,3 +111,28 @@ def test_a_stream_that_fails_leaves_the_others_alone_and_shows_no_password(playi
 
 def _endpoint_of(config: Path) -> str:
     return config.read_text().split('endpoint = "')[1].split('"')[0]
+
+
+def test_a_service_tells_that_it_is_ready_lives_reloads_and_ends(config: Path, tmp_path: Path) -> None:
+    hearing = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    hearing.bind(str(tmp_path / "notify"))
+    hearing.settimeout(60)
+
+    def told() -> str:
+        return hearing.recv(4096).decode()
+
+    environment = {"NOTIFY_SOCKET": hearing.getsockname(), "WATCHDOG_USEC": "20000000"}
+    with hearing, running("run", config, environment=environment) as command:
+        assert told().startswith("READY=1\nSTATUS=publishing on tcp://127.0.0.1:")
+        assert told() == "WATCHDOG=1"
+        assert told() == "WATCHDOG=1"
+        command.process.send_signal(signal.SIGHUP)
+        words = [told() for _ in range(2)]
+        while not words[-1].startswith("READY=1"):
+            words.append(told())
+        assert any(word.startswith("RELOADING=1\nMONOTONIC_USEC=") for word in words)
+        assert words[-1].endswith("; the configuration was reloaded")
+        assert command.end() == 0
+        while (word := told()) == "WATCHDOG=1":
+            pass
+        assert word == "STOPPING=1"

@@ -2,6 +2,7 @@
 
 import configparser
 import importlib.util
+import os
 import re
 import shutil
 import subprocess
@@ -94,7 +95,8 @@ class TestCompose:
 
     def test_its_keys_are_those_of_the_compose_specification(self, services: dict[str, Any]) -> None:
         known = {"build", "cap_drop", "command", "deploy", "image", "init", "logging", "ports", "profiles", "read_only"}
-        known |= {"restart", "security_opt", "stop_grace_period", "tmpfs", "ulimits", "volumes"}
+        known |= {"restart", "security_opt", "stop_grace_period", "tmpfs", "ulimits", "volumes", "user"}
+        known |= {"mem_limit", "memswap_limit", "pids_limit"}
         for service in services.values():
             assert set(service) <= known
 
@@ -103,6 +105,10 @@ class TestCompose:
             assert service["read_only"] is True
             assert service["cap_drop"] == ["ALL"]
             assert service["security_opt"] == ["no-new-privileges:true"]
+            assert service["user"] == "10001:10001"
+            assert service["mem_limit"] == service["memswap_limit"]
+            assert service["pids_limit"] > 10_000
+            assert all("mode=0700" in mount for mount in service["tmpfs"])
             assert all(port.startswith("127.0.0.1:") for port in service["ports"])
 
     def test_only_the_gpu_service_reserves_a_gpu(self, services: dict[str, Any]) -> None:
@@ -132,20 +138,42 @@ def test_the_configuration_under_systemd_keeps_to_this_machine() -> None:
     assert not service.open
 
 
+def _unit(name: str) -> configparser.RawConfigParser:
+    parser = configparser.RawConfigParser(strict=False, interpolation=None)
+    parser.optionxform = str
+    parser.read(_DEPLOY / name)
+    return parser
+
+
 class TestUnit:
     @pytest.fixture
     def unit(self) -> configparser.RawConfigParser:
-        parser = configparser.RawConfigParser(strict=False, interpolation=None)
-        parser.optionxform = str
-        parser.read(_DEPLOY / "streamtag.service")
-        return parser
+        return _unit("streamtag.service")
 
-    def test_it_runs_the_service_and_reloads_it(self, unit: configparser.RawConfigParser) -> None:
+    @pytest.mark.parametrize(
+        ("name", "start", "target"),
+        [
+            ("streamtag.service", "/streamtag run /etc/streamtag/streamtag.toml", "multi-user.target"),
+            ("streamtag-user.service", "/streamtag run %E/streamtag/streamtag.toml", "default.target"),
+        ],
+    )
+    def test_it_runs_the_service_looks_after_it_and_reloads_it(self, name: str, start: str, target: str) -> None:
+        unit = _unit(name)
         service = unit["Service"]
-        assert service["ExecStart"].endswith("/streamtag run /etc/streamtag/streamtag.toml")
+        assert service["ExecStart"].endswith(start)
         assert service["ExecReload"] == "/bin/kill -HUP $MAINPID"
         assert service["Restart"] == "on-failure"
-        assert unit["Install"]["WantedBy"] == "multi-user.target"
+        assert (service["Type"], service["NotifyAccess"]) == ("notify", "main")
+        assert int(service["WatchdogSec"]) > 4 * 5  # every thread takes a turn in 5 s, and half of it may pass
+        assert unit["Install"]["WantedBy"] == target
+
+    @pytest.mark.parametrize("name", ["streamtag.service", "streamtag-user.service"])
+    def test_what_it_may_take_is_bounded(self, name: str) -> None:
+        service = _unit(name)["Service"]
+        assert service["MemoryMax"] == "75%"
+        assert int(service["TasksMax"]) > 10_000  # a thread waits for each network stream
+        assert service["UMask"] == "0077"
+        assert service["LimitCORE"] == "0"  # what is heard is in it
 
     @pytest.mark.parametrize(
         ("key", "value"),
@@ -158,23 +186,32 @@ class TestUnit:
             ("PrivateTmp", "yes"),
             ("DevicePolicy", "closed"),
             ("SystemCallArchitectures", "native"),
-            ("UMask", "0077"),
+            ("StateDirectoryMode", "0700"),
+            ("CacheDirectoryMode", "0700"),
         ],
     )
     def test_it_is_locked_down(self, unit: configparser.RawConfigParser, key: str, value: str) -> None:
         assert unit["Service"][key] == value
 
-    def test_systemd_takes_it(self, tmp_path: Path) -> None:
+    @pytest.mark.parametrize(
+        ("name", "manager", "most"), [("streamtag.service", "--system", 1.8), ("streamtag-user.service", "--user", 6.3)]
+    )
+    def test_systemd_takes_it_and_finds_it_as_locked_down_as_the_guide_says(
+        self, tmp_path: Path, name: str, manager: str, most: float
+    ) -> None:
         assert shutil.which("systemd-analyze"), "install Debian's package systemd"
-        text = (_DEPLOY / "streamtag.service").read_text()
-        unit = tmp_path / "streamtag.service"
-        unit.write_text(text.replace("/opt/streamtag/bin/streamtag", "/bin/true"))
-        verified = subprocess.run(["systemd-analyze", "verify", unit], capture_output=True, text=True, check=False)
+        environment = {**os.environ, "XDG_RUNTIME_DIR": str(tmp_path)}
+        text = (_DEPLOY / name).read_text()
+        unit = tmp_path / name
+        unit.write_text(re.sub("ExecStart=[^ ]+", "ExecStart=/bin/true", text))
+        verify = ["systemd-analyze", manager, "verify", unit]
+        verified = subprocess.run(verify, capture_output=True, text=True, check=False, env=environment)
         assert verified.returncode == 0, verified.stderr
         assert not verified.stderr
-        command = ["systemd-analyze", "security", "--offline=true", "--threshold=25", unit]
+        command = ["systemd-analyze", "security", "--offline=true", f"--threshold={10 * most:.0f}", unit]
         exposed = subprocess.run(command, capture_output=True, text=True, check=False)
         assert exposed.returncode == 0, exposed.stdout
+        assert f"| `{name}` | {most} |" in (_ROOT / "docs" / "deploy.md").read_text()
 
 
 class TestTriton:
@@ -208,7 +245,7 @@ class TestGuide:
         links = re.findall(r"\]\(#([\w-]+)\)", guide)
         assert links
         assert set(links) <= headings
-        for file in re.findall(r"deploy/[\w./]+\w", guide):
+        for file in re.findall(r"deploy/[\w./-]+\w", guide):
             assert (_ROOT / file).exists(), file
 
     def test_its_limits_are_those_of_the_gate(self, guide: str) -> None:

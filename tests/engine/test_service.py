@@ -451,3 +451,29 @@ def test_a_model_that_breaks_ends_the_service_with_its_cause(
         service.wait(60)
     stop_within_two_seconds(service)
     wait_for_the_end_of_threads()
+
+
+def test_every_thread_takes_turns_though_there_is_nothing_to_do(serve: Callable[..., Service]) -> None:
+    service = serve(service=ServiceSettings(endpoint="tcp://127.0.0.1:*", input="tcp://127.0.0.1:*"))
+    first = service.beats()
+    assert {"the publisher", "the watch", "the input", "inference 1"} <= set(first)
+    wait_until(
+        lambda: all(count > first[name] for name, count in service.beats().items()), 30, "a turn of every thread"
+    )
+
+
+def test_a_thread_that_hangs_takes_no_turns(serve: Callable[..., Service]) -> None:
+    service = serve()
+    reached, released = threading.Event(), threading.Event()
+
+    def hang() -> None:
+        reached.set()
+        released.wait(60)
+
+    service._workers[0].queues.call(hang)
+    assert reached.wait(30)
+    before = service.beats()
+    wait_until(lambda: service.beats()["the watch"] > before["the watch"] + 3, 30, "turns of another thread")
+    assert service.beats()["inference 1"] == before["inference 1"]
+    released.set()
+    wait_until(lambda: service.beats()["inference 1"] > before["inference 1"], 30, "its next turn")
