@@ -454,7 +454,7 @@ def test_a_model_that_breaks_ends_the_service_with_its_cause(
 
 
 def test_every_thread_takes_turns_though_there_is_nothing_to_do(serve: Callable[..., Service]) -> None:
-    service = serve(service=ServiceSettings(endpoint="tcp://127.0.0.1:*", input="tcp://127.0.0.1:*"))
+    service = serve()
     first = service.beats()
     assert {"the publisher", "the watch", "the input", "inference 1"} <= set(first)
     wait_until(
