@@ -23,7 +23,7 @@ from train.networks.blocks import Classifier, compete
 from train.settings import Settings
 
 FITTED = "head.pt"
-_STEPS = 400
+_STEPS = 800
 _BATCH = 2048
 _RATE = 3e-3
 _COMPETITION, _COMPETITION_RATE = 0.5, 1e-2
@@ -40,7 +40,8 @@ _AMONG = 3.0
 _TIE = 1e-2
 """Pull towards the weights that training found."""
 _MADE_SHARDS = 6
-_SILENT = 512
+_SILENT, _SILENT_WEIGHT = 512, 10.0
+"""A quiet room is listened to all day, and nothing else tells what silence is."""
 
 
 class _Windows:
@@ -50,7 +51,7 @@ class _Windows:
         numbers = cache.numbers()
         plain = [number for number in numbers if number >= PLAIN]
         made = [number for number in numbers if number < PLAIN][:_MADE_SHARDS]
-        self.plain = 0
+        self.plain = self.silent = 0
         embedding, positive, unsure = [], [], []
         if SILENCE in labels:  # no recording is of it, and it must be known down to samples that are all zero
             silent = torch.zeros(_SILENT, len(labels), dtype=torch.bool)
@@ -58,7 +59,7 @@ class _Windows:
             unsure.append(silent.clone())
             silent[:, list(labels).index(SILENCE)] = True
             positive.append(silent)
-            self.plain = _SILENT
+            self.plain = self.silent = _SILENT
         for number in (*plain, *made):
             rows = cache.read(number)
             embedding.append(_embedding(network, torch.from_numpy(np.array(rows.patches))))
@@ -80,6 +81,7 @@ class _Windows:
         rarity = (known @ (frequency.mean() / frequency)) / known.sum(1).clamp(min=1)
         weights = torch.full((len(self.embedding),), _MADE_WEIGHT)
         weights[: self.plain] = _PLAIN_WEIGHT * torch.where(self.named[: self.plain] > 0, rarity, _OTHER_WEIGHT)
+        weights[: self.silent] *= _SILENT_WEIGHT
         return weights / weights.mean()
 
 
