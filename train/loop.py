@@ -30,6 +30,7 @@ from train.prepare import progress_line, say
 from train.settings import Settings, teacher_file
 from train.step import Student, activate, batch_loss, learning_rate
 from train.teacher import BATCH, Teacher, restore_teacher, train_teacher
+from train.workers import limit_threads
 
 LAST = "last.pt"
 
@@ -178,7 +179,7 @@ def train(
         torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
         torch.backends.cudnn.benchmark = True
     fit, last = settings.fit, settings.output / LAST
-    torch.set_num_threads(fit.threads or max(1, (os.cpu_count() or 1) // place.world))
+    limit_threads(fit.threads or max(1, (os.cpu_count() or 1) // place.world))
     width = cache.read(cache.numbers()[0]).features.shape[1]
     content = checkpoint.load(last, fit.network, labels) if last.is_file() else None
     teacher = _teacher(settings, cache, len(labels), width, place)

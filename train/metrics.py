@@ -1,4 +1,7 @@
-"""Metrics over scores [n, labels] and truth [n, labels]; means over classes are balanced (each class counts once)."""
+"""Metrics over scores [n, labels] and truth [n, labels]; means over classes are balanced (each class counts once).
+
+scikit-learn counts; what it has no answer for, such as a class without a true item, is NaN here.
+"""
 
 import math
 from dataclasses import asdict, dataclass
@@ -6,6 +9,7 @@ from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.metrics import average_precision_score, label_ranking_average_precision_score, roc_auc_score
 
 Scores = NDArray[np.floating]
 Truth = NDArray[np.bool_]
@@ -14,27 +18,14 @@ Truth = NDArray[np.bool_]
 def average_precision(scores: Scores, truth: Truth) -> float:
     """Return the average precision of one class; NaN where nothing is true.
 
-    The area under the precision-recall steps; equal scores count as one step, as in scikit-learn.
+    The area under the precision-recall steps; equal scores count as one step.
     """
-    positives = int(truth.sum())
-    if not positives:
-        return float("nan")
-    order = np.argsort(-scores, kind="stable")
-    last = np.append(np.flatnonzero(np.diff(scores[order])), len(scores) - 1)
-    hits = np.cumsum(truth[order])[last]
-    precision = hits / (last + 1)
-    return float(np.sum(np.diff(hits, prepend=0) * precision) / positives)
+    return float(average_precision_score(truth, scores)) if truth.any() else math.nan
 
 
 def area_under_roc(scores: Scores, truth: Truth) -> float:
     """Return the chance that a true item outranks a false one, ties counting half; NaN without both kinds."""
-    positives = int(truth.sum())
-    negatives = len(truth) - positives
-    if not positives or not negatives:
-        return float("nan")
-    _, place, count = np.unique(scores, return_inverse=True, return_counts=True)
-    ranks = np.cumsum(count) - (count - 1) / 2
-    return float((ranks[place][truth].sum() - positives * (positives + 1) / 2) / (positives * negatives))
+    return float(roc_auc_score(truth, scores)) if truth.any() and not truth.all() else math.nan
 
 
 def d_prime(auc: float) -> float:
@@ -46,13 +37,12 @@ def d_prime(auc: float) -> float:
 
 def lwlrap(scores: Scores, truth: Truth) -> float:
     """Return the label-weighted label-ranking average precision (DCASE 2019, task 2); NaN where nothing is true."""
-    total, count = 0.0, 0
-    for row, labels in zip(scores, truth, strict=True):
-        true = row[labels]
-        for score in true:
-            total += float((true >= score).sum() / (row >= score).sum())
-        count += len(true)
-    return total / count if count else float("nan")
+    weights = truth.sum(axis=1)
+    labelled = weights > 0
+    if not labelled.any():
+        return math.nan
+    ranked = truth[labelled], scores[labelled]
+    return float(label_ranking_average_precision_score(*ranked, sample_weight=weights[labelled]))
 
 
 def top_1(scores: Scores, truth: Truth) -> float:

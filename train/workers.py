@@ -1,11 +1,26 @@
-"""Worker processes that do not outlive whoever started them."""
+"""How many threads a process computes with, and worker processes that do not outlive whoever started them."""
 
 import multiprocessing
 import os
 import threading
 from multiprocessing.process import BaseProcess
 
-__all__ = ["end_with_parent"]
+import torch
+from threadpoolctl import threadpool_limits
+
+__all__ = ["begin_worker", "end_with_parent", "limit_threads"]
+
+
+def limit_threads(count: int) -> None:
+    """Let no library of this process compute with more threads: neither torch nor what NumPy and scikit-learn use."""
+    torch.set_num_threads(count)
+    threadpool_limits(count)
+
+
+def begin_worker() -> None:
+    """Compute with one thread, and end with the parent: for a pool that has a worker for each core."""
+    limit_threads(1)
+    end_with_parent()
 
 
 def end_with_parent() -> None:

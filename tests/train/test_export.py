@@ -137,7 +137,7 @@ def test_pairs_of_int16_samples_score_as_the_samples_do() -> None:
 
 def test_a_score_that_stays_up_is_one_onset_and_a_pause_makes_another() -> None:
     scores = np.array([0.1, 0.9, 0.4, 0.9, 0.0, 0.0, 0.9], np.float32)
-    assert onsets(scores, 0.5, 0.3) == 2
+    assert onsets(scores[:, None], np.full(1, 0.5, np.float32), 0.3).tolist() == [2]
 
 
 def test_a_label_that_cries_wolf_gets_a_higher_threshold_until_it_does_not() -> None:

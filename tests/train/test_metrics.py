@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.metrics import average_precision_score, label_ranking_average_precision_score, roc_auc_score
 
 from train.metrics import area_under_roc, average_precision, d_prime, lwlrap, measure, top_1
 
@@ -19,28 +18,52 @@ def judged(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray]:
     return np.round(rng.random(items) * levels) / levels, truth
 
 
-@settings(deadline=None)
-@given(judged())
-def test_average_precision_is_scikit_learns_with_and_without_ties(case: tuple[np.ndarray, np.ndarray]) -> None:
-    scores, truth = case
-    assert average_precision(scores, truth) == pytest.approx(average_precision_score(truth, scores))
+def precision_by_steps(scores: np.ndarray, truth: np.ndarray) -> float:
+    """Average precision by its definition: each threshold's gain in recall times its precision."""
+    steps = []
+    for threshold in sorted(set(scores), reverse=True):
+        found = scores >= threshold
+        steps.append(((found & truth).sum() / truth.sum(), (found & truth).sum() / found.sum()))
+    recalls = [0.0, *(recall for recall, _ in steps)]
+    return sum((recall - before) * precision for before, (recall, precision) in zip(recalls, steps, strict=False))
 
 
 @settings(deadline=None)
 @given(judged())
-def test_area_under_the_roc_curve_is_scikit_learns(case: tuple[np.ndarray, np.ndarray]) -> None:
+def test_average_precision_is_the_area_under_the_steps_with_and_without_ties(
+    case: tuple[np.ndarray, np.ndarray],
+) -> None:
     scores, truth = case
-    assert area_under_roc(scores, truth) == pytest.approx(roc_auc_score(truth, scores))
+    assert average_precision(scores, truth) == pytest.approx(precision_by_steps(scores, truth))
 
 
-def test_lwlrap_is_scikit_learns_ranking_precision_weighted_by_labels() -> None:
+@settings(deadline=None)
+@given(judged())
+def test_area_under_the_roc_curve_is_the_chance_that_a_true_item_outranks_a_false_one(
+    case: tuple[np.ndarray, np.ndarray],
+) -> None:
+    scores, truth = case
+    pairs = np.sign(scores[truth][:, None] - scores[~truth][None, :])
+    assert area_under_roc(scores, truth) == pytest.approx((pairs.mean() + 1) / 2)
+
+
+def test_lwlrap_is_the_mean_over_all_true_labels_of_how_many_above_them_are_true() -> None:
     rng = np.random.default_rng(0)
-    scores, truth = rng.random((30, 8)), rng.random((30, 8)) < 0.3
-    labelled = truth.any(axis=1)
-    expected = label_ranking_average_precision_score(
-        truth[labelled], scores[labelled], sample_weight=truth[labelled].sum(axis=1)
-    )
-    assert lwlrap(scores, truth) == pytest.approx(expected)
+    scores, truth = np.round(rng.random((30, 8)) * 5) / 5, rng.random((30, 8)) < 0.3
+    shares = [
+        (row[labels] >= score).sum() / (row >= score).sum()
+        for row, labels in zip(scores, truth, strict=True)
+        for score in row[labels]
+    ]
+    assert lwlrap(scores, truth) == pytest.approx(np.mean(shares))
+
+
+def test_what_has_no_answer_is_none() -> None:
+    scores, nothing = np.array([0.5, 0.25]), np.zeros(2, bool)
+    assert math.isnan(average_precision(scores, nothing))
+    assert math.isnan(area_under_roc(scores, nothing))
+    assert math.isnan(area_under_roc(scores, ~nothing))
+    assert math.isnan(lwlrap(scores[None], nothing[None]))
 
 
 def test_d_prime_of_the_papers_resnet_follows_from_its_area() -> None:

@@ -36,3 +36,15 @@ def test_workers_end_when_who_started_them_is_killed(context: str, tmp_path: Pat
         assert all(is_running(worker) for worker in workers)
         main.send_signal(signal.SIGKILL)
     wait_until(lambda: not any(is_running(worker) for worker in workers), 60, "the workers' end")
+
+
+def test_all_libraries_of_a_worker_compute_with_one_thread() -> None:
+    program = (
+        "import numpy, torch, sklearn.cluster\n"
+        "from threadpoolctl import threadpool_info\n"
+        "from train.workers import limit_threads\n"
+        "limit_threads(1)\n"
+        "print({pool['num_threads'] for pool in threadpool_info()}, torch.get_num_threads())\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "{1} 1\n"

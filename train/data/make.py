@@ -18,7 +18,7 @@ from train.data.bank import Bank
 from train.data.cache import Cache, Rows
 from train.data.render import RenderSettings, Window, plain, render
 from train.labels.table import SILENCE
-from train.workers import end_with_parent
+from train.workers import begin_worker
 
 PLAIN = 50_000
 """The number of the first shard of plain windows."""
@@ -98,7 +98,7 @@ def fill(
     _task = _Task(bank, settings, cache, shuffled, first_plain, shard, listener is not None)
     try:
         fork = multiprocessing.get_context("fork")
-        with ProcessPoolExecutor(processes, mp_context=fork, initializer=end_with_parent) as pool:
+        with ProcessPoolExecutor(processes, mp_context=fork, initializer=begin_worker) as pool:
             for future in as_completed([pool.submit(_shard, number, sizes[number]) for number in missing]):
                 rows, sound = future.result()
                 if listener and sound:

@@ -6,23 +6,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamtag.audio.frontend import PATCH_HOP, SAMPLE_RATE
+from streamtag.events import EventDetector, EventRules
+from streamtag.settings import EventSettings, LabelThresholds
 
-HOLD_SECONDS = 1.0
+_PATCH_SECONDS = PATCH_HOP / SAMPLE_RATE
 
 
-def onsets(scores: NDArray[np.float32], on: float, off: float) -> int:
-    """Return how often a label begins in one stream's patch scores [patches], by the default event rule."""
-    patch = PATCH_HOP / SAMPLE_RATE
-    count, last = 0, -np.inf
-    for place, score in enumerate(scores):
-        if score >= on and last == -np.inf:
-            count += 1
-            last = (place + 1) * patch
-        elif last > -np.inf and score >= off:
-            last = (place + 1) * patch
-        if last > -np.inf and (place + 1) * patch - last >= HOLD_SECONDS:
-            last = -np.inf
-    return count
+def onsets(scores: NDArray[np.float32], on: NDArray[np.float32], off: float) -> NDArray[np.int_]:
+    """Return how often each label begins in one stream, by the rule of the engine's events.
+
+    Args:
+        scores: patch scores, float32 [patches, labels].
+        on: the labels' thresholds.
+        off: the lower threshold.
+    """
+    names = [str(label) for label in range(len(on))]
+    thresholds = {name: LabelThresholds(on=float(at), off=off) for name, at in zip(names, on, strict=True)}
+    rules = EventRules(names, EventSettings(labels=thresholds))
+    detector = EventDetector(rules)
+    counts = np.zeros(len(on), np.int_)
+    for place, (row, reached) in enumerate(zip(scores, rules.reached(scores), strict=True)):
+        for event in detector.push(row, place * _PATCH_SECONDS, (place + 1) * _PATCH_SECONDS, reached):
+            counts[event.index] += event.state == "on"
+    return counts
 
 
 def onsets_a_minute(
@@ -36,14 +42,13 @@ def onsets_a_minute(
         on: the labels' thresholds.
         off: the lower threshold.
     """
-    labels = len(on)
-    counts, minutes = np.zeros(labels), np.zeros(labels)
+    counts, minutes = np.zeros(len(on)), np.zeros(len(on))
     for scores, absent in zip(streams, without, strict=True):
-        minutes += absent * len(scores) * PATCH_HOP / SAMPLE_RATE / 60
-        for label in np.flatnonzero(absent & (scores.max(axis=0) >= on)):
-            counts[label] += onsets(scores[:, label], float(on[label]), off)
+        minutes += absent * len(scores) * _PATCH_SECONDS / 60
+        labels = np.flatnonzero(absent & (scores.max(axis=0) >= on))
+        counts[labels] += onsets(scores[:, labels], on[labels], off)
     rates: NDArray[np.float32]
-    rates = np.divide(counts, minutes, out=np.full(labels, np.nan), where=minutes > 0).astype(np.float32)
+    rates = np.divide(counts, minutes, out=np.full(len(on), np.nan), where=minutes > 0).astype(np.float32)
     return rates
 
 
