@@ -1,3 +1,5 @@
+"""The packaged recording, its reference and the packaged model fit each other."""
+
 import json
 from pathlib import Path
 

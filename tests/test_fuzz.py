@@ -1,3 +1,5 @@
+"""`scripts/fuzz.py`, for a moment: what decodes and scores foreign recordings."""
+
 from pathlib import Path
 
 from scripts import fuzz

@@ -1,3 +1,5 @@
+"""What is installed: requirements, their pins, and the wheel."""
+
 import re
 import subprocess
 import sys

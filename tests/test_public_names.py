@@ -1,3 +1,5 @@
+"""`streamtag/__init__.py`: what is public, and what its import loads."""
+
 import subprocess
 import sys
 

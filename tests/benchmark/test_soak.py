@@ -1,3 +1,5 @@
+"""`benchmarks/soak.py`: its stations, and what it judges by."""
+
 from pathlib import Path
 
 import numpy as np

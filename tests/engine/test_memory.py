@@ -1,3 +1,5 @@
+"""What a stream holds in memory, over intake, queues and scoring."""
+
 import os
 from collections.abc import Callable
 

@@ -1,3 +1,5 @@
+"""A service that has more to score than it can: intake, queue and inference together."""
+
 import os
 import threading
 from collections.abc import Callable

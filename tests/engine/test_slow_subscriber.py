@@ -1,3 +1,5 @@
+"""A service whose subscriber does not read: scoring, wire and stop together."""
+
 import os
 import signal
 import subprocess

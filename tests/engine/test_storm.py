@@ -1,3 +1,5 @@
+"""Reloads, pushed sound and subscribers at once, over the whole service."""
+
 import random
 import threading
 import time

@@ -1,3 +1,5 @@
+"""Recorder, store and SQLite in a process that is killed at any moment."""
+
 import sqlite3
 import subprocess
 import sys

@@ -1,3 +1,5 @@
+"""The wire as a program of another language reads it: the client of the documents, in Node."""
+
 import json
 import shutil
 import subprocess

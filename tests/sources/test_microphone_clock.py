@@ -1,3 +1,5 @@
+"""`sources/microphone.py`: when what a device gives was captured."""
+
 from types import SimpleNamespace
 
 import numpy as np

@@ -1,3 +1,5 @@
+"""`sources/microphone.py`: names of devices, and which device a name finds."""
+
 from dataclasses import replace
 
 import pytest

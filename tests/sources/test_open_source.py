@@ -1,3 +1,5 @@
+"""The table of sources in `sources/__init__.py`: from a URI to the file that opens it."""
+
 import subprocess
 import sys
 from pathlib import Path

@@ -1,3 +1,5 @@
+"""`python -m train` from the command line to the files that it leaves."""
+
 import json
 from pathlib import Path
 

@@ -1,3 +1,5 @@
+"""A bundle's network trained on: reading its graph back, new labels, fitting its last layer."""
+
 from collections.abc import Callable
 
 import msgspec

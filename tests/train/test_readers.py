@@ -1,3 +1,5 @@
+"""The readers of published sets of recordings, `train/data/sets.py` and those beside it."""
+
 from pathlib import Path
 
 import numpy as np

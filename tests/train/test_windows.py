@@ -1,3 +1,5 @@
+"""From recordings to training windows: rendering, effects, and the cache that keeps them."""
+
 from collections.abc import Callable
 from pathlib import Path
 

@@ -1,3 +1,5 @@
+"""The programs in `examples/`, against a real publisher and a real input."""
+
 import os
 import subprocess
 import sys

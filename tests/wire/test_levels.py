@@ -1,3 +1,5 @@
+"""Levels from header to subscriber: messages, the publisher's knowledge of who watches, following a stream."""
+
 import threading
 from collections.abc import Callable
 
