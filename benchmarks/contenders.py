@@ -210,11 +210,10 @@ def _mediapipe(model: Path) -> Run:
 
 def _script(bundle: Bundle) -> Run:
     import librosa
-    import onnxruntime
 
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    session = onnxruntime.InferenceSession(bundle.read("model.onnx"), options, providers=["CPUExecutionProvider"])
+    from streamtag.runtimes.onnx import open_session
+
+    session = open_session(bundle.read("model.onnx"), threads=1)
 
     def run(windows: NDArray[np.float32]) -> float:
         begin = time.process_time()

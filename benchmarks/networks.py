@@ -6,12 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 
 from benchmarks import contenders
 from streamtag.audio.frontend import log_mel_windows
 from streamtag.benchmark.machine import describe_machine
 from streamtag.bundle import Bundle, installed
+from streamtag.runtimes.onnx import open_session
 
 
 def main() -> None:
@@ -46,9 +46,7 @@ def main() -> None:
 
 
 def _session(content: bytes, patches: np.ndarray) -> Callable[[], object]:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    session = open_session(content, threads=1)
     return lambda: session.run(None, {"patches": patches})
 
 

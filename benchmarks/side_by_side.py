@@ -15,7 +15,6 @@ import platform
 import statistics
 from collections.abc import Callable
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +22,7 @@ from numpy.typing import NDArray
 
 from benchmarks import contenders
 from streamtag.bundle import Bundle
+from streamtag.machine import processor, version_of
 
 PATCHES = 64
 PACKAGES = ("streamtag", "numpy", "scipy", "onnxruntime", "ai-edge-litert", "mediapipe", "librosa", "torch")
@@ -76,7 +76,7 @@ def write(folder: Path, seconds: dict[str, list[float]]) -> None:
         "processor": processor(),
         "cores": os.cpu_count(),
         "python": platform.python_version(),
-        "versions": {name: found for name in PACKAGES if (found := installed(name))},
+        "versions": {name: found for name in PACKAGES if (found := version_of(name))},
         "rounds": len(seconds[reference]),
         "patches_a_round": PATCHES,
     }
@@ -104,20 +104,6 @@ def write(folder: Path, seconds: dict[str, list[float]]) -> None:
     ]
     (folder / "side_by_side.md").write_text("\n".join(lines) + "\n")
     print("\n".join(lines))
-
-
-def processor() -> str:
-    """Return the processor's name."""
-    lines = Path("/proc/cpuinfo").read_text().splitlines()
-    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
-
-
-def installed(name: str) -> str | None:
-    """Return a package's version, None where it is not installed."""
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return None
 
 
 if __name__ == "__main__":

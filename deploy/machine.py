@@ -3,10 +3,9 @@
 import os
 import platform
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 
 from streamtag.errors import RuntimeUnavailableError
+from streamtag.machine import processor, version_of
 from streamtag.runtimes import load_runtime
 
 _PACKAGES = ("streamtag", "numpy", "onnxruntime", "torch", "cuda-bindings")
@@ -17,16 +16,11 @@ def describe() -> dict[str, str]:
     about = {
         "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "gpu": _gpu(),
-        "cpu": f"{_processor()}, {os.cpu_count()} cores",
+        "cpu": f"{processor()}, {os.cpu_count()} cores",
         "system": platform.platform(),
         "python": platform.python_version(),
     }
-    for package in _PACKAGES:
-        try:
-            about[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return about
+    return about | {package: number for package in _PACKAGES if (number := version_of(package))}
 
 
 def _gpu() -> str:
@@ -36,11 +30,3 @@ def _gpu() -> str:
         return f"{gpu.name} (compute capability {gpu.capability}), TensorRT {tensorrt.supported_version()}"
     except RuntimeUnavailableError as error:
         return f"none used: {error}"
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.machine()
-    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())

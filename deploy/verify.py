@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
@@ -15,6 +14,7 @@ from deploy.material import read_material
 from streamtag.bundle import Bundle
 from streamtag.errors import BundleError, RuntimeUnavailableError
 from streamtag.runtimes import load_runtime
+from streamtag.runtimes.onnx import open_session
 
 
 def verify(bundle: Bundle, precision: str, max_batch: int, clips: Path | None = None) -> int:
@@ -68,9 +68,7 @@ def _engines(bundle: Bundle, precision: str, max_batch: int, trial: Trial) -> It
 
 
 def _graph(content: bytes) -> tuple[Run, str]:
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    session = open_session(content)
     name: str = session.get_inputs()[0].name
 
     def run(inputs: NDArray[np.generic]) -> NDArray[np.float32]:

@@ -35,9 +35,9 @@ _HOMES = {
 
 def __getattr__(name: str) -> Any:
     if name == "__version__":
-        from importlib.metadata import version
+        from streamtag.machine import version_of
 
-        return version("streamtag")
+        return version_of("streamtag")
     if name not in _HOMES:
         raise AttributeError(f"module 'streamtag' has no attribute {name!r}")
     value = getattr(import_module(_HOMES[name]), name)

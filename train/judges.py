@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from streamtag.audio.frontend import PATCH_SAMPLES, SAMPLE_RATE
 from streamtag.bundle import Bundle
 from streamtag.errors import ConfigError
+from streamtag.runtimes.onnx import open_session
 from train.clipset import ClipSet, windows_of
 from train.export.graphs import run_graph
 
@@ -95,8 +96,6 @@ def of_graph(path: Path) -> Judge:
     Its labels are read from `NAME.csv`, `NAME.txt`, `labels.csv` or `labels.txt` beside it: a column `name`,
     `display_name` or `label`, or a name a line. Outputs beyond 0 to 1 are taken for logits.
     """
-    import onnxruntime
-
     if not path.is_file():
         raise ConfigError(f"model {path}: no such file")
     beside = [path.with_suffix(kind) for kind in _TABLES] + [path.parent / f"labels{kind}" for kind in _TABLES]
@@ -104,10 +103,8 @@ def of_graph(path: Path) -> Judge:
     if table is None:
         raise ConfigError(f"model {path}: no labels beside it: write {beside[0].name}, a column name in scores' order")
     labels = _names(table)
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4
     try:
-        session = onnxruntime.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
+        session = open_session(path.read_bytes())
     except Exception as error:  # ONNX Runtime's errors have no common kind of their own
         first = str(error).splitlines()[0]
         raise ConfigError(f"model {path}: not a graph that ONNX Runtime takes ({first})") from None

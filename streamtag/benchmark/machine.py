@@ -1,8 +1,8 @@
 import os
 import platform
-from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import Any
+
+from streamtag.machine import processor, version_of
 
 __all__ = ["describe_machine"]
 
@@ -13,26 +13,11 @@ def describe_machine() -> dict[str, Any]:
     """Return what a figure means nothing without: processor, cores, memory, system and versions."""
     load = os.getloadavg()[0]
     return {
-        "processor": _field("/proc/cpuinfo", "model name") or platform.processor() or platform.machine(),
+        "processor": processor(),
         "cores": len(os.sched_getaffinity(0)),
         "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
         "system": platform.platform(terse=True),
         "python": platform.python_version(),
         "load_before": round(load, 2),  # what else the machine was doing
-        "versions": {name: number for name in _PACKAGES if (number := _version(name))},
+        "versions": {name: number for name in _PACKAGES if (number := version_of(name))},
     }
-
-
-def _field(path: str, name: str) -> str:
-    try:
-        lines = Path(path).read_text().splitlines()
-    except OSError:
-        return ""
-    return next((line.partition(":")[2].strip() for line in lines if line.startswith(name)), "")
-
-
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return ""

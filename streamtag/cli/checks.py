@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from importlib.metadata import PackageNotFoundError, requires, version
+from importlib.metadata import PackageNotFoundError, requires
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,6 +21,7 @@ from streamtag.child import python
 from streamtag.cli.page import is_free
 from streamtag.errors import StreamtagError
 from streamtag.folders import NOWHERE, cache_folder
+from streamtag.machine import version_of
 from streamtag.runtime_kinds import RUNTIMES
 from streamtag.settings import Config
 
@@ -91,7 +92,7 @@ def _packages() -> Iterator[Check]:
     for extra, names in needs.items():
         if extra == "dev":
             continue
-        found = {name: _version(name) for name in names}
+        found = {name: version_of(name) for name in names}
         detail = ", ".join(f"{name} {number}" for name, number in found.items() if number)
         absent = [name for name, number in found.items() if not number]
         if absent:
@@ -100,13 +101,6 @@ def _packages() -> Iterator[Check]:
         state: Literal["ok", "missing", "optional"] = "ok" if not absent else "optional" if extra else "missing"
         title = f"extra {extra}" if extra else "packages"
         yield Check(title, state, detail, f"pip install {wanted}" if absent else "")
-
-
-def _version(name: str) -> str:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return ""
 
 
 def _bundle(name: str) -> Check:

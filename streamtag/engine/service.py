@@ -5,7 +5,6 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from functools import partial
-from importlib.metadata import version
 
 from msgspec.structs import replace
 
@@ -23,6 +22,7 @@ from streamtag.events import EventRules
 from streamtag.intake import Intake, PushedStreams, Reader
 from streamtag.keys import Gate
 from streamtag.limits import PRIVATE_PREFIX
+from streamtag.machine import version_of
 from streamtag.runtimes import open_runtime
 from streamtag.settings import Config, Stream
 from streamtag.sinks.local import LocalSinks
@@ -42,7 +42,7 @@ _REPEAT_SECONDS = 4.5
 _REST_SECONDS = 1.0  # between messages that tell of other states alone, which may change all the time
 _LONGEST_PAUSE = 0.05
 _PUSHED = "zmq:"
-_VERSION = version("streamtag")
+_VERSION = version_of("streamtag")
 
 logger = logging.getLogger(__name__)
 

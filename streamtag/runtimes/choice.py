@@ -4,7 +4,6 @@ import fcntl
 import json
 import logging
 import os
-import platform
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -15,6 +14,7 @@ import numpy as np
 from streamtag.audio import BANDS, FRAMES
 from streamtag.bundle import Bundle
 from streamtag.folders import cache_folder
+from streamtag.machine import processor
 from streamtag.runtimes import Runtime
 
 __all__ = ["faster_file"]
@@ -39,7 +39,7 @@ def faster_file(bundle: Bundle, threads: int, load: Callable[[Bundle, str, int],
         return QUANTISED
     store = cache_folder() / "fastest.json"
     library = load.__module__.rpartition(".")[2]
-    key = " ".join([library, bundle.files[QUANTISED]["sha256"][:16], _processor(), f"threads={threads}"])
+    key = " ".join([library, bundle.files[QUANTISED]["sha256"][:16], processor(), f"threads={threads}"])
     known = _read(store)
     if known.get(key) in (FULL, QUANTISED):
         return known[key]
@@ -62,14 +62,6 @@ def _measure(full: Runtime, quantised: Runtime) -> str:
     fastest = min(seconds, key=lambda file: float(np.median(seconds[file])))
     logger.info("measured here: %s is the fastest", fastest)
     return fastest
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor() or platform.machine()
-    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
 
 
 @contextmanager

@@ -1,5 +1,7 @@
 """ONNX Runtime on the CPU."""
 
+from pathlib import Path
+
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
@@ -8,9 +10,29 @@ from streamtag.bundle import Bundle
 from streamtag.errors import BundleError
 from streamtag.runtimes.choice import faster_file
 
-__all__ = ["OnnxModel", "open_file", "open_model"]
+__all__ = ["OnnxModel", "open_file", "open_model", "open_session"]
 
 onnxruntime.disable_telemetry_events()  # for programs that imported it before this package
+
+
+def open_session(graph: bytes | Path, threads: int = 0) -> onnxruntime.InferenceSession:
+    """Open a graph on the CPU.
+
+    Args:
+        graph: its file, or what stands in it.
+        threads: how many threads one call may use; 0: one for each core.
+
+    Raises:
+        Exception: it is no graph that ONNX Runtime takes; its errors share no base class of their own.
+    """
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 4  # what goes wrong is raised, and told by whoever asked
+    # A spinning pool keeps cores busy between batches: live audio leaves them idle most of the time.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    content = graph if isinstance(graph, bytes) else str(graph)
+    return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
 
 
 class OnnxModel:
@@ -25,15 +47,9 @@ class OnnxModel:
         Raises:
             BundleError: it is missing, damaged, not a model that ONNX Runtime takes, or one of other labels.
         """
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 3
-        # A spinning pool keeps cores busy between batches: live audio leaves them idle most of the time.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         content = bundle.read(file)
         try:
-            self._session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+            self._session = open_session(content, threads)
         except Exception as error:  # its exceptions share no base class of their own
             reason = " ".join(str(error).split())
             raise BundleError(f"bundle {bundle.path}: ONNX Runtime cannot load {file}: {reason}") from error

@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 import torch
 
+from streamtag.machine import processor
 from train.clipset import ClipSet
 from train.data.bank import make_bank
 from train.data.cache import Cache
@@ -83,9 +84,5 @@ def with_fit(settings: Settings, output: str, **changes: object) -> Settings:
 
 def machine() -> str:
     """Return what the trials ran on, in words: processor, cores, versions."""
-    model = platform.processor() or platform.machine()
-    about = Path("/proc/cpuinfo")
-    if about.is_file():
-        names = [line.split(":")[1].strip() for line in about.read_text().splitlines() if line.startswith("model name")]
-        model = names[0] if names else model
-    return f"{model}, {os.cpu_count()} cores; Python {platform.python_version()}, torch {torch.__version__}"
+    python = platform.python_version()
+    return f"{processor()}, {os.cpu_count()} cores; Python {python}, torch {torch.__version__}"

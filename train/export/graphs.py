@@ -17,6 +17,8 @@ from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, Q
 from onnxruntime.quantization.shape_inference import quant_pre_process
 from torch import nn
 
+from streamtag.runtimes.onnx import open_session
+
 OPSET = 17
 OUTPUTS = ("scores", "embedding")
 
@@ -139,10 +141,7 @@ def join(first: Path, second: Path, target: Path) -> None:
 
 def run_session(graph: Path | bytes, inputs: NDArray[np.generic], output: str, batch: int = 64) -> NDArray[np.float32]:
     """Return one output of a graph for all inputs, through ONNX Runtime on the CPU."""
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    source = graph if isinstance(graph, bytes) else str(graph)
-    session = onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+    session = open_session(graph)
     name = session.get_inputs()[0].name
     parts = [session.run([output], {name: inputs[at : at + batch]})[0] for at in range(0, len(inputs), batch)]
     return np.concatenate(parts)
@@ -157,7 +156,7 @@ def ends(path: Path) -> tuple[dict[str, list[int | str]], dict[str, list[int | s
     """Return a graph's inputs and outputs: name to shape, "N" for the free size; nothing of what is no ONNX graph."""
     if path.suffix != ".onnx":
         return {}, {}
-    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    session = open_session(path)
 
     def shapes(nodes: list[onnxruntime.NodeArg]) -> dict[str, list[int | str]]:
         return {node.name: ["N", *node.shape[1:]] for node in nodes}
