@@ -21,9 +21,9 @@ from streamtag.cli import (
     subscribe,
     tag,
 )
-from streamtag.cli.output import on_one_line
 from streamtag.cli.standard_streams import OutputError, complain, open_closed, prepare
 from streamtag.errors import ConfigError, StreamtagError
+from streamtag.event_tables import on_one_line
 from streamtag.redaction import ScrubbingFormatter, scrub
 
 __all__ = ["build_parser", "main"]

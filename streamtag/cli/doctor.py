@@ -3,7 +3,8 @@ import sys
 from dataclasses import asdict
 
 from streamtag.cli.arguments import Commands, read_config
-from streamtag.cli.output import on_one_line, print_json
+from streamtag.cli.output import print_json
+from streamtag.event_tables import on_one_line
 
 __all__ = ["add"]
 

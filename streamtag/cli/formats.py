@@ -1,15 +1,14 @@
 """The forms in which `tag` gives its results: each turns one recording's into text."""
 
-import csv
-import io
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from streamtag.cli.output import on_one_line
+from streamtag.event_tables import audacity_row, csv_row, on_one_line, raven_row, raven_title
 
 if TYPE_CHECKING:
+    from streamtag.events import Event
     from streamtag.tagger import Result
 
 __all__ = ["FORMATS", "Format", "Tagged"]
@@ -96,27 +95,21 @@ def _table(tagged: Tagged) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _end(event: "Event") -> float:
+    return event.onset if event.offset is None else event.offset
+
+
 def _csv(tagged: Tagged) -> str:
-    if tagged.result is None:
-        return ""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    for event in tagged.result.events:
-        writer.writerow([tagged.name, f"{event.onset:.3f}", f"{event.offset:.3f}", event.label, f"{event.peak:.4f}"])
-    return text.getvalue()
-
-
-def _audacity(tagged: Tagged) -> str:
-    if tagged.result is None:
-        return ""
+    events = tagged.result.events if tagged.result else []
     return "".join(
-        f"{event.onset:.6f}\t{event.offset:.6f}\t{on_one_line(event.label)}\n" for event in tagged.result.events
+        csv_row(tagged.name, f"{event.onset:.3f}", f"{_end(event):.3f}", event.label, f"{event.peak:.4f}")
+        for event in events
     )
 
 
-_RAVEN_TITLE = (
-    "Selection\tView\tChannel\tBegin Time (s)\tEnd Time (s)\tLow Freq (Hz)\tHigh Freq (Hz)\tBegin File\tLabel\tScore\n"
-)
+def _audacity(tagged: Tagged) -> str:
+    events = tagged.result.events if tagged.result else []
+    return "".join(audacity_row(event.onset, _end(event), event.label) for event in events)
 
 
 def _raven(tagged: Tagged) -> str:
@@ -124,14 +117,12 @@ def _raven(tagged: Tagged) -> str:
         return ""
     from streamtag.audio.frontend import HIGH_HZ, LOW_HZ
 
-    # A selection is a box: in frequency it is all that the front end hears and the recording can hold. Frequencies are
-    # written as decimals, which is what strict readers take.
+    # A selection is a box: in frequency it is all that the front end hears and the recording can hold.
     high_hz = min(HIGH_HZ, tagged.result.rate / 2)
     low_hz = min(LOW_HZ, high_hz / 2)
-    name = on_one_line(os.path.basename(tagged.name))
+    name = os.path.basename(tagged.name)
     return "".join(
-        f"{number}\tSpectrogram 1\t1\t{event.onset:.6f}\t{event.offset:.6f}\t{low_hz:.1f}\t{high_hz:.1f}"
-        f"\t{name}\t{on_one_line(event.label)}\t{event.peak:.4f}\n"
+        raven_row(number, event.onset, _end(event), low_hz, high_hz, name, event.label, f"{event.peak:.4f}")
         for number, event in enumerate(tagged.result.events, start=1)
     )
 
@@ -142,6 +133,6 @@ FORMATS = {
     "jsonl": Format(".jsonl", _jsonl, tells_errors=True),
     "csv": Format(".csv", _csv, title="file,onset,offset,label,peak\n"),
     "audacity": Format(".txt", _audacity, one_recording=True),
-    "raven": Format(".selections.txt", _raven, title=_RAVEN_TITLE, one_recording=True),
+    "raven": Format(".selections.txt", _raven, title=raven_title("Begin File", "Label", "Score"), one_recording=True),
 }
 """By the name that `--format` takes."""

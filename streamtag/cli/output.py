@@ -5,10 +5,7 @@ from typing import Any
 
 from streamtag.cli.standard_streams import complain
 
-__all__ = ["note", "on_one_line", "print_json", "print_json_line", "table", "to_json"]
-
-_STEERING = (*range(32), *range(127, 160), *range(0x2028, 0x202F), *range(0x2066, 0x206A))
-_CONTROLS = {code: repr(chr(code))[1:-1] for code in _STEERING}
+__all__ = ["note", "print_json", "print_json_line", "table", "to_json"]
 
 
 def print_json_line(value: Any) -> None:
@@ -29,11 +26,6 @@ def to_json(value: Any) -> str:
     import msgspec
 
     return msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n"
-
-
-def on_one_line(text: str) -> str:
-    """Return a name fit to stand in a line or a column: what steers a terminal or ends a line is written out."""
-    return text.translate(_CONTROLS)
 
 
 def note(text: str) -> None:

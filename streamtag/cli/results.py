@@ -6,8 +6,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from streamtag.cli.formats import Format, Tagged
-from streamtag.cli.output import note, on_one_line
+from streamtag.cli.output import note
 from streamtag.cli.recordings import Recording
+from streamtag.event_tables import on_one_line
 
 __all__ = ["Results"]
 

@@ -4,8 +4,9 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from streamtag.cli.arguments import Commands, add_key, count, endpoint, endpoint_of, key_of, seconds, stream_id
-from streamtag.cli.output import note, on_one_line, print_json_line
+from streamtag.cli.output import note, print_json_line
 from streamtag.cli.stopping import Stop
+from streamtag.event_tables import on_one_line
 from streamtag.message_kinds import KINDS
 
 if TYPE_CHECKING:

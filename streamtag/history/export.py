@@ -1,17 +1,14 @@
 """Events as tables that other programs read."""
 
-import csv
-import io
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Final
 
+from streamtag.audio.frontend import HIGH_HZ, LOW_HZ
+from streamtag.event_tables import audacity_row, csv_row, raven_row, raven_title
 from streamtag.history.reader import StoredEvent
 
 __all__ = ["FORMATS", "export"]
-
-_LOW_HZ: Final = "125"
-_HIGH_HZ: Final = "7500"
 
 
 def export(events: Iterable[StoredEvent], form: str) -> Iterator[str]:
@@ -41,18 +38,11 @@ def _seconds(event: StoredEvent) -> float:
 
 
 def _csv(events: Iterable[StoredEvent]) -> Iterator[str]:
-    yield _row(["time", "stream", "label", "onset", "offset", "peak"])
+    yield csv_row("time", "stream", "label", "onset", "offset", "peak")
     for event in events:
         moment = datetime.fromtimestamp(event.time, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         offset = "" if event.offset is None else f"{event.offset:.3f}"
-        onset, peak = f"{event.onset:.3f}", f"{event.peak:.4f}"
-        yield _row([moment, event.stream, _harmless(event.label), onset, offset, peak])
-
-
-def _row(fields: list[str]) -> str:
-    out = io.StringIO()
-    csv.writer(out, lineterminator="\n").writerow(fields)
-    return out.getvalue()
+        yield csv_row(moment, event.stream, _harmless(event.label), f"{event.onset:.3f}", offset, f"{event.peak:.4f}")
 
 
 def _harmless(text: str) -> str:
@@ -62,15 +52,13 @@ def _harmless(text: str) -> str:
 
 def _audacity(events: Iterable[StoredEvent]) -> Iterator[str]:
     for event, begin, end in _spans(events):
-        yield f"{begin:.6f}\t{end:.6f}\t{event.label}\n"
+        yield audacity_row(begin, end, event.label)
 
 
 def _raven(events: Iterable[StoredEvent]) -> Iterator[str]:
-    columns = "Selection View Channel Begin_Time_(s) End_Time_(s) Low_Freq_(Hz) High_Freq_(Hz) Label Stream Score"
-    yield columns.replace(" ", "\t").replace("_", " ") + "\n"
+    yield raven_title("Label", "Stream", "Score")
     for number, (event, begin, end) in enumerate(_spans(events), start=1):
-        span = f"{begin:.6f}\t{end:.6f}\t{_LOW_HZ}\t{_HIGH_HZ}"
-        yield f"{number}\tSpectrogram 1\t1\t{span}\t{event.label}\t{event.stream}\t{event.peak:.4f}\n"
+        yield raven_row(number, begin, end, LOW_HZ, HIGH_HZ, event.label, event.stream, f"{event.peak:.4f}")
 
 
 FORMATS: Final[dict[str, tuple[Callable[[Iterable[StoredEvent]], Iterator[str]], str]]] = {
