@@ -1,6 +1,6 @@
 # What a person types: `make demo`, `make test`, `make install`. Each installs what it needs and skips what is there.
 .DEFAULT_GOAL := help
-.PHONY: help demo install test fuzz test-packages lint format benchmark constraints clean
+.PHONY: help demo install test coverage fuzz test-packages lint format benchmark constraints clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -18,6 +18,7 @@ help:
 	@echo "make install  set up .venv with everything: dashboard, training, tests"
 	@echo "make benchmark YAMNET=yamnet.tflite [BUNDLE=fast]   speed, side by side with others"
 	@echo "make test     lint, types, import layers and every test                  (ARGS=\"tests/audio -x\" for some)"
+	@echo "make coverage which lines the tests run, here and in the processes that they start"
 	@echo "make fuzz     damaged recordings against what decodes, for ten minutes          (ARGS=\"--seconds 60\")"
 
 demo: $(STAMPS)/demo
@@ -33,6 +34,12 @@ test: test-packages $(STAMPS)/install
 	@echo "==> tests"
 	@$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
+coverage: test-packages $(STAMPS)/install
+	@rm -rf .coverage
+	@$(BIN)/coverage run -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
+	@$(BIN)/coverage combine --quiet
+	@$(BIN)/coverage report
+
 fuzz: test-packages $(STAMPS)/install
 	@$(BIN)/python scripts/fuzz.py $(ARGS)
 
@@ -40,11 +47,12 @@ test-packages:
 	@scripts/install-packages.sh test
 
 lint: $(STAMPS)/install
-	@echo "==> lint, format, types, import layers"
+	@echo "==> lint, format, types, import layers, the JavaScript of page and examples"
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(BIN)/oxlint --deny-warnings --quiet
 
 format: $(STAMPS)/install
 	@$(BIN)/ruff check --fix .
@@ -65,7 +73,7 @@ constraints: $(STAMPS)/install
 	@$(BIN)/python -m pip freeze | grep -E '^[A-Za-z0-9._-]+==' | sed 's/+cpu$$//' > constraints.txt
 
 clean:
-	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) build dist .coverage .mypy_cache .pytest_cache .ruff_cache
 
 $(STAMPS)/venv:
 	@scripts/install-packages.sh run

@@ -113,7 +113,7 @@ export function mount(element) {
   });
   // Nobody has chosen yet: what was heard last of the stream that is looked at.
   let heard = "";
-  const take = ({ label }) => { if (label !== SILENCE || !heard) heard = label; };
+  const take = (event) => { if (event.label !== SILENCE || !heard) heard = event.label; };
   feed.on("events", ({ events }) => { heard = ""; for (const event of events) take(event); });
   feed.on("event", take);
   feed.on("scores", ({ rolling }) => {
