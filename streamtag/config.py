@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Struct
 
-from streamtag.daytime import Span
+from streamtag.config_alerts import check_span, named_labels, read_alerts, read_notify
 from streamtag.errors import ConfigError
 from streamtag.settings import (
     DEFAULT_OFF,
@@ -49,7 +49,19 @@ __all__ = [
 ]
 
 _S = TypeVar("_S", bound=Struct)
-_SECTIONS = ("service", "model", "scores", "events", "history", "mqtt", "metrics", "webhook", "stream")
+_SECTIONS = (
+    "service",
+    "model",
+    "scores",
+    "events",
+    "history",
+    "mqtt",
+    "metrics",
+    "webhook",
+    "notify",
+    "alert",
+    "stream",
+)
 
 
 def load_config(path: str | Path) -> Config:
@@ -90,8 +102,7 @@ def check_labels(config: Config, labels: Iterable[str]) -> None:
     for label, title, line in config.sink_labels:
         if label not in known:
             raise ConfigError(
-                f"{config.path}, line {line}: {title} labels: the model has no label {quoted(label)}"
-                f"{near(label, known)}"
+                f"{config.path}, line {line}: {title}: the model has no label {quoted(label)}{near(label, known)}"
             )
 
 
@@ -109,6 +120,7 @@ class _Reader:
         model = self._section(ModelSettings, document, "model")
         history = self._section(HistorySettings, document, "history")
         streams = self._streams(document)
+        notify = read_notify(self._tables, document)
         if len(streams) > service.max_streams:
             place = ("stream", service.max_streams)
             raise self._tables.error(
@@ -123,6 +135,8 @@ class _Reader:
             mqtt=self._mqtt(document),
             metrics=self._section(MetricsSettings, document, "metrics") if "metrics" in document else None,
             webhooks=self._webhooks(document),
+            notify=notify,
+            alerts=read_alerts(self._tables, document, streams={stream.id for stream in streams}, notify=notify),
             streams=streams,
             path=self._tables.path,
             label_lines=self._label_lines(document),
@@ -222,17 +236,23 @@ class _Reader:
         return tuple(hooks.values())
 
     def _sink_labels(self, document: dict[str, Any]) -> tuple[NamedLabel, ...]:
-        """Return the labels that sinks name, after each was read."""
-        tables: list[tuple[KeyPath, str, Any]] = [(("mqtt",), "[mqtt]", document.get("mqtt", {}))]
-        tables += [(("webhook", i), "[[webhook]]", table) for i, table in enumerate(document.get("webhook", []))]
-        if not any(table.get("labels") for _, _, table in tables):
-            return ()
-        lines = self._tables.lines()
-        return tuple(
-            NamedLabel(label, title, lines[*keys, "labels", number])
-            for keys, title, table in tables
-            for number, label in enumerate(table.get("labels", ()))
-        )
+        """Return the labels that sinks, alerts and the history name, after each was read."""
+        places: list[tuple[KeyPath, str, Any]] = [
+            (("mqtt", "labels"), "[mqtt] labels", document.get("mqtt", {})),
+            *(
+                (("webhook", i, "labels"), "[[webhook]] labels", hook)
+                for i, hook in enumerate(document.get("webhook", []))
+            ),
+            (("history", "no_clip_when"), "[history] no_clip_when", document.get("history", {})),
+        ]
+        named = [
+            (label, (*keys, number), title)
+            for keys, title, table in places
+            for number, label in enumerate(table.get(keys[-1], ()))
+        ]
+        named += named_labels(document)
+        lines = self._tables.lines() if named else {}
+        return tuple(NamedLabel(label, title, lines[keys]) for label, keys, title in named)
 
     def _label_lines(self, document: dict[str, Any]) -> dict[str, int]:
         names = document.get("events", {}).get("labels", {})
@@ -260,18 +280,6 @@ class _Reader:
         if re.match(r"[A-Za-z][A-Za-z0-9+.-]*:", source) and not self._tables.is_there(source):
             return source
         return self._tables.absolute(source)
-
-
-def check_span(tables: TableReader, span: Span, keys: KeyPath, title: str, document: dict[str, Any]) -> None:
-    """Let pass a span of the day that can be told.
-
-    Raises:
-        ConfigError: it has no length, or goes by the sun and nobody says where that is.
-    """
-    if span[0] == span[1]:
-        raise tables.error(keys, f"{title}: begins and ends at the same time")
-    if not {"sunrise", "sunset"}.isdisjoint(span) and "latitude" not in document.get("service", {}):
-        raise tables.error(keys, f"{title}: sunrise and sunset need [service] latitude and longitude")
 
 
 def _scheme(source: str) -> str:

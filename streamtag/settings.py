@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 import msgspec
 from msgspec import Meta, Struct
@@ -16,6 +16,7 @@ __all__ = [
     "DEFAULT_ON",
     "ENDPOINT",
     "ENDPOINT_FORM",
+    "AlertSettings",
     "Config",
     "EventSettings",
     "HistorySettings",
@@ -24,6 +25,7 @@ __all__ = [
     "ModelSettings",
     "MqttSettings",
     "NamedLabel",
+    "NotifySettings",
     "ScoreSettings",
     "ServiceSettings",
     "Stream",
@@ -117,6 +119,19 @@ _Span = Annotated[
 ]
 
 
+_Urls = Annotated[
+    tuple[_Text, ...], Meta(min_length=1, description='a list of addresses, such as ["ntfy://ntfy.sh/porch"]')
+]
+_AlertOn = Annotated[
+    float | tuple[_Text, ...],
+    Meta(description='a score from 0 to 1, a level in dBFS, or a list of states such as ["reconnecting", "failed"]'),
+]
+_Days = Annotated[
+    tuple[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"], ...],
+    Meta(min_length=1, description='a list of days: "mon", "tue", "wed", "thu", "fri", "sat", "sun"'),
+]
+
+
 class ServiceSettings(Struct, frozen=True, kw_only=True):
     """`[service]`: the sockets. Without `input` no PCM is taken from other programs.
 
@@ -181,13 +196,17 @@ class EventSettings(LabelThresholds, frozen=True, kw_only=True):
 
 
 class HistorySettings(Struct, frozen=True, kw_only=True):
-    """`[history]`: without a `path` none is kept. `clips` keeps a short recording around each onset."""
+    """`[history]`: without a `path` none is kept. `clips` keeps a short recording around each onset.
+
+    Of one in whose span a label of `no_clip_when` reaches its `off` none is kept.
+    """
 
     path: _Text | None = None
     keep_days: Annotated[float, _number(0.001, 36500)] = 1.0
     max_megabytes: Annotated[float, _number(1, 10_000_000)] = 500.0
     clips: _Flag = False
     clip_seconds: Annotated[float, _number(0.5, 60)] = 4.0
+    no_clip_when: _Labels = ()
 
 
 class Stream(Struct, frozen=True, kw_only=True):
@@ -259,8 +278,46 @@ class WebhookSettings(Struct, frozen=True, kw_only=True):
         return "WebhookSettings()"  # an address may be a secret
 
 
+class NotifySettings(Struct, frozen=True, kw_only=True):
+    """`[[notify]]`: addresses in Apprise's form that alerts are sent to, in the file or in `urls_file`, one a line.
+
+    What comes within `digest_seconds` of a message is told together in the next one.
+    """
+
+    name: _Name
+    urls: _Urls | None = None
+    urls_file: _Text | None = None
+    digest_seconds: _Seconds = 60.0
+
+    def __repr__(self) -> str:
+        return f"NotifySettings(name={self.name!r})"  # such an address holds a password or a token
+
+
+class AlertSettings(Struct, frozen=True, kw_only=True):
+    """`[[alert]]`: when to tell of something, and whom.
+
+    `when` is a label or a group, whose events it goes by, or "level" or "state". Everything else narrows that down; see
+    `streamtag.alerts.rules`. `send` names notifications, "mqtt" and "webhook"; all that there are where it is absent.
+    """
+
+    name: Annotated[str, Meta(pattern=r"\A[^\x00-\x1f]{1,100}\Z", description="1 to 100 characters on one line")]
+    when: _Text
+    streams: Annotated[tuple[_StreamId, ...], Meta(description='a list of streams, such as ["porch"]')] | None = None
+    on: _AlertOn | None = None
+    for_seconds: _Seconds = 0.0
+    count: Annotated[int, _whole(1, 10_000)] = 1
+    within_seconds: Annotated[float, _number(0.1, _DAY)] = 60.0
+    unless: _Labels = ()
+    unless_seconds: _Seconds = 10.0
+    between: _Span | None = None
+    days: _Days | None = None
+    cooldown_seconds: _Seconds = 300.0
+    send: Annotated[tuple[_Name, ...], Meta(description='a list such as ["mqtt", "webhook", "phone"]')] | None = None
+    clip: _Flag = False
+
+
 class NamedLabel(NamedTuple):
-    """A label that a configuration names, and where."""
+    """A label that a configuration names, and where: `title` is the key, such as "[mqtt] labels"."""
 
     label: str
     title: str
@@ -278,6 +335,8 @@ class Config(Struct, frozen=True, kw_only=True):
     mqtt: MqttSettings | None = None
     metrics: MetricsSettings | None = None
     webhooks: tuple[WebhookSettings, ...] = ()
+    notify: tuple[NotifySettings, ...] = ()
+    alerts: tuple[AlertSettings, ...] = ()
     streams: tuple[Stream, ...] = ()
     path: Path | None = None
     label_lines: Mapping[str, int] = msgspec.field(default_factory=dict)

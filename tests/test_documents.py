@@ -17,11 +17,13 @@ from streamtag.message_kinds import MESSAGE_KINDS
 from streamtag.settings import (
     DEFAULT_OFF,
     DEFAULT_ON,
+    AlertSettings,
     EventSettings,
     HistorySettings,
     MetricsSettings,
     ModelSettings,
     MqttSettings,
+    NotifySettings,
     ScoreSettings,
     ServiceSettings,
     Stream,
@@ -42,6 +44,8 @@ SECTIONS: dict[str, type[msgspec.Struct]] = {
     "`[mqtt]`": MqttSettings,
     "`[metrics]`": MetricsSettings,
     "`[[webhook]]`": WebhookSettings,
+    "`[[notify]]`": NotifySettings,
+    "`[[alert]]`": AlertSettings,
     "`[[stream]]`": Stream,
 }
 # Of keys whose absence means a value that is told elsewhere.
@@ -134,8 +138,9 @@ def test_a_section_is_shown_with_all_its_keys_defaults_and_ranges(heading: str) 
     for name, (default, may_be) in shown.items():
         is_value = re.fullmatch(r'true|false|[0-9.]+|`".*"`', default) is not None
         value = tomllib.loads(f"value = {default.strip('`')}")["value"] if is_value else None
-        real = None if fields[name].required else fields[name].default
-        assert value == (TAKEN_FOR_NONE.get(name) if real is None else real), name
+        real = None if fields[name].required or fields[name].default == () else fields[name].default
+        taken = {} if heading == "`[[alert]]`" else TAKEN_FOR_NONE  # where `on` is of several kinds
+        assert value == (taken.get(name) if real is None else real), name
         for said in described(fields[name].type):
             assert said in may_be, f"{name}: {said}"
 

@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import NoReturn
 
 from streamtag.cli import (
+    alerts,
     bench,
     dashboard,
     demo,
@@ -28,7 +29,7 @@ from streamtag.redaction import ScrubbingFormatter, scrub
 
 __all__ = ["build_parser", "main"]
 
-_COMMANDS = (demo, listen, run, relay, pause, tag, subscribe, dashboard, devices, models, keys, doctor, bench)
+_COMMANDS = (demo, listen, run, relay, pause, alerts, tag, subscribe, dashboard, devices, models, keys, doctor, bench)
 _LEVELS = ("debug", "info", "warning", "error")
 _DONE, _FAILED, _WRONG_USE = 0, 1, 2
 

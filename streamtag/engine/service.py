@@ -74,6 +74,7 @@ class Service:
         self.key = None if gate is None else gate.own
         self._publisher = Publisher(config.service.endpoint, gate=gate, on_failure=partial(self._fail, "publishing"))
         self._sinks = LocalSinks(open_local(config))
+        self._sinks.go_by(config, self._rules)
         self._failure: StreamtagError | None = None
         self._ended = threading.Event()
         self._workers = self._make_workers()
@@ -143,7 +144,7 @@ class Service:
         for worker in self._workers:
             worker.queues.call(partial(worker.judge_by, rules, config.scores.rolling))
         self._pauses.go_by(self._config.streams, self._config.service.place)
-        self._sinks.go_by(config)
+        self._sinks.go_by(config, rules)
         sounds = {id_: _sound(settings) for id_, settings in before.items()}
         self._close(
             [settings for id_, settings in before.items() if id_ not in after or _sound(after[id_]) != sounds[id_]]

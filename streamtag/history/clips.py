@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from streamtag.audio import PATCH_HOP, SAMPLE_RATE, Patch
+from streamtag.audio import PATCH_HOP, PATCH_SAMPLES, SAMPLE_RATE, Patch
 
 __all__ = ["Clip", "ClipCutter", "write_clip"]
 
@@ -36,6 +36,7 @@ class Clip:
 @dataclass(slots=True)
 class _Recent:
     patches: deque[Patch]
+    protected: deque[Patch]  # those of them of which no clip may have any part
     wanted: list[tuple[int, int, int]] = field(default_factory=list)  # token, first sample, end
 
 
@@ -48,17 +49,22 @@ class ClipCutter:
         self._keep = int(seconds / _PATCH_SECONDS) + 4
         self._streams: dict[str, _Recent] = {}
 
-    def patch(self, stream: str, patch: Patch) -> Iterator[Clip]:
-        """Take in a stream's next patch; yield the clips that are whole with it."""
+    def patch(self, stream: str, patch: Patch, *, is_protected: bool = False) -> Iterator[Clip]:
+        """Take in a stream's next patch; yield the clips that are whole with it.
+
+        Of a patch that `is_protected` no clip has any part: a clip in whose span it lies is none at all.
+        """
         recent = self._streams.get(stream)
         if recent is None:
-            recent = self._streams[stream] = _Recent(deque(maxlen=self._keep))
+            recent = self._streams[stream] = _Recent(deque(maxlen=self._keep), deque(maxlen=self._keep))
         recent.patches.append(patch)
+        if is_protected:
+            recent.protected.append(patch)
         heard = patch.start + PATCH_HOP
         if recent.wanted:
             whole = [wish for wish in recent.wanted if wish[2] <= heard]
             recent.wanted = [wish for wish in recent.wanted if wish[2] > heard]
-            yield from (self._cut(recent, *wish) for wish in whole)
+            yield from (self._cut(recent, *wish) for wish in whole if _may_be_cut(recent, *wish))
 
     def want(self, stream: str, token: int, onset: float) -> None:
         """Ask for a clip around an onset, in stream seconds, of a stream that was heard."""
@@ -72,7 +78,8 @@ class ClipCutter:
         recent = self._streams.pop(stream, None)
         if recent is not None and recent.patches:
             heard = recent.patches[-1].start + PATCH_HOP
-            yield from (self._cut(recent, token, first, min(end, heard)) for token, first, end in recent.wanted)
+            wanted = [(token, first, min(end, heard)) for token, first, end in recent.wanted]
+            yield from (self._cut(recent, *wish) for wish in wanted if _may_be_cut(recent, *wish))
 
     def _cut(self, recent: _Recent, token: int, first: int, end: int) -> Clip:
         first = max(first, recent.patches[0].start)
@@ -83,6 +90,10 @@ class ClipCutter:
                 part = patch.window[low - patch.start : high - patch.start]
                 samples[low - first : high - first] = np.rint(part * 32767)
         return Clip(token, samples)
+
+
+def _may_be_cut(recent: _Recent, token: int, first: int, end: int) -> bool:
+    return not any(patch.start < end and first < patch.start + PATCH_SAMPLES for patch in recent.protected)
 
 
 def write_clip(path: Path, samples: NDArray[np.int16]) -> int:

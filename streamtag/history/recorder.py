@@ -96,10 +96,10 @@ class History:
         """Start the thread, which opens the file; if it cannot, the log says so and the service goes on."""
         self._thread.start()
 
-    def patch(self, stream: str, patch: Patch) -> None:
-        """Take in the sound of a stream, for clips."""
+    def patch(self, stream: str, patch: Patch, *, is_protected: bool = False) -> None:
+        """Take in the sound of a stream, for clips; where it `is_protected`, no clip in whose span it lies is kept."""
         if self._cutter is not None:
-            self._waiting.put_clips(self._cutter.patch(stream, patch))
+            self._waiting.put_clips(self._cutter.patch(stream, patch, is_protected=is_protected))
 
     def begin(self, stream: str, event: int, label: str, onset: float, peak: float, time: float) -> None:
         """Keep an onset.

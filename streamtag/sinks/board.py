@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
+from streamtag.sinks.alert_topics import NO_ALERTS, AlertTopics
 from streamtag.sinks.clip_links import ClipLink, no_clip
 from streamtag.sinks.home_assistant import service_device, stream_device
 from streamtag.sinks.names import slugs, stream_slugs
@@ -44,6 +45,7 @@ class Board:
         labels: tuple[str, ...],
         began: float,
         clip: ClipLink = no_clip,
+        alerts: AlertTopics = NO_ALERTS,
     ) -> None:
         """Begin with nothing heard.
 
@@ -54,7 +56,9 @@ class Board:
             labels: The labels that have topics.
             began: Unix seconds; an event that was told before is no news.
             clip: Says where an event's recording is.
+            alerts: The topics of alerts.
         """
+        self._alerts = alerts
         self.kept: dict[str, str] = {f"{base}/status": "offline"}
         self.known_since = float("inf")
         self._base = base
@@ -240,8 +244,10 @@ class Board:
 
     def _announce_all(self) -> None:
         if self._discovery:
+            name = f"streamtag_{self._service}"
             device = service_device(self._base, self._service, self._version)
-            self.kept[f"{self._discovery}/device/streamtag_{self._service}/config"] = json.dumps(device)
+            device["components"] |= self._alerts.entities(name)
+            self.kept[f"{self._discovery}/device/{name}/config"] = json.dumps(device, ensure_ascii=False)
         for stream in self._streams:
             self._announce(stream)
 

@@ -4,10 +4,11 @@ import json
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
+from streamtag.alerts.notice import AlertNotice
 from streamtag.sinks.clip_links import ClipLink, no_clip
 from streamtag.wire.messages import EventHeader, StatusHeader
 
-__all__ = ["CONTENT_TYPE", "CloudEvent", "cloud_event"]
+__all__ = ["CONTENT_TYPE", "CloudEvent", "alert_event", "cloud_event"]
 
 CONTENT_TYPE: Final = "application/cloudevents+json"
 _PREFIX: Final = "org.streamtag"
@@ -36,6 +37,20 @@ def cloud_event(header: EventHeader | StatusHeader, service: str, clip: ClipLink
         clip: Says where an event's recording is.
     """
     return _of_event(header, service, clip) if isinstance(header, EventHeader) else _of_state(header, service)
+
+
+def alert_event(notice: AlertNotice, service: str) -> CloudEvent:
+    """Return what is told of an alert; whoever is sent it takes it whatever labels they asked for."""
+    data = {
+        "alert": notice.alert,
+        "stream": notice.stream,
+        "what": notice.what,
+        "value": notice.value,
+        "onset_time": notice.onset_time,
+        "clip": notice.clip_url,
+    }
+    body = _body(notice.id, service, notice.stream, "rule.fired", notice.alert, notice.time, data)
+    return CloudEvent(notice.id, None, body)
 
 
 def _of_event(header: EventHeader, service: str, clip: ClipLink) -> CloudEvent:

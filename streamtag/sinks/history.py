@@ -4,10 +4,11 @@ from pathlib import Path
 from typing import Final
 
 from streamtag.audio import Patch
+from streamtag.events import EventRules
 from streamtag.history import History
 from streamtag.settings import Config
 from streamtag.sinks.sink import SinkMessage
-from streamtag.wire.messages import EventHeader, HistoryState, ServiceHeader, StatusHeader
+from streamtag.wire.messages import EventHeader, HistoryState, ScoresHeader, ServiceHeader, StatusHeader
 
 __all__ = ["HistorySink"]
 
@@ -18,11 +19,18 @@ class HistorySink:
     """Keeps events, and the sound around their onsets where the settings say so."""
 
     name = "history"
-    kinds = frozenset({"event", "status"})
 
     def __init__(self, config: Config, path: str) -> None:
         self._history = History(Path(path), config.history)
-        self.go_by(config)
+        self._left_out: frozenset[str] = frozenset()
+        self._protects = config.history.clips and bool(config.history.no_clip_when)
+        self._protected: list[tuple[int, float]] = []  # rows of the labels of `no_clip_when`, and their `off`
+        self._heard: dict[str, Patch] = {}  # by stream, the patch whose scores come next
+
+    @property
+    def kinds(self) -> frozenset[str]:
+        """Events and states; and scores where they decide which sound may be kept."""
+        return frozenset({"event", "status", "scores"} if self._protects else {"event", "status"})
 
     @property
     def restarts(self) -> int:
@@ -33,18 +41,30 @@ class HistorySink:
         """Open the file, in a thread; where it cannot be opened the log says so."""
         self._history.start()
 
-    def go_by(self, config: Config) -> None:
-        """Take over which streams are kept out of it."""
+    def go_by(self, config: Config, rules: EventRules) -> None:
+        """Take over which streams are kept out of it, and from which scores on a label keeps sound out of it."""
         self._left_out = frozenset(stream.id for stream in config.streams if not stream.keep)
+        wanted = config.history.no_clip_when
+        self._protected = [(row, rules.off[row]) for row, label in enumerate(rules.labels) if label in wanted]
 
     def hear(self, stream: str, patch: Patch) -> None:
         """Take in sound, for clips."""
-        if stream not in self._left_out:
+        if stream in self._left_out:
+            return
+        if self._protects:
+            self._heard[stream] = patch
+        else:
             self._history.patch(stream, patch)
 
     def take(self, message: SinkMessage) -> None:
         """Keep an onset or an end; let go of the sound of a stream that is not heard any more."""
         match message.header:
+            case ScoresHeader() as scored if message.patch is not None:
+                patch = self._heard.pop(scored.stream, None)
+                if patch is not None:
+                    scores = message.patch
+                    is_protected = any(scores[row] >= off for row, off in self._protected)
+                    self._history.patch(scored.stream, patch, is_protected=is_protected)
             case EventHeader(offset=None) as event if event.stream not in self._left_out:
                 time = event.time if event.onset_time is None else event.onset_time
                 self._history.begin(event.stream, event.id, event.label, event.onset, event.peak, time)

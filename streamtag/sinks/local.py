@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from streamtag.audio import Patch
+from streamtag.events import EventRules
 from streamtag.settings import Config
 from streamtag.sinks.sink import LocalSink, SinkMessage
 from streamtag.wire.messages import ServiceHeader
@@ -22,10 +23,10 @@ class LocalSinks:
         for sink in self._sinks:
             sink.start()
 
-    def go_by(self, config: Config) -> None:
-        """Have each take over what of a new configuration takes effect at once."""
+    def go_by(self, config: Config, rules: EventRules) -> None:
+        """Have each take over what of a configuration takes effect at once."""
         for sink in self._sinks:
-            sink.go_by(config)
+            sink.go_by(config, rules)
 
     def hear(self, stream: str, patch: Patch) -> None:
         """Hand over the sound of a patch."""

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+from streamtag.alerts.notice import AlertNotice
 from streamtag.errors import HistoryError, StreamtagError
 from streamtag.history import HistoryReader
 from streamtag.settings import Config, MetricsSettings
@@ -74,6 +75,8 @@ class MetricsSink:
 
     def take(self, message: SinkMessage) -> None:
         """Take in a message."""
+        if isinstance(message.header, AlertNotice):
+            return
         with self._lock:
             self._figures.hear(message.header, time.monotonic())
 

@@ -10,8 +10,10 @@ import time
 from collections import deque
 from typing import Any, Final
 
+from streamtag.alerts.notice import AlertNotice
 from streamtag.errors import ConfigError, StreamtagError
 from streamtag.settings import Config, MqttSettings
+from streamtag.sinks.alert_topics import AlertTopics
 from streamtag.sinks.board import Board, Note
 from streamtag.sinks.clip_links import clip_link
 from streamtag.sinks.names import service_name
@@ -49,7 +51,7 @@ class MqttSink:
     """
 
     name = "mqtt"
-    kinds = frozenset({"service", "status", "event", "scores"})
+    kinds = frozenset({"service", "status", "event", "scores", "alert"})
 
     def __init__(self, config: Config, settings: MqttSettings) -> None:
         """Prepare the client.
@@ -63,11 +65,14 @@ class MqttSink:
         self._service = service
         self._settings = settings
         labels = tuple(config.events.labels) if settings.labels is None else settings.labels
+        names = [alert.name for alert in config.alerts if "mqtt" in (alert.send or ())]
+        self._alerts = AlertTopics.of(self._base, names)
         self._board = Board(
             base=self._base,
             service=service,
             discovery=settings.discovery,
             labels=labels,
+            alerts=self._alerts,
             began=time.time(),
             clip=clip_link(config),
         )
@@ -99,9 +104,15 @@ class MqttSink:
 
     def take(self, message: SinkMessage) -> None:
         """Take in a message."""
-        if self._pausing is not None and isinstance(message.header, ServiceHeader):
-            self._pausing.go_by(message.header.input)
-        for note in self._board.hear(message.header, time.monotonic()):
+        header = message.header
+        if isinstance(header, AlertNotice):
+            topic = self._alerts.by_name.get(header.alert)
+            if topic is not None:
+                self._say(Note(topic, self._alerts.payload(header), 1))
+            return
+        if self._pausing is not None and isinstance(header, ServiceHeader):
+            self._pausing.go_by(header.input)
+        for note in self._board.hear(header, time.monotonic()):
             self._show()  # an automation that an event starts finds the states that belong to it
             self._say(note)
 
@@ -279,7 +290,8 @@ class MqttSink:
             return not message.topic.endswith("/set")
         try:
             device = json.loads(message.payload)["device"]
-            return bool(device.get("via_device") == f"streamtag_{self._service}")
+            name = f"streamtag_{self._service}"
+            return bool(device.get("via_device") == name or device.get("identifiers") == [name])
         except (ValueError, KeyError, TypeError, AttributeError):
             return False
 

@@ -12,7 +12,7 @@ from streamtag.settings import Config
 from streamtag.sinks.pausing import Pausing, PausingSink
 from streamtag.sinks.sink import Overseer, SinkMessage, SinkQueue
 from streamtag.sinks.table import SINKS, open_sinks
-from streamtag.wire import Subscriber
+from streamtag.wire import KINDS, Subscriber
 from streamtag.wire.messages import Header, Message, ServiceHeader
 
 __all__ = ["relay"]
@@ -59,7 +59,7 @@ def relay(
         if isinstance(sink, PausingSink):
             sink.pause_by(Pausing(endpoint, key))
     public = _Public(config)
-    kinds = {"service"}.union(*(sink.kinds for sink in sinks))
+    kinds = {"service"}.union(*(sink.kinds for sink in sinks)).intersection(KINDS)
     with Subscriber(endpoint, kinds=sorted(kinds), key=key) as wire:
         for queue in queues:
             queue.start()
@@ -120,5 +120,5 @@ class _Public:
         self._labels = header.labels
         for label, title, line in self._config.sink_labels:
             if label not in self._labels:
-                place = f"{self._config.path}, line {line}: {title} labels"
+                place = f"{self._config.path}, line {line}: {title}"
                 logger.warning('%s: the service\'s model has no label "%s"', place, label)

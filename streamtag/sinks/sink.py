@@ -10,7 +10,9 @@ from typing import Final, NamedTuple, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from streamtag.alerts.notice import AlertNotice
 from streamtag.audio import Patch
+from streamtag.events import EventRules
 from streamtag.settings import Config
 from streamtag.threads import Worker
 from streamtag.wire.messages import Header, ServiceHeader
@@ -29,12 +31,12 @@ class SinkMessage(NamedTuple):
 
     Attributes:
         header: The header, which belongs to whoever told it: not to be changed. Within the service `session` and `seq`
-            are those of the wire only once it was published.
+            are those of the wire only once it was published. A notice is told by the alerts to the other sinks alone.
         patch: Scores of the patch, float32 [n], None where the message is not of kind "scores".
         rolling: Rolling scores, float32 [n], or None.
     """
 
-    header: Header
+    header: Header | AlertNotice
     patch: NDArray[np.float32] | None = None
     rolling: NDArray[np.float32] | None = None
 
@@ -116,8 +118,13 @@ class LocalSink(Protocol):
     def start(self) -> None:
         """Begin; what cannot be opened is told of, and nothing else waits for it."""
 
-    def go_by(self, config: Config) -> None:
-        """Take over what of a new configuration takes effect at once, from any thread."""
+    def go_by(self, config: Config, rules: EventRules) -> None:
+        """Take over what of a configuration takes effect at once, before the start and from any thread later.
+
+        Args:
+            config: The configuration.
+            rules: All labels and their thresholds.
+        """
 
     def hear(self, stream: str, patch: Patch) -> None:
         """Take in the sound of a patch, before what it scored."""
@@ -179,7 +186,7 @@ class SinkQueue:
         """Start the thread."""
         self._worker.start()
 
-    def go_by(self, config: Config) -> None:
+    def go_by(self, config: Config, rules: EventRules) -> None:
         """Leave the sink as it was made."""
 
     def hear(self, stream: str, patch: Patch) -> None:

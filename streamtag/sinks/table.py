@@ -55,6 +55,18 @@ def _metrics(config: Config) -> Sink:
     return MetricsSink(config, config.metrics)
 
 
+def _notify(config: Config) -> Sink:
+    from streamtag.sinks.notify import NotifySink
+
+    return NotifySink(config)
+
+
+def _alerts(config: Config) -> Sink:
+    from streamtag.sinks.alerts import AlertSink
+
+    return AlertSink(config)
+
+
 LOCAL_SINKS: Final = [
     SinkKind("[history]", lambda config: config.history.path is not None, _history),
 ]
@@ -63,6 +75,8 @@ be one."""
 SINKS: Final = [
     SinkKind("[mqtt]", lambda config: config.mqtt is not None, _mqtt),
     SinkKind("[[webhook]]", lambda config: bool(config.webhooks), _webhooks),
+    SinkKind("[[notify]]", lambda config: bool(config.notify), _notify),
+    SinkKind("[[alert]]", lambda config: bool(config.alerts), _alerts),
     SinkKind("[metrics]", lambda config: config.metrics is not None, _metrics),
 ]
 """Those in one process beside the service, which hears it as any program does."""
@@ -75,10 +89,12 @@ def is_wanted(config: Config) -> bool:
 
 def what_matters(config: Config) -> object:
     """Return what of a configuration the sinks are made from, to be compared."""
+    sinks = config.mqtt, config.webhooks, config.notify, config.metrics
+    # Of events alerts need to know how long they are held.
+    alerts = (config.alerts, config.events, config.service.place) if config.alerts else ()
     labels = sorted(config.events.labels), [each.label for each in config.sink_labels]
-    unkept = sorted(stream.id for stream in config.streams if not stream.keep)
-    history = config.history.path, config.history.clips, unkept
-    return config.service.name, config.service.page, config.mqtt, config.webhooks, config.metrics, labels, history
+    left_out = [stream.id for stream in config.streams if not stream.keep]
+    return (config.service.name, config.service.page), sinks, alerts, labels, left_out, config.history
 
 
 def open_sinks(config: Config) -> list[Sink]:

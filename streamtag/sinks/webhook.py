@@ -13,11 +13,12 @@ from typing import Final
 
 from platformdirs import user_state_path
 
+from streamtag.alerts.notice import AlertNotice
 from streamtag.history.lock import HeldError
 from streamtag.redaction import redact
 from streamtag.settings import Config, WebhookSettings
 from streamtag.sinks.clip_links import clip_link
-from streamtag.sinks.cloud_events import CONTENT_TYPE, CloudEvent, cloud_event
+from streamtag.sinks.cloud_events import CONTENT_TYPE, CloudEvent, alert_event, cloud_event
 from streamtag.sinks.names import service_name
 from streamtag.sinks.outbox import MOST_WAITING, Letter, Outbox
 from streamtag.sinks.post import Answer, Post
@@ -55,7 +56,7 @@ class WebhookSink:
     """
 
     name = "webhook"
-    kinds = frozenset({"event", "status"})
+    kinds = frozenset({"event", "status", "alert"})
 
     def __init__(self, config: Config) -> None:
         """Prepare it.
@@ -83,9 +84,15 @@ class WebhookSink:
     def take(self, message: SinkMessage) -> None:
         """Take in a message; one that was taken in before, by an earlier process too, is not told twice."""
         header = message.header
-        if not isinstance(header, EventHeader | StatusHeader) or self._is_held or not self._is_new(header):
+        if self._is_held:
             return
-        told = cloud_event(header, self._service, self._clip)
+        if isinstance(header, AlertNotice):
+            if "webhook" in header.send:
+                self._put(alert_event(header, self._service))
+        elif isinstance(header, EventHeader | StatusHeader) and self._is_new(header):
+            self._put(cloud_event(header, self._service, self._clip))
+
+    def _put(self, told: CloudEvent) -> None:
         for hook in self._hooks:
             if hook.wants(told):
                 self._waiting.append((hook.key, told.id, told.body))

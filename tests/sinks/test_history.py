@@ -1,9 +1,11 @@
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from streamtag.events import EventRules
 from streamtag.history import HistoryReader
-from streamtag.settings import Config, HistorySettings, Stream
+from streamtag.settings import Config, EventSettings, HistorySettings, Stream
 from streamtag.sinks.sink import SinkMessage
 from streamtag.sinks.table import open_local
 from streamtag.wire.messages import Header
@@ -41,10 +43,34 @@ def test_nothing_is_kept_of_a_stream_from_when_the_configuration_keeps_it_out(tm
     (sink,) = open_local(Config(history=history))
     sink.start()
     sink.take(told(samples.event().header, id=1))
-    sink.go_by(Config(history=history, streams=(Stream(id="porch", source="mic:", keep=False),)))
+    config = Config(history=history, streams=(Stream(id="porch", source="mic:", keep=False),))
+    sink.go_by(config, EventRules(["Dog"], config.events))
     sink.take(told(samples.event().header, id=1, state="off", offset=0.96))
     sink.take(told(samples.event().header, id=2))
     sink.take(told(samples.event("yard").header, id=2))
     sink.stop(10)
     found = HistoryReader(tmp_path / "history.sqlite").search()
     assert sorted((event.stream, event.offset) for event in found) == [("porch", 0.96), ("yard", None)]
+
+
+@pytest.mark.parametrize("spoken", [None, 0, 1, 2, 3, 4, 5, 6])
+def test_the_event_is_kept_and_its_recording_is_not_where_somebody_speaks_in_its_span(
+    tmp_path: Path, spoken: int | None
+) -> None:
+    history = HistorySettings(
+        path=str(tmp_path / "history.sqlite"), keep_days=36500.0, clips=True, clip_seconds=2.4, no_clip_when=("Speech",)
+    )
+    config = Config(history=history, events=EventSettings(on=0.6, off=0.25))
+    (sink,) = open_local(config)
+    sink.go_by(config, EventRules(["Dog", "Speech"], config.events))
+    sink.start()
+    for index in range(7):
+        sink.hear("porch", patch(index))
+        scores = np.array([0.0, 0.25 if index == spoken else 0.24], np.float32)
+        sink.take(SinkMessage(samples.scores("porch").header, scores, scores))
+        if index == 2:  # from 2.4 s on, so that the clip is of 1.8 s to 4.2 s: of patches 1 to 4
+            sink.take(told(samples.event().header, onset=2.4, onset_time=NOW + 2.4))
+    sink.stop(10)
+    (found,) = HistoryReader(tmp_path / "history.sqlite").search()
+    assert found.label == "Dog"
+    assert found.has_clip == (spoken not in (1, 2, 3, 4))

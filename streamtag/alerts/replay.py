@@ -1,0 +1,91 @@
+"""What alerts would have told of events that were: the same rules, over a history."""
+
+import logging
+from collections.abc import Iterable, Sequence
+from typing import Final, NamedTuple
+
+from streamtag.alerts.rules import LEVEL, SETTLE_SECONDS, STATE, AlertRules, Decision, Moment
+from streamtag.daytime import Place
+from streamtag.history import HistoryReader, StoredEvent
+from streamtag.settings import AlertSettings
+
+__all__ = ["MOST_EVENTS", "can_be_replayed", "replay", "replay_history"]
+
+MOST_EVENTS: Final = 50_000
+"""So many of a history's newest events are looked at."""
+_STEP_SECONDS: Final = 1.0
+_PATCH_SECONDS: Final = 0.96
+
+logger = logging.getLogger(__name__)
+
+
+class _Step(NamedTuple):
+    at: float
+    is_end: bool
+    event: StoredEvent
+
+
+def can_be_replayed(alert: AlertSettings) -> bool:
+    """Tell whether a history holds what an alert goes by: events, and neither levels nor states."""
+    return alert.when not in (LEVEL, STATE)
+
+
+def replay_history(
+    reader: HistoryReader, alerts: Sequence[AlertSettings], place: Place | None, *, since: float, until: float
+) -> list[Decision]:
+    """Return what alerts would have decided, oldest first.
+
+    Args:
+        reader: The history.
+        alerts: Those on levels and states decide nothing: see `can_be_replayed`.
+        place: Where the sun rises and sets.
+        since: Unix seconds; what is older is looked at too, for what was told then holds back what follows.
+        until: Unix seconds.
+
+    Raises:
+        HistoryError: There is no history, or it cannot be read.
+    """
+    events = reader.search(until=until, limit=MOST_EVENTS)
+    if len(events) == MOST_EVENTS and events[-1].time > since:
+        logger.warning("alerts are tried on the newest %d events alone, not on all of that time", MOST_EVENTS)
+    return [decision for decision in replay(events, alerts, place, until=until) if decision.moment.wall >= since]
+
+
+def replay(
+    events: Iterable[StoredEvent], alerts: Sequence[AlertSettings], place: Place | None, *, until: float
+) -> list[Decision]:
+    """Return what alerts would have decided of events, oldest first.
+
+    Args:
+        events: In any order. One without an end that is not on any more is taken for as short as can be.
+        alerts: Those on levels and states decide nothing.
+        place: Where the sun rises and sets.
+        until: Unix seconds up to which events that are on go on.
+    """
+    rules = AlertRules([alert for alert in alerts if can_be_replayed(alert)], place)
+    decisions: list[Decision] = []
+    next_look = float("-inf")
+    for step in _steps(events):
+        while next_look <= step.at and rules.is_waiting:
+            decisions += rules.look(Moment(next_look, next_look))
+            next_look += _STEP_SECONDS
+        event, now = step.event, Moment(step.at, step.at)
+        if step.is_end:
+            decisions += rules.end(event.stream, event.label, event.peak, now, now)
+        else:
+            rules.begin(event.stream, event.label, event.peak, now, now)
+            next_look = step.at + SETTLE_SECONDS
+    while next_look <= until and rules.is_waiting:
+        decisions += rules.look(Moment(next_look, next_look))
+        next_look += _STEP_SECONDS
+    return decisions
+
+
+def _steps(events: Iterable[StoredEvent]) -> list[_Step]:
+    steps = []
+    for event in events:
+        steps.append(_Step(event.time, False, event))
+        if not event.is_on:
+            length = _PATCH_SECONDS if event.offset is None else max(0.0, event.offset - event.onset)
+            steps.append(_Step(event.time + length, True, event))
+    return sorted(steps, key=lambda step: (step.at, step.is_end, step.event.id))
