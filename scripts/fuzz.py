@@ -24,7 +24,7 @@ import numpy as np
 
 from streamtag.audio import Block
 from streamtag.errors import StreamtagError
-from streamtag.sources import Receivers
+from streamtag.sources import ReceiverPool
 from streamtag.tagger import Result
 from streamtag.tagging import TaggingPool
 
@@ -72,7 +72,7 @@ class Fuzzing:
         self._choosing = threading.Lock()
         self._number = 0
         self._pool = TaggingPool(bundle, processes=2)
-        self._receivers = Receivers()
+        self._receivers = ReceiverPool()
         self._keep = keep
         if keep is not None:
             keep.mkdir(parents=True, exist_ok=True)

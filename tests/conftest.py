@@ -29,7 +29,7 @@ SLOW_FIRST = (
     "real/test_network_sources.py",
     "train/test_loop.py",
     "real/test_rude_servers.py",
-    "real/test_receivers.py",
+    "real/test_receiver_pool.py",
     "real/test_page_access.py",
     "deploy/test_commands.py",
     "cli/test_secrets.py",

@@ -53,7 +53,7 @@ TAKEN_FOR_NONE = {
     "on": DEFAULT_ON,
     "off": DEFAULT_OFF,
     "channels": 1,
-    "timeout_seconds": sources.Patience().read_seconds,
+    "timeout_seconds": sources.Timeouts().read_seconds,
 }
 
 

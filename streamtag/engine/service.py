@@ -27,7 +27,7 @@ from streamtag.runtimes import open_runtime
 from streamtag.settings import Config, Stream
 from streamtag.sinks.local import LocalSinks
 from streamtag.sinks.table import open_local
-from streamtag.sources import Receivers, redact
+from streamtag.sources import ReceiverPool, redact
 from streamtag.threads import Worker
 from streamtag.wire import Outgoing, PauseRequest, PcmInput, PcmPuller, Publisher, ServiceHeader
 
@@ -83,7 +83,7 @@ class Service:
         endpoint = config.service.input
         self._puller = None if endpoint is None else PcmPuller(endpoint, self._take_pcm, gate=gate)
         self._pauses = Pauses(self._streams.get, self._pcm.owner_of)
-        self._receivers = Receivers()
+        self._receivers = ReceiverPool()
         self._readers: dict[str, Reader] = {}
         self._reserved = _with_readers(config)
         self._running = False

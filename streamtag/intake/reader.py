@@ -9,7 +9,7 @@ from streamtag.errors import StreamtagError
 from streamtag.intake.intake import Intake
 from streamtag.settings import Stream
 from streamtag.source_kinds import kind_of
-from streamtag.sources import Patience, Received, Receivers, Source, open_source
+from streamtag.sources import ReceivedSource, ReceiverPool, Source, Timeouts, open_source
 from streamtag.threads import Worker
 from streamtag.wire.messages import StreamState
 
@@ -24,11 +24,11 @@ class Reader:
     What is decoded, or may hang, is received in other processes; standard input has a thread.
     """
 
-    def __init__(self, intake: Intake, settings: Stream, receivers: Receivers) -> None:
+    def __init__(self, intake: Intake, settings: Stream, receivers: ReceiverPool) -> None:
         self._intake = intake
         self.settings = settings
         self._receivers = receivers
-        self._source: Source | Received | None = None
+        self._source: Source | ReceivedSource | None = None
         self._closed = threading.Event()
         self._ended = threading.Event()
         kind = kind_of(settings.source)
@@ -135,5 +135,5 @@ class Reader:
             "sample_format": settings.format,
             "ca_file": settings.ca_file,
             "leads_to": settings.leads_to or (),
-            "patience": None if wait is None else Patience(open_seconds=wait, read_seconds=wait),
+            "timeouts": None if wait is None else Timeouts(open_seconds=wait, read_seconds=wait),
         }

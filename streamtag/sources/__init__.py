@@ -10,17 +10,17 @@ from importlib import import_module
 from streamtag.errors import SourceError
 from streamtag.redaction import redact
 from streamtag.source_kinds import FORMS, PLAYLIST, kind_of, split_uri
-from streamtag.sources.receivers import Received, Receivers
-from streamtag.sources.retry import LiveSource
-from streamtag.sources.source import OnState, Patience, Request, Source, ignore_state
+from streamtag.sources.live_source import LiveSource
+from streamtag.sources.receiver_pool import ReceivedSource, ReceiverPool
+from streamtag.sources.source import OnState, Request, Source, Timeouts, ignore_state
 
 __all__ = [
     "LiveSource",
     "OnState",
-    "Patience",
-    "Received",
-    "Receivers",
+    "ReceivedSource",
+    "ReceiverPool",
     "Source",
+    "Timeouts",
     "open_source",
     "redact",
 ]
@@ -35,7 +35,7 @@ def open_source(
     rate: int | None = None,
     channels: int | None = None,
     sample_format: str | None = None,
-    patience: Patience | None = None,
+    timeouts: Timeouts | None = None,
     ca_file: str | None = None,
     leads_to: Sequence[str] = (),
 ) -> Source:
@@ -50,7 +50,7 @@ def open_source(
         rate: samples a second of a microphone (default: the device's own) or of standard input.
         channels: of a microphone (default: 1) or of standard input.
         sample_format: of standard input: `s16le`, `s24le`, `s32le` or `f32le`.
-        patience: the time-outs of live sources.
+        timeouts: the time-outs of live sources.
         ca_file: certificates (PEM) of those who vouch for servers of `https://` and `rtsps://`; default: the system's.
         leads_to: hosts (`HOST` or `HOST:PORT`) to which the server of a network stream may lead though they lie further
             inward than itself, or on this machine.
@@ -79,7 +79,7 @@ def open_source(
     }
     if unknown := [option for option, value in given.items() if value and option not in kind.options]:
         raise SourceError(f"{redact(uri)} takes no option {unknown[0]!r}: leave it out")
-    patience = patience or Patience()
-    request = Request(uri, place, on_state, realtime, loop, rate, channels, sample_format, ca_file, leads_to, patience)
+    timeouts = timeouts or Timeouts()
+    request = Request(uri, place, on_state, realtime, loop, rate, channels, sample_format, ca_file, leads_to, timeouts)
     source: Source = import_module(f"streamtag.sources.{kind.module}").open_request(request)
     return source

@@ -65,10 +65,6 @@ class Sound(Protocol):
     def bytes(self) -> int:
         """How much memory it takes."""
 
-    @property
-    def lost_seconds(self) -> float:
-        """What is known to be missing just before it."""
-
     def pieces(self, dropped_seconds: float) -> Iterable[Piece]:
         """Return its samples; so many seconds of sound before it were dropped."""
 
@@ -114,7 +110,7 @@ class Feed:
                     self._room.wait()
                     continue
                 oldest, _ = self._pop()
-                self._dropped_seconds += oldest.lost_seconds + oldest.seconds
+                self._dropped_seconds += oldest.seconds
             if self.closed.is_set():
                 return False
             self._held.append((sound, self.clock()))

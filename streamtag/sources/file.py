@@ -13,8 +13,8 @@ from streamtag.errors import SourceError
 from streamtag.paths import of_file_url, user_path
 from streamtag.redaction import redact
 from streamtag.sources.decoder import Chunk
+from streamtag.sources.live_source import next_delay
 from streamtag.sources.recording import Pass
-from streamtag.sources.retry import next_delay
 from streamtag.sources.source import Request, Source
 from streamtag.sources.timeline import Timeline
 
@@ -46,7 +46,7 @@ class FileSource:
         self._loop = request.loop
         self._closed = threading.Event()
         self._told_damage = False
-        self._patience = request.patience
+        self._timeouts = request.timeouts
         self._away = 0.0  # since when it cannot be read
         problem = _problem(self._path)
         if problem:
@@ -104,7 +104,7 @@ class FileSource:
                 # may pass.
                 self._away = self._away or time.monotonic()
                 self._on_state("reconnecting", str(error).removeprefix(f"{self.name}: "))
-                delay = next_delay(delay, self._patience)
+                delay = next_delay(delay, self._timeouts)
                 self._closed.wait(delay)
                 continue
             delay, rounds = 0.0, rounds + 1

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from streamtag.errors import SourceError
 from streamtag.sources.capture import CaptureClock
 from streamtag.sources.feed import Feed, Lost, Piece
-from streamtag.sources.retry import LiveSource
+from streamtag.sources.live_source import LiveSource
 from streamtag.sources.source import Request, Source
 
 try:
@@ -129,7 +129,7 @@ def open_request(request: Request) -> Source:
     if request.place.startswith("#") and not request.place[1:].isdigit():
         raise SourceError(f"{request.uri}: an index is a number, as 'streamtag devices' lists it")
     connect = partial(_listen, request.place, request.rate, request.channels or 1)
-    return LiveSource(request.uri, connect, request.patience, request.on_state)
+    return LiveSource(request.uri, connect, request.timeouts, request.on_state)
 
 
 def list_devices() -> list[InputDevice]:
@@ -184,10 +184,6 @@ class _Recorded:
     @property
     def bytes(self) -> int:
         return self.piece.bytes
-
-    @property
-    def lost_seconds(self) -> float:
-        return 0.0
 
     def pieces(self, dropped_seconds: float) -> list[Piece]:
         piece = replace(self.piece, lost_seconds=dropped_seconds) if dropped_seconds else self.piece

@@ -15,10 +15,10 @@ from streamtag.sources.decoder import Chunk, Decoder, Parcel
 from streamtag.sources.feed import Feed, Lost, Piece
 from streamtag.sources.ffmpeg import AudioReader
 from streamtag.sources.listing import Found, Listing
+from streamtag.sources.live_source import LiveSource
 from streamtag.sources.opening import HLS_FACTOR, open_reader
 from streamtag.sources.reasons import ReadError
-from streamtag.sources.retry import LiveSource
-from streamtag.sources.source import Patience, Request, Source
+from streamtag.sources.source import Request, Source, Timeouts
 
 __all__ = ["open_request"]
 
@@ -47,8 +47,8 @@ def open_request(request: Request) -> Source:
         url = url if scheme == PLAYLIST else f"file:{request.place}"
     elif not request.place.removeprefix("//"):
         raise SourceError(f"{name}: it names no server")
-    connect = partial(_listen, name, url, request.patience, request.ca_file, request.leads_to)
-    return LiveSource(name, connect, request.patience, request.on_state)
+    connect = partial(_listen, name, url, request.timeouts, request.ca_file, request.leads_to)
+    return LiveSource(name, connect, request.timeouts, request.on_state)
 
 
 def _is_file(path: str) -> bool:
@@ -58,12 +58,12 @@ def _is_file(path: str) -> bool:
         return False
 
 
-def _listen(name: str, url: str, patience: Patience, ca_file: str | None, leads_to: Sequence[str], feed: Feed) -> None:
+def _listen(name: str, url: str, timeouts: Timeouts, ca_file: str | None, leads_to: Sequence[str], feed: Feed) -> None:
     """One connection, from its opening to its end."""
     began = feed.clock()
     listing = Listing(feed.clock, feed.closed.wait)
     try:
-        with open_reader(url, patience, ca_file, listing, leads_to) as reader:
+        with open_reader(url, timeouts, ca_file, listing, leads_to) as reader:
             if reader.format == "hls":
                 feed.quiet_seconds *= HLS_FACTOR
             recorded = feed.is_recording = _is_recording(reader)
@@ -181,10 +181,6 @@ class _Arrival:
     def bytes(self) -> int:
         return self.parcel.bytes
 
-    @property
-    def lost_seconds(self) -> float:
-        return 0.0
-
     def pieces(self, dropped_seconds: float) -> Iterator[Piece]:
         decoder = self.track.decoder
         if dropped_seconds:
@@ -202,7 +198,6 @@ class _Mark:
     reached: threading.Event = field(default_factory=threading.Event)
     seconds: float = 0.0
     bytes: int = 0
-    lost_seconds: float = 0.0
 
     def pieces(self, dropped_seconds: float) -> tuple[()]:
         if dropped_seconds:

@@ -13,7 +13,7 @@ from streamtag.sources.listing import Listing
 from streamtag.sources.reach import Reach
 from streamtag.sources.reasons import NOT_AUDIO, ReadError
 from streamtag.sources.segments import HLS_OPTIONS, NO_REDIRECTS, Segments
-from streamtag.sources.source import Patience
+from streamtag.sources.source import Timeouts
 from streamtag.sources.trust import trusted
 from streamtag.sources.web import fetch_text, redirect_of, with_account
 
@@ -29,13 +29,13 @@ _MOST_BYTES = 4 << 20
 
 
 def open_reader(
-    url: str, patience: Patience, ca_file: str | None, listing: Listing, leads_to: Sequence[str] = ()
+    url: str, timeouts: Timeouts, ca_file: str | None, listing: Listing, leads_to: Sequence[str] = ()
 ) -> AudioReader:
     """Open a network stream.
 
     Args:
         url: its scheme in lower case; `file:` for a session description, `PLAYLIST` for a file that names a stream.
-        patience: how long the server may take.
+        timeouts: how long the server may take.
         ca_file: see `trust.trusted`.
         listing: told what an HLS playlist lists.
         leads_to: see `reach.Reach`.
@@ -44,20 +44,20 @@ def open_reader(
         ReadError: it cannot be opened.
     """
     if url.startswith(f"{PLAYLIST}:"):
-        return open_reader(_named_in(Path(url.removeprefix(f"{PLAYLIST}:"))), patience, ca_file, listing, leads_to)
+        return open_reader(_named_in(Path(url.removeprefix(f"{PLAYLIST}:"))), timeouts, ca_file, listing, leads_to)
     try:
         if urlsplit(url).scheme not in _WEB:
-            return _open(url, patience, ca_file, None)
+            return _open(url, timeouts, ca_file, None)
         reach = Reach(url, leads_to)
         if not playlists.is_playlist_address(url):
             try:
-                return _open(url, patience, ca_file, reach)
+                return _open(url, timeouts, ca_file, reach)
             except ReadError as error:
                 # It may be a playlist by another name.
-                if not error.not_audio or (reader := _open_playlist(url, patience, ca_file, listing, reach)) is None:
+                if not error.not_audio or (reader := _open_playlist(url, timeouts, ca_file, listing, reach)) is None:
                     raise
                 return reader
-        return _open_playlist(url, patience, ca_file, listing, reach) or _open(url, patience, ca_file, reach)
+        return _open_playlist(url, timeouts, ca_file, listing, reach) or _open(url, timeouts, ca_file, reach)
     except ValueError:
         raise ReadError("its address cannot be read") from None
 
@@ -77,29 +77,29 @@ def _named_in(path: Path) -> str:
 
 
 def _open_playlist(
-    url: str, patience: Patience, ca_file: str | None, listing: Listing, reach: Reach
+    url: str, timeouts: Timeouts, ca_file: str | None, listing: Listing, reach: Reach
 ) -> AudioReader | None:
     """Open what a playlist leads to; None where it is no playlist."""
-    found = _follow(url, patience, ca_file, reach)
+    found = _follow(url, timeouts, ca_file, reach)
     if found is None:
         return None
     address, is_hls = found
     if not is_hls:
-        return _open(address, patience, ca_file, reach)
-    options = _options(urlsplit(address).scheme, patience, ca_file)
-    timeout = (_connect_seconds(patience), patience.read_seconds * HLS_FACTOR)
-    opener = Segments(_secure(ca_file), (patience.open_seconds, patience.read_seconds), reach, listing)
+        return _open(address, timeouts, ca_file, reach)
+    options = _options(urlsplit(address).scheme, timeouts, ca_file)
+    timeout = (_connect_seconds(timeouts), timeouts.read_seconds * HLS_FACTOR)
+    opener = Segments(_secure(ca_file), (timeouts.open_seconds, timeouts.read_seconds), reach, listing)
     return AudioReader(address, {**options, **HLS_OPTIONS}, timeout, container="hls", open_more=opener)
 
 
-def _follow(url: str, patience: Patience, ca_file: str | None, reach: Reach) -> tuple[str, bool] | None:
+def _follow(url: str, timeouts: Timeouts, ca_file: str | None, reach: Reach) -> tuple[str, bool] | None:
     """Return the address that a playlist leads to, and whether HLS is there; None where it is no playlist."""
     seen: set[str] = set()
     while len(seen) < _MOST_PLAYLISTS:
         if url in seen:
             raise ReadError("its playlists lead in a circle")
         seen.add(url)
-        fetched = fetch_text(url, patience.open_seconds, ca_file, reach)
+        fetched = fetch_text(url, timeouts.open_seconds, ca_file, reach)
         if fetched is None:
             return (url, False) if len(seen) > 1 else None
         place, text = with_account(fetched[0], url), fetched[1]
@@ -126,31 +126,31 @@ def _follow(url: str, patience: Patience, ca_file: str | None, reach: Reach) -> 
     raise ReadError(f"its playlists lead on to others, more than {_MOST_PLAYLISTS} times")
 
 
-def _open(url: str, patience: Patience, ca_file: str | None, reach: Reach | None) -> AudioReader:
+def _open(url: str, timeouts: Timeouts, ca_file: str | None, reach: Reach | None) -> AudioReader:
     """Open what is no playlist, through as many redirects as its server may make."""
     for _ in range(_MOST_REDIRECTS):
         scheme = urlsplit(url).scheme
-        options = _options(scheme, patience, ca_file)
+        options = _options(scheme, timeouts, ca_file)
         if scheme in _WEB:
             options["format_whitelist"] = PLAIN_FORMATS
         begin = time.monotonic()
         try:
-            return AudioReader(url, options, (_connect_seconds(patience), patience.read_seconds))
+            return AudioReader(url, options, (_connect_seconds(timeouts), timeouts.read_seconds))
         except ReadError as error:
             seconds = time.monotonic() - begin
             leads_to = None
             if reach is not None and error.broke_off:
-                leads_to = redirect_of(url, patience.open_seconds, ca_file, reach)
+                leads_to = redirect_of(url, timeouts.open_seconds, ca_file, reach)
             if leads_to is None:
-                raise _explained(error, url, patience, seconds, ca_file) from None
+                raise _explained(error, url, timeouts, seconds, ca_file) from None
             url = leads_to
     raise ReadError(f"its server leads on to others, more than {_MOST_REDIRECTS} times")
 
 
-def _explained(error: ReadError, url: str, patience: Patience, seconds: float, ca_file: str | None) -> ReadError:
+def _explained(error: ReadError, url: str, timeouts: Timeouts, seconds: float, ca_file: str | None) -> ReadError:
     scheme = urlsplit(url).scheme
     # RTSP takes a server that does not answer for one that answers nonsense.
-    late = seconds >= 0.9 * _connect_seconds(patience)
+    late = seconds >= 0.9 * _connect_seconds(timeouts)
     if error.timed_out or (late and (error.broke_off or error.not_audio)):
         return ReadError(f"no answer in {seconds:.0f} s", timed_out=True)
     if error.broke_off:
@@ -160,12 +160,12 @@ def _explained(error: ReadError, url: str, patience: Patience, seconds: float, c
     return error
 
 
-def _options(scheme: str, patience: Patience, ca_file: str | None) -> dict[str, str]:
+def _options(scheme: str, timeouts: Timeouts, ca_file: str | None) -> dict[str, str]:
     """FFmpeg's options; each protocol heeds another one of the time-outs, in microseconds, and ignores the rest.
 
     They hold for every answer on the way to the first sound; silence after that is noticed sooner, by who reads.
     """
-    limit = str(round(_connect_seconds(patience) * 1e6))
+    limit = str(round(_connect_seconds(timeouts) * 1e6))
     match scheme:
         case "rtsp":  # by UDP only where a server refuses TCP
             options = {"rtsp_transport": "tcp+udp", "rtsp_flags": "prefer_tcp"}
@@ -189,8 +189,8 @@ def _options(scheme: str, patience: Patience, ca_file: str | None) -> dict[str, 
     }
 
 
-def _connect_seconds(patience: Patience) -> float:
-    return patience.open_seconds + patience.read_seconds
+def _connect_seconds(timeouts: Timeouts) -> float:
+    return timeouts.open_seconds + timeouts.read_seconds
 
 
 def _secure(ca_file: str | None) -> Mapping[str, str]:

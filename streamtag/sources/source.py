@@ -7,7 +7,7 @@ from typing import Protocol, Self
 
 from streamtag.audio.block import Block
 
-__all__ = ["OnState", "Patience", "Request", "Source", "ignore_state"]
+__all__ = ["OnState", "Request", "Source", "Timeouts", "ignore_state"]
 
 OnState = Callable[[str, str], None]
 """Called from the source's thread at each change with a state (live, reconnecting, stalled) and a plain reason."""
@@ -40,7 +40,7 @@ class Source(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class Timeouts:
     """How long a live source waits before it takes a connection for dead, and before it tries again."""
 
     open_seconds: float = 10.0
@@ -68,4 +68,4 @@ class Request:
     sample_format: str | None = None
     ca_file: str | None = None
     leads_to: Sequence[str] = ()
-    patience: Patience = Patience()
+    timeouts: Timeouts = Timeouts()

@@ -14,7 +14,7 @@ from streamtag.limits import CHANNELS, RATES, SAMPLE_FORMATS
 from streamtag.sources.capture import CaptureClock
 from streamtag.sources.clock import Clock, now
 from streamtag.sources.feed import Feed, Piece
-from streamtag.sources.retry import LiveSource
+from streamtag.sources.live_source import LiveSource
 from streamtag.sources.source import Request, Source
 
 __all__ = ["StandardInput", "open_request"]
@@ -52,8 +52,8 @@ class StandardInput(LiveSource):
         assert request.channels is not None
         assert request.sample_format is not None
         # What is silent is heard again at once.
-        patience = replace(request.patience, open_seconds=0.0, first_delay=0.0, longest_delay=0.0)
-        super().__init__("-", self._listen, patience, request.on_state, clock)
+        timeouts = replace(request.timeouts, open_seconds=0.0, first_delay=0.0, longest_delay=0.0)
+        super().__init__("-", self._listen, timeouts, request.on_state, clock)
         self.rate = request.rate
         self.channels = request.channels
         self._format = request.sample_format
@@ -125,10 +125,6 @@ class _Portion:
     @property
     def bytes(self) -> int:
         return self.piece.bytes
-
-    @property
-    def lost_seconds(self) -> float:
-        return 0.0
 
     def pieces(self, dropped_seconds: float) -> list[Piece]:
         if self.waited_seconds:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from streamtag.audio import Block
 from streamtag.engine import service
 from streamtag.runtimes import Runtime
-from streamtag.sources import LiveSource, OnState, Patience, redact
+from streamtag.sources import LiveSource, OnState, Timeouts, redact
 
 
 class HungSource:
@@ -43,7 +43,7 @@ class ScriptedSource(LiveSource):
     """Plays a script: blocks to give, and states with their reasons to tell, until it is closed."""
 
     def __init__(self, script: Sequence[Block | tuple[str, str]], on_state: OnState) -> None:
-        super().__init__("scripted", lambda feed: None, Patience(), on_state)
+        super().__init__("scripted", lambda feed: None, Timeouts(), on_state)
         self._script = script
 
     def steps(self) -> Iterator[Block | float]:

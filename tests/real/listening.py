@@ -6,13 +6,13 @@ import time
 import numpy as np
 
 from streamtag.audio.block import Block
-from streamtag.sources import Patience, open_source
+from streamtag.sources import Timeouts, open_source
 
-HASTE = Patience(open_seconds=2.0, read_seconds=1.5, first_delay=0.1, longest_delay=0.5)
+HASTE = Timeouts(open_seconds=2.0, read_seconds=1.5, first_delay=0.1, longest_delay=0.5)
 """Time-outs for servers on this machine."""
 
 AT_ONCE = 4.0
-"""Sooner than any time-out of `Patience()`, and longer than a slow machine needs to do what it should do at once."""
+"""Sooner than any time-out of `Timeouts()`, and longer than a slow machine needs to do what it should do at once."""
 
 
 class Listener:
@@ -23,7 +23,7 @@ class Listener:
         self.error: BaseException | None = None
         self.ended = False
         self._changed = threading.Condition()
-        options.setdefault("patience", HASTE)
+        options.setdefault("timeouts", HASTE)
         self.source = open_source(uri, on_state=self._on_state, **options)  # type: ignore[arg-type]
         self._thread = threading.Thread(target=self._listen, daemon=True)
 

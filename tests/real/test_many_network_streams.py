@@ -10,19 +10,19 @@ from streamtag.audio import Block
 from streamtag.engine import Service
 from streamtag.intake import Intake
 from streamtag.settings import Stream
-from streamtag.sources import receivers
+from streamtag.sources import receiver_pool
 from streamtag.wire import Subscriber
 from tests.bundles import make_bundle
 from tests.engine.listening import Listener, config
 from tests.real.conftest import Station
-from tests.real.test_receivers import processes
+from tests.real.test_receiver_pool import processes
 
 STREAMS = 12
 
 
 @pytest.fixture
 def service(icecast: Station, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
-    monkeypatch.setattr(receivers, "_MOST_SOURCES", 5)
+    monkeypatch.setattr(receiver_pool, "_MOST_SOURCES", 5)
     streams = tuple(Stream(id=f"radio{number}", source=icecast.uri) for number in range(STREAMS))
     service = Service(config(make_bundle(tmp_path / "tiny"), streams=streams))
     service.start()

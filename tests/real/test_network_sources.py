@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from streamtag.sources import Patience
+from streamtag.sources import Timeouts
 from tests.real.conftest import Station
 from tests.real.listening import AT_ONCE, Listener, tone_share
 from tests.real.servers import free_port, rtsp_server, running
@@ -45,7 +45,7 @@ def test_a_stream_whose_server_dies_comes_back_by_itself(station: Station) -> No
 
 
 def test_closing_ends_a_live_stream_at_once(station: Station) -> None:
-    with Listener(station.uri, patience=Patience()) as listener:
+    with Listener(station.uri, timeouts=Timeouts()) as listener:
         listener.wait_audio(0.2)
         listener.source.close()
         listener.wait_end(AT_ONCE)
@@ -95,6 +95,6 @@ def test_of_an_rtsp_server_s_tracks_the_first_with_a_decoder_is_heard() -> None:
     port = free_port()
     uri = f"rtsp://127.0.0.1:{port}/tone"
     # FFmpeg looks at a track that it does not know for five seconds.
-    with running(rtsp_server(port, f"{telephone} {mystery}")), Listener(uri, patience=Patience()) as listener:
+    with running(rtsp_server(port, f"{telephone} {mystery}")), Listener(uri, timeouts=Timeouts()) as listener:
         listener.wait_tone(seconds=60)
         assert listener.blocks[-1].rate == 8000

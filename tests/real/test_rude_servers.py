@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from streamtag.errors import SourceError
-from streamtag.sources import Patience
+from streamtag.sources import Timeouts
 from tests.media import encode, spoil_first_track, two_tracks
 from tests.ports import free_port
 from tests.real.conftest import Station
@@ -164,12 +164,12 @@ def test_how_long_a_server_may_take_is_what_was_asked_for(rtsp: Station) -> None
         with socket.create_connection(("127.0.0.1", port)) as inner:
             pump(connection, inner, lambda _: None)
 
-    patient = Patience(open_seconds=15, read_seconds=15)
+    patient = Timeouts(open_seconds=15, read_seconds=15)
     with TcpServer(slow) as server:
         uri = f"rtsp://127.0.0.1:{server.port}/tone"
         with Listener(uri) as listener:
             listener.wait_state("stalled")
-        with Listener(uri, patience=patient) as listener:
+        with Listener(uri, timeouts=patient) as listener:
             listener.wait_tone()
             assert listener.states == [("live", "")]
 
@@ -200,7 +200,7 @@ def test_a_host_that_does_not_exist_is_called_so_and_tried_again(uri: str) -> No
 @pytest.mark.parametrize("scheme", ["http", "rtsp"])
 def test_closing_does_not_wait_for_a_hung_server(scheme: str) -> None:
     uri = "{}://127.0.0.1:{}/x"
-    with TcpServer(hung) as server, Listener(uri.format(scheme, server.port), patience=Patience()) as listener:
+    with TcpServer(hung) as server, Listener(uri.format(scheme, server.port), timeouts=Timeouts()) as listener:
         while not server.connections:
             time.sleep(0.01)
         listener.source.close()

@@ -10,7 +10,7 @@ import soundfile
 
 from streamtag.audio.block import Block
 from streamtag.errors import SourceError
-from streamtag.sources import Patience, open_source
+from streamtag.sources import Timeouts, open_source
 from tests.sounds import chirp, noise, write
 
 
@@ -216,8 +216,8 @@ def test_closing_wakes_a_source_that_waits_for_its_time(tmp_path: Path) -> None:
 
 STARVED = """
 import resource, sys
-from streamtag.sources import open_source, Patience
-haste = Patience(first_delay=0.05, longest_delay=0.1)
+from streamtag.sources import open_source, Timeouts
+haste = Timeouts(first_delay=0.05, longest_delay=0.1)
 states, after = [], 0
 
 def hear(state, reason):
@@ -226,7 +226,7 @@ def hear(state, reason):
         resource.setrlimit(resource.RLIMIT_NOFILE, (1024, 1024))
 
 starve_at = int(sys.argv[2])
-with open_source(sys.argv[1], loop=True, patience=haste, on_state=hear) as source:
+with open_source(sys.argv[1], loop=True, timeouts=haste, on_state=hear) as source:
     if not starve_at:
         resource.setrlimit(resource.RLIMIT_NOFILE, (3, 1024))
     for number, block in enumerate(source):
@@ -257,7 +257,7 @@ def test_a_looped_file_that_is_away_for_a_while_comes_back_and_the_time_without_
     path = write(tmp_path / "a.wav", noise(0.3))
     hidden = tmp_path / "hidden"
     states: list[tuple[str, str]] = []
-    haste = Patience(first_delay=0.05, longest_delay=0.1)
+    haste = Timeouts(first_delay=0.05, longest_delay=0.1)
 
     def hear(state: str, reason: str) -> None:
         states.append((state, reason))
@@ -265,7 +265,7 @@ def test_a_looped_file_that_is_away_for_a_while_comes_back_and_the_time_without_
             hidden.rename(path)
 
     begin = time.monotonic()
-    with open_source(str(path), loop=True, realtime=True, patience=haste, on_state=hear) as source:
+    with open_source(str(path), loop=True, realtime=True, timeouts=haste, on_state=hear) as source:
         blocks = []
         for block in source:
             blocks.append(block)

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from streamtag.sources import Patience, Receivers
-from tests.real.test_receivers import Hearing
+from streamtag.sources import ReceiverPool, Timeouts
+from tests.real.test_receiver_pool import Hearing
 
 STAND_INS = Path(__file__).parent / "stand_ins"
-HASTY = Patience(open_seconds=0.3, read_seconds=0.7, first_delay=0.01, longest_delay=0.1)
+HASTY = Timeouts(open_seconds=0.3, read_seconds=0.7, first_delay=0.01, longest_delay=0.1)
 
 
 @pytest.fixture(autouse=True)
@@ -22,10 +22,10 @@ def test_a_hang_costs_one_microphone_and_that_one_is_opened_again_by_a_fresh_pro
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("STAND_IN_MARK", str(tmp_path / "hung"))
-    receivers = Receivers()
+    receivers = ReceiverPool()
     hung, porch = Hearing(), Hearing()
     try:
-        receivers.open("mic:hung", {"patience": HASTY}, hung)
+        receivers.open("mic:hung", {"timeouts": HASTY}, hung)
         receivers.open("mic:porch", {}, porch)
         porch.wait(lambda: porch.blocks)
         hung.wait(lambda: hung.blocks)
@@ -41,14 +41,14 @@ def test_a_hang_costs_one_microphone_and_that_one_is_opened_again_by_a_fresh_pro
 SECOND_OF_ONE_PROCESS = """
 import os, threading
 import sounddevice
-from streamtag.sources import Patience, microphone, open_source
+from streamtag.sources import Timeouts, microphone, open_source
 microphone._HANG_SECONDS = 0.2
 told = []
-patience = Patience(open_seconds=30, read_seconds=30)
-first = open_source("mic:hung", patience=patience)
+timeouts = Timeouts(open_seconds=30, read_seconds=30)
+first = open_source("mic:hung", timeouts=timeouts)
 threading.Thread(target=lambda: list(first), daemon=True).start()
 sounddevice.hanging.wait()
-second = open_source("mic:porch", patience=patience, on_state=lambda *state: (told.append(state), second.close()))
+second = open_source("mic:porch", timeouts=timeouts, on_state=lambda *state: (told.append(state), second.close()))
 list(second)
 print(told, flush=True)
 os._exit(0)

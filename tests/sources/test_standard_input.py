@@ -8,16 +8,16 @@ from streamtag.audio.block import Block
 from streamtag.errors import SourceError
 from streamtag.sources import open_source
 from streamtag.sources.clock import Clock, now
-from streamtag.sources.source import Patience, Request, ignore_state
+from streamtag.sources.source import Request, Timeouts, ignore_state
 from streamtag.sources.standard_input import StandardInput
-from tests.sources.test_retry import Hands
+from tests.sources.test_live_source import Hands
 
 RATE, CHANNELS = 16000, 2
-DAY = Patience(open_seconds=1e4, read_seconds=1e4)
+DAY = Timeouts(open_seconds=1e4, read_seconds=1e4)
 
 
 class Pipe:
-    def __init__(self, patience: Patience = DAY, clock: Clock = now) -> None:
+    def __init__(self, timeouts: Timeouts = DAY, clock: Clock = now) -> None:
         self.read_end, self.write_end = os.pipe()
         self.states: list[tuple[str, str]] = []
         request = Request(
@@ -27,7 +27,7 @@ class Pipe:
             rate=RATE,
             channels=CHANNELS,
             sample_format="s16le",
-            patience=patience,
+            timeouts=timeouts,
         )
         self.source = StandardInput(self.read_end, request, clock)
 
@@ -98,7 +98,7 @@ def second(pipe: Pipe) -> None:
 
 def test_a_pause_is_stalled_and_then_a_jump() -> None:
     clock = Hands()
-    pipe = Pipe(Patience(), clock)
+    pipe = Pipe(Timeouts(), clock)
     woken = threading.Event()
     pipe.source.on_wake = woken.set
     steps = pipe.source.steps()

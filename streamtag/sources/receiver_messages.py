@@ -1,4 +1,4 @@
-"""What a process that receives sources is told, and what it says: see `receiver.py` and `receivers.py`."""
+"""What a process that receives sources is told, and what it says: see `receiver_process.py` and `receiver_pool.py`."""
 
 from typing import Annotated, Any, Final, Literal
 
@@ -7,7 +7,7 @@ from msgspec import Meta, Struct
 
 from streamtag.audio.block import Block, Samples
 from streamtag.process import LinkError
-from streamtag.sources.source import Patience
+from streamtag.sources.source import Timeouts
 
 __all__ = ["AHEAD", "Alive", "Close", "End", "More", "Open", "Order", "Sound", "State", "Word", "block_of", "sound_of"]
 
@@ -29,11 +29,11 @@ class Open(Struct, frozen=True, tag=True):
     sample_format: str | None = None
     ca_file: str | None = None
     leads_to: tuple[str, ...] = ()
-    patience: Patience | None = None
+    timeouts: Timeouts | None = None
 
     def options(self) -> dict[str, Any]:
         """Return the options for `open_source`."""
-        names = ("realtime", "loop", "rate", "channels", "sample_format", "ca_file", "leads_to", "patience")
+        names = ("realtime", "loop", "rate", "channels", "sample_format", "ca_file", "leads_to", "timeouts")
         return {name: getattr(self, name) for name in names}
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from streamtag.sources.clock import now
-from streamtag.sources.turns import Turns
+from streamtag.sources.task_thread import TaskThread
 
 FAR = 1e9
 
@@ -43,20 +43,20 @@ def soon() -> float:
 
 
 @pytest.fixture
-def turns() -> Turns:
-    made = Turns("turns")
+def turns() -> TaskThread:
+    made = TaskThread("turns")
     made.start()
     return made
 
 
-def test_a_task_has_turns_until_it_is_done(turns: Turns) -> None:
+def test_a_task_has_turns_until_it_is_done(turns: TaskThread) -> None:
     task = Scripted(at_once, at_once, at_once)
     turns.add(task)
     assert task.done.wait(60)
     assert task.turns == 4
 
 
-def test_a_task_that_waits_goes_on_when_it_is_woken(turns: Turns) -> None:
+def test_a_task_that_waits_goes_on_when_it_is_woken(turns: TaskThread) -> None:
     task = Scripted(when_woken)
     turns.add(task)
     assert task.turn.acquire(timeout=60)
@@ -65,7 +65,7 @@ def test_a_task_that_waits_goes_on_when_it_is_woken(turns: Turns) -> None:
     assert task.turns == 2
 
 
-def test_a_task_that_is_woken_during_its_turn_has_another(turns: Turns) -> None:
+def test_a_task_that_is_woken_during_its_turn_has_another(turns: TaskThread) -> None:
     woken = threading.Event()
 
     def wake_itself() -> float:
@@ -79,13 +79,13 @@ def test_a_task_that_is_woken_during_its_turn_has_another(turns: Turns) -> None:
     assert woken.is_set()
 
 
-def test_tasks_go_on_when_their_time_has_come_whoever_waits_longer(turns: Turns) -> None:
+def test_tasks_go_on_when_their_time_has_come_whoever_waits_longer(turns: TaskThread) -> None:
     for task in (Scripted(when_woken), Scripted(soon, soon), Scripted(soon)):
         turns.add(task)
     assert task.done.wait(60)
 
 
-def test_many_tasks_are_worked_off_by_one_thread(turns: Turns) -> None:
+def test_many_tasks_are_worked_off_by_one_thread(turns: TaskThread) -> None:
     threads: set[str] = set()
 
     class Busy(Scripted):
@@ -103,7 +103,7 @@ def test_many_tasks_are_worked_off_by_one_thread(turns: Turns) -> None:
 
 
 def test_none_is_passed_over_however_much_another_has_to_do() -> None:
-    turns = Turns("turns")
+    turns = TaskThread("turns")
     endless = Scripted(*[at_once] * 1_000_000)
     other = Scripted(at_once, at_once)
     turns.add(endless)
@@ -115,10 +115,10 @@ def test_none_is_passed_over_however_much_another_has_to_do() -> None:
 
 def test_a_task_that_fails_ends_the_process_so_that_another_one_begins_anew() -> None:
     program = (
-        "import time; from streamtag.sources.turns import Turns\n"
+        "import time; from streamtag.sources.task_thread import TaskThread\n"
         "class Failing:\n"
         "    def step(self): raise ZeroDivisionError('of a library')\n"
-        "turns = Turns('receiver'); turns.start(); turns.add(Failing()); time.sleep(50)"
+        "turns = TaskThread('receiver'); turns.start(); turns.add(Failing()); time.sleep(50)"
     )
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=50)
     assert ended.returncode == 1

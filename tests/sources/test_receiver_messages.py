@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from streamtag.audio import Block
 from streamtag.process import LinkError
-from streamtag.sources.words import Sound, Word, block_of, sound_of
+from streamtag.sources.receiver_messages import Sound, Word, block_of, sound_of
 
 SOUND = Sound(number=1, start=5, rate=16000, time=1.0, channels=2, kind="int16", waits=False)
 

@@ -8,7 +8,7 @@ from typing import Protocol
 from streamtag.sources.clock import now
 from streamtag.threads import Worker
 
-__all__ = ["Task", "Turns"]
+__all__ = ["Task", "TaskThread"]
 
 
 class Task(Protocol):
@@ -21,7 +21,7 @@ class Task(Protocol):
         """
 
 
-class Turns:
+class TaskThread:
     """A thread that works off any number of tasks; whoever can go on gets his turn.
 
     Where a task lets an error out the process ends: nobody knows what is left half done, and whoever started the

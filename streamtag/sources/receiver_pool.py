@@ -23,12 +23,12 @@ from streamtag.audio.block import Block
 from streamtag.process import LinkError, Process, SilentError
 from streamtag.redaction import redact
 from streamtag.source_kinds import kind_of
-from streamtag.sources.retry import next_delay
-from streamtag.sources.source import Patience
-from streamtag.sources.words import Alive, Close, End, More, Open, Order, Sound, State, Word, block_of
+from streamtag.sources.live_source import next_delay
+from streamtag.sources.receiver_messages import Alive, Close, End, More, Open, Order, Sound, State, Word, block_of
+from streamtag.sources.source import Timeouts
 from streamtag.threads import Worker
 
-__all__ = ["Listener", "Received", "Receivers"]
+__all__ = ["Listener", "ReceivedSource", "ReceiverPool"]
 
 _MOST_SOURCES = 50  # a process, where one thread decodes for all of them
 _PARTS = 8  # into which those are divided that were lost together
@@ -53,10 +53,10 @@ class Listener(Protocol):
         """Hear that nothing more comes: None, or why the source cannot be read."""
 
 
-class Received:
-    """One source; made by `Receivers`."""
+class ReceivedSource:
+    """One source; made by `ReceiverPool`."""
 
-    def __init__(self, uri: str, options: dict[str, Any], listener: Listener, receivers: "Receivers") -> None:
+    def __init__(self, uri: str, options: dict[str, Any], listener: Listener, receivers: "ReceiverPool") -> None:
         self.name = redact(uri)
         kind = kind_of(uri)
         assert kind is not None
@@ -105,7 +105,7 @@ class Received:
         if self.company > 1 and self.receiver is not None:
             proven = now - self._begun > _PROVEN_SECONDS
             self.company = max(1, (_MOST_SOURCES if proven else together) // _PARTS)
-        self._delay = next_delay(self._delay, Patience())
+        self._delay = next_delay(self._delay, Timeouts())
         self.receiver, self.due = None, now + (_pause(self._crashes) if alone else self._delay)
         self._begun = self.due  # where no process can be started, it was lost again at once
 
@@ -170,11 +170,11 @@ class _Receiver:
     """A process, and what it receives."""
 
     def __init__(self) -> None:
-        self.process = Process("streamtag.sources.receiver", Word)
-        self.sources: dict[int, Received] = {}
+        self.process = Process("streamtag.sources.receiver_process", Word)
+        self.sources: dict[int, ReceivedSource] = {}
         self.ending = False
 
-    def has_room_for(self, received: Received) -> bool:
+    def has_room_for(self, received: ReceivedSource) -> bool:
         """Whether it takes another source."""
         alike = all(source.company == received.company for source in self.sources.values())
         return not self.ending and alike and len(self.sources) < received.company
@@ -196,7 +196,7 @@ class _HungError(Exception):
     """A microphone gives nothing any more: whatever holds it up goes with its process."""
 
 
-class Receivers:
+class ReceiverPool:
     """As many processes as the sources need that are open."""
 
     def __init__(self) -> None:
@@ -204,7 +204,7 @@ class Receivers:
         self._receivers: dict[_Receiver, Worker] = {}
         self._numbers = count()
 
-    def open(self, uri: str, options: dict[str, Any], listener: Listener) -> Received:
+    def open(self, uri: str, options: dict[str, Any], listener: Listener) -> ReceivedSource:
         """Receive a source from now on until it ends or is closed.
 
         Args:
@@ -212,12 +212,12 @@ class Receivers:
             options: of `open_source`, but for `on_state`.
             listener: told everything, of errors too.
         """
-        received = Received(uri, options, listener, self)
+        received = ReceivedSource(uri, options, listener, self)
         self._place(received)
         return received
 
-    def close_one(self, received: Received) -> None:
-        """See `Received.close`."""
+    def close_one(self, received: ReceivedSource) -> None:
+        """See `ReceivedSource.close`."""
         with self._changed:
             received.closed = True
             if received.receiver is not None:
@@ -234,7 +234,7 @@ class Receivers:
         for thread in receivers.values():
             thread.join(deadline - time.monotonic())
 
-    def _place(self, received: Received) -> None:
+    def _place(self, received: ReceivedSource) -> None:
         try:
             with self._changed:
                 receiver = next((r for r in self._receivers if r.has_room_for(received)), None) or self._start()
@@ -304,7 +304,7 @@ class Receivers:
                 receiver.sources.pop(word.number).receiver = None
                 receiver.ending = not receiver.sources
 
-    def _lose(self, lost: list[Received], reason: str) -> None:
+    def _lose(self, lost: list[ReceivedSource], reason: str) -> None:
         if not lost:
             return
         with self._changed:
@@ -316,7 +316,7 @@ class Receivers:
         # Anew if need be: what is brought back already is no longer in `lost`.
         Worker("lost", partial(self._bring_back, lost)).start()
 
-    def _bring_back(self, lost: list[Received]) -> None:
+    def _bring_back(self, lost: list[ReceivedSource]) -> None:
         while lost:
             with self._changed:
                 pause = min(received.due for received in lost) - time.monotonic()

@@ -13,12 +13,12 @@ from streamtag.audio.block import Block
 from streamtag.errors import SourceError
 from streamtag.sources.clock import now
 from streamtag.sources.feed import Feed, Lost, Piece
-from streamtag.sources.retry import LiveSource, next_delay
-from streamtag.sources.source import Patience
+from streamtag.sources.live_source import LiveSource, next_delay
+from streamtag.sources.source import Timeouts
 
-FAST = Patience(open_seconds=20, read_seconds=20, first_delay=0.01, longest_delay=0.03)
+FAST = Timeouts(open_seconds=20, read_seconds=20, first_delay=0.01, longest_delay=0.03)
 """Tries again soon, but takes no connection for dead because the machine is slow."""
-DAY = Patience()
+DAY = Timeouts()
 
 
 def put(feed: Feed, samples: int = 160, rate: int = 16000, lost_seconds: float = 0.0) -> None:
@@ -35,8 +35,8 @@ class Script:
     def __call__(self, feed: Feed) -> None:
         self.steps.pop(0)(feed)
 
-    def source(self, patience: Patience = FAST) -> LiveSource:
-        return LiveSource("test", self, patience, lambda state, reason: self.states.append((state, reason)))
+    def source(self, timeouts: Timeouts = FAST) -> LiveSource:
+        return LiveSource("test", self, timeouts, lambda state, reason: self.states.append((state, reason)))
 
 
 def broken(feed: Feed) -> None:
@@ -62,9 +62,9 @@ def recording(feed: Feed) -> None:
 def test_every_delay_is_between_the_first_and_the_longest(
     previous: float, first: float, span: float, where: float
 ) -> None:
-    patience = Patience(first_delay=first, longest_delay=first * span)
-    delay = next_delay(previous, patience, lambda low, high: low + where * (high - low))
-    assert patience.first_delay <= delay <= patience.longest_delay
+    timeouts = Timeouts(first_delay=first, longest_delay=first * span)
+    delay = next_delay(previous, timeouts, lambda low, high: low + where * (high - low))
+    assert timeouts.first_delay <= delay <= timeouts.longest_delay
 
 
 @given(st.lists(st.floats(0.5, 1), min_size=20, max_size=20))
@@ -179,7 +179,7 @@ def test_sound_that_cannot_be_decoded_for_an_unforeseen_reason_costs_one_connect
 @pytest.mark.parametrize("step", [one_block_then_silence, lambda feed: time.sleep(10), broken])
 def test_closing_from_another_thread_ends_the_iteration_at_once(step: Callable[[Feed], None]) -> None:
     script = Script(step)
-    source = script.source(Patience(open_seconds=50, read_seconds=50, first_delay=50, longest_delay=50))
+    source = script.source(Timeouts(open_seconds=50, read_seconds=50, first_delay=50, longest_delay=50))
     reader = threading.Thread(target=lambda: list(source), daemon=True)
     reader.start()
     while script.steps:

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from streamtag.audio import Block
-from streamtag.sources import Receivers, open_source, receivers
+from streamtag.sources import ReceiverPool, open_source, receiver_pool
 from tests.ports import free_port
 from tests.real.listening import HASTE, as_float, tone_share
 from tests.real.servers import TcpServer, file_server, is_running, running, wait_until
@@ -25,10 +25,10 @@ from tests.sounds import chirp, tone, write
 
 PARENT = """
 import sys, time
-from streamtag.sources import Receivers
-from tests.real.test_receivers import Hearing
+from streamtag.sources import ReceiverPool
+from tests.real.test_receiver_pool import Hearing
 hearing = Hearing()
-Receivers().open(sys.argv[1], {}, hearing)
+ReceiverPool().open(sys.argv[1], {}, hearing)
 hearing.wait(lambda: hearing.blocks)
 print("heard", flush=True)
 time.sleep(60)
@@ -69,8 +69,8 @@ class Hearing:
 
 
 @pytest.fixture
-def receiving() -> Iterator[Receivers]:
-    made = Receivers()
+def receiving() -> Iterator[ReceiverPool]:
+    made = ReceiverPool()
     yield made
     made.close(5)
     assert processes() == []
@@ -93,7 +93,7 @@ def processes(parent: int = os.getpid()) -> list[int]:
     return found
 
 
-def test_a_recording_comes_as_it_does_without_another_process(receiving: Receivers, tmp_path: Path) -> None:
+def test_a_recording_comes_as_it_does_without_another_process(receiving: ReceiverPool, tmp_path: Path) -> None:
     write(tmp_path / "chirp.flac", chirp(12.0, rate=44100), 44100)
     with running(file_server(tmp_path, port := free_port())):
         uri = f"http://127.0.0.1:{port}/chirp.flac"
@@ -109,7 +109,7 @@ def test_a_recording_comes_as_it_does_without_another_process(receiving: Receive
     wait_until(lambda: processes() == [], 60, "the end of a process that has nothing to do")
 
 
-def test_what_a_lost_process_received_comes_back_with_the_time_it_was_away(receiving: Receivers, radio: str) -> None:
+def test_what_a_lost_process_received_comes_back_with_the_time_it_was_away(receiving: ReceiverPool, radio: str) -> None:
     received = receiving.open(radio, {}, hearing := Hearing())
     hearing.wait(lambda: hearing.blocks)
     [lost] = processes()
@@ -135,9 +135,9 @@ def test_what_a_lost_process_received_comes_back_with_the_time_it_was_away(recei
 
 
 def test_a_process_takes_so_many_sources_and_ends_with_its_last(
-    receiving: Receivers, radio: str, monkeypatch: pytest.MonkeyPatch
+    receiving: ReceiverPool, radio: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(receivers, "_MOST_SOURCES", 2)
+    monkeypatch.setattr(receiver_pool, "_MOST_SOURCES", 2)
     hearings = [Hearing() for _ in range(5)]
     received = [receiving.open(radio, {}, hearing) for hearing in hearings]
     for hearing in hearings:
@@ -161,11 +161,11 @@ def test_a_process_takes_so_many_sources_and_ends_with_its_last(
         hearing.wait(lambda hearing=hearing: hearing.ends == [None])
 
 
-def test_a_source_that_cannot_be_read_fails_and_one_that_is_away_is_waited_for(receiving: Receivers) -> None:
+def test_a_source_that_cannot_be_read_fails_and_one_that_is_away_is_waited_for(receiving: ReceiverPool) -> None:
     receiving.open("http://", {}, nameless := Hearing())
     receiving.open("rtsp://user:secret@127.0.0.1/x", {"rate": 16000}, odd := Hearing())
     away = f"http://user:secret@127.0.0.1:{free_port()}/"
-    waiting = receiving.open(away, {"patience": HASTE}, hearing := Hearing())
+    waiting = receiving.open(away, {"timeouts": HASTE}, hearing := Hearing())
     nameless.wait(lambda: nameless.ends)
     odd.wait(lambda: odd.ends)
     hearing.wait(lambda: hearing.states)
@@ -178,7 +178,7 @@ def test_a_source_that_cannot_be_read_fails_and_one_that_is_away_is_waited_for(r
     hearing.wait(lambda: hearing.ends == [None])
 
 
-def test_closing_waits_for_nobody(receiving: Receivers) -> None:
+def test_closing_waits_for_nobody(receiving: ReceiverPool) -> None:
     with TcpServer(hung) as server:
         received = receiving.open(f"http://127.0.0.1:{server.port}/", {}, hearing := Hearing())
         wait_until(lambda: server.connections, 60, "the connection")
@@ -191,9 +191,9 @@ def test_closing_waits_for_nobody(receiving: Receivers) -> None:
 
 
 def test_what_is_closed_while_its_process_is_lost_ends_at_once(
-    receiving: Receivers, radio: str, monkeypatch: pytest.MonkeyPatch
+    receiving: ReceiverPool, radio: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(receivers, "next_delay", lambda *_: 1000.0)
+    monkeypatch.setattr(receiver_pool, "next_delay", lambda *_: 1000.0)
     received = receiving.open(radio, {}, hearing := Hearing())
     hearing.wait(lambda: hearing.blocks)
     os.kill(processes()[0], signal.SIGKILL)
@@ -204,7 +204,7 @@ def test_what_is_closed_while_its_process_is_lost_ends_at_once(
 
 @pytest.mark.parametrize("kind", ["stream", "recording"])
 def test_a_process_that_cannot_be_started_is_tried_again(
-    receiving: Receivers, radio: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+    receiving: ReceiverPool, radio: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
     source = radio if kind == "stream" else str(write(tmp_path / "a.wav", tone(1.0)))
 
@@ -213,7 +213,7 @@ def test_a_process_that_cannot_be_started_is_tried_again(
 
     with monkeypatch.context() as patch:
         delays: list[float] = []
-        patch.setattr(receivers, "next_delay", lambda previous, _: delays.append(previous) or previous + 0.1)
+        patch.setattr(receiver_pool, "next_delay", lambda previous, _: delays.append(previous) or previous + 0.1)
         patch.setattr(subprocess, "Popen", full)
         received = receiving.open(source, {}, hearing := Hearing())
         hearing.wait(lambda: len(hearing.states) >= 3)
@@ -235,7 +235,7 @@ def test_no_process_outlives_whoever_started_it(radio: str) -> None:
     wait_until(lambda: not is_running(pid), 60, "the process's end")
 
 
-def test_a_recording_whose_decoder_crashes_fails_alone(receiving: Receivers, tmp_path: Path) -> None:
+def test_a_recording_whose_decoder_crashes_fails_alone(receiving: ReceiverPool, tmp_path: Path) -> None:
     hearings = [Hearing(), Hearing()]
     names = [str(write(tmp_path / f"{name}.wav", tone(60.0))) for name in "ab"]
     one, other = (
@@ -256,9 +256,9 @@ def test_a_recording_whose_decoder_crashes_fails_alone(receiving: Receivers, tmp
 
 
 def test_a_recording_that_is_played_for_ever_is_received_again_and_its_time_goes_on(
-    receiving: Receivers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    receiving: ReceiverPool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(receivers, "_ALONE_SECONDS", (0.1, 0.1))
+    monkeypatch.setattr(receiver_pool, "_ALONE_SECONDS", (0.1, 0.1))
     path = write(tmp_path / "a.wav", tone(1.0))
     received = receiving.open(str(path), {"realtime": True, "loop": True}, hearing := Hearing())
     hearing.wait(lambda: hearing.blocks)
@@ -276,7 +276,7 @@ def test_a_recording_that_is_played_for_ever_is_received_again_and_its_time_goes
 def test_what_brings_down_its_process_alone_is_left_longer_and_longer(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 0.0
     monkeypatch.setattr(time, "monotonic", lambda: now)
-    received = receivers.Received("http://127.0.0.1/", {}, Hearing(), Receivers())
+    received = receiver_pool.ReceivedSource("http://127.0.0.1/", {}, Hearing(), ReceiverPool())
     pauses = []
     for number in range(20):
         received.begin(number, object())  # type: ignore[arg-type]
@@ -294,10 +294,10 @@ def test_what_brings_down_its_process_alone_is_left_longer_and_longer(monkeypatc
 
 
 def test_a_decoder_that_gives_no_sign_of_life_is_ended(
-    receiving: Receivers, radio: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    receiving: ReceiverPool, radio: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(receivers, "_SILENT_SECONDS", 4.0)  # twice as long as between two of them
-    monkeypatch.setattr(receivers, "_ALONE_SECONDS", (0.1, 0.1))
+    monkeypatch.setattr(receiver_pool, "_SILENT_SECONDS", 4.0)  # twice as long as between two of them
+    monkeypatch.setattr(receiver_pool, "_ALONE_SECONDS", (0.1, 0.1))
     hearings = [Hearing(), Hearing()]
     played = {"realtime": True}
     recording = receiving.open(str(write(tmp_path / "a.wav", tone(60.0))), played, hearings[0])
@@ -314,10 +314,10 @@ def test_a_decoder_that_gives_no_sign_of_life_is_ended(
 
 
 def test_who_brings_its_receiver_down_over_and_over_troubles_its_neighbours_once(
-    receiving: Receivers, radio: str, monkeypatch: pytest.MonkeyPatch
+    receiving: ReceiverPool, radio: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(receivers, "next_delay", lambda *_: 0.1)
-    monkeypatch.setattr(receivers, "_ALONE_SECONDS", (0.1, 0.1))
+    monkeypatch.setattr(receiver_pool, "next_delay", lambda *_: 0.1)
+    monkeypatch.setattr(receiver_pool, "_ALONE_SECONDS", (0.1, 0.1))
     hearings = [Hearing() for _ in range(4)]
     bad, *_ = received = [receiving.open(radio, {}, hearing) for hearing in hearings]
     for hearing in hearings:
@@ -336,10 +336,10 @@ def test_who_brings_its_receiver_down_over_and_over_troubles_its_neighbours_once
 
 
 def test_those_who_were_lost_together_come_back_in_smaller_companies(
-    receiving: Receivers, radio: str, monkeypatch: pytest.MonkeyPatch
+    receiving: ReceiverPool, radio: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(receivers, "_PARTS", 3)
-    monkeypatch.setattr(receivers, "next_delay", lambda *_: 0.1)
+    monkeypatch.setattr(receiver_pool, "_PARTS", 3)
+    monkeypatch.setattr(receiver_pool, "next_delay", lambda *_: 0.1)
     hearings = [Hearing() for _ in range(6)]
     received = [receiving.open(radio, {}, hearing) for hearing in hearings]
     for hearing in hearings:
@@ -353,7 +353,7 @@ def test_those_who_were_lost_together_come_back_in_smaller_companies(
 
 
 def test_a_recording_from_a_server_waits_for_room_and_its_neighbours_do_not(
-    receiving: Receivers, radio: str, tmp_path: Path
+    receiving: ReceiverPool, radio: str, tmp_path: Path
 ) -> None:
     sound = chirp(600.0)
     write(tmp_path / "chirp.wav", sound)
@@ -376,7 +376,7 @@ def test_a_recording_from_a_server_waits_for_room_and_its_neighbours_do_not(
 
 
 def test_a_process_imports_nothing_from_the_folder_in_which_it_is_started(
-    receiving: Receivers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    receiving: ReceiverPool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for module in ("random", "platform", "av", "numpy"):
         (tmp_path / f"{module}.py").write_text("raise SystemExit(3)")
@@ -389,19 +389,19 @@ def test_a_process_imports_nothing_from_the_folder_in_which_it_is_started(
 
 
 def test_a_thread_that_listens_and_fails_has_its_sources_received_anew(
-    receiving: Receivers, radio: str, monkeypatch: pytest.MonkeyPatch
+    receiving: ReceiverPool, radio: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hearing = Hearing()
-    received = receiving.open(radio, {"patience": HASTE}, hearing)
+    received = receiving.open(radio, {"timeouts": HASTE}, hearing)
     hearing.wait(lambda: hearing.blocks)
-    hear, rest = receivers.Received.hear, ["this once"]
+    hear, rest = receiver_pool.ReceivedSource.hear, ["this once"]
 
-    def hear_or_break(heard: receivers.Received, *words: object) -> None:
+    def hear_or_break(heard: receiver_pool.ReceivedSource, *words: object) -> None:
         if rest and hearing.blocks:
             raise ZeroDivisionError(rest.pop())
         hear(heard, *words)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(receivers.Received, "hear", hear_or_break)
+    monkeypatch.setattr(receiver_pool.ReceivedSource, "hear", hear_or_break)
     hearing.wait(lambda: ("reconnecting", "its receiver met with an internal error") in hearing.states)
     heard = len(hearing.blocks)
     hearing.wait(lambda: len(hearing.blocks) > heard)
@@ -410,19 +410,19 @@ def test_a_thread_that_listens_and_fails_has_its_sources_received_anew(
 
 
 def test_a_thread_that_brings_back_what_was_lost_and_fails_is_made_anew(
-    receiving: Receivers, radio: str, monkeypatch: pytest.MonkeyPatch
+    receiving: ReceiverPool, radio: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hearing = Hearing()
-    received = receiving.open(radio, {"patience": HASTE}, hearing)
+    received = receiving.open(radio, {"timeouts": HASTE}, hearing)
     hearing.wait(lambda: hearing.blocks)
-    place, rest = Receivers._place, ["this once"]
+    place, rest = ReceiverPool._place, ["this once"]
 
-    def place_or_break(made: Receivers, lost: receivers.Received) -> None:
+    def place_or_break(made: ReceiverPool, lost: receiver_pool.ReceivedSource) -> None:
         if rest:
             raise ZeroDivisionError(rest.pop())
         place(made, lost)
 
-    monkeypatch.setattr(Receivers, "_place", place_or_break)
+    monkeypatch.setattr(ReceiverPool, "_place", place_or_break)
     os.kill(processes()[0], signal.SIGKILL)
     hearing.wait(lambda: [state for state, _ in hearing.states] == ["live", "reconnecting", "live"])
     assert rest == []

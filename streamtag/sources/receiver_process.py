@@ -1,6 +1,6 @@
-"""A process that receives sources for another one, which `receivers.py` starts, and which may be brought down by them.
+"""A process that receives sources for another one, and may be brought down by them; `receiver_pool.py` starts it.
 
-    python -P -m streamtag.sources.receiver FD
+    python -P -m streamtag.sources.receiver_process FD
 
 It does as it is ordered over the link `FD` until nobody orders any more. Network sources, of which it has many, are
 decoded by one thread in turns; a recording, of which it has one, by a thread that waits where it is told to. A
@@ -22,8 +22,8 @@ from streamtag.redaction import redact
 from streamtag.source_kinds import kind_of
 from streamtag.sources import LiveSource, Source, open_source
 from streamtag.sources.clock import now
-from streamtag.sources.turns import Turns
-from streamtag.sources.words import AHEAD, Alive, Close, End, More, Open, Order, State, Word, sound_of
+from streamtag.sources.receiver_messages import AHEAD, Alive, Close, End, More, Open, Order, State, Word, sound_of
+from streamtag.sources.task_thread import TaskThread
 from streamtag.threads import Worker
 
 logger = logging.getLogger(__name__)
@@ -94,28 +94,28 @@ def _failure(error: Exception) -> str:
 class _Connection:
     """A source that comes back, read in turns with others."""
 
-    def __init__(self, order: Open, sending: _Sending, turns: Turns) -> None:
+    def __init__(self, order: Open, sending: _Sending, loop: TaskThread) -> None:
         self._order = order
         self._sending = sending
-        self._turns = turns
+        self._loop = loop
         self._source: LiveSource | None = None
         self._closed = False
         self._steps = self._read()
-        turns.add(self)
+        loop.add(self)
 
     def step(self) -> float | None:
-        """Read a little, as a task of `Turns`."""
+        """Read a little, as a task of `TaskThread`."""
         return next(self._steps, None)
 
     def more(self) -> None:
         self._sending.count_taken()
-        self._turns.wake(self)
+        self._loop.wake(self)
 
     def close(self) -> None:
         self._closed = True
         if self._source is not None:
             self._source.close()
-        self._turns.wake(self)
+        self._loop.wake(self)
 
     def _read(self) -> Iterator[float]:
         failure = None
@@ -132,7 +132,7 @@ class _Connection:
     def _read_all(self) -> Iterator[float]:
         source = open_source(self._order.uri, on_state=self._sending.state, **self._order.options())
         assert isinstance(source, LiveSource)
-        source.on_wake = partial(self._turns.wake, self)
+        source.on_wake = partial(self._loop.wake, self)
         self._source = source
         try:
             if self._closed:  # before there was a source that could be closed
@@ -196,13 +196,13 @@ class _Recording:
 
 
 class _Pulse:
-    """Says now and then that the thread of the turns goes on, whatever the decoders do."""
+    """Says now and then that the thread that decodes goes on, whatever the decoders do."""
 
     def __init__(self, link: Link) -> None:
         self._link = link
 
     def step(self) -> float:
-        """Say it, as a task of `Turns`."""
+        """Say it, as a task of `TaskThread`."""
         with suppress(OSError):
             self._link.send(Alive())
         return now() + _ALIVE_SECONDS
@@ -210,20 +210,20 @@ class _Pulse:
 
 def _serve(link: Link) -> None:
     """Do as ordered until nobody orders any more."""
-    turns: Turns | None = None
+    loop: TaskThread | None = None
     receiving: dict[int, _Receiving] = {}
     while True:
         order, _ = link.receive()
         sending = _Sending(order.number, link, partial(receiving.pop, order.number, None))
         match order:
             case Open() if (kind := kind_of(order.uri)) is not None and kind.is_live:
-                if turns is None:
+                if loop is None:
                     threading.stack_size(_STACK_BYTES)
-                    turns = Turns("receiver")
-                    turns.start()
-                    turns.add(_Pulse(link))
+                    loop = TaskThread("receiver")
+                    loop.start()
+                    loop.add(_Pulse(link))
                     limit_memory(_NETWORK_BYTES)
-                receiving[order.number] = _Connection(order, sending, turns)
+                receiving[order.number] = _Connection(order, sending, loop)
             case Open():
                 limit_memory(_RECORDING_BYTES)
                 receiving[order.number] = _Recording(order, sending)

@@ -15,7 +15,7 @@ from streamtag.errors import StreamtagError
 from streamtag.redaction import scrub
 from streamtag.sources.clock import Clock, now
 from streamtag.sources.feed import Complete, Feed, Lost, Piece
-from streamtag.sources.source import OnState, Patience
+from streamtag.sources.source import OnState, Timeouts
 from streamtag.sources.timeline import Timeline
 from streamtag.threads import Worker
 
@@ -26,13 +26,13 @@ _GOODBYE_SECONDS = 0.4
 logger = logging.getLogger(__name__)
 
 
-def next_delay(previous: float, patience: Patience, uniform: Callable[[float, float], float] = random.uniform) -> float:
+def next_delay(previous: float, timeouts: Timeouts, uniform: Callable[[float, float], float] = random.uniform) -> float:
     """Seconds to wait before the next try, given the last wait (0: none yet).
 
     Exponential back-off with "decorrelated jitter": many streams of one server that was away do not all come back
     in the same instant. Always within `first_delay` and `longest_delay`.
     """
-    first, longest = patience.first_delay, patience.longest_delay
+    first, longest = timeouts.first_delay, timeouts.longest_delay
     return min(longest, uniform(first, max(first, 3 * max(previous, first))))
 
 
@@ -48,7 +48,7 @@ class LiveSource:
         self,
         name: str,
         connect: Callable[[Feed], None],
-        patience: Patience,
+        timeouts: Timeouts,
         on_state: OnState,
         clock: Clock = now,
     ) -> None:
@@ -58,7 +58,7 @@ class LiveSource:
             name: the URI without secrets.
             connect: opens a connection and puts its audio into the feed until `feed.closed`. Returns when a
                 recording is complete; raises `Lost` when the connection is, `SourceError` if it never can be.
-            patience: the time limits.
+            timeouts: the time limits.
             on_state: told each change.
             clock: tells how much time has passed, the machine's sleep included.
         """
@@ -66,7 +66,7 @@ class LiveSource:
         self.rate = 0
         self.channels = 0
         self._connect = connect
-        self._patience = patience
+        self._timeouts = timeouts
         self._on_state = on_state
         self._clock = clock
         self._told: tuple[str, str] | None = None
@@ -139,7 +139,7 @@ class LiveSource:
                 feed.close()
             if live_since is not None and self._clock() - live_since > delay:
                 delay = 0.0
-            delay = next_delay(delay, self._patience)
+            delay = next_delay(delay, self._timeouts)
             until = self._clock() + delay
             while not self._closed.is_set() and self._clock() < until:
                 yield until
@@ -147,7 +147,7 @@ class LiveSource:
     def _pieces(self, feed: Feed) -> Iterator[Piece | float]:
         """What a connection gives until it is complete; raises `Lost` if it breaks or gives nothing for too long."""
         heard = self._clock()
-        least_seconds = self._patience.open_seconds + self._patience.read_seconds
+        least_seconds = self._timeouts.open_seconds + self._timeouts.read_seconds
         while not feed.closed.is_set():
             try:
                 for piece in feed.take():
@@ -161,7 +161,7 @@ class LiveSource:
                 raise
             if not feed.is_empty:  # however late it is taken, it came
                 continue
-            # Anew each time: what the connection turns out to be may ask for more patience.
+            # Anew each time: what the connection turns out to be may ask for more time.
             limit = max(least_seconds, feed.quiet_seconds)
             if self._clock() >= heard + limit:
                 feed.close()
@@ -173,7 +173,7 @@ class LiveSource:
             yield heard + limit
 
     def _start_connection(self) -> Feed:
-        self._feed = feed = Feed(self._patience.read_seconds, self.on_wake, self._clock)
+        self._feed = feed = Feed(self._timeouts.read_seconds, self.on_wake, self._clock)
         if self._closed.is_set():
             feed.close()
         name = f"connection to {self.name}"
