@@ -10,7 +10,18 @@ from streamtag.quiet import keep_libraries_quiet
 
 if TYPE_CHECKING:
     from streamtag.audio.frontend import log_mel
-    from streamtag.errors import StreamtagError
+    from streamtag.errors import (
+        BundleError,
+        ConfigError,
+        HistoryError,
+        InputError,
+        RuntimeUnavailableError,
+        SourceError,
+        StreamtagError,
+        WireError,
+    )
+    from streamtag.events import Event
+    from streamtag.settings import EventSettings, LabelThresholds
     from streamtag.tagger import Result, Tagger
     from streamtag.track import Scores
     from streamtag.wire.messages import Message
@@ -19,16 +30,45 @@ if TYPE_CHECKING:
 
 keep_libraries_quiet()  # first of all: some read their switch when they are imported
 
-__all__ = ["Message", "PcmPusher", "Result", "Scores", "StreamtagError", "Subscriber", "Tagger", "log_mel"]
+__all__ = [
+    "BundleError",
+    "ConfigError",
+    "Event",
+    "EventSettings",
+    "HistoryError",
+    "InputError",
+    "LabelThresholds",
+    "Message",
+    "PcmPusher",
+    "Result",
+    "RuntimeUnavailableError",
+    "Scores",
+    "SourceError",
+    "StreamtagError",
+    "Subscriber",
+    "Tagger",
+    "WireError",
+    "log_mel",
+]
 
 _HOMES = {
+    "BundleError": "streamtag.errors",
+    "ConfigError": "streamtag.errors",
+    "Event": "streamtag.events",
+    "EventSettings": "streamtag.settings",
+    "HistoryError": "streamtag.errors",
+    "InputError": "streamtag.errors",
+    "LabelThresholds": "streamtag.settings",
     "Message": "streamtag.wire.messages",
     "PcmPusher": "streamtag.wire.pusher",
     "Result": "streamtag.tagger",
+    "RuntimeUnavailableError": "streamtag.errors",
     "Scores": "streamtag.track",
+    "SourceError": "streamtag.errors",
     "StreamtagError": "streamtag.errors",
     "Subscriber": "streamtag.wire.subscriber",
     "Tagger": "streamtag.tagger",
+    "WireError": "streamtag.errors",
     "log_mel": "streamtag.audio.frontend",
 }
 

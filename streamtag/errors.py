@@ -13,7 +13,15 @@ __all__ = [
 
 
 class StreamtagError(Exception):
-    """Base of all errors raised on purpose; its text is one line that names the thing, the place and the remedy."""
+    """Base of all errors raised on purpose; its text is one line that names the thing, the place and the remedy.
+
+    Example:
+        >>> try:
+        ...     streamtag.Tagger().tag("nowhere.flac")
+        ... except streamtag.StreamtagError as error:
+        ...     print(f"{type(error).__name__}: {error}")
+        SourceError: file:nowhere.flac: there is no such file
+    """
 
 
 class ConfigError(StreamtagError):

@@ -13,7 +13,13 @@ __all__ = ["Event", "EventDetector", "EventRules", "Thresholds", "thresholds_of"
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A label's onset (`on`) or its end (`off`); both carry the same id."""
+    """A label's onset (`on`) or its end (`off`); both carry the same id.
+
+    Example:
+        >>> event = streamtag.Event(id=0, label="Dog", index=7, state="off", onset=3.84, offset=5.76, peak=0.93)
+        >>> f"{event.label} for {event.offset - event.onset:.2f} s"
+        'Dog for 1.92 s'
+    """
 
     id: int
     """Counts from 0 within its stream."""

@@ -190,7 +190,15 @@ class LabelThresholds(Struct, frozen=True, kw_only=True):
 
 
 class EventSettings(LabelThresholds, frozen=True, kw_only=True):
-    """`[events]`: the thresholds of every label that has none of its own in `labels`."""
+    """`[events]`: the thresholds of every label that has none of its own in `labels`.
+
+    Example:
+        >>> dogs = streamtag.LabelThresholds(on=0.4, off=0.2, hold_seconds=3.0)
+        >>> settings = streamtag.EventSettings(on=0.6, labels={"Dog": dogs})
+        >>> result = streamtag.Tagger(events=settings).tag("clip.flac")
+        >>> all(event.peak >= 0.6 for event in result.events if event.label != "Dog")
+        True
+    """
 
     labels: Mapping[str, LabelThresholds] = msgspec.field(default_factory=dict)
 

@@ -42,7 +42,15 @@ class Part:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Result:
-    """What a recording scored."""
+    """What a recording scored.
+
+    Example:
+        >>> result = streamtag.Tagger().tag("clip.flac")
+        >>> result.patches.shape == (len(result.starts), len(result.labels))
+        True
+        >>> [label for label, score in result.top(3)] == [result.labels[row] for row in np.argsort(-result.clip)[:3]]
+        True
+    """
 
     labels: list[str]
     seconds: float
@@ -92,6 +100,12 @@ class Tagger:
     Attributes:
         bundle: the model.
         labels: its labels, in the order of the scores.
+
+    Example:
+        >>> tagger = streamtag.Tagger()
+        >>> heard = {event.label for event in tagger.tag("clip.flac").events}
+        >>> sorted(heard & {"Music", "Speech"})
+        ['Music', 'Speech']
     """
 
     def __init__(

@@ -12,7 +12,17 @@ __all__ = ["Scores", "Track"]
 
 
 class Scores(msgspec.Struct, frozen=True, eq=False, gc=False):
-    """What one patch of a stream scored."""
+    """What one patch of a stream scored.
+
+    Example:
+        >>> blocks = [np.zeros(4800, np.float32)] * 20  # two seconds at 48 kHz
+        >>> for scores in streamtag.Tagger().stream(blocks, rate=48000):
+        ...     print(f"{scores.start:.2f} to {scores.end:.2f} s, {scores.rms_dbfs:.0f} dBFS")
+        0.00 to 0.96 s, -120 dBFS
+        0.96 to 1.92 s, -120 dBFS
+        >>> scores.patch.shape == scores.rolling.shape
+        True
+    """
 
     start: float
     """Stream seconds of its first sample."""
@@ -21,7 +31,9 @@ class Scores(msgspec.Struct, frozen=True, eq=False, gc=False):
     time: float
     """Unix seconds at which its last sample was captured."""
     rms_dbfs: float
+    """Its level in decibels, where a square wave of full scale has 0 and digital silence -120."""
     peak_dbfs: float
+    """Its largest sample, likewise."""
     rows: NDArray[np.float32]
     """float32 [2, labels]: row 0 this patch's scores, row 1 the rolling scores; probabilities in [0, 1]."""
     events: list[Event]

@@ -169,6 +169,11 @@ def log_mel(waveform: NDArray[np.float32]) -> NDArray[np.float32]:
     Raises:
         InputError: the waveform is empty, has more than one dimension or samples of another type, or holds values that
             are not finite.
+
+    Example:
+        >>> ten_seconds = np.zeros(160_000, np.float32)
+        >>> streamtag.log_mel(ten_seconds).shape
+        (10, 96, 64)
     """
     waveform = np.asarray(waveform)
     if waveform.dtype.kind != "f" and waveform.dtype not in FULL_SCALE:

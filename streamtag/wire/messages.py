@@ -80,6 +80,12 @@ class Message:
         columns: Spectrum, uint8 [frames, bands] (read-only), or None where the message is not of kind "levels".
         typed: The header as the struct of its kind, without what this version does not know; None where it was not read
             from the wire.
+
+    Example:
+        >>> with streamtag.Subscriber("tcp://127.0.0.1:5556", kinds=["scores"]) as subscriber:
+        ...     message = subscriber.receive(10)
+        >>> message.header["kind"], message.rolling.shape, message.missed
+        ('scores', (4,), 0)
     """
 
     header: dict[str, Any]

@@ -31,6 +31,11 @@ class PcmPusher:
     Raises:
         WireError: The endpoint is malformed.
         ConfigError: The key's file cannot be used.
+
+    Example:
+        >>> with streamtag.PcmPusher("tcp://127.0.0.1:5557") as pusher:
+        ...     pusher.push("yard", np.zeros(1600, np.int16), 16000)
+        ...     pusher.end("yard")
     """
 
     def __init__(

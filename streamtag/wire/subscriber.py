@@ -47,6 +47,13 @@ class Subscriber:
         InputError: A kind does not exist, or a stream's name is not one.
         WireError: The endpoint is malformed.
         ConfigError: The key's file cannot be used.
+
+    Example:
+        >>> with streamtag.Subscriber("tcp://127.0.0.1:5556", streams=["porch"], kinds=["scores"]) as subscriber:
+        ...     for message in subscriber:
+        ...         print(message.header["stream"], message.header["start"], message.header["top"])
+        ...         break
+        porch 0.0 [{'label': 'Dog', 'score': 0.75}]
     """
 
     def __init__(
