@@ -30,7 +30,8 @@ _OF_GRADIO: Final = re.compile(
     r"/|/config|/theme\.css|/favicon\.ico|/manifest\.json|/gradio_api/info|/(assets|static)/.+"
 )
 """What the page needs of Gradio; the rest (uploads, files, proxies, queues) is not there."""
-_ODD: Final = re.compile(r"[\x00-\x1f\x7f\ufffd]")
+_PATH: Final = re.compile(r"(?=.{1,1024}\Z)(/[^/\x00-\x1f\x7f\ufffd]{0,200})+")
+"""What a path may look like: longer ones, and such that are no text, name no file."""
 _LEFT_OUT: Final = (b"x-", b"forwarded", b"cookie", b"authorization")
 """Beginnings of the names of headers that nobody behind this is told: the server has judged them."""
 
@@ -82,7 +83,7 @@ class Access:
         host = headers.get("host", "")
         if reason := self._names.refusal(host):
             return PlainTextResponse(f"{reason}\n", 403)
-        if not scope["path"].startswith("/") or _ODD.search(scope["path"]):
+        if not _PATH.fullmatch(scope["path"]):
             return PlainTextResponse("Not found\n", 404)
         if scope["type"] == "http" and scope["method"] not in ("GET", "HEAD", "POST"):
             return PlainTextResponse("Method Not Allowed\n", 405, {"Allow": "GET, HEAD, POST"})

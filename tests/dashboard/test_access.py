@@ -1,18 +1,16 @@
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from streamtag.dashboard.access import Access
 from streamtag.dashboard.hosts import HostNames
-from streamtag.dashboard.login import Account, Logins, read_account
-from streamtag.errors import ConfigError
+from streamtag.dashboard.login import Account, Logins
 
 ANNA = Account("anna", "correct horse")
 HOME = "http://127.0.0.1:7860"
@@ -41,6 +39,7 @@ def visit() -> Iterator[Visit]:
         Route("/", _take, methods=["GET", "POST"]),
         Route("/streamtag/large", _take, methods=["POST"]),
         Route("/gradio_api/{rest:path}", _take, methods=["GET", "POST"]),
+        Route("/streamtag/headers", lambda request: JSONResponse(list(request.headers))),
         WebSocketRoute("/streamtag/socket", _talk),
     ]
     clients: list[TestClient] = []
@@ -138,18 +137,29 @@ def test_what_is_too_large_is_refused_before_it_comes(visit: Visit) -> None:
     assert client.post("/streamtag/large", content=b"x" * ((3 << 20) + 1)).status_code == 413
 
 
-@pytest.mark.parametrize("text", ["anna", ":", "anna:", ":password", "anna:no-such-file"])
-def test_a_wrong_account_is_named(text: str) -> None:
-    with pytest.raises(ConfigError, match="--auth"):
-        read_account(text)
+def test_wrong_passwords_are_answered_later_and_later(visit: Visit) -> None:
+    client = visit(ANNA)
+    statuses = [client.get("/", auth=("anna", "guess")).status_code for _ in range(12)]
+    assert statuses == [401] * 10 + [429] * 2
+    answer = client.post("/login", data={"user": "anna", "password": "correct horse"})
+    assert answer.status_code == 429
+    assert 1 <= int(answer.headers["retry-after"]) <= 6
 
 
-def test_the_first_line_of_the_file_is_the_password(tmp_path: Path) -> None:
-    file = tmp_path / "password"
-    file.write_text("correct horse\nmore\n")
-    account = read_account(f"anna:{file}")
-    assert account == ANNA
-    assert "horse" not in repr(account)
-    file.write_text("\n")
-    with pytest.raises(ConfigError, match="empty"):
-        read_account(f"anna:{file}")
+@pytest.mark.parametrize("path", ["//", "/%00", "/" + "x" * 300, "/x" * 600, "/%ff", "/a%0ab"])
+def test_paths_of_no_file_are_not_looked_for(visit: Visit, path: str) -> None:
+    assert visit().get(HOME + path).status_code == 404
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE", "OPTIONS", "PATCH", "TRACE"])
+def test_there_are_no_other_methods(visit: Visit, method: str) -> None:
+    answer = visit().request(method, "/")
+    assert (answer.status_code, answer.headers["allow"]) == (405, "GET, HEAD, POST")
+
+
+def test_whoever_answers_hears_nothing_of_cookies_and_passwords(visit: Visit) -> None:
+    client = visit(ANNA)
+    client.cookies.set("visit", "made-up")
+    told = client.get("/streamtag/headers", auth=("anna", "correct horse"), headers={"X-Forwarded-Host": "evil"}).json()
+    assert not {"cookie", "authorization", "x-forwarded-host"} & set(told)
+    assert "user-agent" in told

@@ -49,6 +49,11 @@ class Command:
     def stop(self) -> int:
         return self._end(signal.SIGTERM)
 
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
     def log(self) -> str:
         return self._log.read_text(errors="replace")
 
@@ -68,7 +73,8 @@ class Site:
         self.folder = folder
         self.config = folder / "streamtag.toml"
         self.port = free_port()
-        self.url = f"http://127.0.0.1:{self.port}/"
+        scheme = "https" if "--tls-cert" in page_options else "http"
+        self.url = f"{scheme}://127.0.0.1:{self.port}/"
         self.config.write_text(
             f'# Ours\n[service]\nendpoint = "tcp://127.0.0.1:{free_port()}"\ninput = "tcp://127.0.0.1:{free_port()}"\n\n'
             f'[history]\npath = "history.sqlite"\nclips = true\nclip_seconds = 1.0\n\n{streams}'

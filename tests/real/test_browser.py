@@ -13,6 +13,7 @@ import pytest
 from playwright.sync_api import Browser, Playwright, Route, expect, sync_playwright
 
 from tests.real.browser import DEMO, PATIENCE_MS, Site, Visitor, browser
+from tests.real.certificates import make_authority
 from tests.real.servers import wait_until
 from tests.sounds import chirp, speech, write
 
@@ -305,10 +306,12 @@ def test_tabs_and_controls_work_from_the_keyboard_and_have_names(visitor: Visito
     assert nameless == []
 
 
-def test_a_login_is_asked_for_and_a_wrong_password_does_not_open(chromium: Browser, tmp_path: Path) -> None:
+def test_a_login_over_https_is_asked_for_and_a_wrong_password_does_not_open(chromium: Browser, tmp_path: Path) -> None:
     (tmp_path / "password").write_text("correct horse\n")
-    with Site(tmp_path, "--auth", f"anna:{tmp_path / 'password'}") as site:
-        visitor = Visitor(chromium, site.url)
+    authority = make_authority(tmp_path)
+    tls = ("--tls-cert", authority.selfmade, "--tls-key", tmp_path / "self.key")
+    with Site(tmp_path, "--auth", f"anna:{tmp_path / 'password'}", *tls) as site:
+        visitor = Visitor(chromium, site.url, ignore_https_errors=True)
         page = visitor.page
         page.get_by_label("Name").fill("anna")
         page.get_by_label("Password").fill("wrong")
@@ -318,6 +321,12 @@ def test_a_login_is_asked_for_and_a_wrong_password_does_not_open(chromium: Brows
         page.get_by_label("Password").fill("correct horse")
         page.get_by_role("button", name="Log in").click()
         expect(page.locator(".st-connection-text")).to_contain_text("Connected")
+        (cookie,) = visitor.context.cookies()
+        assert (cookie["secure"], cookie["httpOnly"], cookie["sameSite"]) == (True, True, "Lax")
+        page.get_by_role("button", name="Log out").click()
+        expect(page.get_by_label("Password")).to_be_visible()
+        page.goto(site.url)
+        expect(page.get_by_label("Password")).to_be_visible()
         visitor.close()
         assert site.page.stop() == 0
 

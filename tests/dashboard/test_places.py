@@ -1,0 +1,85 @@
+import asyncio
+from collections.abc import Coroutine
+from contextlib import AsyncExitStack
+from typing import Any
+
+import pytest
+
+from streamtag.dashboard.places import FullError, Places
+
+
+def run(coroutine: Coroutine[Any, Any, None]) -> None:
+    asyncio.run(asyncio.wait_for(coroutine, 20))
+
+
+def test_one_visitor_waits_for_itself_and_others_do_not() -> None:
+    async def visit() -> None:
+        places = Places(in_all=3, by_visitor=1, waiting=5, seconds=10)
+        async with AsyncExitStack() as greedy:
+            await greedy.enter_async_context(places.taken("greedy"))
+            waiting = asyncio.create_task(AsyncExitStack().enter_async_context(places.taken("greedy")))
+            async with places.taken("other"):
+                assert not waiting.done()
+        await waiting
+
+    run(visit())
+
+
+def test_who_has_waited_longest_is_next() -> None:
+    async def visit() -> None:
+        places, order = Places(in_all=1, by_visitor=1, waiting=5, seconds=10), []
+
+        async def work(name: str) -> None:
+            async with places.taken(name):
+                order.append(name)
+                await asyncio.sleep(0)
+
+        await asyncio.gather(*(work(name) for name in "abcde"))
+        assert "".join(order) == "abcde"
+
+    run(visit())
+
+
+def test_who_waits_too_long_or_with_too_many_is_told() -> None:
+    async def visit() -> None:
+        places = Places(in_all=1, by_visitor=1, waiting=1, seconds=0.05)
+        async with places.taken("a"):
+            late = asyncio.create_task(AsyncExitStack().enter_async_context(places.taken("b")))
+            await asyncio.sleep(0)
+            with pytest.raises(FullError):
+                async with places.taken("b"):
+                    pass
+            with pytest.raises(FullError):
+                await late
+        async with places.taken("b"):
+            pass
+
+    run(visit())
+
+
+def test_a_place_is_free_again_whatever_became_of_those_who_waited() -> None:
+    async def visit() -> None:
+        places = Places(in_all=1, by_visitor=1, waiting=50, seconds=10)
+
+        async def work() -> None:
+            async with places.taken("a") as leave:
+                await asyncio.sleep(0)
+                leave()
+                leave()
+                await asyncio.sleep(0)
+
+        async with places.taken("b"):
+            tasks = [asyncio.create_task(work()) for _ in range(50)]
+            await asyncio.sleep(0)
+            for task in tasks[::2]:
+                task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        tasks = [asyncio.create_task(work()) for _ in range(50)]
+        for task in tasks:
+            await asyncio.sleep(0)
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        async with places.taken("a"):
+            pass
+
+    run(visit())
