@@ -21,11 +21,11 @@ from streamtag.engine.queue import StreamQueues
 from streamtag.engine.stream import EngineStream
 from streamtag.errors import StreamtagError
 from streamtag.events import EventRules
+from streamtag.model import DEFAULT, Model
 from streamtag.runtimes import open_runtime
-from streamtag.runtimes.scorer import Scorer
+from streamtag.scoring import ScoreStage
 from streamtag.settings import Config, EventSettings, ModelSettings, ServiceSettings
 from streamtag.sources import open_source
-from streamtag.track import Track
 from streamtag.wire import PcmPusher, Publisher
 
 _BATCH = 64  # one of each stream, as the service takes them when it is busy
@@ -104,13 +104,13 @@ class InProcess:
     """The whole path without PCM over ZeroMQ: samples that lie in memory are cut, scored, judged and published."""
 
     def __init__(self, bundle: str) -> None:
-        self._bundle = Bundle.open(bundle)
-        self._scorer = Scorer(open_runtime(self._bundle, "onnxruntime"), _BATCH)
-        rules = EventRules(self._bundle.labels, EventSettings(), self._bundle.label_thresholds)
-        self._rules = rules
+        opened = Bundle.open(bundle)
+        runtime = open_runtime(opened, "onnxruntime")
+        model = Model.of(DEFAULT, opened, runtime)
+        self._stage = ScoreStage(model, runtime, EventRules(model.labels, EventSettings()), 5, _BATCH)
         self._publisher = Publisher("tcp://127.0.0.1:*")
         queues: StreamQueues[EngineStream] = StreamQueues()
-        self._streams = [EngineStream(f"s{index}", "", Track(rules, 5), queues) for index in range(64)]
+        self._streams = [EngineStream(f"s{index}", "", model, self._stage.memory(), queues) for index in range(64)]
         self._counted = 0
 
     def __enter__(self) -> Self:
@@ -140,13 +140,9 @@ class InProcess:
             patches = []
             for stream, block in zip(streams, blocks[first : first + _BATCH], strict=True):
                 patches += stream.intake.patcher.feed(Block(block, 240 + self._counted, 16000, time.time()))
-            scores = self._scorer.run([patch.window for patch in patches])
-            rows = np.empty((len(patches), 2, scores.shape[1]), np.float32)
-            rows[:, 0] = scores
-            reached = self._rules.reached(scores)
-            results = Track.push_all([stream.track for stream in streams], patches, rows, reached)
-            messages = scores_messages(streams, results, rows, self._bundle, 5)
-            for stream, result in zip(streams, results, strict=True):
+            batch = self._stage.run([stream.memory for stream in streams], patches)
+            messages = scores_messages(streams, batch, self._stage.model, self._stage.rolling)
+            for stream, result in zip(streams, batch.scores, strict=True):
                 messages += [event_message(stream, event) for event in result.events]
             self._publisher.publish(messages)
             sent += len(messages)

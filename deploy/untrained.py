@@ -12,7 +12,8 @@ import numpy as np
 import torch
 
 from streamtag.audio.frontend import BANDS, FRAMES, parameters
-from streamtag.bundle import FORMAT, Bundle, labels_sha256
+from streamtag.bundle import FORMAT, Bundle
+from streamtag.labels import labels_sha256
 from train.export import graphs
 from train.export.modules import HalfBody, Scores
 from train.export.tensorrt import write_tensorrt

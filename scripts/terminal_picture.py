@@ -16,6 +16,7 @@ from streamtag.cli.demo import STREAM, demo_config
 from streamtag.cli.live_state import LiveState
 from streamtag.cli.live_view import Caption, draw, label_rows
 from streamtag.engine import Service
+from streamtag.model import DEFAULT
 from streamtag.settings import Config
 from streamtag.wire import Subscriber
 from streamtag.wire.messages import KINDS, ON_REQUEST
@@ -34,7 +35,7 @@ def main() -> None:
     shown = Config().service.endpoint
     config = demo_config(Config(), "tcp://127.0.0.1:*")
     service = Service(replace(config, service=replace(config.service, input=None)))
-    state = LiveState(STREAM, service.bundle.labels, label_rows(options.height))
+    state = LiveState(STREAM, service.models[DEFAULT].labels.names, label_rows(options.height))
     service.start()
     with Subscriber(service.endpoint, [STREAM], (*KINDS, *ON_REQUEST)) as subscriber:
         end = time.monotonic() + options.seconds

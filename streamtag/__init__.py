@@ -21,9 +21,9 @@ if TYPE_CHECKING:
         WireError,
     )
     from streamtag.events import Event
+    from streamtag.scoring import Scores
     from streamtag.settings import EventSettings, LabelThresholds
     from streamtag.tagger import Result, Tagger
-    from streamtag.track import Scores
     from streamtag.wire.messages import Message
     from streamtag.wire.pusher import PcmPusher
     from streamtag.wire.subscriber import Subscriber
@@ -63,7 +63,7 @@ _HOMES = {
     "PcmPusher": "streamtag.wire.pusher",
     "Result": "streamtag.tagger",
     "RuntimeUnavailableError": "streamtag.errors",
-    "Scores": "streamtag.track",
+    "Scores": "streamtag.scoring",
     "SourceError": "streamtag.errors",
     "StreamtagError": "streamtag.errors",
     "Subscriber": "streamtag.wire.subscriber",

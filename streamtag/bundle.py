@@ -4,7 +4,6 @@ import csv
 import hashlib
 import io
 import logging
-from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any, Final
@@ -13,9 +12,10 @@ from streamtag import manifest as manifests
 from streamtag.audio.frontend import parameters
 from streamtag.bundle_files import holds, read_file
 from streamtag.errors import BundleError
+from streamtag.labels import LabelSet, labels_sha256
 from streamtag.manifest import FORMAT, MOST_LABELS
 
-__all__ = ["FORMAT", "SUFFIX", "Bundle", "installed", "labels_sha256"]
+__all__ = ["FORMAT", "SUFFIX", "Bundle", "installed"]
 
 SUFFIX = ".streamtag"
 """How the name of a zipped bundle ends."""
@@ -33,11 +33,6 @@ _PACKAGED = Path(str(resources.files("streamtag"))) / "bundles"
 def installed() -> list[str]:
     """Return the names of the bundles that come with the package."""
     return sorted(path.parent.name for path in _PACKAGED.glob("*/manifest.json"))
-
-
-def labels_sha256(names: Sequence[str]) -> str:
-    """Return the hash that names a list of labels: SHA-256 of the names in order, one a line, in UTF-8."""
-    return hashlib.sha256("\n".join(names).encode()).hexdigest()
 
 
 class Bundle:
@@ -108,12 +103,15 @@ class Bundle:
         return content
 
     @property
-    def label_thresholds(self) -> dict[str, dict[str, float]]:
-        """By label, the `on` and the `off` by which the model asks to judge its events; empty where it asks for none.
+    def label_set(self) -> LabelSet:
+        """The labels, with the `on` and the `off` by which the model asks to judge their events, where it does.
 
         Raises:
             BundleError: the manifest's thresholds are not such.
         """
+        return LabelSet(self.labels, self._thresholds())
+
+    def _thresholds(self) -> dict[str, dict[str, float]]:
         try:
             asked = self.manifest.get("thresholds", {})
             of_all = {"on": asked["on"], "off": asked["off"]} if "on" in asked else None

@@ -1,11 +1,11 @@
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from streamtag.labels import LabelSet
 from streamtag.settings import DEFAULT_OFF, DEFAULT_ON, EventSettings
 
 __all__ = ["Event", "EventDetector", "EventRules", "Thresholds", "thresholds_of"]
@@ -85,19 +85,17 @@ class EventRules:
 
     def __init__(
         self,
-        labels: Sequence[str],
+        labels: LabelSet,
         settings: EventSettings,
-        model: Mapping[str, Mapping[str, float]] = MappingProxyType({}),
     ) -> None:
         """Find each label's thresholds.
 
         Args:
-            labels: all labels' names, in the order of the scores.
+            labels: all labels, with what is asked for them: see `thresholds_of`.
             settings: what the configuration says.
-            model: by label, an `on` and an `off` that the model asks for: see `thresholds_of`.
         """
         self.labels = labels
-        self.of_label = [thresholds_of(label, settings, model) for label in labels]
+        self.of_label = [thresholds_of(label, settings, labels.thresholds) for label in labels.names]
         # Scores are float32: thresholds rounded alike let a score equal to one reach it.
         self._on = np.array([rule.on for rule in self.of_label], np.float32)
         self.off: list[float] = np.array([rule.off for rule in self.of_label], np.float32).tolist()
@@ -181,4 +179,4 @@ class EventDetector:
     def _event(self, index: int, event: _Open, state: Literal["on", "off"]) -> Event:
         assert event.id is not None
         offset = event.last if state == "off" else None
-        return Event(event.id, self.rules.labels[index], index, state, event.onset, offset, event.peak)
+        return Event(event.id, self.rules.labels.names[index], index, state, event.onset, offset, event.peak)

@@ -11,11 +11,11 @@ from streamtag.audio import Block, Patch, Patcher, Samples
 from streamtag.bundle import Bundle
 from streamtag.errors import InputError, SourceError
 from streamtag.events import Event, EventRules
+from streamtag.model import DEFAULT, Model
 from streamtag.runtimes import open_runtime
-from streamtag.runtimes.scorer import Scorer
+from streamtag.scoring import Scores, ScoreStage, StreamMemory
 from streamtag.settings import EventSettings, ScoreSettings
 from streamtag.sources import open_source
-from streamtag.track import Scores, Track
 
 __all__ = ["Part", "Result", "Tagger"]
 
@@ -131,8 +131,9 @@ class Tagger:
         self.bundle = Bundle.open(fspath(bundle))
         self.labels = self.bundle.labels
         self._runtime = open_runtime(self.bundle, runtime)
+        self._model = Model.of(DEFAULT, self.bundle, self._runtime)
+        self._rules = EventRules(self._model.labels, events or EventSettings())
         self._rolling = rolling
-        self._rules = EventRules(self.labels, events or EventSettings(), self.bundle.label_thresholds)
 
     def tag(self, path: str | PathLike[str], *, max_seconds: float = float("inf")) -> Result:
         """Tag a whole recording, anything that FFmpeg reads.
@@ -192,9 +193,10 @@ class Tagger:
             return Part([each.start for each in scores], patches, ended, seconds, rate, told)
 
         patcher = Patcher()
-        track = self._track()
+        stage = self._stage(_BATCH)
+        memory = stage.memory()
         try:
-            for scores in self._score(patcher, track, blocks(), _BATCH):
+            for scores in _score(stage, memory, patcher, blocks(), _BATCH):
                 yield part(scores, [])
         except InputError as error:
             raise InputError(f"{path}: {error}") from None
@@ -202,7 +204,7 @@ class Tagger:
             raise SourceError(f"{path}: it holds no audio")
         if patcher.bad_samples:
             notes.append(f"{patcher.bad_samples} samples are not finite and were taken as 0")
-        yield part([], track.events.finish())
+        yield part([], memory.events.finish())
 
     def stream(self, blocks: Iterable[Samples], rate: int) -> Iterator[Scores]:
         """Tag sound as it comes: one `Scores` a patch, as soon as its last sample is there.
@@ -224,29 +226,28 @@ class Tagger:
                 yield Block(samples, start, rate, time.time())
                 start += len(samples)
 
-        for scores in self._score(Patcher(), self._track(), placed(), 1):
+        stage = self._stage(1)
+        for scores in _score(stage, stage.memory(), Patcher(), placed(), 1):
             yield from scores
 
-    def _track(self) -> Track:
-        return Track(self._rules, self._rolling)
+    def _stage(self, batch: int) -> ScoreStage:
+        return ScoreStage(self._model, self._runtime, self._rules, self._rolling, batch)
 
-    def _score(self, patcher: Patcher, track: Track, blocks: Iterable[Block], batch: int) -> Iterator[list[Scores]]:
-        """Score what `blocks` hold, in batches of `batch` patches; the last may be smaller."""
-        scorer = Scorer(self._runtime, batch)
-        waiting: list[Patch] = []
-        for block in blocks:
-            waiting += patcher.feed(block)
-            while len(waiting) >= batch:
-                yield self._run(scorer, track, waiting[:batch])
-                del waiting[:batch]
-        waiting += patcher.finish()
-        for first in range(0, len(waiting), batch):
-            yield self._run(scorer, track, waiting[first : first + batch])
 
-    def _run(self, scorer: Scorer, track: Track, patches: list[Patch]) -> list[Scores]:
-        rows = np.empty((len(patches), 2, len(self.labels)), np.float32)
-        rows[:, 0] = scorer.run([patch.window for patch in patches])
-        return Track.push_all([track] * len(patches), patches, rows, self._rules.reached(rows[:, 0]))
+def _score(
+    stage: ScoreStage, memory: StreamMemory, patcher: Patcher, blocks: Iterable[Block], batch: int
+) -> Iterator[list[Scores]]:
+    """Score what `blocks` hold, in batches of `batch` patches; the last may be smaller."""
+    waiting: list[Patch] = []
+    for block in blocks:
+        waiting += patcher.feed(block)
+        while len(waiting) >= batch:
+            yield stage.run([memory] * batch, waiting[:batch]).scores
+            del waiting[:batch]
+    waiting += patcher.finish()
+    for first in range(0, len(waiting), batch):
+        patches = waiting[first : first + batch]
+        yield stage.run([memory] * len(patches), patches).scores
 
 
 def _within(event: Event, seconds: float) -> Event:

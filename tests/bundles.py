@@ -11,7 +11,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from streamtag.audio.frontend import parameters
-from streamtag.bundle import labels_sha256
+from streamtag.labels import labels_sha256
 
 LABELS = ["Rumble", "Low hum", "Hum", "Beep", "High beep", "Whistle", "Hiss", "Sizzle"]
 """Label i scores high where the i-th eighth of the mel bands is loud."""

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from streamtag.bundle import Bundle, installed, labels_sha256
+from streamtag.bundle import Bundle, installed
 from streamtag.errors import BundleError
+from streamtag.labels import labels_sha256
 from tests.bundles import LABELS, make_bundle
 
 Manifest = dict[str, Any]
@@ -51,7 +52,7 @@ def test_a_bundle_is_read_from_a_folder_or_zipped(folder: Path, form: Callable[[
     assert bundle.labels == LABELS
     assert bundle.mids == [""] * len(LABELS)
     assert bundle.labels_hash == labels_sha256(LABELS) == bundle.manifest["labels"]["sha256"]
-    assert bundle.label_thresholds == {label: {"on": 0.5, "off": 0.3} for label in LABELS}
+    assert bundle.label_set.thresholds == {label: {"on": 0.5, "off": 0.3} for label in LABELS}
     assert bundle.read("model.onnx") == (folder / "model.onnx").read_bytes()
 
 
@@ -74,12 +75,12 @@ def test_every_packaged_bundle_opens_by_its_name_and_every_file_is_sound() -> No
 def test_the_manifests_thresholds_are_those_of_all_labels_but_for_the_ones_it_names(folder: Path) -> None:
     own = {"Beep": {"on": 0.8, "off": 0.6}}
     change_manifest(folder, lambda manifest: manifest.update(thresholds={"on": 0.4, "off": 0.2, "labels": own}))
-    thresholds = Bundle.open(folder).label_thresholds
+    thresholds = Bundle.open(folder).label_set.thresholds
     assert thresholds.keys() == set(LABELS)
     assert thresholds["Beep"] == {"on": 0.8, "off": 0.6}
     assert thresholds["Hiss"] == {"on": 0.4, "off": 0.2}
     change_manifest(folder, lambda manifest: manifest.pop("thresholds"))
-    assert Bundle.open(folder).label_thresholds == {}
+    assert Bundle.open(folder).label_set.thresholds == {}
 
 
 @pytest.mark.parametrize(
@@ -89,7 +90,7 @@ def test_the_manifests_thresholds_are_those_of_all_labels_but_for_the_ones_it_na
 def test_thresholds_that_are_none_are_refused_with_one_line(folder: Path, thresholds: object) -> None:
     change_manifest(folder, lambda manifest: manifest.update(thresholds=thresholds))
     with pytest.raises(BundleError, match="its manifest's thresholds are not"):
-        Bundle.open(folder).label_thresholds  # noqa: B018
+        Bundle.open(folder).label_set.thresholds  # noqa: B018
 
 
 @pytest.mark.parametrize("form", [Path, zipped], ids=["folder", "zipped"])

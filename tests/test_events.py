@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from streamtag.events import Event, EventDetector, EventRules, Thresholds, thresholds_of
+from streamtag.labels import LabelSet
 from streamtag.settings import EventSettings, LabelThresholds
 
 PATCH = 15360
@@ -83,7 +84,7 @@ def situations(draw: st.DrawFn) -> tuple[EventSettings, NDArray[np.float32], lis
 
 
 def detector_of(labels: list[str], settings: EventSettings) -> EventDetector:
-    return EventDetector(EventRules(labels, settings))
+    return EventDetector(EventRules(LabelSet(labels), settings))
 
 
 def detect(detector: EventDetector, scores: NDArray[np.float32], starts: list[int]) -> list[Event]:
@@ -237,9 +238,9 @@ def test_other_thresholds_apply_from_the_next_patch_and_leave_events_on() -> Non
     detector = detector_of(DOG, EventSettings(on=0.5, off=0.3, hold_seconds=0))
     loud, soft = np.array([0.6], np.float32), np.array([0.2], np.float32)
     assert [event.state for event in detector.push(loud, 0, 0.96)] == ["on"]
-    detector.rules = EventRules(DOG, EventSettings(on=0.9, off=0.1, hold_seconds=0))
+    detector.rules = EventRules(LabelSet(DOG), EventSettings(on=0.9, off=0.1, hold_seconds=0))
     assert detector.push(soft, 0.96, 1.92) == []
-    detector.rules = EventRules(DOG, EventSettings(on=0.9, off=0.3, hold_seconds=0))
+    detector.rules = EventRules(LabelSet(DOG), EventSettings(on=0.9, off=0.3, hold_seconds=0))
     assert [(event.id, event.state) for event in detector.push(soft, 1.92, 2.88)] == [(0, "off")]
     assert detector.push(loud, 2.88, 3.84) == []
 
@@ -258,7 +259,7 @@ def test_a_batch_of_rows_reaches_what_its_rows_reach(
     situation: tuple[EventSettings, NDArray[np.float32], list[int]],
 ) -> None:
     rule, scores, starts = situation
-    rules = EventRules(["A", "B", "C"], rule)
+    rules = EventRules(LabelSet(["A", "B", "C"]), rule)
     known, unknown = EventDetector(rules), EventDetector(rules)
     for row, start, reached in zip(scores, starts, rules.reached(scores), strict=True):
         place = start / SECOND, (start + PATCH) / SECOND
@@ -269,7 +270,7 @@ def test_thresholds_of_the_model_hold_where_the_configuration_says_none():
     asked = {"Dog": {"on": 0.8, "off": 0.5}}
 
     def pairs(settings):
-        return [(rule.on, rule.off) for rule in EventRules(["Dog", "Cat"], settings, asked).of_label]
+        return [(rule.on, rule.off) for rule in EventRules(LabelSet(["Dog", "Cat"], asked), settings).of_label]
 
     assert pairs(EventSettings()) == [(0.8, 0.5), (0.5, 0.3)]
     assert pairs(EventSettings(on=0.6)) == [(0.6, 0.3), (0.6, 0.3)]

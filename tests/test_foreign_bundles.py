@@ -175,7 +175,7 @@ def test_an_odd_manifest_is_shown_or_refused_in_one_clean_line(
             assert main(["models", "info", str(folder)]) == 0, (way, value)
             shown += 1
             try:
-                said += Bundle.open(folder).label_thresholds
+                said += Bundle.open(folder).label_set.thresholds
             except BundleError as error:
                 said.append(str(error))
     assert len(said) > 200

@@ -13,9 +13,9 @@ from streamtag.audio import log_mel
 from streamtag.audio.block import Samples
 from streamtag.bundle import installed
 from streamtag.errors import BundleError, InputError, RuntimeUnavailableError, SourceError, StreamtagError
+from streamtag.scoring import Scores
 from streamtag.settings import EventSettings, LabelThresholds
 from streamtag.tagger import Tagger
-from streamtag.track import Scores
 from tests.bundles import LABELS, make_bundle
 from tests.sounds import noise, tone, write
 

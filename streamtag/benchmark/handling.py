@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -15,7 +16,9 @@ from streamtag.bundle import Bundle
 from streamtag.engine.inference import Inference
 from streamtag.events import EventRules
 from streamtag.intake import Intake, PushedStreams
+from streamtag.model import DEFAULT, Model
 from streamtag.runtimes import open_runtime
+from streamtag.scoring import ScoreStage
 from streamtag.settings import Config
 from streamtag.sinks.local import LocalSinks
 from streamtag.wire import Publisher
@@ -50,12 +53,12 @@ def measure_handling(config: Config, streams: int) -> Handling:
     return in_a_process(_measure, config, streams)
 
 
-class _WithoutModel(Inference):
+class _WithoutModel(ScoreStage):
     """Takes known scores for those of any patch."""
 
     known: NDArray[np.float32]
 
-    def _score(self, patches: list[Patch]) -> NDArray[np.float32]:
+    def score(self, patches: Sequence[Patch]) -> NDArray[np.float32]:
         return self.known[: len(patches)]
 
 
@@ -76,24 +79,23 @@ class _Rounds:
 
     def __init__(self, config: Config, streams: int, publisher: Publisher) -> None:
         bundle = Bundle.open(config.model.bundle)
-        rolling = config.scores.rolling
-        rules = EventRules(bundle.labels, config.events, bundle.label_thresholds)
+        runtime = open_runtime(bundle, config.model.runtime)
+        model = Model.of(DEFAULT, bundle, runtime)
+        rules = EventRules(model.labels, config.events)
+        stage = _WithoutModel(model, runtime, rules, config.scores.rolling, config.model.max_batch)
         chance = np.random.default_rng(0)
-        known = chance.uniform(0, 0.2, (config.model.max_batch, len(bundle.labels))).astype(np.float32)
+        known = chance.uniform(0, 0.2, (config.model.max_batch, len(model.labels))).astype(np.float32)
         known[chance.uniform(size=known.shape) < _SHARE_REACHED] = 0.9
         self._publisher = publisher
-        self._worker = worker = _WithoutModel(
-            bundle,
-            open_runtime(bundle, config.model.runtime),
+        stage.known = known
+        self._worker = worker = Inference(
+            {DEFAULT: stage},
             publisher.publish,
             LocalSinks([]),
             lambda _: None,
-            rules=rules,
-            rolling=rolling,
             max_batch=config.model.max_batch,
             max_wait=config.model.max_wait_ms / 1000,
         )
-        worker.known = known
         worker.queues.share_among(streams)
         worker.start()
 

@@ -17,7 +17,9 @@ from streamtag.bundle import Bundle
 from streamtag.engine.inference import Inference
 from streamtag.engine.stream import EngineStream
 from streamtag.events import EventRules
+from streamtag.model import DEFAULT, Model
 from streamtag.runtimes import Runtime, load_runtime, open_runtime
+from streamtag.scoring import ScoreStage
 from streamtag.settings import Config
 from streamtag.sinks.local import LocalSinks
 from streamtag.threads import Worker
@@ -115,21 +117,19 @@ def measure_scoring(config: Config, variant: Variant, seconds: float, cores: Seq
 
 def _score(endpoint: str, config: Config, variant: Variant, seconds: float, threads: int) -> Scoring:
     bundle = Bundle.open(variant.bundle)
-    rules = EventRules(bundle.labels, config.events, bundle.label_thresholds)
+    rules = EventRules(bundle.label_set, config.events)
     runtimes = [variant.open(config.model.max_batch) for _ in range(threads)]
     network = {batch: _network_ms(runtimes[0], batch) for batch in NETWORK_BATCHES}
     publisher = Publisher(endpoint)
     publisher.start()
     wait_for_subscriber(publisher)
+    model = Model.of(DEFAULT, bundle, runtimes[0])
     workers = [
         Inference(
-            bundle,
-            runtime,
+            {DEFAULT: ScoreStage(model, runtime, rules, config.scores.rolling, config.model.max_batch)},
             publisher.publish,
             LocalSinks([]),
             _ignore,
-            rules=rules,
-            rolling=config.scores.rolling,
             max_batch=config.model.max_batch,
             max_wait=config.model.max_wait_ms / 1000,
         )

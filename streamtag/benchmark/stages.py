@@ -15,9 +15,10 @@ from streamtag.engine.messages import scores_messages
 from streamtag.engine.queue import StreamQueues
 from streamtag.engine.stream import EngineStream
 from streamtag.events import EventRules
+from streamtag.model import DEFAULT, Model
 from streamtag.runtimes import Runtime, open_runtime
+from streamtag.scoring import Batch, ScoreStage
 from streamtag.settings import Config
-from streamtag.track import Scores, Track
 from streamtag.wire.messages import encode_header, topic_of
 
 __all__ = ["BATCHES", "Stage", "measure_stages"]
@@ -66,25 +67,27 @@ def _measure(
 ) -> list[Stage]:
     block = Block(bursts(batch * 0.96 + 0.1), 0, SAMPLE_RATE, 0.0)
     patches = Patcher().feed(block)
-    rules = EventRules(bundle.labels, config.events, bundle.label_thresholds)
+    model = Model.of(DEFAULT, bundle, runtime)
+    stage = ScoreStage(model, runtime, EventRules(model.labels, config.events), config.scores.rolling, batch)
     queues: StreamQueues[EngineStream] = StreamQueues()
-    streams = [EngineStream(f"s{index}", "", Track(rules, config.scores.rolling), queues) for index in range(batch)]
+    streams = [EngineStream(f"s{index}", "", model, stage.memory(), queues) for index in range(batch)]
+    memories = [stream.memory for stream in streams]
     front_end = FrontEnd()
     log_mels = np.empty((batch, FRAMES, BANDS), np.float32)
-    rows = np.empty((batch, 2, len(bundle.labels)), np.float32)
+    scores = np.empty((batch, len(model.labels)), np.float32)
 
     def transform() -> None:
         for patch, log_mel in zip(patches, log_mels, strict=True):
             front_end.log_mel(patch.window, log_mel)
 
     def score() -> None:
-        rows[:, 0] = runtime.run(log_mels)
+        scores[:] = runtime.run(log_mels)
 
-    def judge() -> list[Scores]:
-        return Track.push_all([stream.track for stream in streams], patches, rows, rules.reached(rows[:, 0]))
+    def judge() -> Batch:
+        return stage.follow(memories, patches, scores)
 
     def send() -> None:
-        for header, payload in scores_messages(streams, results, rows, bundle, config.scores.rolling):
+        for header, payload in scores_messages(streams, scored, model, stage.rolling):
             sender.send_multipart((topic_of(header), encode_header(header), payload))
 
     def drain() -> None:
@@ -93,7 +96,7 @@ def _measure(
 
     transform()
     score()
-    results = judge()
+    scored = judge()
     steps: dict[str, Callable[[], object]] = {
         "cut into patches": lambda: Patcher().feed(block),
         "front end": transform,

@@ -128,11 +128,12 @@ def _screen(service: "Service", stream: str, title: str, page: Callable[[], str]
 
     from streamtag.cli.live_state import LiveState
     from streamtag.cli.live_view import Caption, draw, label_rows
+    from streamtag.model import DEFAULT
 
     console = Console()
     due = 0.0
     subscribe = f"{_program()} subscribe {service.endpoint}"
-    state = LiveState(stream, service.bundle.labels, label_rows(console.height))
+    state = LiveState(stream, service.models[DEFAULT].labels.names, label_rows(console.height))
 
     class Screen:
         def take(self, message: "Message") -> None:

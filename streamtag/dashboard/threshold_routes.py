@@ -1,5 +1,6 @@
 """What the page asks about thresholds: a label's scores, other thresholds tried, thresholds saved."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
@@ -88,11 +89,11 @@ class ThresholdRoutes:
         path = self._config.path
         return thresholds_of(label, (load_config(path) if path else self._config).events, self._asked())
 
-    def _asked(self) -> dict[str, dict[str, float]]:
+    def _asked(self) -> dict[str, Mapping[str, float]]:
         """Return what the service's model asks for, as far as it is the configured one and can be read here."""
         try:
             bundle = Bundle.open(self._config.model.bundle)
-            return bundle.label_thresholds if bundle.labels == self._hub.labels() else {}
+            return dict(bundle.label_set.thresholds) if bundle.labels == self._hub.labels() else {}
         except BundleError:
             return {}
 

@@ -11,6 +11,7 @@ from streamtag.config import load_config
 from streamtag.dashboard.rewriting import rewrite
 from streamtag.errors import ConfigError
 from streamtag.events import EventDetector, EventRules, Thresholds
+from streamtag.labels import LabelSet
 from streamtag.settings import EventSettings
 
 __all__ = ["Fired", "save_thresholds", "would_fire"]
@@ -41,7 +42,7 @@ def would_fire(
         scores: Of the label, [n].
         thresholds: What to try.
     """
-    rules = EventRules(["label"], EventSettings(**asdict(thresholds)))
+    rules = EventRules(LabelSet(["label"]), EventSettings(**asdict(thresholds)))
     detector = EventDetector(rules)
     rows = scores.astype(np.float32)[:, np.newaxis]
     fired: list[Fired] = []

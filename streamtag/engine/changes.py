@@ -1,12 +1,13 @@
 """What a configuration must be to be served, and what of a new one waits for the next start."""
 
 import logging
+from collections.abc import Iterable
 
 from msgspec.structs import replace
 
-from streamtag.bundle import Bundle
 from streamtag.config import check_labels
 from streamtag.errors import ConfigError
+from streamtag.labels import LabelSet
 from streamtag.settings import Config
 from streamtag.sinks.table import LOCAL_SINKS
 from streamtag.wire.endpoints import is_local
@@ -18,13 +19,13 @@ _AT_START = ("service", "model", *(kind.title.strip("[]") for kind in LOCAL_SINK
 logger = logging.getLogger(__name__)
 
 
-def check(config: Config, bundle: Bundle) -> None:
+def check(config: Config, labels: Iterable[LabelSet]) -> None:
     """Let pass what can be served.
 
     Raises:
-        ConfigError: it names a label that the model lacks, or more streams than it allows, or lets strangers in.
+        ConfigError: it names a label that no model of its has, or more streams than it allows, or lets strangers in.
     """
-    check_labels(config, bundle.labels)
+    check_labels(config, dict.fromkeys(name for each in labels for name in each.names))
     _check_reach(config)
     if len(config.streams) > config.service.max_streams:
         most = config.service.max_streams
@@ -48,7 +49,7 @@ def _check_reach(config: Config) -> None:
             )
 
 
-def taken_over(config: Config, running: Config, bundle: Bundle) -> Config:
+def taken_over(config: Config, running: Config, labels: Iterable[LabelSet]) -> Config:
     """Return what a service goes on with: the new settings, but for the sections that are read at the start alone.
 
     Those that are other than the running ones are named in the log.
@@ -58,7 +59,7 @@ def taken_over(config: Config, running: Config, bundle: Bundle) -> Config:
     """
     kept = {section: getattr(running, section) for section in _AT_START}
     settings = replace(config, **kept)
-    check(settings, bundle)
+    check(settings, labels)
     for section, before in kept.items():
         if getattr(config, section) != before:
             logger.warning("[%s] changed: that takes effect when the service is started anew", section)

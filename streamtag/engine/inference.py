@@ -1,12 +1,11 @@
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
 from streamtag.audio import Patch
-from streamtag.bundle import Bundle
 from streamtag.engine.load import Load
 from streamtag.engine.measures import Measures
 from streamtag.engine.messages import event_message, scores_messages, status_message
@@ -14,12 +13,11 @@ from streamtag.engine.queue import StreamQueues, Work
 from streamtag.engine.stream import EngineStream
 from streamtag.events import Event, EventRules
 from streamtag.intake import Change, Pause
-from streamtag.runtimes import Runtime
-from streamtag.runtimes.scorer import Scorer
+from streamtag.model import DEFAULT
+from streamtag.scoring import ScoreStage
 from streamtag.sinks.local import LocalSinks
 from streamtag.sinks.sink import SinkMessage
 from streamtag.threads import Worker
-from streamtag.track import Track
 from streamtag.wire.messages import Outgoing
 
 __all__ = ["Inference"]
@@ -35,49 +33,65 @@ _SETTLE_SECONDS = 0.05
 logger = logging.getLogger(__name__)
 
 
+class _Round:
+    """The patches of one model that were taken at once."""
+
+    def __init__(self, stage: ScoreStage) -> None:
+        self.stage = stage
+        self.streams: list[EngineStream] = []
+        self.patches: list[Patch] = []
+        self.due = 0
+        """How many, of those not yet taken in, are to be taken in now."""
+        self._scores = np.empty((0, 0), np.float32)
+        self._done = 0
+
+    def add(self, stream: EngineStream, patch: Patch) -> None:
+        self.streams.append(stream)
+        self.patches.append(patch)
+
+    def score(self) -> None:
+        self._scores = self.stage.score(self.patches)
+
+    def take_due(self) -> tuple[list[EngineStream], list[Patch], NDArray[np.float32]]:
+        """Return what is due: whose each patch is, the patches, and their scores."""
+        part = slice(self._done, self._done + self.due)
+        self._done, self.due = part.stop, 0
+        return self.streams[part], self.patches[part], self._scores[part]
+
+
 class Inference:
     """A thread that scores patches of its streams in batches, and that alone changes what they remember."""
 
     def __init__(
         self,
-        bundle: Bundle,
-        runtime: Runtime,
+        stages: Mapping[str, ScoreStage],
         publish: Callable[[list[Outgoing]], None],
         sinks: LocalSinks,
         failed: Callable[[BaseException], None],
         *,
-        rules: EventRules,
-        rolling: int,
         max_batch: int,
         max_wait: float,
     ) -> None:
         """Prepare the thread; `start` starts it.
 
         Args:
-            bundle: the model.
-            runtime: the model, compiled.
+            stages: by the model's name, what scores the streams of each model, for this thread alone.
             publish: where messages go.
             sinks: who is told before anything is published.
             failed: told of an error that ended the thread; it cannot go on, for nobody knows what it left half done.
-            rules: thresholds of the events.
-            rolling: number of patches in a rolling score.
             max_batch: most patches in a batch.
             max_wait: seconds that a patch may wait for others while the thread is busy.
         """
         self.queues: StreamQueues[EngineStream] = StreamQueues()
-        self.rules = rules
-        self.rolling = rolling
         self.scored = 0
         self.load = Load()
         self.measures = Measures()
         self._streams: dict[str, EngineStream] = {}
-        self._bundle = bundle
+        self._stages = stages
         self._publish_all = publish
         self._sinks = sinks
         self._max_batch = max_batch
         self._max_wait = max_wait
-        self._scorer = Scorer(runtime, max_batch)
-        self._no_scores = np.empty((0, len(bundle.labels)), np.float32)
         self._look_due = 0.0
         self._stop_at: float | None = None
         self._thread = Worker("inference", self._run, on_failure=failed)
@@ -96,9 +110,10 @@ class Inference:
         """Start the thread."""
         self._thread.start()
 
-    def make_stream(self, name: str, source: str) -> EngineStream:
+    def make_stream(self, name: str, source: str, model: str = DEFAULT) -> EngineStream:
         """Make a stream that this thread scores, from any thread; `add`, called in this one, takes it up."""
-        return EngineStream(name, source, Track(self.rules, self.rolling), self.queues)
+        stage = self._stages[model]
+        return EngineStream(name, source, stage.model, stage.memory(), self.queues)
 
     def scores(self, stream: EngineStream) -> bool:
         """Tell whether a stream is one of this thread's."""
@@ -106,7 +121,8 @@ class Inference:
 
     def add(self, stream: EngineStream) -> None:
         """Take up a stream; its status is published at once."""
-        stream.track.set(self.rules, self.rolling)  # they may have changed since it was made
+        stage = self._stages[stream.model.name]
+        stream.memory.set(stage.rules, stage.rolling)  # they may have changed since it was made
         self._streams[stream.id] = stream
         self._publish_status([stream])
 
@@ -115,11 +131,12 @@ class Inference:
         self._end(stream, "the stream was removed")
         del self._streams[stream.id]
 
-    def judge_by(self, rules: EventRules, rolling: int) -> None:
-        """Apply other thresholds, and another number of patches in a rolling score, to all streams."""
-        self.rules, self.rolling = rules, rolling
+    def judge_by(self, rules: Mapping[str, EventRules], rolling: int) -> None:
+        """Apply other thresholds, by the model's name, and another number of patches in a rolling score."""
+        for name, stage in self._stages.items():
+            stage.rules, stage.rolling = rules[name], rolling
         for stream in self._streams.values():
-            stream.track.set(rules, rolling)
+            stream.memory.set(rules[stream.model.name], rolling)
 
     def stop(self, deadline: float) -> None:
         """Ask the thread to score what is pending until `deadline` (monotonic seconds), end all events, and end."""
@@ -147,56 +164,62 @@ class Inference:
         most = min(self._max_batch, self.load.patches_in(_LONGEST_ROUND_SECONDS) or self._max_batch)
         work = self.queues.take(most, linger, timeout)
         begin = time.perf_counter()
-        patches = [item for _, item in work if isinstance(item, Patch)]
-        self._work_off(work, self._score(patches))
-        self.scored += len(patches)
+        rounds = self._score(work)
+        self._work_off(work, rounds)
+        patches = sum(len(each.patches) for each in rounds.values())
+        self.scored += patches
         self._repeat()
-        self.load.add(time.perf_counter() - begin, len(patches))
+        self.load.add(time.perf_counter() - begin, patches)
         return bool(work)
 
-    def _score(self, patches: list[Patch]) -> NDArray[np.float32]:
-        if not patches:
-            return self._no_scores
-        begin = time.perf_counter()
-        scores = self._scorer.run([patch.window for patch in patches])
-        self.measures.add_batch(len(patches), time.perf_counter() - begin)
-        return scores
+    def _score(self, work: list[Work[EngineStream]]) -> dict[str, _Round]:
+        """Score all patches that were taken, each model's in one batch."""
+        rounds: dict[str, _Round] = {}
+        for stream, item in work:
+            if stream is not None and isinstance(item, Patch):
+                name = stream.model.name
+                if name not in rounds:
+                    rounds[name] = _Round(self._stages[name])
+                rounds[name].add(stream, item)
+        for each in rounds.values():
+            begin = time.perf_counter()
+            each.score()
+            self.measures.add_batch(len(each.patches), time.perf_counter() - begin)
+        return rounds
 
-    def _work_off(self, work: list[Work[EngineStream]], scores: NDArray[np.float32]) -> None:
+    def _work_off(self, work: list[Work[EngineStream]], rounds: dict[str, _Round]) -> None:
         """Do in order what was taken from the queues; patches between two changes are published together."""
-        streams: list[EngineStream] = []
-        patches: list[Patch] = []
-        done = 0
         for stream, item in work:
             if isinstance(item, Patch):
                 assert stream is not None
-                streams.append(stream)
-                patches.append(item)
+                rounds[stream.model.name].due += 1
                 continue
-            self._publish_patches(streams, patches, scores[done : done + len(patches)])
-            done += len(patches)
-            streams, patches = [], []
+            self._publish_patches(rounds)
             if isinstance(item, Change | Pause):
                 assert stream is not None
                 self._apply(stream, item)
             else:
                 item()
-        self._publish_patches(streams, patches, scores[done:])
+        self._publish_patches(rounds)
 
-    def _publish_patches(self, streams: list[EngineStream], patches: list[Patch], scores: NDArray[np.float32]) -> None:
-        if not patches:
-            return
-        rows = np.empty((len(patches), 2, scores.shape[1]), np.float32)
-        rows[:, 0] = scores
-        results = Track.push_all([stream.track for stream in streams], patches, rows, self.rules.reached(scores))
-        scored = scores_messages(streams, results, rows, self._bundle, self.rolling)
+    def _publish_patches(self, rounds: dict[str, _Round]) -> None:
+        """Let the streams take in what is due, and tell of it."""
+        for each in rounds.values():
+            if each.due:
+                self._publish_batch(each.stage, *each.take_due())
+
+    def _publish_batch(
+        self, stage: ScoreStage, streams: list[EngineStream], patches: list[Patch], scores: NDArray[np.float32]
+    ) -> None:
+        batch = stage.follow([stream.memory for stream in streams], patches, scores)
+        scored = scores_messages(streams, batch, stage.model, stage.rolling)
         told: list[Outgoing] = []
-        for stream, patch, result, message, row in zip(streams, patches, results, scored, rows, strict=True):
+        for stream, patch, result, message in zip(streams, patches, batch.scores, scored, strict=True):
             stream.note(patch)
             if not stream.is_private:
                 self._sinks.hear(stream.id, patch)
                 if self._sinks.takes("scores"):
-                    self._sinks.take([SinkMessage(message.header, row[0], row[1])])
+                    self._sinks.take([SinkMessage(message.header, result.patch, result.rolling)])
             if result.events:
                 told += self._events_of(stream, result.events)
         self._publish(scored)
@@ -237,7 +260,7 @@ class Inference:
             self._tell(stream)
 
     def _end_events(self, stream: EngineStream) -> None:
-        self._publish_events(self._events_of(stream, stream.track.events.finish()))
+        self._publish_events(self._events_of(stream, stream.memory.events.finish()))
 
     def _tell(self, stream: EngineStream) -> None:
         told = stream.told

@@ -5,38 +5,36 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from streamtag.bundle import Bundle
 from streamtag.engine.stream import EngineStream
 from streamtag.events import Event
-from streamtag.track import Scores
-from streamtag.wire.messages import EventHeader, Outgoing, ScoresHeader, TopLabel
+from streamtag.model import Model
+from streamtag.scoring import Batch
+from streamtag.wire.messages import EventHeader, ModelInfo, Outgoing, ScoresHeader, TopLabel
 
-__all__ = ["event_message", "scores_messages", "status_message"]
+__all__ = ["event_message", "model_info", "scores_messages", "status_message"]
 
 _TOP = 5
 
 
-def scores_messages(
-    streams: Sequence[EngineStream], scores: Sequence[Scores], rows: NDArray[np.float32], bundle: Bundle, rolling: int
-) -> list[Outgoing]:
+def scores_messages(streams: Sequence[EngineStream], batch: Batch, model: Model, rolling: int) -> list[Outgoing]:
     """Return the messages of a batch of patches.
 
     Args:
         streams: each patch's stream.
-        scores: what each patch scored.
-        rows: float32 [n, 2, labels], the same scores in one array.
-        bundle: the model.
+        batch: what each patch scored.
+        model: the streams' model.
         rolling: the number of patches in a rolling score.
     """
-    model, labels_hash, count, label_of = bundle.name, bundle.labels_hash, len(bundle.labels), bundle.labels.__getitem__
+    bundle, labels_hash, count = model.bundle, model.labels.hash, len(model.labels)
+    label_of = model.labels.names.__getitem__
     messages = []
-    for stream, score, indices, values in zip(streams, scores, *_best(rows[:, 1]), strict=True):
+    for stream, score, indices, values in zip(streams, batch.scores, *_best(batch.rows[:, 1]), strict=True):
         header = ScoresHeader(
             time=score.time,
             stream=stream.id,
             start=score.start,
             end=score.end,
-            model=model,
+            model=bundle,
             labels_hash=labels_hash,
             n=count,
             rolling=rolling,
@@ -81,3 +79,8 @@ def event_message(stream: EngineStream, event: Event) -> Outgoing:
 def status_message(stream: EngineStream) -> Outgoing:
     """Return the message of a stream's state."""
     return Outgoing(stream.status())
+
+
+def model_info(model: Model) -> ModelInfo:
+    """Return what is told of a model."""
+    return ModelInfo(model.bundle, model.runtime, list(model.labels.names), model.labels.hash)

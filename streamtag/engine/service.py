@@ -1,5 +1,4 @@
 import logging
-import os
 import threading
 import time
 from collections import Counter
@@ -8,22 +7,23 @@ from functools import partial
 
 from msgspec.structs import replace
 
-from streamtag.bundle import Bundle
 from streamtag.engine.changes import check, taken_over
 from streamtag.engine.inference import Inference
 from streamtag.engine.levels import LevelMeter
 from streamtag.engine.load import PATCH_SECONDS
 from streamtag.engine.measures import measured
+from streamtag.engine.messages import model_info
+from streamtag.engine.models import bundles_of, label_sets, open_models, rules_of
 from streamtag.engine.pauses import Pauses
 from streamtag.engine.stream import EngineStream
 from streamtag.engine.streams import Streams
 from streamtag.errors import StreamtagError, WireError
-from streamtag.events import EventRules
 from streamtag.intake import Intake, PushedStreams, Reader
 from streamtag.keys import Gate
 from streamtag.limits import PRIVATE_PREFIX
 from streamtag.machine import version_of
-from streamtag.runtimes import open_runtime
+from streamtag.model import DEFAULT
+from streamtag.scoring import ScoreStage
 from streamtag.settings import Config, Stream
 from streamtag.sinks.local import LocalSinks
 from streamtag.sinks.table import open_local
@@ -53,7 +53,7 @@ class Service:
     Attributes:
         endpoint: where messages go out; the real one once started.
         input_endpoint: where PCM comes in; the real one once started, None without.
-        bundle: the model.
+        models: the models, by the names under which streams refer to them.
         key: with which this process itself may connect; None where nobody is asked for one.
     """
 
@@ -66,18 +66,18 @@ class Service:
             ConfigError: the configuration names a label that the model lacks, or more streams than it allows, its
                 sockets let strangers in, or its keys cannot be read.
         """
-        self.bundle = Bundle.open(config.model.bundle)
-        check(config, self.bundle)
+        bundles = bundles_of(config)
+        check(config, label_sets(bundles).values())
         self._config = config
-        self._rules = EventRules(self.bundle.labels, config.events, self.bundle.label_thresholds)
         gate = Gate(config.service.keys) if config.service.keys else None
         self.key = None if gate is None else gate.own
         self._publisher = Publisher(config.service.endpoint, gate=gate, on_failure=partial(self._fail, "publishing"))
         self._sinks = LocalSinks(open_local(config))
-        self._sinks.go_by(config, self._rules)
+        self._sinks.go_by(config, rules_of(config, label_sets(bundles)).values())
         self._failure: StreamtagError | None = None
         self._ended = threading.Event()
-        self._workers = self._make_workers()
+        self.models, stages = open_models(config, bundles)
+        self._workers = [self._make_worker(each) for each in stages]
         self._streams = Streams(self._workers, config.service.max_streams, self._publisher.forget)
         self._pcm = PushedStreams(self._create_pushed, self._streams.remove)
         endpoint = config.service.input
@@ -116,7 +116,8 @@ class Service:
                 raise
         self._running = True
         self._started = time.monotonic()
-        logger.info("model %s on %s", self.bundle.name, self._runtime_name)
+        for model in self.models.values():
+            logger.info("model %s on %s", model.bundle, model.runtime)
         logger.info("publishing on %s", self.endpoint)
         self._sinks.start()
         for worker in self._workers:
@@ -135,16 +136,17 @@ class Service:
         Raises:
             ConfigError: as at the start; nothing changed then.
         """
-        config = taken_over(config, self._config, self.bundle)
+        labels = {name: model.labels for name, model in self.models.items()}
+        config = taken_over(config, self._config, labels.values())
         before = {stream.id: stream for stream in self._config.streams}
         after = {stream.id: stream for stream in config.streams}
         self._config = config
         self._reserved = _with_readers(config)
-        rules = self._rules = EventRules(self.bundle.labels, config.events, self.bundle.label_thresholds)
+        rules = rules_of(config, labels)
         for worker in self._workers:
             worker.queues.call(partial(worker.judge_by, rules, config.scores.rolling))
         self._pauses.go_by(self._config.streams, self._config.service.place)
-        self._sinks.go_by(config, rules)
+        self._sinks.go_by(config, rules.values())
         sounds = {id_: _sound(settings) for id_, settings in before.items()}
         self._close(
             [settings for id_, settings in before.items() if id_ not in after or _sound(after[id_]) != sounds[id_]]
@@ -208,41 +210,28 @@ class Service:
             self._failure.__cause__ = error
         self._ended.set()
 
-    def _make_workers(self) -> list[Inference]:
-        """One thread a core, each with a model of its own; a device other than the CPU is fed by one thread."""
-        model = self._config.model
-        name: str = model.runtime
-        workers: list[Inference] = []
-        while len(workers) < len(os.sched_getaffinity(0)):
-            runtime = open_runtime(self.bundle, name, max_batch=model.max_batch)
-            name = runtime.name  # chosen, and told, once
-            self._runtime_name = f"{runtime.name} {runtime.device} {runtime.precision}"
-            worker = Inference(
-                self.bundle,
-                runtime,
-                self._publisher.publish,
-                self._sinks,
-                partial(self._fail, "scoring"),
-                rules=self._rules,
-                rolling=self._config.scores.rolling,
-                max_batch=model.max_batch,
-                max_wait=model.max_wait_ms / 1000,
-            )
-            workers.append(worker)
-            if runtime.device != "CPU":
-                break
-        return workers
+    def _make_worker(self, stages: dict[str, ScoreStage]) -> Inference:
+        settings = self._config.model
+        return Inference(
+            stages,
+            self._publisher.publish,
+            self._sinks,
+            partial(self._fail, "scoring"),
+            max_batch=settings.max_batch,
+            max_wait=settings.max_wait_ms / 1000,
+        )
 
     def _message(self) -> Outgoing:
         streams = self._streams.all()
         sustainable = [worker.load.sustainable_streams for worker in self._workers]
         known = [count for count in sustainable if count is not None]
+        model = self.models[DEFAULT]
         header = ServiceHeader(
             version=_VERSION,
-            model=self.bundle.name,
-            runtime=self._runtime_name,
-            labels=self.bundle.labels,
-            labels_hash=self.bundle.labels_hash,
+            model=model.bundle,
+            runtime=model.runtime,
+            labels=list(model.labels.names),
+            labels_hash=model.labels.hash,
             streams=[stream.id for stream in streams],
             patches=sum(worker.scored for worker in self._workers),
             dropped_patches=self._streams.dropped_patches,
@@ -255,6 +244,7 @@ class Service:
             states=dict(self._streams.count_states()),
             private=[stream.id for stream in streams if stream.is_private],
             measures=measured([worker.measures for worker in self._workers]),
+            models={name: model_info(each) for name, each in self.models.items()},
         )
         self._sinks.describe(header)
         return Outgoing(header)

@@ -4,7 +4,8 @@ from streamtag.audio import PATCH_HOP, PATCH_SAMPLES, SAMPLE_RATE, Patch
 from streamtag.engine.queue import StreamQueues
 from streamtag.events import Event
 from streamtag.intake import Change, Intake
-from streamtag.track import Track
+from streamtag.model import Model
+from streamtag.scoring import StreamMemory
 from streamtag.wire.messages import StatusHeader
 
 __all__ = ["EngineStream"]
@@ -21,13 +22,21 @@ class EngineStream:
         is_private: whether it is a visitor's of the page: nothing of it is kept, and the page shows it to nobody else.
     """
 
-    def __init__(self, id: str, source: str, track: Track, queues: "StreamQueues[EngineStream]") -> None:  # noqa: A002
+    def __init__(
+        self,
+        id: str,  # noqa: A002
+        source: str,
+        model: Model,
+        memory: StreamMemory,
+        queues: "StreamQueues[EngineStream]",
+    ) -> None:
         """Make a stream.
 
         Args:
             id: its name on the wire.
             source: where its sound comes from, without secrets.
-            track: what it remembers from patch to patch.
+            model: by which it is scored.
+            memory: what it remembers from patch to patch.
             queues: where it waits to be scored.
         """
         self.id = id
@@ -36,7 +45,8 @@ class EngineStream:
         self.intake = Intake(id, self.queue)
         self.is_private = False
 
-        self.track = track
+        self.model = model
+        self.memory = memory
         self.told = self._of_source = self.intake.newest
         self._paused = ""  # why it is not scored, empty where it is
         self.scored = 0

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 from contextlib import suppress
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,9 +17,21 @@ from streamtag.runtime_kinds import RUNTIME_NAMES, RUNTIMES, meant_by
 if TYPE_CHECKING:
     from streamtag.bundle import Bundle
 
-__all__ = ["Runtime", "WindowRuntime", "load_runtime", "open_runtime"]
+__all__ = ["Embedded", "Runtime", "WindowRuntime", "load_runtime", "open_runtime"]
 
 logger = logging.getLogger(__name__)
+
+
+class Embedded(NamedTuple):
+    """What a network says of a batch.
+
+    Attributes:
+        scores: float32 [n, labels] in [0, 1], as `Runtime.run` returns them.
+        embeddings: float32 [n, d]: what the scores were made of.
+    """
+
+    scores: NDArray[np.float32]
+    embeddings: NDArray[np.float32]
 
 
 class Runtime(Protocol):
@@ -39,8 +51,8 @@ class Runtime(Protocol):
         """Score log-mel patches, float32 [n, 96, 64]; return float32 [n, labels] in [0, 1]."""
         ...
 
-    def embed(self, patches: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the embeddings of log-mel patches, float32 [n, 96, 64] to [n, d]."""
+    def embed(self, patches: NDArray[np.float32]) -> Embedded:
+        """Return the scores and the embeddings of log-mel patches, float32 [n, 96, 64], in one call."""
         ...
 
 
@@ -50,6 +62,10 @@ class WindowRuntime(Protocol):
 
     def run_windows(self, windows: NDArray[Any]) -> NDArray[np.float32]:
         """Score samples, float32 in [-1, 1] or int16, [n, 15600]; return float32 [n, labels] in [0, 1]."""
+        ...
+
+    def embed_windows(self, windows: NDArray[Any]) -> Embedded:
+        """Return the scores and the embeddings of such samples, in one call."""
         ...
 
 

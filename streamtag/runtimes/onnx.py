@@ -1,5 +1,6 @@
 """ONNX Runtime on the CPU."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ from numpy.typing import NDArray
 
 from streamtag.bundle import Bundle
 from streamtag.errors import BundleError
+from streamtag.runtimes import Embedded
 from streamtag.runtimes.choice import faster_file
 
 __all__ = ["OnnxModel", "open_file", "open_model", "open_session"]
@@ -65,19 +67,20 @@ class OnnxModel:
 
     def run(self, patches: NDArray[np.float32]) -> NDArray[np.float32]:
         """Score log-mel patches, float32 [n, 96, 64]; return float32 [n, labels] in [0, 1]."""
-        return self._output("scores", patches)
+        (scores,) = self._outputs(("scores",), patches)
+        return scores
 
-    def embed(self, patches: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the embeddings of log-mel patches, float32 [n, 96, 64] to [n, d]."""
-        return self._output("embedding", patches)
+    def embed(self, patches: NDArray[np.float32]) -> Embedded:
+        """Return the scores and the embeddings of log-mel patches, float32 [n, 96, 64], in one call."""
+        return Embedded(*self._outputs(("scores", "embedding"), patches))
 
-    def _output(self, name: str, patches: NDArray[np.float32]) -> NDArray[np.float32]:
+    def _outputs(self, names: Sequence[str], patches: NDArray[np.float32]) -> list[NDArray[np.float32]]:
         try:
-            (result,) = self._session.run([name], {"patches": patches[:, np.newaxis]})
+            results = self._session.run(names, {"patches": patches[:, np.newaxis]})
         except Exception as error:
             reason = " ".join(str(error).split())
             raise BundleError(f"{self._file} cannot be computed by ONNX Runtime: {reason}") from error
-        return np.asarray(result, np.float32)
+        return [np.asarray(result, np.float32) for result in results]
 
 
 def open_file(bundle: Bundle, file: str, threads: int) -> OnnxModel:

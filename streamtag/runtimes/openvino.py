@@ -1,11 +1,14 @@
 """OpenVINO on the CPU."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import openvino
 from numpy.typing import NDArray
 
 from streamtag.bundle import Bundle
 from streamtag.errors import BundleError
+from streamtag.runtimes import Embedded
 from streamtag.runtimes.choice import faster_file
 
 __all__ = ["OpenVinoModel", "open_file", "open_model"]
@@ -42,16 +45,17 @@ class OpenVinoModel:
 
     def run(self, patches: NDArray[np.float32]) -> NDArray[np.float32]:
         """Score log-mel patches, float32 [n, 96, 64]; return float32 [n, labels] in [0, 1]."""
-        return self._output("scores", patches)
+        (scores,) = self._outputs(("scores",), patches)
+        return scores
 
-    def embed(self, patches: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the embeddings of log-mel patches, float32 [n, 96, 64] to [n, d]."""
-        return self._output("embedding", patches)
+    def embed(self, patches: NDArray[np.float32]) -> Embedded:
+        """Return the scores and the embeddings of log-mel patches, float32 [n, 96, 64], in one call."""
+        return Embedded(*self._outputs(("scores", "embedding"), patches))
 
-    def _output(self, name: str, patches: NDArray[np.float32]) -> NDArray[np.float32]:
+    def _outputs(self, names: Sequence[str], patches: NDArray[np.float32]) -> list[NDArray[np.float32]]:
         try:
             results = self._request.infer({"patches": patches[:, np.newaxis]}, share_inputs=True)
-            return np.array(results[name], np.float32)
+            return [np.array(results[name], np.float32) for name in names]
         except (RuntimeError, KeyError) as error:
             reason = " ".join(str(error).split())
             raise BundleError(f"{self._file} cannot be computed by OpenVINO: {reason}") from error

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamtag.audio import BANDS, FRAMES, PATCH_SAMPLES, FrontEnd
-from streamtag.runtimes import Runtime, WindowRuntime
+from streamtag.runtimes import Embedded, Runtime, WindowRuntime
 
 __all__ = ["Scorer"]
 
@@ -24,10 +24,21 @@ class Scorer:
 
     def run(self, windows: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
         """Score at most `max_batch` windows, each float32 [15600]; return float32 [n, labels] in [0, 1]."""
-        batch = self._batch[: len(windows)]
         if isinstance(self._runtime, WindowRuntime):
-            np.stack(windows, out=batch)
-            return self._runtime.run_windows(batch)
+            return self._runtime.run_windows(self._whole(windows))
+        return self._runtime.run(self._log_mels(windows))
+
+    def embed(self, windows: Sequence[NDArray[np.float32]]) -> Embedded:
+        """Score windows as `run` does, and return their embeddings too, in one call of the runtime."""
+        if isinstance(self._runtime, WindowRuntime):
+            return self._runtime.embed_windows(self._whole(windows))
+        return self._runtime.embed(self._log_mels(windows))
+
+    def _whole(self, windows: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+        return np.stack(windows, out=self._batch[: len(windows)])
+
+    def _log_mels(self, windows: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+        batch = self._batch[: len(windows)]
         for window, row in zip(windows, batch, strict=True):
             self._front_end.log_mel(window, row)
-        return self._runtime.run(batch)
+        return batch

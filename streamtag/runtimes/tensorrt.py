@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamtag.errors import BundleError
+from streamtag.runtimes import Embedded
 from streamtag.runtimes.agreement import differences, require, trial_windows
 from streamtag.runtimes.cuda import find_gpu
 from streamtag.runtimes.tensorrt_build import Progress, build_plan
@@ -147,15 +148,20 @@ class TensorRtModel:
         """Score log-mel patches, float32 [n, 96, 64]; return float32 [n, labels] in [0, 1]."""
         return self.engine("patches").run(patches[:, np.newaxis])
 
-    def embed(self, patches: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the embeddings of log-mel patches, float32 [n, 96, 64] to [n, d]."""
-        return self.engine("patches").run(patches[:, np.newaxis], "embedding")
+    def embed(self, patches: NDArray[np.float32]) -> Embedded:
+        """Return the scores and the embeddings of log-mel patches, float32 [n, 96, 64], in one call."""
+        return Embedded(*self.engine("patches").outputs_of(patches[:, np.newaxis], ("scores", "embedding")))
 
     def run_windows(self, windows: NDArray[Any]) -> NDArray[np.float32]:
         """Score samples, float32 in [-1, 1] or int16, [n, 15600]; the log-mel is computed on the GPU."""
-        if windows.dtype == np.int16:
-            return self.engine("pcm").run(np.ascontiguousarray(windows).view(np.int32))
-        return self.engine("waveform").run(windows)
+        return self._engine_for(windows).run(_rows(windows))
+
+    def embed_windows(self, windows: NDArray[Any]) -> Embedded:
+        """Return the scores and the embeddings of such samples, in one call."""
+        return Embedded(*self._engine_for(windows).outputs_of(_rows(windows), ("scores", "embedding")))
+
+    def _engine_for(self, windows: NDArray[Any]) -> Engine:
+        return self.engine("pcm" if windows.dtype == np.int16 else "waveform")
 
     def engine(self, kind: str) -> Engine:
         """Return the engine whose input is `kind`; the first call loads or builds it.
@@ -180,6 +186,11 @@ class TensorRtModel:
         windows = trial_windows()
         reference = OnnxModel(self._bundle, "model.onnx", 0).run(log_mel_windows(windows))
         require(self.precision, differences(engine, kind, windows, reference), self._files[kind])
+
+
+def _rows(windows: NDArray[Any]) -> NDArray[Any]:
+    """Return windows as their engine takes them: two samples of int16 in an int32."""
+    return np.ascontiguousarray(windows).view(np.int32) if windows.dtype == np.int16 else windows
 
 
 def open_model(bundle: Bundle, threads: int, max_batch: int) -> TensorRtModel:

@@ -6,7 +6,7 @@ import logging
 import re
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -129,12 +129,17 @@ class Engine:
         """Return an input array in page-locked memory: `run` hands such to the GPU without a copy on the processor."""
         return pinned((rows, *self.row), self.dtype)
 
-    def run(self, rows: NDArray[Any], output: str = "scores") -> NDArray[np.float32]:
-        """Send any number of rows through; several threads may call.
+    def run(self, rows: NDArray[Any]) -> NDArray[np.float32]:
+        """Return the scores of any number of rows, as `outputs_of`."""
+        (scores,) = self.outputs_of(rows, ("scores",))
+        return scores
+
+    def outputs_of(self, rows: NDArray[Any], names: Sequence[str]) -> list[NDArray[np.float32]]:
+        """Send any number of rows through, and return these outputs of them; several threads may call.
 
         Args:
             rows: [n, *row] of the input's type.
-            output: name of the output to return.
+            names: names of the outputs.
 
         Raises:
             InputError: the rows have another shape or type.
@@ -143,18 +148,18 @@ class Engine:
         if rows.shape[1:] != self.row or rows.dtype != self.dtype:
             expected = f"{self.dtype} [n, {', '.join(map(str, self.row))}]"
             raise InputError(f"the engine takes {self.input} as {expected}, not {rows.dtype} {list(rows.shape)}")
-        result = np.empty((len(rows), *self.outputs[output]), np.float32)
+        results = {name: np.empty((len(rows), *self.outputs[name]), np.float32) for name in names}
         with self._lock:
             try:
                 for index, first in enumerate(range(0, len(rows), self.max_batch)):
                     lane = self._lanes[index % len(self._lanes)]
                     lane.collect()
                     part = slice(first, first + self.max_batch)
-                    lane.submit(rows[part], output, result[part])
+                    lane.submit(rows[part], {name: result[part] for name, result in results.items()})
             finally:  # also when one fails: the GPU must be done with the rows before they are the caller's again
                 for lane in self._lanes:
                     lane.collect()
-        return result
+        return list(results.values())
 
     def poison(self) -> None:
         """Fill every output buffer with NaN, so that a row that nothing wrote shows."""
@@ -191,30 +196,30 @@ class _Lane:
         self._outputs = {name: DeviceMemory(array.nbytes) for name, array in self._host.items()}
         self._scratch = DeviceMemory(_scratch_bytes(engine))
         self._steps: dict[int, Callable[[], None]] = {}
-        self._pending: tuple[NDArray[Any], NDArray[np.float32]] | None = None
+        self._pending: list[tuple[NDArray[Any], NDArray[np.float32]]] = []
         self._stream.clear(self._inputs)
         self._stream.wait()
 
-    def submit(self, rows: NDArray[Any], output: str, result: NDArray[np.float32]) -> None:
-        """Start a batch of at most `max_batch` rows; `collect` puts the output into `result`."""
+    def submit(self, rows: NDArray[Any], results: dict[str, NDArray[np.float32]]) -> None:
+        """Start a batch of at most `max_batch` rows; `collect` puts the outputs into `results`."""
         if not is_pinned(rows):
             staged = self._staging[: len(rows)]
             np.copyto(staged, rows)
             rows = staged
         step = self._step(self._padded(len(rows)))
-        host = self._host[output][: len(rows)]
-        self._pending = host, result
+        self._pending = [(self._host[name][: len(rows)], result) for name, result in results.items()]
         self._stream.to_device(self._inputs, rows)
         step()
-        self._stream.to_host(host, self._outputs[output])
+        for name in results:
+            self._stream.to_host(self._host[name][: len(rows)], self._outputs[name])
 
     def collect(self) -> None:
-        """Wait for the batch under way, if there is one, and hand out its result."""
-        if self._pending is not None:
-            host, result = self._pending
-            self._pending = None
+        """Wait for the batch under way, if there is one, and hand out its results."""
+        if self._pending:
+            pending, self._pending = self._pending, []
             self._stream.wait()
-            np.copyto(result, host)
+            for host, result in pending:
+                np.copyto(result, host)
 
     def parts(self, rows: int, repeats: int) -> dict[str, float]:
         """Time copies and compute of one batch apart, in seconds."""

@@ -1,11 +1,14 @@
 """PyTorch, from a bundle's `model.onnx`: see `streamtag.runtimes.torch_graph`."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from streamtag.bundle import Bundle
 from streamtag.errors import BundleError
+from streamtag.runtimes import Embedded
 from streamtag.runtimes.torch_graph import Graph, GraphError
 
 __all__ = ["FILE", "TorchModel", "open_model"]
@@ -35,19 +38,20 @@ class TorchModel:
 
     def run(self, patches: NDArray[np.float32]) -> NDArray[np.float32]:
         """Score log-mel patches, float32 [n, 96, 64]; return float32 [n, labels] in [0, 1]."""
-        return self._output("scores", patches)
+        (scores,) = self._outputs(("scores",), patches)
+        return scores
 
-    def embed(self, patches: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the embeddings of log-mel patches, float32 [n, 96, 64] to [n, d]."""
-        return self._output("embedding", patches)
+    def embed(self, patches: NDArray[np.float32]) -> Embedded:
+        """Return the scores and the embeddings of log-mel patches, float32 [n, 96, 64], in one call."""
+        return Embedded(*self._outputs(("scores", "embedding"), patches))
 
     @torch.inference_mode()
-    def _output(self, name: str, patches: NDArray[np.float32]) -> NDArray[np.float32]:
+    def _outputs(self, names: Sequence[str], patches: NDArray[np.float32]) -> list[NDArray[np.float32]]:
         try:
-            (output,) = self._graph.run(torch.from_numpy(patches[:, np.newaxis]).to(self._device), name)
+            outputs = self._graph.run(torch.from_numpy(patches[:, np.newaxis]).to(self._device), *names)
         except GraphError as error:
             raise self._error(error) from error
-        return output.cpu().numpy()
+        return [output.cpu().numpy() for output in outputs]
 
     def _error(self, what: GraphError) -> BundleError:
         return BundleError(f"bundle {self._path}: {FILE} {what}; take another runtime")

@@ -1,5 +1,6 @@
 """The history as a sink of the service: what it is told of events, states and sound."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
@@ -24,7 +25,8 @@ class HistorySink:
         self._history = History(Path(path), config.history)
         self._left_out: frozenset[str] = frozenset()
         self._protects = config.history.clips and bool(config.history.no_clip_when)
-        self._protected: list[tuple[int, float]] = []  # rows of the labels of `no_clip_when`, and their `off`
+        # By the hash of a stream's labels, the rows of those of `no_clip_when`, and their `off`.
+        self._protected: dict[str, list[tuple[int, float]]] = {}
         self._heard: dict[str, Patch] = {}  # by stream, the patch whose scores come next
 
     @property
@@ -41,11 +43,14 @@ class HistorySink:
         """Open the file, in a thread; where it cannot be opened the log says so."""
         self._history.start()
 
-    def go_by(self, config: Config, rules: EventRules) -> None:
+    def go_by(self, config: Config, rules: Iterable[EventRules]) -> None:
         """Take over which streams are kept out of it, and from which scores on a label keeps sound out of it."""
         self._left_out = frozenset(stream.id for stream in config.streams if not stream.keep)
         wanted = config.history.no_clip_when
-        self._protected = [(row, rules.off[row]) for row, label in enumerate(rules.labels) if label in wanted]
+        self._protected = {
+            each.labels.hash: [(row, each.off[row]) for row, label in enumerate(each.labels.names) if label in wanted]
+            for each in rules
+        }
 
     def hear(self, stream: str, patch: Patch) -> None:
         """Take in sound, for clips."""
@@ -63,7 +68,7 @@ class HistorySink:
                 patch = self._heard.pop(scored.stream, None)
                 if patch is not None:
                     scores = message.patch
-                    is_protected = any(scores[row] >= off for row, off in self._protected)
+                    is_protected = any(scores[row] >= off for row, off in self._protected.get(scored.labels_hash, ()))
                     self._history.patch(scored.stream, patch, is_protected=is_protected)
             case EventHeader(offset=None) as event if event.stream not in self._left_out:
                 time = event.time if event.onset_time is None else event.onset_time

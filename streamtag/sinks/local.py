@@ -1,6 +1,6 @@
 """The sinks within a service, told as one."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from streamtag.audio import Patch
 from streamtag.events import EventRules
@@ -23,7 +23,7 @@ class LocalSinks:
         for sink in self._sinks:
             sink.start()
 
-    def go_by(self, config: Config, rules: EventRules) -> None:
+    def go_by(self, config: Config, rules: Collection[EventRules]) -> None:
         """Have each take over what of a configuration takes effect at once."""
         for sink in self._sinks:
             sink.go_by(config, rules)

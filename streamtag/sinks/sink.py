@@ -4,7 +4,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
@@ -118,12 +118,12 @@ class LocalSink(Protocol):
     def start(self) -> None:
         """Begin; what cannot be opened is told of, and nothing else waits for it."""
 
-    def go_by(self, config: Config, rules: EventRules) -> None:
+    def go_by(self, config: Config, rules: Iterable[EventRules]) -> None:
         """Take over what of a configuration takes effect at once, before the start and from any thread later.
 
         Args:
             config: The configuration.
-            rules: All labels and their thresholds.
+            rules: Each model's labels and their thresholds.
         """
 
     def hear(self, stream: str, patch: Patch) -> None:
@@ -186,7 +186,7 @@ class SinkQueue:
         """Start the thread."""
         self._worker.start()
 
-    def go_by(self, config: Config, rules: EventRules) -> None:
+    def go_by(self, config: Config, rules: Iterable[EventRules]) -> None:
         """Leave the sink as it was made."""
 
     def hear(self, stream: str, patch: Patch) -> None:

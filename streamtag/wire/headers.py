@@ -17,6 +17,7 @@ __all__ = [
     "Histogram",
     "HistoryState",
     "LevelsHeader",
+    "ModelInfo",
     "ScoresHeader",
     "ServiceHeader",
     "StatusHeader",
@@ -165,6 +166,22 @@ class Histogram(msgspec.Struct, gc=False):
     sum: float
 
 
+class ModelInfo(msgspec.Struct, gc=False):
+    """A model of a service.
+
+    Attributes:
+        bundle: Name of its bundle, which `scores` messages carry as `model`.
+        runtime: What runs it: library, device and precision.
+        labels: All names, in the order of its scores.
+        labels_hash: SHA-256 of the names, one a line.
+    """
+
+    bundle: str
+    runtime: str
+    labels: list[str]
+    labels_hash: str
+
+
 class ServiceHeader(_Header, kw_only=True, gc=False):
     """State of the whole service; `sustainable_streams` is None until known, `uptime` in seconds.
 
@@ -179,6 +196,8 @@ class ServiceHeader(_Header, kw_only=True, gc=False):
             nobody else.
         measures: Of all patches since the start: `batch_patches`, `inference_seconds` (front end and network, a batch)
             and `publish_delay_seconds` (from a patch's last sample to its message).
+        models: All models, by the names under which streams refer to them; `default` is the one that `model`,
+            `runtime`, `labels` and `labels_hash` tell of.
     """
 
     kind: Literal["service"] = "service"
@@ -200,6 +219,7 @@ class ServiceHeader(_Header, kw_only=True, gc=False):
     states: dict[str, int] = {}
     private: list[StreamId] = []
     measures: dict[str, Histogram] = {}
+    models: dict[str, ModelInfo] = {}
 
 
 class LevelsHeader(_Header, kw_only=True, gc=False):

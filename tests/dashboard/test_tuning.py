@@ -22,6 +22,7 @@ from streamtag.dashboard.threshold_routes import ThresholdRoutes
 from streamtag.dashboard.tuning import save_thresholds, would_fire
 from streamtag.errors import ConfigError
 from streamtag.events import EventDetector, EventRules, thresholds_of
+from streamtag.labels import LabelSet
 from streamtag.settings import Config, EventSettings, LabelThresholds, ModelSettings
 from tests.bundles import LABELS, make_bundle
 
@@ -41,7 +42,7 @@ def heard(scores: list[float]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 )
 def test_what_would_fire_is_what_the_service_would_have_told(scores: list[float], on: float, off: float) -> None:
     settings = EventSettings(on=on, off=off)
-    detector = EventDetector(EventRules(["Dog"], settings))
+    detector = EventDetector(EventRules(LabelSet(["Dog"]), settings))
     times, spans, values = heard(scores)
     told = []
     for row, (start, end) in zip(values.astype(np.float32), spans.tolist(), strict=True):

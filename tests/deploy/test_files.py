@@ -128,7 +128,7 @@ def test_the_configuration_is_one_that_the_service_takes(name: str) -> None:
     config = load_config(_DEPLOY / name)
     assert config.model.runtime == "auto"
     assert config.service.endpoint.endswith(":5556")
-    check(config, Bundle.open())
+    check(config, [Bundle.open().label_set])
 
 
 def test_the_configuration_under_systemd_keeps_to_this_machine() -> None:

@@ -10,8 +10,8 @@ import pytest
 from numpy.typing import NDArray
 
 from streamtag.audio import Block
-from streamtag.engine import service
-from streamtag.runtimes import Runtime
+from streamtag.engine import models
+from streamtag.runtimes import Embedded, Runtime
 from streamtag.sources import LiveSource, OnState, Timeouts, redact
 
 
@@ -68,11 +68,11 @@ class SlowRuntime:
         time.sleep(self._seconds * len(patches))
         return self._runtime.run(patches)
 
-    def embed(self, patches: NDArray[np.float32]) -> NDArray[np.float32]:
+    def embed(self, patches: NDArray[np.float32]) -> Embedded:
         return self._runtime.embed(patches)
 
 
 def slow_down(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
     """Have each patch take so long to score in the services made from now on."""
-    fast = service.open_runtime
-    monkeypatch.setattr(service, "open_runtime", lambda *args, **wishes: SlowRuntime(fast(*args, **wishes), seconds))
+    fast = models.open_runtime
+    monkeypatch.setattr(models, "open_runtime", lambda *args, **wishes: SlowRuntime(fast(*args, **wishes), seconds))

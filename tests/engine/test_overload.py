@@ -9,8 +9,8 @@ import pytest
 from numpy.typing import NDArray
 
 from streamtag.audio import PATCH_HOP, PATCH_SAMPLES
-from streamtag.engine import Service, service
-from streamtag.runtimes import Runtime
+from streamtag.engine import Service, models
+from streamtag.runtimes import Embedded, Runtime
 from streamtag.wire import PcmPusher
 from tests.engine.listening import Listener
 from tests.sounds import noise
@@ -36,7 +36,7 @@ class HeldRuntime:
         self._go.wait()
         return self._runtime.run(patches)
 
-    def embed(self, patches: NDArray[np.float32]) -> NDArray[np.float32]:
+    def embed(self, patches: NDArray[np.float32]) -> Embedded:
         return self._runtime.embed(patches)
 
 
@@ -47,8 +47,8 @@ def test_overload_drops_the_oldest_of_all_streams_evenly_and_is_over_when_it_is_
     push: Callable[[Service], PcmPusher],
 ) -> None:
     asked, go = threading.Event(), threading.Event()
-    fast = service.open_runtime
-    monkeypatch.setattr(service, "open_runtime", lambda *args, **wishes: HeldRuntime(fast(*args, **wishes), asked, go))
+    fast = models.open_runtime
+    monkeypatch.setattr(models, "open_runtime", lambda *args, **wishes: HeldRuntime(fast(*args, **wishes), asked, go))
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0})  # one thread scores
     monkeypatch.setattr("streamtag.engine.queue._ONE_STREAM", ROOM)
     monkeypatch.setattr("streamtag.intake.pushed.STALLED_SECONDS", 1000.0)  # however slow the machine is

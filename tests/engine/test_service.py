@@ -17,6 +17,7 @@ from streamtag.engine import service as service_module
 from streamtag.errors import BundleError, ConfigError, RuntimeUnavailableError, StreamtagError, WireError
 from streamtag.history import HistoryReader
 from streamtag.intake import reader
+from streamtag.scoring import ScoreStage
 from streamtag.settings import EventSettings, HistorySettings, LabelThresholds, ServiceSettings, Stream
 from streamtag.sources import Source, open_source
 from streamtag.tagger import Tagger
@@ -85,7 +86,7 @@ def test_scores_on_the_wire_are_those_of_the_tagger(begin: Begin, tiny: Path, tm
         np.testing.assert_allclose(message.rolling, np.mean(rows, axis=0), atol=1e-6)
         assert header["end"] == pytest.approx(header["start"] + 0.96)
         assert (header["model"], header["n"], header["rolling"]) == ("tiny", len(LABELS), 5)
-        assert header["labels_hash"] == service.bundle.labels_hash
+        assert header["labels_hash"] == service.models["default"].labels.hash
         assert header["lost_samples"] == 0
         best = [top["score"] for top in header["top"]]
         assert best == pytest.approx(sorted(message.rolling.tolist(), reverse=True)[:5])
@@ -342,7 +343,7 @@ def test_the_service_message_tells_model_labels_streams_and_counts(begin: Begin,
     listener.rest()
     header = listener.of("service")[-1].header
     assert header["labels"] == LABELS
-    assert header["labels_hash"] == service.bundle.labels_hash
+    assert header["labels_hash"] == service.models["default"].labels.hash
     assert (header["model"], header["streams"]) == ("tiny", ["a", "b"])
     assert (header["patches"], header["dropped_patches"]) == (10, 0)
     assert header["sustainable_streams"] is None
@@ -445,7 +446,7 @@ def test_a_model_that_breaks_ends_the_service_with_its_cause(
         raise MemoryError("no room for scores")
 
     service, _ = begin()
-    monkeypatch.setattr(inference.Inference, "_score", break_down)
+    monkeypatch.setattr(ScoreStage, "score", break_down)
     service.reload(msgspec.structs.replace(service._config, streams=(Stream(id="yard", source=str(whistle)),)))
     with pytest.raises(StreamtagError, match="scoring failed: MemoryError: no room for scores"):
         service.wait(60)

@@ -54,7 +54,10 @@ def test_a_batch_of_any_size_scores_as_its_patches_do_alone(bundle: Bundle, coun
 
 def test_embeddings_come_from_the_same_model(bundle: Bundle) -> None:
     patches = log_mel(noise(3.0))
-    np.testing.assert_allclose(open_runtime(bundle).embed(patches), patches.mean(axis=1), atol=1e-4)
+    runtime = open_runtime(bundle)
+    scores, embeddings = runtime.embed(patches)
+    np.testing.assert_allclose(embeddings, patches.mean(axis=1), atol=1e-4)
+    np.testing.assert_array_equal(scores, runtime.run(patches))
 
 
 def test_what_runs_and_how_is_told(bundle: Bundle) -> None:

@@ -8,7 +8,7 @@ import pytest
 from streamtag.audio import PATCH_SAMPLES, log_mel_windows
 from streamtag.bundle import Bundle
 from streamtag.errors import RuntimeUnavailableError
-from streamtag.runtimes import Runtime, WindowRuntime, open_runtime
+from streamtag.runtimes import Embedded, Runtime, WindowRuntime, open_runtime
 from streamtag.runtimes.scorer import Scorer
 
 
@@ -30,8 +30,10 @@ def test_scores_and_embeddings_are_those_of_onnx_runtime(
 ) -> None:
     expected, runtime = open_runtime(small, "onnxruntime"), open_runtime(small, name)
     assert (runtime.name, runtime.device, runtime.precision) == (name, "CPU", "float32")
-    np.testing.assert_allclose(runtime.run(patches[:batch]), expected.run(patches[:batch]), atol=1e-5)
-    np.testing.assert_allclose(runtime.embed(patches[:batch]), expected.embed(patches[:batch]), atol=1e-4)
+    scores, embeddings = runtime.embed(patches[:batch])
+    np.testing.assert_allclose(scores, expected.run(patches[:batch]), atol=1e-5)
+    np.testing.assert_allclose(embeddings, expected.embed(patches[:batch]).embeddings, atol=1e-4)
+    np.testing.assert_array_equal(runtime.run(patches[:batch]), scores)
 
 
 def test_results_of_earlier_batches_stay_as_they_are(small: Bundle, patches: np.ndarray) -> None:
@@ -63,16 +65,21 @@ class Whole:
     def run(self, patches: np.ndarray) -> np.ndarray:
         raise AssertionError("it was given patches")
 
-    embed = run
+    def embed(self, patches: np.ndarray) -> Embedded:
+        raise AssertionError("it was given patches")
 
     def run_windows(self, windows: np.ndarray) -> np.ndarray:
         assert windows.shape[1:] == (PATCH_SAMPLES,)
         return windows[:, :1].copy()
 
+    def embed_windows(self, windows: np.ndarray) -> Embedded:
+        return Embedded(self.run_windows(windows), windows[:, 1:3].copy())
+
 
 def test_windows_go_whole_to_a_runtime_that_takes_them(windows: np.ndarray) -> None:
     scorer = Scorer(Whole(), 8)
     np.testing.assert_array_equal(scorer.run(list(windows)), windows[:, :1])
+    np.testing.assert_array_equal(scorer.embed(list(windows)).embeddings, windows[:, 1:3])
 
 
 def test_windows_become_patches_for_a_runtime_that_takes_those(small: Bundle, windows: np.ndarray) -> None:
@@ -80,3 +87,6 @@ def test_windows_become_patches_for_a_runtime_that_takes_those(small: Bundle, wi
     assert not isinstance(runtime, WindowRuntime)
     scores = Scorer(runtime, 8).run(list(windows))
     np.testing.assert_allclose(scores, runtime.run(log_mel_windows(windows)), atol=1e-6)
+    embedded = Scorer(runtime, 8).embed(list(windows))
+    np.testing.assert_array_equal(embedded.scores, scores)
+    np.testing.assert_allclose(embedded.embeddings, runtime.embed(log_mel_windows(windows)).embeddings, atol=1e-5)

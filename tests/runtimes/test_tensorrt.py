@@ -63,7 +63,9 @@ def test_patches_samples_and_16_bit_samples_give_the_same_scores(
     pcm = np.rint(few * 32768).astype(np.int16)
     for scores in (model.run(log_mel_windows(few)), model.run_windows(few), model.run_windows(pcm)):
         np.testing.assert_allclose(scores, expected[:9], atol=1e-2)
-    assert model.embed(log_mel_windows(few)).shape == (9, 16)
+    for scores, embeddings in (model.embed(log_mel_windows(few)), model.embed_windows(few), model.embed_windows(pcm)):
+        np.testing.assert_allclose(scores, expected[:9], atol=1e-2)
+        assert embeddings.shape == (9, 16)
 
 
 def test_a_row_that_nothing_wrote_is_found(trt: FakeTensorRt, small: Bundle, windows: np.ndarray) -> None:

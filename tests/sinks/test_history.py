@@ -2,9 +2,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from streamtag.events import EventRules
 from streamtag.history import HistoryReader
+from streamtag.labels import LabelSet
 from streamtag.settings import Config, EventSettings, HistorySettings, Stream
 from streamtag.sinks.sink import SinkMessage
 from streamtag.sinks.table import open_local
@@ -44,7 +46,7 @@ def test_nothing_is_kept_of_a_stream_from_when_the_configuration_keeps_it_out(tm
     sink.start()
     sink.take(told(samples.event().header, id=1))
     config = Config(history=history, streams=(Stream(id="porch", source="mic:", keep=False),))
-    sink.go_by(config, EventRules(["Dog"], config.events))
+    sink.go_by(config, [EventRules(LabelSet(["Dog"]), config.events)])
     sink.take(told(samples.event().header, id=1, state="off", offset=0.96))
     sink.take(told(samples.event().header, id=2))
     sink.take(told(samples.event("yard").header, id=2))
@@ -62,12 +64,13 @@ def test_the_event_is_kept_and_its_recording_is_not_where_somebody_speaks_in_its
     )
     config = Config(history=history, events=EventSettings(on=0.6, off=0.25))
     (sink,) = open_local(config)
-    sink.go_by(config, EventRules(["Dog", "Speech"], config.events))
+    labels = LabelSet(["Dog", "Speech"])
+    sink.go_by(config, [EventRules(labels, config.events)])
     sink.start()
     for index in range(7):
         sink.hear("porch", patch(index))
         scores = np.array([0.0, 0.25 if index == spoken else 0.24], np.float32)
-        sink.take(SinkMessage(samples.scores("porch").header, scores, scores))
+        sink.take(SinkMessage(replace(samples.scores("porch").header, labels_hash=labels.hash), scores, scores))
         if index == 2:  # from 2.4 s on, so that the clip is of 1.8 s to 4.2 s: of patches 1 to 4
             sink.take(told(samples.event().header, onset=2.4, onset_time=NOW + 2.4))
     sink.stop(10)

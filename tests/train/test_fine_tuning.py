@@ -8,8 +8,9 @@ import pytest
 import torch
 
 from streamtag.audio.frontend import parameters
-from streamtag.bundle import Bundle, labels_sha256
+from streamtag.bundle import Bundle
 from streamtag.errors import BundleError
+from streamtag.labels import labels_sha256
 from tests.train.conftest import KINDS
 from train.export import graphs
 from train.export.export import bundle_entry

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from streamtag.audio.frontend import PATCH_HOP, SAMPLE_RATE
 from streamtag.events import EventDetector, EventRules
+from streamtag.labels import LabelSet
 from streamtag.settings import EventSettings, LabelThresholds
 
 _PATCH_SECONDS = PATCH_HOP / SAMPLE_RATE
@@ -22,7 +23,7 @@ def onsets(scores: NDArray[np.float32], on: NDArray[np.float32], off: float) -> 
     """
     names = [str(label) for label in range(len(on))]
     thresholds = {name: LabelThresholds(on=float(at), off=off) for name, at in zip(names, on, strict=True)}
-    rules = EventRules(names, EventSettings(labels=thresholds))
+    rules = EventRules(LabelSet(names), EventSettings(labels=thresholds))
     detector = EventDetector(rules)
     counts = np.zeros(len(on), np.int_)
     for place, (row, reached) in enumerate(zip(scores, rules.reached(scores), strict=True)):
