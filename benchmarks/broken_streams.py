@@ -22,9 +22,9 @@ import zmq
 from numpy.typing import NDArray
 
 from streamtag.audio import PATCH_HOP, PATCH_SAMPLES, SAMPLE_RATE
+from streamtag.benchmark.load_generator import bursts
 from streamtag.benchmark.machine import describe_machine
 from streamtag.benchmark.service import ServiceProcess
-from streamtag.benchmark.sound import bursts
 from streamtag.settings import Config, ModelSettings
 from streamtag.wire import Subscriber
 from streamtag.wire.pcm import encode_end, encode_header

@@ -23,9 +23,9 @@ from av.audio import AudioStream
 
 from streamtag.audio import PATCH_HOP, SAMPLE_RATE
 from streamtag.audio.resample import Resampler, to_mono
+from streamtag.benchmark.load_generator import bursts
 from streamtag.benchmark.machine import describe_machine
 from streamtag.benchmark.service import ServiceProcess
-from streamtag.benchmark.sound import bursts
 from streamtag.bundle import Bundle
 from streamtag.settings import Config
 from streamtag.sources.ffmpeg import AudioReader

@@ -1,10 +1,14 @@
+"""The machine that a figure is of, and its cores."""
+
 import os
 import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from streamtag.machine import processor, version_of
 
-__all__ = ["describe_machine"]
+__all__ = ["describe_machine", "first_cores", "held_to"]
 
 _PACKAGES = ("streamtag", "numpy", "onnxruntime", "openvino", "pyzmq")
 
@@ -21,3 +25,20 @@ def describe_machine() -> dict[str, Any]:
         "load_before": round(load, 2),  # what else the machine was doing
         "versions": {name: number for name in _PACKAGES if (number := version_of(name))},
     }
+
+
+def first_cores(count: int) -> tuple[set[int], set[int]]:
+    """Return so many of the cores that may be used, and the others, which may be none."""
+    available = sorted(os.sched_getaffinity(0))
+    return set(available[:count]), set(available[count:])
+
+
+@contextmanager
+def held_to(cores: set[int]) -> Iterator[None]:
+    """Hold this thread, and what it starts, to these cores; to no others than now where there are none."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, cores or before)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)

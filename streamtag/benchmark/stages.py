@@ -9,7 +9,7 @@ import zmq
 
 from streamtag.audio import BANDS, FRAMES, SAMPLE_RATE, Block, Patcher
 from streamtag.audio.frontend import FrontEnd
-from streamtag.benchmark.sound import bursts
+from streamtag.benchmark.load_generator import bursts
 from streamtag.bundle import Bundle
 from streamtag.engine.messages import scores_messages
 from streamtag.engine.queue import StreamQueues

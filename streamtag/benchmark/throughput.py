@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from streamtag.audio import SAMPLE_RATE
-from streamtag.benchmark.cores import held_to, split
+from streamtag.benchmark.load_generator import bursts
+from streamtag.benchmark.machine import first_cores, held_to
 from streamtag.benchmark.service import ServiceProcess
-from streamtag.benchmark.sound import bursts
 from streamtag.errors import StreamtagError
 from streamtag.settings import Config
 from streamtag.wire import Subscriber
@@ -37,7 +37,7 @@ def measure_throughput(config: Config, seconds: float) -> Throughput:
     Raises:
         StreamtagError: the service does not start.
     """
-    core, others = split(1)
+    core, others = first_cores(1)
     with tempfile.TemporaryDirectory(prefix="streamtag-bench-") as folder:
         path = Path(folder, "bursts.wav")
         with wave.open(str(path), "wb") as recording:

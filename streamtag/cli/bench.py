@@ -32,36 +32,18 @@ def add(commands: Commands) -> None:
         "--seconds", metavar="S", type=seconds, default=_SECONDS, help=f"of the live part (default: {_SECONDS:g})"
     )
     parser.add_argument("--runtime", metavar="R", choices=RUNTIME_NAMES, help=f"one of {', '.join(RUNTIME_NAMES)}")
-    more = parser.add_argument_group("what takes minutes")
-    more.add_argument("--growth", action="store_true", help="1 to 5,000 live streams, and the memory of idle ones")
-    more.add_argument("--plot", metavar="FILE", type=_writable, help="draw the growth as SVG")
-    more.add_argument(
-        "--sustained", metavar="S", type=seconds, help="the most streams on one core and on two, held for S seconds"
-    )
-    more.add_argument("--overload", action="store_true", help="twice too many streams: who loses what, and after it")
-    more.add_argument("--models", action="store_true", help="every bundle and runtime that is here")
     parser.set_defaults(command=_run)
 
 
 def _run(options: argparse.Namespace) -> None:
     from msgspec.structs import replace
 
-    from streamtag.benchmark import Wishes, growth_plot, measure
-    from streamtag.cli.bench_view import heading, show
+    from streamtag.benchmark import measure
+    from streamtag.cli.bench_view import show
 
     config = read_config(options)
     config = replace(config, model=replace(config.model, runtime=options.runtime or config.model.runtime))
-    wishes = Wishes(
-        options.streams,
-        options.seconds,
-        growth=options.growth or options.plot is not None,
-        sustained_seconds=options.sustained,
-        models=options.models,
-        overload=options.overload,
-    )
-    report = measure(config, wishes, note)
-    if options.plot is not None:
-        options.plot.write_text(growth_plot(report.growth, heading(report)))
+    report = measure(config, options.streams, options.seconds, note)
     if options.json == _STANDARD_OUTPUT:
         print_json(report)
         return

@@ -1,11 +1,11 @@
 """Results that were never measured."""
 
-from streamtag.benchmark.live import Live
+from streamtag.benchmark.live_streams import LiveStreams
 
 
-def live(streams: int, *, in_real_time: bool = True, seconds: float = 10.0) -> Live:
+def live(streams: int, *, in_real_time: bool = True, seconds: float = 10.0) -> LiveStreams:
     """What so many streams might have done."""
-    return Live(
+    return LiveStreams(
         streams=streams,
         cores=1,
         block_ms=960.0,

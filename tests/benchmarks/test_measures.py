@@ -4,11 +4,10 @@ import os
 
 import pytest
 
-from streamtag.benchmark.growth import measure_idle
-from streamtag.benchmark.handling import measure_handling
-from streamtag.benchmark.models import measure_models
-from streamtag.benchmark.overload import _first_round_without, measure_overload
-from streamtag.benchmark.scoring import Variant, measure_scoring
+from benchmarks.growth import measure_idle
+from benchmarks.models import measure_models
+from benchmarks.overload import _first_round_without, measure_overload
+from benchmarks.scoring import Variant, measure_scoring
 from streamtag.runtime_kinds import RUNTIMES, RuntimeKind
 from streamtag.settings import Config
 
@@ -17,9 +16,9 @@ pytestmark = pytest.mark.timeout(120)  # each starts processes that import every
 
 def test_the_few_go_on_when_the_crowd_has_left(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("_SECONDS", "_AFTER_SECONDS"):
-        monkeypatch.setattr(f"streamtag.benchmark.overload.{name}", 2.0)
-    monkeypatch.setattr("streamtag.benchmark.plan._SETTLE_SECONDS", 0.2)
-    monkeypatch.setattr("streamtag.benchmark.overload.IN_TIME_MS", 60_000.0)  # however slow the machine is
+        monkeypatch.setattr(f"benchmarks.overload.{name}", 2.0)
+    monkeypatch.setattr("streamtag.benchmark.load_generator._SETTLE_SECONDS", 0.2)
+    monkeypatch.setattr("benchmarks.overload.IN_TIME_MS", 60_000.0)  # however slow the machine is
     overload = measure_overload(config, 6, 2)
     assert overload.scored_percent == 100
     assert overload.dropped_percent_most == 0
@@ -42,21 +41,12 @@ def test_patches_from_memory_are_scored_by_one_thread_a_core(config: Config) -> 
     assert set(scoring.network_ms) == {1, 8, 64}
 
 
-def test_what_a_patch_costs_beside_the_model_is_split_in_two(config: Config) -> None:
-    handling = measure_handling(config, 20)
-    assert handling.streams == 20
-    assert handling.sound_in_us > 0
-    assert handling.patch_us > 0
-
-
 def test_each_file_is_measured_with_each_runtime_that_takes_any(
     config: Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("streamtag.benchmark.models.installed", list)
+    monkeypatch.setattr("benchmarks.models.installed", list)
     absent = RuntimeKind("absent", "absent", "")
-    monkeypatch.setattr(
-        "streamtag.benchmark.models.RUNTIMES", {"onnxruntime": RUNTIMES["onnxruntime"], "absent": absent}
-    )
+    monkeypatch.setattr("benchmarks.models.RUNTIMES", {"onnxruntime": RUNTIMES["onnxruntime"], "absent": absent})
     told: list[str] = []
     (speed,) = measure_models(config, 0.2, told.append)
     assert speed.variant == Variant(config.model.bundle, "onnxruntime", "model.onnx")
@@ -66,5 +56,5 @@ def test_each_file_is_measured_with_each_runtime_that_takes_any(
 
 
 def test_the_memory_of_idle_streams_is_told_a_stream(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("streamtag.benchmark.growth._IDLE_STREAMS", 5)
+    monkeypatch.setattr("benchmarks.growth._IDLE_STREAMS", 5)
     assert measure_idle(config).streams == 5

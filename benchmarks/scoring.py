@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamtag.audio import BANDS, FRAMES, PATCH_HOP, SAMPLE_RATE, Block, Patch, Patcher
-from streamtag.benchmark.beside import in_a_process, wait_for_subscriber
-from streamtag.benchmark.sound import bursts
+from streamtag.benchmark.load_generator import bursts
+from streamtag.benchmark.worker_process import in_a_process, wait_for_subscriber
 from streamtag.bundle import Bundle
 from streamtag.engine.inference import Inference
 from streamtag.engine.stream import EngineStream

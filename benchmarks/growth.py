@@ -4,10 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from streamtag.audio import PATCH_SAMPLES, SAMPLE_RATE
-from streamtag.benchmark.live import Live, measure_live
-from streamtag.benchmark.playing import wait_until_ready
+from streamtag.benchmark.live_streams import LiveStreams, measure_live, wait_until_ready
+from streamtag.benchmark.load_generator import bursts
 from streamtag.benchmark.service import ServiceProcess
-from streamtag.benchmark.sound import bursts
 from streamtag.errors import StreamtagError
 from streamtag.settings import Config
 from streamtag.wire import PcmPusher, Subscriber
@@ -29,7 +28,7 @@ class Idle:
     """Resident, of the service: what each further stream adds."""
 
 
-def measure_growth(config: Config, seconds: float, tell: Callable[[int], None]) -> list[Live]:
+def measure_growth(config: Config, seconds: float, tell: Callable[[int], None]) -> list[LiveStreams]:
     """Measure 1 to 5,000 live streams, each number for so many seconds; `tell` is told of each before it begins.
 
     A machine that cannot carry a number shows it by what it drops.

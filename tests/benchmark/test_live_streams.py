@@ -3,9 +3,9 @@ from typing import Any, cast
 
 import pytest
 
-from streamtag.benchmark import listening as module
-from streamtag.benchmark.listening import Listening
-from streamtag.benchmark.plan import PATCH_SECONDS, Plan
+from streamtag.benchmark import live_streams as module
+from streamtag.benchmark.live_streams import LatencyMeter
+from streamtag.benchmark.load_generator import PATCH_SECONDS, Plan
 from streamtag.wire import Message, Subscriber
 
 
@@ -34,13 +34,13 @@ def plan() -> Plan:
     return Plan.of(2, 15360, 0.0, 9.6)
 
 
-def hear(plan: Plan, messages: list[tuple[float, Message]], monkeypatch: pytest.MonkeyPatch) -> Listening:
+def hear(plan: Plan, messages: list[tuple[float, Message]], monkeypatch: pytest.MonkeyPatch) -> LatencyMeter:
     script = Script(sorted(messages, key=lambda each: each[0]))
     monkeypatch.setattr(module.time, "monotonic", lambda: script.now)
-    listening = Listening(cast(Subscriber, script), plan)
-    listening.until(plan.end)
-    listening.rest()
-    return listening
+    meter = LatencyMeter(cast(Subscriber, script), plan)
+    meter.until(plan.end)
+    meter.rest()
+    return meter
 
 
 def test_latency_is_from_the_capture_of_the_last_sample(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -49,24 +49,24 @@ def test_latency_is_from_the_capture_of_the_last_sample(plan: Plan, monkeypatch:
         for stream in range(2)
         for patch in range(16)
     ]
-    listening = hear(plan, came, monkeypatch)
-    assert list(listening.latencies) == pytest.approx([0.004] * 20)
-    assert Counter(listening.streams) == {0: 10, 1: 10}
-    assert listening.scored > 20  # those before and after count for nothing but the work they are
+    meter = hear(plan, came, monkeypatch)
+    assert list(meter.latencies) == pytest.approx([0.004] * 20)
+    assert Counter(meter.streams) == {0: 10, 1: 10}
+    assert meter.scored > 20  # those before and after count for nothing but the work they are
 
 
 def test_what_never_comes_is_waited_for_no_longer_than_five_seconds(
     plan: Plan, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     came = [(plan.captured(0, 15360 * patch) + 0.01, scores(0, patch)) for patch in range(16) if patch != 9]
-    listening = hear(plan, came, monkeypatch)
-    assert Counter(listening.streams) == {0: 9}
-    assert sum(listening.expected) == 20
+    meter = hear(plan, came, monkeypatch)
+    assert Counter(meter.streams) == {0: 9}
+    assert sum(meter.expected) == 20
 
 
 def test_missed_messages_and_the_services_own_estimate_are_kept(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
     when = plan.captured(0, 15360 * 9)
     service = Message({"kind": "service", "sustainable_streams": 77})
-    listening = hear(plan, [(1.0, service), (when + 0.01, scores(0, 9, missed=3))], monkeypatch)
-    assert listening.missed == 3
-    assert listening.sustainable_streams == 77
+    meter = hear(plan, [(1.0, service), (when + 0.01, scores(0, 9, missed=3))], monkeypatch)
+    assert meter.missed == 3
+    assert meter.sustainable_streams == 77

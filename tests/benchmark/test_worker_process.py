@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from streamtag.benchmark.beside import in_a_process
+from streamtag.benchmark.worker_process import in_a_process
 from streamtag.errors import BundleError, StreamtagError
 
 
@@ -43,7 +43,7 @@ def test_a_process_imports_nothing_from_the_folder_in_which_it_is_started(tmp_pa
         (tmp_path / "here" / f"{module}.py").write_text("raise SystemExit(3)")
     program = tmp_path / "program.py"
     program.write_text(
-        "from streamtag.benchmark.beside import in_a_process\n"
+        "from streamtag.benchmark.worker_process import in_a_process\n"
         "if __name__ == '__main__':\n"
         "    print(in_a_process(len))\n"
     )

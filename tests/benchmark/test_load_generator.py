@@ -1,11 +1,16 @@
+import time
+from collections import Counter
 from itertools import pairwise
 
 import pytest
+import zmq
 from hypothesis import given
 from hypothesis import strategies as st
 
 from streamtag.audio import PATCH_HOP, PATCH_SAMPLES
-from streamtag.benchmark.plan import LEAD_SAMPLES, PATCH_SECONDS, Plan
+from streamtag.benchmark.load_generator import LEAD_SAMPLES, PATCH_SECONDS, LoadGenerator, Plan
+from streamtag.errors import StreamtagError
+from streamtag.wire.pcm import PcmBlock, decode_message
 
 blocks = st.sampled_from([240, 480, 1920, 15360])
 
@@ -43,3 +48,28 @@ def test_the_crowd_stops_and_the_few_go_on() -> None:
     assert [stream for stream in range(10) if plan.goes_on(stream)] == [4, 9]
     assert plan.last(4) == pytest.approx(plan.last(3) + 4.8)
     assert [plan.expected(stream) for stream in (4, 3)] == [15, 10]
+
+
+def test_each_stream_is_pushed_as_planned() -> None:
+    with zmq.Context() as context, context.socket(zmq.PULL) as socket:
+        port = socket.bind_to_random_port("tcp://127.0.0.1")
+        with LoadGenerator(f"tcp://127.0.0.1:{port}") as generator:
+            plan = Plan(3, 1920, time.monotonic() + 0.1, 0.0, time.monotonic() + 1.5, 1, time.monotonic() + 0.9)
+            generator.begin(plan)
+            samples: dict[str, list[int]] = {}
+            assert generator.lateness() >= 0
+            planned = [sum(plan.due(stream, number) < plan.last(stream) for number in range(20)) for stream in range(3)]
+            while socket.poll(20_000 if sum(map(len, samples.values())) < sum(planned) else 200):
+                block = decode_message(socket.recv_multipart())
+                assert isinstance(block, PcmBlock)
+                samples.setdefault(block.stream, []).append(len(block.samples))
+    counts = Counter({name: len(sizes) for name, sizes in samples.items()})
+    assert all(sizes[0] == LEAD_SAMPLES and set(sizes[1:]) == {1920} for sizes in samples.values())
+    assert [counts[f"bench{stream}"] for stream in range(3)] == planned
+
+
+def test_a_pusher_that_ends_early_is_told_of() -> None:
+    with LoadGenerator("tcp://127.0.0.1:9") as generator:
+        generator._process.terminate()
+        with pytest.raises(StreamtagError, match="the process that pushes sound ended"):
+            generator.lateness()

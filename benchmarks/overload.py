@@ -6,10 +6,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from streamtag.audio import PATCH_HOP
-from streamtag.benchmark.cores import split
-from streamtag.benchmark.live import IN_TIME_MS
-from streamtag.benchmark.plan import PATCH_SECONDS
-from streamtag.benchmark.playing import playing
+from streamtag.benchmark.live_streams import IN_TIME_MS, live_run
+from streamtag.benchmark.load_generator import PATCH_SECONDS
+from streamtag.benchmark.machine import first_cores
 from streamtag.settings import Config
 
 __all__ = ["Overload", "measure_overload"]
@@ -44,8 +43,8 @@ def measure_overload(config: Config, streams: int, few: int) -> Overload:
     Raises:
         StreamtagError: the service does not start, or ends.
     """
-    held, others = split(1)
-    with playing(
+    held, others = first_cores(1)
+    with live_run(
         config,
         streams,
         _SECONDS,
@@ -53,18 +52,18 @@ def measure_overload(config: Config, streams: int, few: int) -> Overload:
         few_seconds=_AFTER_SECONDS,
         cores=held,
         other_cores=others,
-    ) as play:
-        plan, listening = play.plan, play.listening
-        listening.until(plan.crowd_end)
-        memory = play.service.memory_megabytes()
-        listening.until(plan.end)
-        play.finish()
+    ) as run:
+        plan, meter = run.plan, run.meter
+        meter.until(plan.crowd_end)
+        memory = run.service.memory_megabytes()
+        meter.until(plan.end)
+        run.finish()
     crowd = replace(plan, end=plan.crowd_end)
     expected = np.array([crowd.expected(stream) for stream in range(streams)])
-    captured, whose = np.array(listening.captured), np.array(listening.streams)
+    captured, whose = np.array(meter.captured), np.array(meter.streams)
     received = np.bincount(whose[captured < plan.crowd_end], minlength=streams)
     lost_percent = 100 * (1 - received / expected)
-    in_time = np.array(listening.latencies) < IN_TIME_MS / 1000
+    in_time = np.array(meter.latencies) < IN_TIME_MS / 1000
     good = set(zip(whose[in_time].tolist(), captured[in_time].tolist(), strict=True))
     patches = range(int((plan.end - plan.begin) / PATCH_SECONDS) + 1)
     who = [stream for stream in range(streams) if plan.goes_on(stream)]

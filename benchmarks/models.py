@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from streamtag.benchmark.scoring import Scoring, Variant, measure_scoring
+from benchmarks.scoring import Scoring, Variant, measure_scoring
 from streamtag.bundle import Bundle, installed
 from streamtag.errors import RuntimeUnavailableError, StreamtagError
 from streamtag.runtime_kinds import RUNTIMES

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import zmq
 
-from streamtag.benchmark.cores import held_to
+from streamtag.benchmark.machine import held_to
 from streamtag.benchmark.service import free_endpoint
 from streamtag.child import safe_path
 from streamtag.errors import StreamtagError

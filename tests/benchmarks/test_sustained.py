@@ -2,8 +2,8 @@ from typing import Any
 
 import pytest
 
-from streamtag.benchmark import sustained
-from streamtag.benchmark.live import Live
+from benchmarks import sustained
+from streamtag.benchmark.live_streams import LiveStreams
 from streamtag.settings import Config
 from tests.benchmark.made import live
 
@@ -12,7 +12,7 @@ def carry(monkeypatch: pytest.MonkeyPatch, most: int, most_for_long: int | None 
     """Have a machine carry so many streams, and fewer for a minute; return what is tried on it."""
     tried: list[int] = []
 
-    def measure(config: Config, streams: int, seconds: float, **cores: Any) -> Live:
+    def measure(config: Config, streams: int, seconds: float, **cores: Any) -> LiveStreams:
         tried.append(streams)
         limit = most if seconds < 60 else most_for_long or most
         return live(streams, in_real_time=streams <= limit, seconds=seconds)

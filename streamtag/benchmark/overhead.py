@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamtag.audio import PATCH_HOP, PATCH_SAMPLES, SAMPLE_RATE, Patch
-from streamtag.benchmark.beside import in_a_process, wait_for_subscriber
-from streamtag.benchmark.sound import bursts
+from streamtag.benchmark.load_generator import bursts
+from streamtag.benchmark.worker_process import in_a_process, wait_for_subscriber
 from streamtag.bundle import Bundle
 from streamtag.engine.inference import Inference
 from streamtag.events import EventRules
@@ -24,7 +24,7 @@ from streamtag.sinks.local import LocalSinks
 from streamtag.wire import Publisher
 from streamtag.wire.pcm import PauseRequest, decode_message, encode_header
 
-__all__ = ["Handling", "measure_handling"]
+__all__ = ["Overhead", "measure_overhead"]
 
 _ROUNDS = 30
 _SHARE_REACHED = 0.0002  # of all scores: an event here and there
@@ -33,7 +33,7 @@ _GOODBYE_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class Handling:
+class Overhead:
     """Microseconds of processor time in a process that does nothing else; the medians of the rounds."""
 
     streams: int
@@ -44,7 +44,7 @@ class Handling:
     and payloads, numbering, encoding, sending."""
 
 
-def measure_handling(config: Config, streams: int) -> Handling:
+def measure_overhead(config: Config, streams: int) -> Overhead:
     """Give each of so many streams a patch at a time; there is a subscriber to all.
 
     Raises:
@@ -62,7 +62,7 @@ class _WithoutModel(ScoreStage):
         return self.known[: len(patches)]
 
 
-def _measure(endpoint: str, config: Config, streams: int) -> Handling:
+def _measure(endpoint: str, config: Config, streams: int) -> Overhead:
     publisher = Publisher(endpoint)
     publisher.start()
     wait_for_subscriber(publisher)
@@ -71,7 +71,7 @@ def _measure(endpoint: str, config: Config, streams: int) -> Handling:
     sound_in, rest = np.median([rounds.run() for _ in range(_ROUNDS)], axis=0) / streams * 1e6
     rounds.stop()
     publisher.stop()
-    return Handling(streams, float(sound_in), float(rest))
+    return Overhead(streams, float(sound_in), float(rest))
 
 
 class _Rounds:

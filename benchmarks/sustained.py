@@ -4,8 +4,8 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from streamtag.benchmark.cores import split
-from streamtag.benchmark.live import Live, measure_live
+from streamtag.benchmark.live_streams import LiveStreams, measure_live
+from streamtag.benchmark.machine import first_cores
 from streamtag.settings import Config
 
 __all__ = ["Sustained", "measure_sustained"]
@@ -25,8 +25,8 @@ class Sustained:
     cores: int
     streams: int | None
     """How many were carried for the whole time with no drop and a p99 under 100 ms; None where none was."""
-    trials: list[Live]
-    proofs: list[Live]
+    trials: list[LiveStreams]
+    proofs: list[LiveStreams]
     """Runs of the whole length: the last one is the proof, where there is one."""
 
 
@@ -45,8 +45,8 @@ def measure_sustained(config: Config, cores: int, seconds: float, guess: int, te
     Raises:
         StreamtagError: the service does not start, or ends.
     """
-    held, others = split(cores)
-    trials: list[Live] = []
+    held, others = first_cores(cores)
+    trials: list[LiveStreams] = []
     carried, too_many, streams = 0, 0, max(1, guess)
     while len(trials) < _TRIALS and not 0 < too_many <= max(carried + 1, _CLOSE_ENOUGH * carried):
         tell(streams)
@@ -56,7 +56,7 @@ def measure_sustained(config: Config, cores: int, seconds: float, guess: int, te
         else:
             too_many = streams
         streams = _between(carried, too_many)
-    proofs: list[Live] = []
+    proofs: list[LiveStreams] = []
     while carried and len(proofs) < _PROOFS and not (proofs and proofs[-1].in_real_time):
         tell(carried)
         proofs.append(measure_live(config, carried, seconds, cores=held, other_cores=others))

@@ -2,8 +2,12 @@ from typing import Any
 
 import pytest
 
-from streamtag.benchmark import Overload, Scaling, Scoring, Sustained, Wishes, growth, measure, report
-from streamtag.benchmark.handling import Handling
+from benchmarks import capacity, growth
+from benchmarks.capacity import Capacity, measure, parse
+from benchmarks.overload import Overload
+from benchmarks.scoring import Scaling, Scoring
+from benchmarks.sustained import Sustained
+from streamtag.benchmark.overhead import Overhead
 from streamtag.settings import Config
 from tests.benchmark.made import live
 
@@ -13,11 +17,7 @@ SCORING = Scoring("tiny", "onnxruntime CPU int8", 1, {1: 0.5}, 1000, 0.44, 2200.
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[Any]]:
     """Replace all measures, and return what each of the long ones is asked for."""
-    asked: dict[str, list[Any]] = {"sustained": [], "overload": [], "live": []}
-
-    def live_streams(config: Config, streams: int, seconds: float, block: int) -> object:
-        asked["live"].append((streams, block))
-        return live(streams)
+    asked: dict[str, list[Any]] = {"sustained": [], "overload": []}
 
     def sustained(config: Config, cores: int, seconds: float, guess: int, tell: Any) -> Sustained:
         asked["sustained"].append((cores, seconds, guess))
@@ -27,34 +27,29 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[Any]]:
         asked["overload"].append((streams, few))
         return Overload(streams, few, 50.0, 49.0, 50.0, 51.0, 200.0, 1.0, 0.0)
 
-    monkeypatch.setattr(report, "measure_stages", lambda config: [])
-    monkeypatch.setattr(report, "measure_handling", lambda config, streams: Handling(streams, 40.0, 20.0))
-    monkeypatch.setattr(report, "measure_throughput", lambda config, seconds: None)
-    monkeypatch.setattr(report, "measure_live", live_streams)
-    monkeypatch.setattr(report, "measure_scaling", lambda config, seconds: Scaling([SCORING], [], None))
-    monkeypatch.setattr(report, "measure_sustained", sustained)
-    monkeypatch.setattr(report, "measure_overload", overload)
+    monkeypatch.setattr(capacity, "measure_overhead", lambda config, streams: Overhead(streams, 40.0, 20.0))
+    monkeypatch.setattr(capacity, "measure_scaling", lambda config, seconds: Scaling([SCORING], [], None))
+    monkeypatch.setattr(capacity, "measure_sustained", sustained)
+    monkeypatch.setattr(capacity, "measure_overload", overload)
     monkeypatch.setattr("os.sched_getaffinity", lambda _: {0, 1, 2, 3})
     return asked
 
 
-def test_what_takes_minutes_is_left_out_unless_it_is_asked_for(asked: dict[str, list[Any]]) -> None:
+def test_what_is_not_asked_for_is_left_out(asked: dict[str, list[Any]]) -> None:
     told: list[str] = []
-    found = measure(Config(), Wishes(streams=1, seconds=2.0), told.append)
-    assert asked == {"sustained": [], "overload": [], "live": [(1, 240)]}
-    assert not found.growth
-    assert found.idle is found.scaling is found.overload is None
-    assert told[-1] == "measuring 1 live stream"
+    found = measure(Config(), parse([]), told.append)
+    assert asked == {"sustained": [], "overload": []}
+    assert found == Capacity(found.machine, {"bundle": "default", "runtime": "auto"})
+    assert told == []
 
 
 def test_the_search_begins_where_scoring_from_memory_says(asked: dict[str, list[Any]]) -> None:
-    measure(Config(), Wishes(streams=100, seconds=2.0, sustained_seconds=60.0), lambda _: None)
-    assert asked["live"] == [(100, 1920)]
+    measure(Config(), parse(["--sustained", "60"]), lambda _: None)
     assert asked["sustained"] == [(1, 60.0, 2000), (2, 60.0, 2000)]  # 960 ms / 0.48 ms; twice what one core carried
 
 
 def test_overload_goes_by_what_one_core_scores_from_memory_whatever_it_carried(asked: dict[str, list[Any]]) -> None:
-    measure(Config(), Wishes(streams=1, seconds=2.0, sustained_seconds=60.0, overload=True), lambda _: None)
+    measure(Config(), parse(["--sustained", "60", "--overload"]), lambda _: None)
     assert asked["overload"] == [(3000, 500)]
 
 
