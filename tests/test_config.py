@@ -70,7 +70,7 @@ def refusal(folder: Path, text: str) -> str:
     return message.removeprefix(f"{folder}/")
 
 
-def test_every_documented_key_is_read(tmp_path):
+def test_every_documented_key_is_read(tmp_path: Path) -> None:
     config = load(tmp_path, WHOLE)
     assert config.service.input == "tcp://127.0.0.1:5557"
     assert config.model.max_batch == 256
@@ -83,7 +83,7 @@ def test_every_documented_key_is_read(tmp_path):
     assert config.path == tmp_path / "live.toml"
 
 
-def test_an_empty_file_gives_the_defaults_that_the_whole_file_spells_out(tmp_path):
+def test_an_empty_file_gives_the_defaults_that_the_whole_file_spells_out(tmp_path: Path) -> None:
     whole, empty = load(tmp_path, WHOLE), load(tmp_path, "")
     assert empty.service == msgspec.structs.replace(whole.service, input=None)
     assert empty.model == whole.model
@@ -94,12 +94,12 @@ def test_an_empty_file_gives_the_defaults_that_the_whole_file_spells_out(tmp_pat
     assert empty == Config(path=tmp_path / "live.toml")
 
 
-def test_a_label_takes_from_the_defaults_what_it_does_not_say(tmp_path):
+def test_a_label_takes_from_the_defaults_what_it_does_not_say(tmp_path: Path) -> None:
     config = load(tmp_path, '[events]\noff = 0.1\nhold_seconds = 3\n[events.labels."Dog, wet"]\non = 0.6\n')
     assert config.events.labels == {"Dog, wet": LabelThresholds(on=0.6, off=0.1, hold_seconds=3.0)}
 
 
-def test_paths_are_relative_to_the_file(tmp_path, monkeypatch):
+def test_paths_are_relative_to_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "etc").mkdir()
     (tmp_path / "etc" / "live.toml").write_text(
         '[model]\nbundle = "models/mine"\n[history]\npath = "h.sqlite"\n'
@@ -122,12 +122,14 @@ def test_paths_are_relative_to_the_file(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     "source", ["mic:", "mic:USB Audio", "rtsp://a/b", "https://a/b.mp3", "udp://:5004", "zmq:", "-", "file:///a.flac"]
 )
-def test_what_is_no_path_stays_as_it_is(tmp_path, source):
+def test_what_is_no_path_stays_as_it_is(tmp_path: Path, source: str) -> None:
     assert load(tmp_path, f'[[stream]]\nid = "a"\nsource = "{source}"\n').streams[0].source == source
 
 
 @pytest.mark.parametrize("name", ["take:2.wav", "~x.wav", "a b.wav"])
-def test_a_recording_beside_the_file_is_found_whatever_its_name(tmp_path, monkeypatch, name):
+def test_a_recording_beside_the_file_is_found_whatever_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
     (tmp_path / name).touch()
     (tmp_path / "elsewhere").mkdir()
     text = f'[[stream]]\nid = "a"\nsource = "{name}"\n'
@@ -137,18 +139,18 @@ def test_a_recording_beside_the_file_is_found_whatever_its_name(tmp_path, monkey
     assert load_config(path).streams[0].source == f"{tmp_path}/{name}"
 
 
-def test_a_tilde_that_is_nobody_s_home_is_a_name_like_any_other(tmp_path):
+def test_a_tilde_that_is_nobody_s_home_is_a_name_like_any_other(tmp_path: Path) -> None:
     source = load(tmp_path, '[[stream]]\nid = "a"\nsource = "~nobody-has-this-name.wav"\n').streams[0].source
     assert source == f"{tmp_path}/~nobody-has-this-name.wav"
 
 
-def test_standard_input_cannot_be_read_twice(tmp_path):
+def test_standard_input_cannot_be_read_twice(tmp_path: Path) -> None:
     pcm = 'source = "-"\nrate = 16000\nchannels = 1\nformat = "s16le"\n'
     with pytest.raises(ConfigError, match=r'line 9: .*source = "-": another stream reads standard input already'):
         load(tmp_path, f'[[stream]]\nid = "a"\n{pcm}[[stream]]\nid = "b"\n{pcm}')
 
 
-def test_a_bundle_beside_the_file_is_found_by_its_folder_name(tmp_path):
+def test_a_bundle_beside_the_file_is_found_by_its_folder_name(tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "manifest.json").write_text("{}")
     assert load(tmp_path, '[model]\nbundle = "mine"\n').model.bundle == f"{tmp_path}/mine"
@@ -199,7 +201,7 @@ def test_a_bundle_beside_the_file_is_found_by_its_folder_name(tmp_path):
         ('[stream]\nid = "a"\n', "live.toml, line 1: [stream]: must be written [[stream]], once for each stream"),
     ],
 )
-def test_a_value_that_cannot_be_is_refused_with_what_it_may_be(tmp_path, text, message):
+def test_a_value_that_cannot_be_is_refused_with_what_it_may_be(tmp_path: Path, text: str, message: str) -> None:
     assert refusal(tmp_path, text) == message
 
 
@@ -220,32 +222,32 @@ def test_a_value_that_cannot_be_is_refused_with_what_it_may_be(tmp_path, text, m
         ),
     ],
 )
-def test_an_unknown_key_is_refused_with_the_nearest_known_one(tmp_path, text, message):
+def test_an_unknown_key_is_refused_with_the_nearest_known_one(tmp_path: Path, text: str, message: str) -> None:
     assert refusal(tmp_path, text) == message
 
 
-def test_a_stream_without_a_source_is_refused_at_its_header(tmp_path):
+def test_a_stream_without_a_source_is_refused_at_its_header(tmp_path: Path) -> None:
     message = refusal(tmp_path, '\n[[stream]]\nid = "a"\n')
     assert message == "live.toml, line 2: [[stream]]: source is missing, which must be a text that is not empty"
 
 
-def test_two_streams_of_one_name_are_refused_at_the_second(tmp_path):
+def test_two_streams_of_one_name_are_refused_at_the_second(tmp_path: Path) -> None:
     stream = '[[stream]]\nid = "a"\nsource = "mic:"\n'
     assert refusal(tmp_path, stream + stream) == 'live.toml, line 5: [[stream]] id = "a": another stream has this id'
 
 
-def test_more_streams_than_allowed_are_refused_at_the_first_too_many(tmp_path):
+def test_more_streams_than_allowed_are_refused_at_the_first_too_many(tmp_path: Path) -> None:
     streams = "".join(f'[[stream]]\nid = "{name}"\nsource = "mic:"\n' for name in "abc")
     message = refusal(tmp_path, "[service]\nmax_streams = 2\n" + streams)
     assert message == "live.toml, line 9: [[stream]]: 3 streams, but [service] max_streams = 2"
 
 
-def test_an_off_threshold_above_on_is_refused(tmp_path):
+def test_an_off_threshold_above_on_is_refused(tmp_path: Path) -> None:
     message = refusal(tmp_path, "[events]\non = 0.4\noff = 0.5\n")
     assert message == "live.toml, line 3: [events] off = 0.5: must not be above on = 0.4"
 
 
-def test_a_label_on_below_the_default_off_is_refused_at_the_label(tmp_path):
+def test_a_label_on_below_the_default_off_is_refused_at_the_label(tmp_path: Path) -> None:
     message = refusal(tmp_path, "[events]\noff = 0.3\n[events.labels.Dog]\non = 0.2\n")
     assert message == 'live.toml, line 3: [events.labels."Dog"] off = 0.3: must not be above on = 0.2'
 
@@ -265,7 +267,9 @@ def test_a_label_on_below_the_default_off_is_refused_at_the_label(tmp_path):
         "udp://127.0.0.1:5556",
     ],
 )
-def test_an_endpoint_that_cannot_be_bound_anywhere_is_refused_where_it_stands(tmp_path, key, address):
+def test_an_endpoint_that_cannot_be_bound_anywhere_is_refused_where_it_stands(
+    tmp_path: Path, key: str, address: str
+) -> None:
     message = refusal(tmp_path, f'[service]\n{key} = "{address}"\n')
     assert message.startswith(f'live.toml, line 2: [service] {key} = "')
     assert '": must be an address such as "tcp://127.0.0.1:5556"' in message
@@ -274,18 +278,18 @@ def test_an_endpoint_that_cannot_be_bound_anywhere_is_refused_where_it_stands(tm
 @pytest.mark.parametrize(
     "address", ["tcp://*:5556", "tcp://[::1]:65535", "tcp://eth0:1", "tcp://host:*", "ipc:///run/a"]
 )
-def test_every_endpoint_that_may_be_bound_is_taken(tmp_path, address):
+def test_every_endpoint_that_may_be_bound_is_taken(tmp_path: Path, address: str) -> None:
     assert load(tmp_path, f'[service]\nendpoint = "{address}"\n').service.endpoint == address
 
 
 @pytest.mark.parametrize("source", ["mic:", "mic:USB Audio", "MIC:#1", "-"])
-def test_microphones_and_standard_input_are_told_a_rate_and_channels(tmp_path, source):
+def test_microphones_and_standard_input_are_told_a_rate_and_channels(tmp_path: Path, source: str) -> None:
     text = f'[[stream]]\nid = "a"\nsource = "{source}"\nrate = 48000\nchannels = 2\n'
     (stream,) = load(tmp_path, text).streams
     assert (stream.rate, stream.channels) == (48000, 2)
 
 
-def test_other_sources_are_told_neither_and_the_format_is_for_standard_input_alone(tmp_path):
+def test_other_sources_are_told_neither_and_the_format_is_for_standard_input_alone(tmp_path: Path) -> None:
     text = '[[stream]]\nid = "a"\nsource = "{}"\n{}\n'
     assert load(tmp_path, text.format("-", 'format = "s16le"')).streams[0].format == "s16le"
     assert refusal(tmp_path, text.format("a.wav", "rate = 48000")) == (
@@ -296,12 +300,12 @@ def test_other_sources_are_told_neither_and_the_format_is_for_standard_input_alo
     )
 
 
-def test_a_mark_before_the_text_is_no_part_of_it(tmp_path):
+def test_a_mark_before_the_text_is_no_part_of_it(tmp_path: Path) -> None:
     (tmp_path / "live.toml").write_bytes(b"\xef\xbb\xbf[scores]\r\nrolling = 7\r\n")
     assert load_config(tmp_path / "live.toml").scores.rolling == 7
 
 
-def test_names_that_look_like_something_else_are_files_beside_the_configuration(tmp_path):
+def test_names_that_look_like_something_else_are_files_beside_the_configuration(tmp_path: Path) -> None:
     (tmp_path / "take:2.wav").touch()
     text = '[[stream]]\nid = "a"\nsource = "take:2.wav"\n[[stream]]\nid = "b"\nsource = "~nobody.wav"\n'
     assert [stream.source for stream in load(tmp_path, text).streams] == [
@@ -310,17 +314,17 @@ def test_names_that_look_like_something_else_are_files_beside_the_configuration(
     ]
 
 
-def test_nesting_without_an_end_and_a_zero_byte_are_one_line(tmp_path):
+def test_nesting_without_an_end_and_a_zero_byte_are_one_line(tmp_path: Path) -> None:
     assert refusal(tmp_path, "a = " + "[" * 5000) == "live.toml: its tables or arrays are nested too deeply"
     assert refusal(tmp_path, '[history]\npath = "a\\u0000b"\n').startswith("live.toml, line 2: [history] path")
 
 
-def test_a_file_that_is_not_toml_is_refused_with_line_and_column(tmp_path):
+def test_a_file_that_is_not_toml_is_refused_with_line_and_column(tmp_path: Path) -> None:
     assert refusal(tmp_path, "[model]\nbundle : 5\n").startswith("live.toml, line 2, column 8: not TOML: Expected")
     assert refusal(tmp_path, "[model").startswith("live.toml: not TOML: ")
 
 
-def test_a_missing_file_a_folder_and_a_binary_are_refused(tmp_path):
+def test_a_missing_file_a_folder_and_a_binary_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"nothing\.toml: cannot be read: No such file or directory"):
         load_config(tmp_path / "nothing.toml")
     with pytest.raises(ConfigError, match="cannot be read: Is a directory"):
@@ -330,7 +334,7 @@ def test_a_missing_file_a_folder_and_a_binary_are_refused(tmp_path):
         load_config(tmp_path / "binary.toml")
 
 
-def test_no_password_shows_in_an_error_or_a_repr(tmp_path):
+def test_no_password_shows_in_an_error_or_a_repr(tmp_path: Path) -> None:
     config = load(tmp_path, WHOLE)
     assert "secret" not in repr(config)
     assert "secret" not in repr(config.streams)
@@ -338,7 +342,7 @@ def test_no_password_shows_in_an_error_or_a_repr(tmp_path):
     assert refusal(tmp_path, wrong) == "live.toml, line 3: [[stream]] source: must be a text that is not empty"
 
 
-def test_a_label_that_the_model_lacks_is_refused_with_its_line(tmp_path):
+def test_a_label_that_the_model_lacks_is_refused_with_its_line(tmp_path: Path) -> None:
     config = load(tmp_path, "[events.labels.Speech]\non = 0.4\n\n[events.labels.Dogg]\non = 0.4\n")
     with pytest.raises(ConfigError) as caught:
         check_labels(config, ["Speech", "Dog", "Cat"])
@@ -348,19 +352,19 @@ def test_a_label_that_the_model_lacks_is_refused_with_its_line(tmp_path):
     check_labels(config, ["Speech", "Dogg"])
 
 
-def test_settings_can_be_made_without_a_file():
+def test_settings_can_be_made_without_a_file() -> None:
     config = Config(streams=(Stream(id="demo", source="mic:"),))
     check_labels(config, ["Speech"])
     assert config.path is None
 
 
-def test_windows_line_ends_count_as_one_line(tmp_path):
+def test_windows_line_ends_count_as_one_line(tmp_path: Path) -> None:
     (tmp_path / "live.toml").write_bytes(b"[scores]\r\n\r\nrolling = 0\r\n")
     with pytest.raises(ConfigError, match="line 3"):
         load_config(tmp_path / "live.toml")
 
 
-def test_lines_are_found_past_strings_and_arrays_of_several_lines():
+def test_lines_are_found_past_strings_and_arrays_of_several_lines() -> None:
     text = 'a = """\n[no]\nb = 1\n"""\nc = [\n  1, # ]\n  { d = 2 },\n]\n'
     text += '[e."f.g"]\nh.i = 3\n[[j]]\n[[j.k]]\nl = 4\n[[j]]\n'
     assert key_lines(text) == {
@@ -386,7 +390,7 @@ NAMES = st.text(st.characters(categories=["L", "N", "P", "Zs"], exclude_characte
 
 
 @given(st.lists(st.tuples(NAMES, st.integers(0, 3)), unique_by=lambda pair: pair[0]))
-def test_every_table_is_found_on_its_line_whatever_its_name(tables):
+def test_every_table_is_found_on_its_line_whatever_its_name(tables: list[tuple[str, int]]) -> None:
     text, expected = "", {}
     for name, blank in tables:
         text += "\n" * blank
@@ -482,7 +486,7 @@ def test_a_sink_that_cannot_be_is_refused_with_its_line_and_without_its_secret(
         ("[service]\nlatitude = 91\nlongitude = 0\n", "latitude = 91: must be a number from -90 to 90"),
     ],
 )
-def test_a_place_is_whole(tmp_path, text, wrong):
+def test_a_place_is_whole(tmp_path: Path, text: str, wrong: str) -> None:
     assert wrong in refusal(tmp_path, text)
 
 
@@ -495,13 +499,13 @@ def test_a_place_is_whole(tmp_path, text, wrong):
         ('["sunset", "06:00"]', "pause: sunrise and sunset need [service] latitude and longitude"),
     ],
 )
-def test_hours_that_cannot_be_told_are_refused(tmp_path, pause, wrong):
+def test_hours_that_cannot_be_told_are_refused(tmp_path: Path, pause: str, wrong: str) -> None:
     told = refusal(tmp_path, f'[[stream]]\nid = "porch"\nsource = "mic:"\npause = {pause}\n')
     assert told.startswith("live.toml, line 4: [[stream]] ")
     assert wrong in told
 
 
-def test_hours_may_go_by_the_sun_where_the_place_is_known(tmp_path):
+def test_hours_may_go_by_the_sun_where_the_place_is_known(tmp_path: Path) -> None:
     place = "[service]\nlatitude = 52.5\nlongitude = 13.4\n"
     config = load(tmp_path, place + '[[stream]]\nid = "porch"\nsource = "mic:"\npause = ["sunset", "06:00"]\n')
     assert config.streams[0].pause == ("sunset", "06:00")
@@ -512,7 +516,7 @@ ALERT = '[[alert]]\nname = "dog"\nwhen = "Dog"\n'
 PHONE = '[[notify]]\nname = "phone"\nurls = ["json://localhost"]\n'
 
 
-def test_every_key_of_an_alert_is_read(tmp_path):
+def test_every_key_of_an_alert_is_read(tmp_path: Path) -> None:
     config = load(
         tmp_path,
         f"""
@@ -598,11 +602,11 @@ source = "mic:"
         (PHONE + 'urls_file = "x"\n', "line 4: [[notify]] urls_file and urls cannot both be there"),
     ],
 )
-def test_what_is_wrong_of_alerts_and_notifications_is_said(tmp_path, text, wrong):
+def test_what_is_wrong_of_alerts_and_notifications_is_said(tmp_path: Path, text: str, wrong: str) -> None:
     assert wrong in refusal(tmp_path, text)
 
 
-def test_a_label_of_an_alert_that_no_model_has_is_named_with_the_nearest(tmp_path):
+def test_a_label_of_an_alert_that_no_model_has_is_named_with_the_nearest(tmp_path: Path) -> None:
     with pytest.raises(
         ConfigError, match=r'line 3: \[\[alert\]\] when: the model has no label "Dog"; did you mean "Dogs"'
     ):
@@ -612,7 +616,7 @@ def test_a_label_of_an_alert_that_no_model_has_is_named_with_the_nearest(tmp_pat
     check_labels(load(tmp_path, '[[alert]]\nname = "loud"\nwhen = "level"\non = -20\n'), ["Dog"])
 
 
-def test_addresses_of_notifications_are_shown_nowhere(tmp_path):
+def test_addresses_of_notifications_are_shown_nowhere(tmp_path: Path) -> None:
     config = load(tmp_path, '[[notify]]\nname = "phone"\nurls = ["ntfy://me:secret@host/topic"]\n')
     assert "secret" not in repr(config)
     assert "secret" not in refusal(tmp_path, '[[notify]]\nname = "phone"\nurls = "ntfy://me:secret@host/topic"\n')

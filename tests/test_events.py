@@ -266,10 +266,10 @@ def test_a_batch_of_rows_reaches_what_its_rows_reach(
         assert known.push(row, *place, reached) == unknown.push(row, *place)
 
 
-def test_thresholds_of_the_model_hold_where_the_configuration_says_none():
+def test_thresholds_of_the_model_hold_where_the_configuration_says_none() -> None:
     asked = {"Dog": {"on": 0.8, "off": 0.5}}
 
-    def pairs(settings):
+    def pairs(settings: EventSettings) -> list[tuple[float, float]]:
         return [(rule.on, rule.off) for rule in EventRules(LabelSet(["Dog", "Cat"], asked), settings).of_label]
 
     assert pairs(EventSettings()) == [(0.8, 0.5), (0.5, 0.3)]

@@ -17,7 +17,7 @@ def name_of(requirement: str) -> str:
     return re.split(r"[^A-Za-z0-9._-]", requirement)[0].lower().replace("_", "-")
 
 
-def test_every_requirement_that_make_install_brings_is_pinned():
+def test_every_requirement_that_make_install_brings_is_pinned() -> None:
     extras = PROJECT["optional-dependencies"]
     wanted = {
         name_of(line) for line in [*PROJECT["dependencies"], *extras["dashboard"], *extras["train"], *extras["dev"]]
@@ -26,13 +26,13 @@ def test_every_requirement_that_make_install_brings_is_pinned():
     assert wanted - pinned == set()
 
 
-def test_no_pin_names_a_place_or_a_build():
+def test_no_pin_names_a_place_or_a_build() -> None:
     for line in (ROOT / "constraints.txt").read_text().splitlines():
         assert re.fullmatch(r"[A-Za-z0-9._-]+==[0-9][0-9A-Za-z.]*", line), line
 
 
 @pytest.mark.timeout(300)
-def test_the_wheel_holds_the_library_the_model_the_demo_and_the_types_and_nothing_else(tmp_path):
+def test_the_wheel_holds_the_library_the_model_the_demo_and_the_types_and_nothing_else(tmp_path: Path) -> None:
     build = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", tmp_path, ROOT]
     subprocess.run(build, check=True, stdin=subprocess.DEVNULL)
     (wheel,) = tmp_path.glob("*.whl")

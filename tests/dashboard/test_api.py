@@ -138,7 +138,9 @@ def name(number: int, state: str = "", stream: str = "porch") -> str:
     return event_id(stream, "Dog", BEGAN + number) + (f"~{state}" if state else "")
 
 
-def test_streams_and_labels_are_those_that_the_service_tells(serve, publisher):
+def test_streams_and_labels_are_those_that_the_service_tells(
+    serve: Callable[..., Client], publisher: Publisher
+) -> None:
     client = serve()
     assert client.get("/labels") == (503, {"error": "The tagging service was not heard yet."})
     assert client.get("/streams")[1]["service"]["state"] == "waiting"
@@ -155,7 +157,7 @@ def test_streams_and_labels_are_those_that_the_service_tells(serve, publisher):
     )
 
 
-def test_a_visitor_s_microphone_is_told_to_nobody(serve, publisher):
+def test_a_visitor_s_microphone_is_told_to_nobody(serve: Callable[..., Client], publisher: Publisher) -> None:
     client = serve()
     publisher.publish([samples.status("browser-1"), service("porch", private=("lent",)), samples.status("lent")])
     publisher.publish([event("on", stream="browser-1"), event("on", stream="lent"), samples.status(), event("on")])
@@ -164,7 +166,7 @@ def test_a_visitor_s_microphone_is_told_to_nobody(serve, publisher):
     assert [each["id"] for each in client.get("/streams")[1]["streams"]] == ["porch"]
 
 
-def test_events_of_a_history_are_found_by_label_stream_and_time(serve, history):
+def test_events_of_a_history_are_found_by_label_stream_and_time(serve: Callable[..., Client], history: Config) -> None:
     client = serve(history)
     status, found = client.get("/events?limit=3")
     assert (status, found["more"], found["source"]) == (200, True, "history")
@@ -190,14 +192,16 @@ def test_events_of_a_history_are_found_by_label_stream_and_time(serve, history):
 
 
 @pytest.mark.parametrize("query", ["limit=0", "limit=x", "since=yesterday", "since=nan", "stream=a/b"])
-def test_a_parameter_that_is_wrong_is_named_in_one_line(serve, query):
+def test_a_parameter_that_is_wrong_is_named_in_one_line(serve: Callable[..., Client], query: str) -> None:
     status, answer = serve().get(f"/events?{query}")
     assert status == 422
     assert answer["error"].startswith(f"{query.partition('=')[0]}: ")
     assert "\n" not in answer["error"]
 
 
-def test_without_a_history_events_are_those_since_the_page_began(serve, publisher):
+def test_without_a_history_events_are_those_since_the_page_began(
+    serve: Callable[..., Client], publisher: Publisher
+) -> None:
     client = serve()
     publisher.publish([service("porch"), samples.status(), event("on", 1), event("off", 1), event("on", 2)])
     assert until(lambda: len(client.get("/events")[1]["events"]) == 2)
@@ -206,13 +210,13 @@ def test_without_a_history_events_are_those_since_the_page_began(serve, publishe
     assert found["source"] == "memory"
 
 
-def test_a_history_that_cannot_be_read_is_said_without_its_place(serve, tmp_path):
+def test_a_history_that_cannot_be_read_is_said_without_its_place(serve: Callable[..., Client], tmp_path: Path) -> None:
     config = Config(history=HistorySettings(path=str(tmp_path / "none.sqlite")))
     status, answer = serve(config).get("/events")
     assert (status, answer) == (503, {"error": "There is no history yet."})
 
 
-def test_a_clip_is_had_by_its_event_s_id(serve, history):
+def test_a_clip_is_had_by_its_event_s_id(serve: Callable[..., Client], history: Config) -> None:
     client = serve(history)
     (link,) = [each["clip"] for each in client.get("/events")[1]["events"] if each["clip"]]
     status, sound = client.get(link.removeprefix(ROOT))
@@ -222,7 +226,7 @@ def test_a_clip_is_had_by_its_event_s_id(serve, history):
     assert client.get("/clips/a%20b")[0] == 422
 
 
-def test_whoever_follows_is_told_what_comes(serve, publisher):
+def test_whoever_follows_is_told_what_comes(serve: Callable[..., Client], publisher: Publisher) -> None:
     client = serve()
     publisher.publish([service("porch"), event("on", 1)])
     assert until(lambda: client.get("/events")[1]["events"])
@@ -232,7 +236,7 @@ def test_whoever_follows_is_told_what_comes(serve, publisher):
         assert take_cats()[1]["label"] == "Cat"
 
 
-def test_whoever_comes_back_goes_on_where_it_was(serve, publisher):
+def test_whoever_comes_back_goes_on_where_it_was(serve: Callable[..., Client], publisher: Publisher) -> None:
     client = serve()
     publisher.publish([service("porch")])
     with client.follow() as take:
@@ -244,7 +248,9 @@ def test_whoever_comes_back_goes_on_where_it_was(serve, publisher):
     assert told == [name(number, state) for number in range(2, 500) for state in ("on", "off")]
 
 
-def test_whoever_comes_back_to_a_page_that_began_anew_gets_the_rest_from_the_history(serve, publisher, history):
+def test_whoever_comes_back_to_a_page_that_began_anew_gets_the_rest_from_the_history(
+    serve: Callable[..., Client], publisher: Publisher, history: Config
+) -> None:
     client = serve(history)
     publisher.publish([service("porch"), event("on", 20)])
     assert until(lambda: client.get("/streams")[1]["service"]["state"] == "connected")
@@ -257,7 +263,7 @@ def test_whoever_comes_back_to_a_page_that_began_anew_gets_the_rest_from_the_his
     assert len(told) == len(set(told))
 
 
-def test_a_name_that_is_none_begins_now(serve, publisher):
+def test_a_name_that_is_none_begins_now(serve: Callable[..., Client], publisher: Publisher) -> None:
     client = serve()
     publisher.publish([service("porch"), event("on", 1)])
     assert until(lambda: client.get("/events")[1]["events"])
@@ -266,7 +272,7 @@ def test_a_name_that_is_none_begins_now(serve, publisher):
         assert take()[0] == name(1, "off")
 
 
-def test_too_many_do_not_follow(serve, monkeypatch):
+def test_too_many_do_not_follow(serve: Callable[..., Client], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(events_stream_module, "MOST_FOLLOWERS", 1)
     client = serve()
     with client.follow():
@@ -282,7 +288,9 @@ def test_too_many_do_not_follow(serve, monkeypatch):
     assert until(is_free)  # who left is noticed
 
 
-def test_the_interface_s_own_description_is_true(serve, publisher, history, tmp_path):
+def test_the_interface_s_own_description_is_true(
+    serve: Callable[..., Client], publisher: Publisher, history: Config, tmp_path: Path
+) -> None:
     publisher.publish([service("porch"), samples.status()])
     client = serve(history)
     assert until(lambda: client.get("/labels")[0] == 200)
@@ -300,7 +308,7 @@ def test_the_interface_s_own_description_is_true(serve, publisher, history, tmp_
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
 
 
-def test_every_path_that_is_promised_is_described(serve):
+def test_every_path_that_is_promised_is_described(serve: Callable[..., Client]) -> None:
     _, described = serve().get("/openapi.json")
     assert described["openapi"].startswith("3.")
     assert list(described["paths"]) == ["/streams", "/labels", "/events", "/events/stream", "/clips/{id}"]

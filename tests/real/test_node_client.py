@@ -15,7 +15,7 @@ EXAMPLE = Path(__file__).parents[2] / "examples" / "node"
 
 
 @pytest.mark.timeout(240)
-def test_a_client_in_node_reads_a_score(tmp_path):
+def test_a_client_in_node_reads_a_score(tmp_path: Path) -> None:
     for name in ("package.json", "package-lock.json", ".npmrc", "subscriber.mjs"):
         shutil.copy(EXAMPLE / name, tmp_path)
     install = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]  # zeromq brings its addon built

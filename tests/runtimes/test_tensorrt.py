@@ -4,6 +4,7 @@ import ctypes
 import logging
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -39,7 +40,7 @@ def expected(small: Bundle, windows: np.ndarray) -> np.ndarray:
     return OnnxModel(small, "model.onnx", 1).run(log_mel_windows(windows))
 
 
-def _engine(small: Bundle, kind: str = "patches", precision: str = "float32", max_batch: int = 64):
+def _engine(small: Bundle, kind: str = "patches", precision: str = "float32", max_batch: int = 64) -> Any:
     module = load_runtime("tensorrt")
     return module.install(small, module.graphs(small, precision)[kind], lambda engine: None, max_batch=max_batch)
 

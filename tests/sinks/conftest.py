@@ -36,8 +36,11 @@ def publisher() -> Iterator[Publisher]:
     publisher.stop()
 
 
+Run = Callable[[Config, Publisher], Running]
+
+
 @pytest.fixture
-def run() -> Iterator[Callable[[Config, Publisher], Running]]:
+def run() -> Iterator[Run]:
     started: list[Running] = []
 
     def start(config: Config, publisher: Publisher) -> Running:

@@ -19,10 +19,11 @@ import pytest
 import yaml
 
 from streamtag.sinks.board import Board
-from streamtag.wire import ServiceHeader
+from streamtag.wire import Publisher, ServiceHeader
 from tests.ports import free_port
 from tests.real.servers import program_path, wait_until
 from tests.sinks.broker import Broker, Ear
+from tests.sinks.conftest import Run
 from tests.sinks.test_mqtt import event, service, settings, status
 from tests.wire import samples
 
@@ -143,7 +144,7 @@ def test_home_assistant_s_automations_are_well_formed_and_of_entities_that_there
     assert named <= entities()
 
 
-def test_a_light_follows_a_label(tmp_path, broker, ear, publisher, run):
+def test_a_light_follows_a_label(tmp_path: Path, broker: Broker, ear: Ear, publisher: Publisher, run: Run) -> None:
     publisher.publish([service("porch"), status("porch", "live")])
     run(settings(tmp_path, broker.port), publisher)
     ear.wait("streamtag/cellar/porch/state", "live")
@@ -157,7 +158,7 @@ def test_a_light_follows_a_label(tmp_path, broker, ear, publisher, run):
         ear.wait("zigbee2mqtt/porch/set", '{"state": "OFF"}')
 
 
-def test_a_phone_is_told_once_a_minute(publisher):
+def test_a_phone_is_told_once_a_minute(publisher: Publisher) -> None:
     got: list[dict[str, Any]] = []
 
     class Ntfy(BaseHTTPRequestHandler):
@@ -187,7 +188,9 @@ def flow() -> list[dict[str, Any]]:
     return json.loads((EXAMPLES / "node-red" / "flow.json").read_text())
 
 
-def test_the_node_red_flow_is_whole_and_listens_to_topics_that_there_are(tmp_path, broker, ear, publisher, run):
+def test_the_node_red_flow_is_whole_and_listens_to_topics_that_there_are(
+    tmp_path: Path, broker: Broker, ear: Ear, publisher: Publisher, run: Run
+) -> None:
     nodes = {node["id"]: node for node in flow()}
     assert len(nodes) == len(flow())
     assert all(target in nodes for node in nodes.values() for wires in node.get("wires", []) for target in wires)
@@ -235,7 +238,7 @@ def test_the_flow_s_functions_do_what_they_are_called() -> None:
     assert told[1]["payload"] == "porch at cellar is failed"
 
 
-def test_telegraf_reads_what_there_is(tmp_path, broker, ear, publisher, run):
+def test_telegraf_reads_what_there_is(tmp_path: Path, broker: Broker, ear: Ear, publisher: Publisher, run: Run) -> None:
     config = tomllib.loads((EXAMPLES / "telegraf.conf").read_text())
     (scrape,), (consumer,) = config["inputs"]["prometheus"], config["inputs"]["mqtt_consumer"]
     assert scrape["urls"] == ["http://127.0.0.1:9464/metrics"]  # the default

@@ -13,10 +13,11 @@ from prometheus_client.parser import text_string_to_metric_families
 from streamtag.config import load_config
 from streamtag.settings import Config
 from streamtag.sinks import web
-from streamtag.wire import ServiceHeader
+from streamtag.wire import Publisher, ServiceHeader
 from streamtag.wire.messages import Histogram
 from tests.ports import free_port
 from tests.real.servers import program_path, wait_until
+from tests.sinks.conftest import Run
 from tests.wire import samples
 
 
@@ -63,7 +64,9 @@ def service(*streams: str) -> samples.Outgoing:
     return samples.Outgoing(header)
 
 
-def test_a_service_is_told_in_the_names_that_are_promised(tmp_path, publisher, run, port):
+def test_a_service_is_told_in_the_names_that_are_promised(
+    tmp_path: Path, publisher: Publisher, run: Run, port: int
+) -> None:
     publisher.publish([service("porch"), samples.status(), samples.scores()])
     run(settings(tmp_path, port), publisher)
     wait_until(lambda: answers(port) and "streamtag_stream_level_dbfs{" in ask(port, "/metrics")[1], 60, "the level")
@@ -94,7 +97,9 @@ def test_a_service_is_told_in_the_names_that_are_promised(tmp_path, publisher, r
     assert "streamtag_sustainable_streams" not in found  # while it is unknown
 
 
-def test_prometheus_s_own_tool_finds_nothing_to_say_about_them(tmp_path, publisher, run, port):
+def test_prometheus_s_own_tool_finds_nothing_to_say_about_them(
+    tmp_path: Path, publisher: Publisher, run: Run, port: int
+) -> None:
     publisher.publish([service("porch"), samples.status(), samples.scores(), samples.event()])
     run(settings(tmp_path, port, '[mqtt]\nhost = "127.0.0.1"\nport = 1\n[history]\npath = "h.sqlite"'), publisher)
     wait_until(lambda: answers(port) and 'streamtag_outputs_refused_total{output="mqtt"}' in series(port), 60, "sinks")
@@ -105,7 +110,9 @@ def test_prometheus_s_own_tool_finds_nothing_to_say_about_them(tmp_path, publish
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-def test_above_the_limit_the_totals_alone_are_told(tmp_path, publisher, run, port, caplog):
+def test_above_the_limit_the_totals_alone_are_told(
+    tmp_path: Path, publisher: Publisher, run: Run, port: int, caplog: pytest.LogCaptureFixture
+) -> None:
     publisher.publish([service("porch", "yard"), samples.status(), samples.status("yard")])
     run(settings(tmp_path, port, "max_streams = 1"), publisher)
     wait_until(lambda: answers(port) and series(port).get('streamtag_streams{state="live"}') == 2, 60, "the streams")
@@ -113,7 +120,7 @@ def test_above_the_limit_the_totals_alone_are_told(tmp_path, publisher, run, por
     assert caplog.text.count("max_streams = 1") == 1
 
 
-def test_health_and_readiness_follow_the_service(tmp_path, publisher, run, port):
+def test_health_and_readiness_follow_the_service(tmp_path: Path, publisher: Publisher, run: Run, port: int) -> None:
     run(settings(tmp_path, port), publisher)
     wait_until(lambda: answers(port), 60, "the server")
     assert ask(port, "/healthz")[0] == 503  # the service was not heard yet
@@ -129,7 +136,9 @@ def test_health_and_readiness_follow_the_service(tmp_path, publisher, run, port)
     wait_until(lambda: ask(port, "/readyz")[0] == 200, 60, "readiness")
 
 
-def test_another_site_s_page_and_other_paths_get_nothing(tmp_path, publisher, run, port):
+def test_another_site_s_page_and_other_paths_get_nothing(
+    tmp_path: Path, publisher: Publisher, run: Run, port: int
+) -> None:
     run(settings(tmp_path, port), publisher)
     wait_until(lambda: answers(port), 60, "the server")
     assert ask(port, "/metrics", Host="evil.example")[0] == 403
@@ -138,7 +147,9 @@ def test_another_site_s_page_and_other_paths_get_nothing(tmp_path, publisher, ru
     assert ask(port, "/metrics?match=1", Host=f"localhost:{port}")[0] == 200
 
 
-def test_visitors_who_say_nothing_hold_nobody_up(tmp_path, publisher, run, port, monkeypatch):
+def test_visitors_who_say_nothing_hold_nobody_up(
+    tmp_path: Path, publisher: Publisher, run: Run, port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(web, "_WHOLE_SECONDS", 0.5)
     run(settings(tmp_path, port), publisher)
     wait_until(lambda: answers(port), 60, "the server")
@@ -156,7 +167,14 @@ def test_visitors_who_say_nothing_hold_nobody_up(tmp_path, publisher, run, port,
         each.close()
 
 
-def test_an_address_that_is_taken_is_tried_again(tmp_path, publisher, run, port, caplog, monkeypatch):
+def test_an_address_that_is_taken_is_tried_again(
+    tmp_path: Path,
+    publisher: Publisher,
+    run: Run,
+    port: int,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr("streamtag.sinks.metrics._AGAIN_SECONDS", 0.1)
     with socket.socket() as other:
         other.bind(("127.0.0.1", port))

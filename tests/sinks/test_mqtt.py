@@ -8,11 +8,12 @@ import pytest
 from streamtag.config import load_config
 from streamtag.history import event_id
 from streamtag.settings import Config
-from streamtag.wire import EventHeader, Outgoing, ServiceHeader, StatusHeader
+from streamtag.wire import EventHeader, Outgoing, Publisher, ServiceHeader, StatusHeader
 from tests.ports import free_port
 from tests.real.certificates import make_authority
 from tests.real.servers import wait_until
 from tests.sinks.broker import Broker, Ear, losing_qos_0, make_password
+from tests.sinks.conftest import Run
 from tests.wire import samples
 
 B = "streamtag/cellar"
@@ -83,7 +84,9 @@ def event(state: str, number: int = 0, *, stream: str = "porch", when: float | N
     return Outgoing(header)
 
 
-def test_an_event_switches_its_label_and_is_told_once(tmp_path, broker, ear, publisher, run):
+def test_an_event_switches_its_label_and_is_told_once(
+    tmp_path: Path, broker: Broker, ear: Ear, publisher: Publisher, run: Run
+) -> None:
     publisher.publish([service("porch"), status("porch", "live")])
     run(settings(tmp_path, broker.port), publisher)
     ear.wait(f"{B}/porch/status", "online")
@@ -115,7 +118,9 @@ def test_an_event_switches_its_label_and_is_told_once(tmp_path, broker, ear, pub
     assert json.loads(kept["homeassistant/device/streamtag_cellar_porch/config"])["device"]["name"] == "Porch"
 
 
-def test_an_event_of_before_is_no_news_to_a_relay_that_begins(tmp_path, broker, ear, publisher, run):
+def test_an_event_of_before_is_no_news_to_a_relay_that_begins(
+    tmp_path: Path, broker: Broker, ear: Ear, publisher: Publisher, run: Run
+) -> None:
     publisher.publish([service("porch"), status("porch", "live"), event("on", when=time.time() - 60)])
     run(settings(tmp_path, broker.port), publisher)
     ear.wait(f"{B}/porch/label/dog", "ON")
@@ -124,7 +129,9 @@ def test_an_event_of_before_is_no_news_to_a_relay_that_begins(tmp_path, broker, 
     assert [json.loads(said)["id"] for said in ear.of(f"{B}/porch/event")] == [f"{publisher.session}-porch-1"]
 
 
-def test_a_stream_that_is_lost_hears_nothing(tmp_path, broker, ear, publisher, run):
+def test_a_stream_that_is_lost_hears_nothing(
+    tmp_path: Path, broker: Broker, ear: Ear, publisher: Publisher, run: Run
+) -> None:
     publisher.publish([service("porch"), status("porch", "live")])
     run(settings(tmp_path, broker.port), publisher)
     ear.wait(f"{B}/porch/state", "live")
@@ -136,7 +143,7 @@ def test_a_stream_that_is_lost_hears_nothing(tmp_path, broker, ear, publisher, r
     ear.wait(f"{B}/porch/state", "reconnecting")
 
 
-def test_a_relay_that_ends_says_so(tmp_path, broker, ear, publisher, run):
+def test_a_relay_that_ends_says_so(tmp_path: Path, broker: Broker, ear: Ear, publisher: Publisher, run: Run) -> None:
     publisher.publish([service("porch")])
     relaying = run(settings(tmp_path, broker.port), publisher)
     ear.wait(f"{B}/status", "online")
@@ -144,7 +151,9 @@ def test_a_relay_that_ends_says_so(tmp_path, broker, ear, publisher, run):
     ear.wait(f"{B}/status", "offline")
 
 
-def test_a_broker_that_comes_late_and_forgets_gets_all_states(tmp_path, make_broker, publisher, run):
+def test_a_broker_that_comes_late_and_forgets_gets_all_states(
+    tmp_path: Path, make_broker: Callable[..., Broker], publisher: Publisher, run: Run
+) -> None:
     broker = make_broker()
     publisher.publish([service("porch"), status("porch", "live")])
     run(settings(tmp_path, broker.port), publisher)
@@ -159,7 +168,9 @@ def test_a_broker_that_comes_late_and_forgets_gets_all_states(tmp_path, make_bro
         broker.stop()
 
 
-def test_no_event_is_lost_while_the_broker_is_away(tmp_path, make_broker, publisher, run):
+def test_no_event_is_lost_while_the_broker_is_away(
+    tmp_path: Path, make_broker: Callable[..., Broker], publisher: Publisher, run: Run
+) -> None:
     broker = make_broker("persistence true", f"persistence_location {tmp_path}/")
     broker.start()
     ear = Ear(broker.port, "ear")
@@ -184,7 +195,9 @@ def test_no_event_is_lost_while_the_broker_is_away(tmp_path, make_broker, publis
     ear.close()
 
 
-def test_home_assistant_that_starts_is_told_everything_again(tmp_path, broker, ear, publisher, run):
+def test_home_assistant_that_starts_is_told_everything_again(
+    tmp_path: Path, broker: Broker, ear: Ear, publisher: Publisher, run: Run
+) -> None:
     publisher.publish([service("porch"), status("porch", "live")])
     run(settings(tmp_path, broker.port), publisher)
     ear.wait(f"{B}/porch/state", "live")
@@ -195,7 +208,9 @@ def test_home_assistant_that_starts_is_told_everything_again(tmp_path, broker, e
     ear.until(lambda: len(ear.of(f"{B}/porch/state")) > 1, "states again")
 
 
-def test_what_an_earlier_configuration_left_is_taken_away(tmp_path, broker, ear, publisher, run, monkeypatch):
+def test_what_an_earlier_configuration_left_is_taken_away(
+    tmp_path: Path, broker: Broker, ear: Ear, publisher: Publisher, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("streamtag.sinks.mqtt._GHOST_SECONDS", 0.5)
     ghost = "homeassistant/device/streamtag_cellar_gone/config"
     ear.say(ghost, json.dumps({"device": {"via_device": "streamtag_cellar"}, "components": {}}), retain=True)
@@ -222,7 +237,9 @@ def test_what_an_earlier_configuration_left_is_taken_away(tmp_path, broker, ear,
     assert "" not in ear.of(other)
 
 
-def test_a_wrong_password_is_one_line_without_it(tmp_path, make_broker, publisher, run, caplog):
+def test_a_wrong_password_is_one_line_without_it(
+    tmp_path: Path, make_broker: Callable[..., Broker], publisher: Publisher, run: Run, caplog: pytest.LogCaptureFixture
+) -> None:
     (tmp_path / "passwords").write_text("")
     broker = make_broker(f"password_file {tmp_path}/passwords")
     broker.start()
@@ -234,14 +251,18 @@ def test_a_wrong_password_is_one_line_without_it(tmp_path, make_broker, publishe
     assert "not authorized" in caplog.text
 
 
-def test_a_visitor_s_microphone_is_nobody_s_business(tmp_path, broker, ear, publisher, run):
+def test_a_visitor_s_microphone_is_nobody_s_business(
+    tmp_path: Path, broker: Broker, ear: Ear, publisher: Publisher, run: Run
+) -> None:
     publisher.publish([event("on", stream="browser-1"), service("porch"), status("porch", "live")])
     run(settings(tmp_path, broker.port), publisher)
     ear.wait(f"{B}/porch/state", "live")
     assert not [topic for topic, *_ in ear.heard if "browser" in topic]
 
 
-def test_a_password_from_a_file_lets_us_in(tmp_path, make_broker, publisher, run):
+def test_a_password_from_a_file_lets_us_in(
+    tmp_path: Path, make_broker: Callable[..., Broker], publisher: Publisher, run: Run
+) -> None:
     plain = free_port()
     broker = make_broker(
         f"password_file {make_password(tmp_path, 'me', 'hunter2')}",
@@ -260,8 +281,8 @@ def test_a_password_from_a_file_lets_us_in(tmp_path, make_broker, publisher, run
 # The client leaves the sockets of a failed handshake to the garbage collector.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_broker_is_reached_with_tls_when_its_certificate_is_vouched_for(
-    tmp_path, make_broker, publisher, run, caplog
-):
+    tmp_path: Path, make_broker: Callable[..., Broker], publisher: Publisher, run: Run, caplog: pytest.LogCaptureFixture
+) -> None:
     make_authority(tmp_path)
     plain = free_port()
     broker = make_broker(f"certfile {tmp_path}/good.pem", f"keyfile {tmp_path}/good.key", f"listener {plain} 127.0.0.1")
@@ -277,7 +298,9 @@ def test_a_broker_is_reached_with_tls_when_its_certificate_is_vouched_for(
     ear.close()
 
 
-def test_a_broker_that_is_not_there_is_named_with_the_reason(tmp_path, publisher, run, caplog):
+def test_a_broker_that_is_not_there_is_named_with_the_reason(
+    tmp_path: Path, publisher: Publisher, run: Run, caplog: pytest.LogCaptureFixture
+) -> None:
     port = free_port()
     run(settings(tmp_path, port), publisher)
     wait_until(
@@ -285,7 +308,9 @@ def test_a_broker_that_is_not_there_is_named_with_the_reason(tmp_path, publisher
     )
 
 
-def test_nothing_but_the_level_leans_on_messages_that_may_be_lost(tmp_path, broker, ear, publisher, run):
+def test_nothing_but_the_level_leans_on_messages_that_may_be_lost(
+    tmp_path: Path, broker: Broker, ear: Ear, publisher: Publisher, run: Run
+) -> None:
     publisher.publish([service("porch"), status("porch", "live")])
     with losing_qos_0(broker.port) as way:
         relaying = run(settings(tmp_path, way.port), publisher)
@@ -300,7 +325,9 @@ def test_nothing_but_the_level_leans_on_messages_that_may_be_lost(tmp_path, brok
         ear.wait(f"{B}/status", "offline")
 
 
-def test_an_event_says_where_its_recording_is(tmp_path, broker, ear, publisher, run):
+def test_an_event_says_where_its_recording_is(
+    tmp_path: Path, broker: Broker, ear: Ear, publisher: Publisher, run: Run
+) -> None:
     publisher.publish([service("porch", "attic"), status("porch", "live"), status("attic", "live")])
     settings(tmp_path, broker.port)
     (tmp_path / "live.toml").write_text(

@@ -76,7 +76,9 @@ def event(state: str, number: int, label: str = "Dog", session: str = "1a2b3c4d"
     return SinkMessage(header)
 
 
-def test_an_event_is_delivered_as_a_cloud_event(begin, receive):
+def test_an_event_is_delivered_as_a_cloud_event(
+    begin: Callable[..., WebhookSink], receive: Callable[[], Receiver]
+) -> None:
     receiver = receive()
     begin('token = "hunter2"').take(event("on", 17))
     wait_until(lambda: receiver.got, 60, "a delivery")
@@ -95,7 +97,9 @@ def test_an_event_is_delivered_as_a_cloud_event(begin, receive):
     }
 
 
-def test_what_waits_survives_an_outage_and_a_restart_in_order(begin, receive):
+def test_what_waits_survives_an_outage_and_a_restart_in_order(
+    begin: Callable[..., WebhookSink], receive: Callable[[], Receiver]
+) -> None:
     sink = begin()
     for number in range(5):
         sink.take(event("on", number))
@@ -110,7 +114,9 @@ def test_what_waits_survives_an_outage_and_a_restart_in_order(begin, receive):
     assert receiver.ids == [*wanted, "1a2b3c4d-porch-5-on"]
 
 
-def test_a_service_that_began_anew_is_heard_though_it_counts_anew(begin, receive):
+def test_a_service_that_began_anew_is_heard_though_it_counts_anew(
+    begin: Callable[..., WebhookSink], receive: Callable[[], Receiver]
+) -> None:
     receiver = receive()
     sink = begin()
     sink.take(event("on", 7))
@@ -119,7 +125,9 @@ def test_a_service_that_began_anew_is_heard_though_it_counts_anew(begin, receive
 
 
 @pytest.mark.parametrize("status", [500, 503, 408, 429])
-def test_a_server_in_trouble_is_tried_again_with_the_same_id(begin, receive, status):
+def test_a_server_in_trouble_is_tried_again_with_the_same_id(
+    begin: Callable[..., WebhookSink], receive: Callable[[], Receiver], status: int
+) -> None:
     receiver = receive()
     receiver.answers = [(status, {})] * 3
     begin().take(event("on", 1))
@@ -127,7 +135,7 @@ def test_a_server_in_trouble_is_tried_again_with_the_same_id(begin, receive, sta
     assert receiver.tries == ["1a2b3c4d-porch-1-on"] * 4
 
 
-def test_retry_after_is_obeyed(begin, receive):
+def test_retry_after_is_obeyed(begin: Callable[..., WebhookSink], receive: Callable[[], Receiver]) -> None:
     receiver = receive()
     receiver.answers = [(429, {"Retry-After": "3600"})]
     sink = begin()
@@ -138,7 +146,9 @@ def test_retry_after_is_obeyed(begin, receive):
         wait_until(lambda: len(receiver.tries) > 1, 1.0, "another try")
 
 
-def test_an_address_that_is_gone_is_left_alone(begin, receive, caplog):
+def test_an_address_that_is_gone_is_left_alone(
+    begin: Callable[..., WebhookSink], receive: Callable[[], Receiver], caplog: pytest.LogCaptureFixture
+) -> None:
     receiver = receive()
     receiver.answers = [(410, {})]
     sink = begin()
@@ -150,7 +160,9 @@ def test_an_address_that_is_gone_is_left_alone(begin, receive, caplog):
 
 
 @pytest.mark.parametrize("status", [302, 400, 404])
-def test_what_a_server_refuses_holds_up_nothing_and_redirects_are_not_followed(begin, receive, port, status):
+def test_what_a_server_refuses_holds_up_nothing_and_redirects_are_not_followed(
+    begin: Callable[..., WebhookSink], receive: Callable[[], Receiver], port: int, status: int
+) -> None:
     receiver = receive()
     receiver.answers = [(status, {"Location": f"http://127.0.0.1:{port}/other"})]
     sink = begin()
@@ -160,7 +172,7 @@ def test_what_a_server_refuses_holds_up_nothing_and_redirects_are_not_followed(b
     assert receiver.tries == ["1a2b3c4d-porch-1-on", "1a2b3c4d-porch-1-off"]
 
 
-def test_labels_are_the_only_ones_told(begin, receive):
+def test_labels_are_the_only_ones_told(begin: Callable[..., WebhookSink], receive: Callable[[], Receiver]) -> None:
     receiver = receive()
     sink = begin('labels = ["Dog"]')
     sink.take(event("on", 1, "Cat"))
@@ -169,7 +181,9 @@ def test_labels_are_the_only_ones_told(begin, receive):
     assert receiver.ids == ["1a2b3c4d-porch-2-on"]
 
 
-def test_no_part_of_an_address_that_may_be_secret_is_in_the_log(begin, receive, caplog):
+def test_no_part_of_an_address_that_may_be_secret_is_in_the_log(
+    begin: Callable[..., WebhookSink], receive: Callable[[], Receiver], caplog: pytest.LogCaptureFixture
+) -> None:
     receiver = receive()
     receiver.answers = [(404, {})]
     begin('token = "hunter2"', path="/hook?token=swordfish").take(event("on", 1))
@@ -178,7 +192,9 @@ def test_no_part_of_an_address_that_may_be_secret_is_in_the_log(begin, receive, 
     assert "hunter2" not in caplog.text
 
 
-def test_a_queue_that_cannot_be_written_is_tried_again(begin, receive, tmp_path, caplog):
+def test_a_queue_that_cannot_be_written_is_tried_again(
+    begin: Callable[..., WebhookSink], receive: Callable[[], Receiver], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     receiver = receive()
     (tmp_path / "history-webhooks.sqlite").mkdir()
     sink = begin()
@@ -189,7 +205,9 @@ def test_a_queue_that_cannot_be_written_is_tried_again(begin, receive, tmp_path,
     wait_until(lambda: receiver.got, 60, "a delivery")
 
 
-def test_two_relays_do_not_deliver_the_same_twice(begin, receive, caplog):
+def test_two_relays_do_not_deliver_the_same_twice(
+    begin: Callable[..., WebhookSink], receive: Callable[[], Receiver], caplog: pytest.LogCaptureFixture
+) -> None:
     first, second = begin(), begin()
     assert "another service" in caplog.text
     for sink in (first, second):

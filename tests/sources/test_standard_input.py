@@ -1,5 +1,7 @@
 import os
 import threading
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -39,7 +41,7 @@ class Pipe:
 
 
 @pytest.fixture
-def pipe():  # type: ignore[no-untyped-def]
+def pipe() -> Iterator[Any]:  # type: ignore[no-untyped-def]
     pipe = Pipe()
     yield pipe
     os.close(pipe.read_end)

@@ -16,7 +16,7 @@ REPOSITORY = Path(__file__).parents[2]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(REPOSITORY), "PYTHONUNBUFFERED": "1"}
 
 
-def test_the_example_subscriber_prints_scores_and_events(publisher: Publisher):
+def test_the_example_subscriber_prints_scores_and_events(publisher: Publisher) -> None:
     publisher.publish([scores()])
     command = [sys.executable, REPOSITORY / "examples" / "subscriber.py", publisher.endpoint]
     with subprocess.Popen(command, stdout=subprocess.PIPE, env=ENVIRONMENT, text=True) as example:
@@ -26,7 +26,7 @@ def test_the_example_subscriber_prints_scores_and_events(publisher: Publisher):
         example.terminate()
 
 
-def test_the_example_pusher_pushes_a_recording(puller: PcmPuller, pcm: SimpleQueue, tmp_path):
+def test_the_example_pusher_pushes_a_recording(puller: PcmPuller, pcm: SimpleQueue, tmp_path: Path) -> None:
     samples = np.arange(4000, dtype="<i2").reshape(-1, 2)
     with wave.open(str(tmp_path / "sound.wav"), "wb") as recording:
         recording.setparams((2, 2, 16000, 0, "NONE", ""))

@@ -13,7 +13,9 @@ forgets = st.sampled_from(["gone-1", "gone-2"])
 
 
 @given(st.lists(batches | forgets, max_size=12))
-def test_when_full_the_oldest_batches_go_and_every_message_is_either_delivered_or_counted(handed_over):
+def test_when_full_the_oldest_batches_go_and_every_message_is_either_delivered_or_counted(
+    handed_over: list[list[str] | str],
+) -> None:
     inbox = Inbox(CAPACITY)
     for entry in handed_over:
         if isinstance(entry, str):
@@ -36,7 +38,7 @@ def test_when_full_the_oldest_batches_go_and_every_message_is_either_delivered_o
     ]
 
 
-def test_the_first_hand_over_after_a_look_asks_to_wake_the_publisher():
+def test_the_first_hand_over_after_a_look_asks_to_wake_the_publisher() -> None:
     inbox = Inbox(CAPACITY)
     assert inbox.put([event()])
     assert not inbox.put([event()])
@@ -45,7 +47,7 @@ def test_the_first_hand_over_after_a_look_asks_to_wake_the_publisher():
     assert inbox.forget("porch")
 
 
-def test_a_batch_larger_than_the_capacity_is_kept_when_it_is_the_newest():
+def test_a_batch_larger_than_the_capacity_is_kept_when_it_is_the_newest() -> None:
     inbox = Inbox(CAPACITY)
     inbox.put([event()])
     inbox.put([event()] * 50)

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from numpy.typing import NDArray
 
 from streamtag.errors import InputError, WireError
 from streamtag.wire import Outgoing, ScoresHeader, TopLabel, as_json, scores_payload
@@ -29,7 +30,14 @@ def frames_of(message: Outgoing) -> list[bytes]:
     lost=counts,
     top=st.lists(st.builds(TopLabel, label=st.text(), score=finite), max_size=5),
 )
-def test_scores_come_out_as_they_went_in(stream, values, times, levels, lost, top):
+def test_scores_come_out_as_they_went_in(
+    stream: str,
+    values: NDArray[np.float32],
+    times: tuple[float, float, float],
+    levels: tuple[float, float],
+    lost: int,
+    top: list[TopLabel],
+) -> None:
     header = ScoresHeader(
         stream=stream,
         time=times[0],
@@ -76,7 +84,7 @@ def test_scores_come_out_as_they_went_in(stream, values, times, levels, lost, to
         (samples.service(), b"service/", {"labels": ["Dog", "Cat"], "sustainable_streams": None}),
     ],
 )
-def test_every_kind_has_its_topic_and_its_fields(message, topic, fields):
+def test_every_kind_has_its_topic_and_its_fields(message: Outgoing, topic: bytes, fields: dict[str, object]) -> None:
     frames = frames_of(message)
     assert frames[0] == topic
     header = json.loads(frames[1])
@@ -85,12 +93,12 @@ def test_every_kind_has_its_topic_and_its_fields(message, topic, fields):
     assert decode(frames).header == header
 
 
-def test_the_payload_is_little_endian_float32_with_the_patch_before_the_rolling_scores():
+def test_the_payload_is_little_endian_float32_with_the_patch_before_the_rolling_scores() -> None:
     big_endian_columns = np.array([[0.5, 1.0], [0.25, 0.0]], dtype=">f4", order="F")
     assert scores_payload(big_endian_columns) == bytes.fromhex("0000003f 0000803f 0000803e 00000000")
 
 
-def test_a_header_takes_numbers_of_numpy():
+def test_a_header_takes_numbers_of_numpy() -> None:
     message = samples.scores()
     message.header.rms_dbfs = np.float32(-1.5)
     message.header.lost_samples = np.int64(3)
@@ -98,14 +106,14 @@ def test_a_header_takes_numbers_of_numpy():
     assert (header["rms_dbfs"], header["lost_samples"]) == (-1.5, 3)
 
 
-def test_a_header_of_anything_else_is_refused():
+def test_a_header_of_anything_else_is_refused() -> None:
     message = samples.scores()
     message.header.top = object()
     with pytest.raises(TypeError, match="cannot hold"):
         encode_header(message.header)
 
 
-def test_what_a_later_version_adds_is_kept_for_the_reader():
+def test_what_a_later_version_adds_is_kept_for_the_reader() -> None:
     topic, header, payload = frames_of(samples.event())
     message = decode([topic, header[:-1] + b',"confidence":0.5}', payload])
     assert message.header["confidence"] == 0.5
@@ -121,7 +129,9 @@ def test_what_a_later_version_adds_is_kept_for_the_reader():
     ],
     ids=["status", "event", "service", "scores"],
 )
-def test_words_and_keys_of_a_later_version_are_kept_for_the_reader(message, changes):
+def test_words_and_keys_of_a_later_version_are_kept_for_the_reader(
+    message: Outgoing, changes: dict[str, object]
+) -> None:
     topic, header, payload = frames_of(message)
     fields = {**json.loads(header), **changes}
     assert decode([topic, json.dumps(fields).encode(), payload]).header == fields
@@ -157,36 +167,36 @@ GOOD = frames_of(samples.scores())
         *[without(GOOD, field) for field in json.loads(GOOD[1])],
     ],
 )
-def test_what_is_not_a_message_of_this_version_is_refused_in_one_line(frames):
+def test_what_is_not_a_message_of_this_version_is_refused_in_one_line(frames: list[bytes]) -> None:
     with pytest.raises(WireError) as caught:
         decode(frames)
     assert "\n" not in str(caught.value)
 
 
 @given(st.lists(st.binary(max_size=200), max_size=4))
-def test_arbitrary_bytes_never_raise_anything_but_a_wire_error(frames):
+def test_arbitrary_bytes_never_raise_anything_but_a_wire_error(frames: list[bytes]) -> None:
     with pytest.raises(WireError):
         decode(frames)
 
 
-def test_as_json_gives_scores_as_lists_that_json_takes():
+def test_as_json_gives_scores_as_lists_that_json_takes() -> None:
     text = json.dumps(as_json(decode(frames_of(samples.scores(labels=2)))))
     read = json.loads(text)
     assert np.array_equal(np.float32(read["patch"] + read["rolling"]), np.linspace(0, 1, 4, dtype=np.float32))
     assert read["stream"] == "porch"
 
 
-def test_as_json_gives_other_kinds_as_their_header():
+def test_as_json_gives_other_kinds_as_their_header() -> None:
     message = decode(frames_of(samples.status()))
     assert as_json(message) == message.header
 
 
 @given(stream_ids)
-def test_letters_digits_dot_dash_and_underscore_name_a_stream(stream):
+def test_letters_digits_dot_dash_and_underscore_name_a_stream(stream: str) -> None:
     assert check_stream_id(stream) == stream
 
 
 @pytest.mark.parametrize("stream", ["", "a/b", "a b", "a" * 65, "é", "porch\n", "٣"])
-def test_what_cannot_name_a_stream_is_refused(stream):
+def test_what_cannot_name_a_stream_is_refused(stream: str) -> None:
     with pytest.raises(InputError, match="cannot name a stream"):
         check_stream_id(stream)

@@ -1,11 +1,14 @@
 import json
 import re
+from pathlib import Path
 from queue import SimpleQueue
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import DTypeLike, NDArray
 
 from streamtag.errors import InputError, WireError
 from streamtag.wire import PauseRequest, PcmBlock, PcmEnd, PcmFault, PcmPuller, PcmPusher
@@ -28,7 +31,7 @@ def header(**changes: object) -> bytes:
         ("f32le", "0000003f 000080bf", np.array([[0.5, -1]], np.float32)),
     ],
 )
-def test_a_block_of_each_format_becomes_an_array(sample_format, data, samples):
+def test_a_block_of_each_format_becomes_an_array(sample_format: str, data: str, samples: NDArray[Any]) -> None:
     block = decode_message([header(format=sample_format), bytes.fromhex(data)])
     assert isinstance(block, PcmBlock)
     assert (block.stream, block.rate, block.start) == ("porch", 48000, 480)
@@ -36,16 +39,16 @@ def test_a_block_of_each_format_becomes_an_array(sample_format, data, samples):
     assert np.array_equal(block.samples, samples)
 
 
-def test_a_sender_need_not_count_its_samples():
+def test_a_sender_need_not_count_its_samples() -> None:
     assert decode_message([header(start=None), FOUR_BYTES]).start is None
 
 
-def test_unknown_keys_are_ignored_so_that_later_senders_are_understood():
+def test_unknown_keys_are_ignored_so_that_later_senders_are_understood() -> None:
     assert isinstance(decode_message([header(gain=2), FOUR_BYTES]), PcmBlock)
 
 
 @pytest.mark.parametrize("fields", [{"v": 1, "stream": "porch", "end": True}, {**HEADER, "end": True}])
-def test_an_end_needs_no_format(fields):
+def test_an_end_needs_no_format(fields: dict[str, object]) -> None:
     assert decode_message([json.dumps(fields).encode(), b""]) == PcmEnd("porch")
 
 
@@ -84,7 +87,7 @@ def test_an_end_needs_no_format(fields):
         ([b'{"v":1,"stream":"porch","end":true}', FOUR_BYTES], "porch", "empty second frame"),
     ],
 )
-def test_a_bad_message_is_a_fault_with_one_plain_reason(frames, stream, reason):
+def test_a_bad_message_is_a_fault_with_one_plain_reason(frames: list[bytes], stream: str | None, reason: str) -> None:
     fault = decode_message(frames)
     assert isinstance(fault, PcmFault)
     assert fault.stream == stream
@@ -94,7 +97,7 @@ def test_a_bad_message_is_a_fault_with_one_plain_reason(frames, stream, reason):
         raise InputError(fault.reason)
 
 
-def test_the_largest_payload_is_taken():
+def test_the_largest_payload_is_taken() -> None:
     assert decode_message([header(), bytes(MAX_PAYLOAD_BYTES)]).samples.shape == (MAX_PAYLOAD_BYTES // 4, 2)
 
 
@@ -106,12 +109,12 @@ json_values = st.recursive(
 
 
 @given(st.lists(st.binary(max_size=100), min_size=1, max_size=3))
-def test_arbitrary_frames_are_faults(frames):
+def test_arbitrary_frames_are_faults(frames: list[bytes]) -> None:
     assert isinstance(decode_message(frames), PcmFault)
 
 
 @given(st.dictionaries(st.sampled_from([*HEADER, "end", "other"]), json_values), st.binary(max_size=40))
-def test_arbitrary_values_in_a_header_never_raise(changes, payload):
+def test_arbitrary_values_in_a_header_never_raise(changes: dict[str, Any], payload: bytes) -> None:
     assert isinstance(decode_message([header(**changes), payload]), PcmBlock | PcmEnd | PcmFault)
 
 
@@ -122,7 +125,9 @@ def test_arbitrary_values_in_a_header_never_raise(changes, payload):
     st.none() | st.integers(0, 2**53),
     st.integers(1, 50),
 )
-def test_every_header_within_bounds_is_taken(rate, channels, sample_format, start, frames):
+def test_every_header_within_bounds_is_taken(
+    rate: int, channels: int, sample_format: str, start: int | None, frames: int
+) -> None:
     width = {"s16le": 2, "s24le": 3}.get(sample_format, 4)
     fields = header(rate=rate, channels=channels, format=sample_format, start=start)
     block = decode_message([fields, bytes(frames * channels * width)])
@@ -130,7 +135,7 @@ def test_every_header_within_bounds_is_taken(rate, channels, sample_format, star
 
 
 @pytest.mark.parametrize("dtype", [np.int16, np.int32, np.float32, ">i2"])
-def test_what_is_pushed_comes_in(puller: PcmPuller, pcm: SimpleQueue, dtype):
+def test_what_is_pushed_comes_in(puller: PcmPuller, pcm: SimpleQueue, dtype: DTypeLike) -> None:
     samples = np.arange(-6, 6).astype(dtype).reshape(6, 2)
     with PcmPusher(puller.endpoint) as pusher:
         pusher.push("porch", samples, 44100, start=10)
@@ -145,7 +150,7 @@ def test_what_is_pushed_comes_in(puller: PcmPuller, pcm: SimpleQueue, dtype):
     assert end == PcmEnd("porch")
 
 
-def test_a_long_block_is_pushed_in_parts_that_follow_each_other(puller: PcmPuller, pcm: SimpleQueue):
+def test_a_long_block_is_pushed_in_parts_that_follow_each_other(puller: PcmPuller, pcm: SimpleQueue) -> None:
     samples = np.arange(300_000, dtype=np.int32).reshape(-1, 1)
     with PcmPusher(puller.endpoint) as pusher:
         pusher.push("porch", samples, 48000, start=7)
@@ -166,12 +171,12 @@ def test_a_long_block_is_pushed_in_parts_that_follow_each_other(puller: PcmPulle
         (np.zeros(10, np.int16), 192001),
     ],
 )
-def test_what_no_service_takes_is_refused_where_it_is_pushed(samples, rate):
+def test_what_no_service_takes_is_refused_where_it_is_pushed(samples: NDArray[Any], rate: int) -> None:
     with PcmPusher("tcp://127.0.0.1:9") as pusher, pytest.raises(InputError):
         pusher.push("porch", samples, rate)
 
 
-def test_pushing_to_an_absent_service_ends_in_a_clear_error(tmp_path):
+def test_pushing_to_an_absent_service_ends_in_a_clear_error(tmp_path: Path) -> None:
     with (
         PcmPusher(f"ipc://{tmp_path}/nobody", timeout_seconds=0.05) as pusher,
         pytest.raises(WireError, match=r"no service took PCM at ipc://.*for 0.05 s"),

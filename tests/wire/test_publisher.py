@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import psutil
 import pytest
@@ -31,7 +32,7 @@ def wait_until_published(publisher: Publisher) -> None:
         assert subscriber.receive(10) is not None
 
 
-def test_each_topic_counts_from_nought_by_one(publisher: Publisher, subscribe: Subscribe):
+def test_each_topic_counts_from_nought_by_one(publisher: Publisher, subscribe: Subscribe) -> None:
     subscriber = subscribe(kinds=["scores", "event"])
     publisher.publish([scores("a"), scores("b")])
     assert sorted(receive(subscriber, 2)) == [("a", 0), ("b", 0)]
@@ -40,13 +41,15 @@ def test_each_topic_counts_from_nought_by_one(publisher: Publisher, subscribe: S
     assert receive(subscriber, 4) == [("a", 1), ("a", 0), ("a", 2), ("b", 1)]
 
 
-def test_a_session_is_new_for_each_publisher():
+def test_a_session_is_new_for_each_publisher() -> None:
     sessions = {Publisher("tcp://127.0.0.1:*").session for _ in range(20)}
     assert len(sessions) == 20
     assert all(re.fullmatch("[0-9a-f]{8}", session) for session in sessions)
 
 
-def test_a_new_subscriber_gets_the_newest_of_each_topic_with_its_number(publisher: Publisher, subscribe: Subscribe):
+def test_a_new_subscriber_gets_the_newest_of_each_topic_with_its_number(
+    publisher: Publisher, subscribe: Subscribe
+) -> None:
     publisher.publish([scores(patch=0), event(number=0), status(), service(), scores(patch=1), event(number=1)])
     wait_until_published(publisher)
     subscriber = subscribe(streams=["porch"], kinds=["scores", "event", "status", "service"])
@@ -63,7 +66,7 @@ def test_a_new_subscriber_gets_the_newest_of_each_topic_with_its_number(publishe
     assert all(message.missed == 0 for message in found.values())
 
 
-def test_every_topic_of_thousands_is_replayed(publisher: Publisher, subscribe: Subscribe):
+def test_every_topic_of_thousands_is_replayed(publisher: Publisher, subscribe: Subscribe) -> None:
     names = [f"stream-{number}" for number in range(3000)]
     publisher.publish([scores(name) for name in names])
     wait_until_published(publisher)
@@ -72,7 +75,7 @@ def test_every_topic_of_thousands_is_replayed(publisher: Publisher, subscribe: S
 
 def test_a_second_subscriber_of_a_prefix_gets_a_replay_that_the_first_ignores(
     publisher: Publisher, subscribe: Subscribe
-):
+) -> None:
     publisher.publish([scores()])
     first = subscribe(kinds=["scores"])
     assert receive(first, 1) == [("porch", 0)]
@@ -84,7 +87,7 @@ def test_a_second_subscriber_of_a_prefix_gets_a_replay_that_the_first_ignores(
 
 def test_a_subscriber_that_leaves_does_not_silence_another_of_the_same_prefix(
     publisher: Publisher, subscribe: Subscribe
-):
+) -> None:
     publisher.publish([scores()])
     leaving, staying = subscribe(kinds=["scores"]), subscribe(kinds=["scores"])
     assert receive(leaving, 1) == receive(staying, 1) == [("porch", 0)]
@@ -96,7 +99,9 @@ def test_a_subscriber_that_leaves_does_not_silence_another_of_the_same_prefix(
     assert receive(subscribe(kinds=["scores"]), 1) == [("porch", 2)]
 
 
-def test_a_forgotten_stream_is_not_replayed_and_counts_on_when_it_returns(publisher: Publisher, subscribe: Subscribe):
+def test_a_forgotten_stream_is_not_replayed_and_counts_on_when_it_returns(
+    publisher: Publisher, subscribe: Subscribe
+) -> None:
     publisher.publish([scores("gone"), event("gone"), status("gone"), scores("stays")])
     publisher.forget("gone")
     wait_until_published(publisher)
@@ -106,11 +111,11 @@ def test_a_forgotten_stream_is_not_replayed_and_counts_on_when_it_returns(publis
     assert receive(subscriber, 1) == [("gone", 1)]
 
 
-def test_messages_that_overflow_the_hand_over_are_counted_and_seen_as_missed(monkeypatch: pytest.MonkeyPatch):
+def test_messages_that_overflow_the_hand_over_are_counted_and_seen_as_missed(monkeypatch: pytest.MonkeyPatch) -> None:
     entered, release = threading.Event(), threading.Event()
     take = Inbox.take
 
-    def hold(inbox):
+    def hold(inbox: object):
         delivery = take(inbox)
         if any(entry == "hold" for entry in delivery.entries):
             entered.set()
@@ -159,7 +164,7 @@ def stopped_subscriber(publisher: Publisher) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("stopped_subscriber")
-def test_a_subscriber_that_stops_reading_neither_blocks_the_publisher_nor_makes_it_grow(publisher: Publisher):
+def test_a_subscriber_that_stops_reading_neither_blocks_the_publisher_nor_makes_it_grow(publisher: Publisher) -> None:
     process = psutil.Process()
 
     def publish(messages: int) -> int:
@@ -175,20 +180,20 @@ def test_a_subscriber_that_stops_reading_neither_blocks_the_publisher_nor_makes_
 
 
 @pytest.mark.usefixtures("stopped_subscriber")
-def test_the_stop_does_not_wait_for_a_subscriber_that_does_not_read(publisher: Publisher):
+def test_the_stop_does_not_wait_for_a_subscriber_that_does_not_read(publisher: Publisher) -> None:
     publisher.publish([scores(labels=5000) for _ in range(500)])
     publisher.stop()
     assert not publisher.statistics().running
 
 
-def test_a_port_in_use_is_named_with_the_remedy(publisher: Publisher):
+def test_a_port_in_use_is_named_with_the_remedy(publisher: Publisher) -> None:
     with pytest.raises(WireError, match=f"^cannot publish on {publisher.endpoint}: the port is in use; stop .*$"):
         Publisher(publisher.endpoint).start()
     with pytest.raises(WireError, match=f"^cannot take PCM on {publisher.endpoint}: the port is in use"):
         PcmPuller(publisher.endpoint, lambda _: None).start()
 
 
-def test_an_ipc_path_in_use_is_not_taken_away(tmp_path):
+def test_an_ipc_path_in_use_is_not_taken_away(tmp_path: Path) -> None:
     endpoint = f"ipc://{tmp_path}/scores"
     publisher = Publisher(endpoint)
     publisher.start()
@@ -200,7 +205,7 @@ def test_an_ipc_path_in_use_is_not_taken_away(tmp_path):
     publisher.stop()
 
 
-def test_an_ipc_path_left_by_a_killed_service_is_used_again(tmp_path):
+def test_an_ipc_path_left_by_a_killed_service_is_used_again(tmp_path: Path) -> None:
     endpoint = f"ipc://{tmp_path}/scores"
     with zmq.Context() as context, context.socket(zmq.PUB) as socket:
         socket.bind(endpoint)
@@ -223,14 +228,14 @@ def test_an_ipc_path_left_by_a_killed_service_is_used_again(tmp_path):
         (f"ipc:///tmp/{'x' * 120}", "the path is too long"),
     ],
 )
-def test_an_endpoint_that_cannot_be_bound_is_named_with_the_remedy(endpoint, remedy):
+def test_an_endpoint_that_cannot_be_bound_is_named_with_the_remedy(endpoint: str, remedy: str) -> None:
     with pytest.raises(WireError) as caught:
         Publisher(endpoint).start()
     assert re.match(f"cannot publish on '?{re.escape(endpoint)}'?: {re.escape(remedy)}", str(caught.value))
     assert "\n" not in str(caught.value)
 
 
-def test_a_wildcard_becomes_the_real_endpoint(publisher: Publisher, puller: PcmPuller):
+def test_a_wildcard_becomes_the_real_endpoint(publisher: Publisher, puller: PcmPuller) -> None:
     assert re.fullmatch(r"tcp://127\.0\.0\.1:\d+", publisher.endpoint)
     assert re.fullmatch(r"tcp://127\.0\.0\.1:\d+", puller.endpoint)
     zero = Publisher("tcp://127.0.0.1:0")
@@ -239,7 +244,7 @@ def test_a_wildcard_becomes_the_real_endpoint(publisher: Publisher, puller: PcmP
     assert not zero.endpoint.endswith(":0")
 
 
-def test_what_was_handed_over_before_the_stop_arrives(publisher: Publisher, subscribe: Subscribe):
+def test_what_was_handed_over_before_the_stop_arrives(publisher: Publisher, subscribe: Subscribe) -> None:
     publisher.publish([status("a")])
     subscriber = subscribe()
     assert receive(subscriber, 1) == [("a", 0)]
@@ -248,7 +253,7 @@ def test_what_was_handed_over_before_the_stop_arrives(publisher: Publisher, subs
     assert receive(subscriber, 2000) == [("a", number) for number in range(2000)]
 
 
-def test_publishing_after_the_stop_and_stopping_twice_do_no_harm(publisher: Publisher):
+def test_publishing_after_the_stop_and_stopping_twice_do_no_harm(publisher: Publisher) -> None:
     publisher.stop()
     publisher.stop()
     publisher.publish([scores()])
@@ -256,7 +261,7 @@ def test_publishing_after_the_stop_and_stopping_twice_do_no_harm(publisher: Publ
     assert not publisher.statistics().running
 
 
-def test_garbage_from_a_subscriber_is_ignored(publisher: Publisher, subscribe: Subscribe):
+def test_garbage_from_a_subscriber_is_ignored(publisher: Publisher, subscribe: Subscribe) -> None:
     with zmq.Context() as context, context.socket(zmq.XSUB) as socket:
         socket.connect(publisher.endpoint)
         for garbage in (b"", b"\x02scores/", b"\x00never", b"\x01\xff\xfe", b"hello" * 1000):

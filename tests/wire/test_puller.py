@@ -3,11 +3,11 @@ from queue import SimpleQueue
 import pytest
 import zmq
 
-from streamtag.wire import PcmBlock, PcmEnd, PcmFault, PcmPuller, PcmPusher
+from streamtag.wire import PcmBlock, PcmEnd, PcmFault, PcmInput, PcmPuller, PcmPusher
 from tests.wire.test_pcm import FOUR_BYTES, header
 
 
-def test_pcm_of_many_pushers_keeps_its_order_for_each(puller: PcmPuller, pcm: SimpleQueue):
+def test_pcm_of_many_pushers_keeps_its_order_for_each(puller: PcmPuller, pcm: SimpleQueue) -> None:
     pushers = [PcmPusher(puller.endpoint) for _ in range(3)]
     for number in range(100):
         for name, pusher in enumerate(pushers):
@@ -20,7 +20,7 @@ def test_pcm_of_many_pushers_keeps_its_order_for_each(puller: PcmPuller, pcm: Si
         assert mine == [PcmEnd(f"{name}-{number}") for number in range(100)]
 
 
-def test_a_bad_message_is_counted_and_the_next_good_one_taken(puller: PcmPuller, pcm: SimpleQueue):
+def test_a_bad_message_is_counted_and_the_next_good_one_taken(puller: PcmPuller, pcm: SimpleQueue) -> None:
     with zmq.Context() as context, context.socket(zmq.PUSH) as socket:
         socket.connect(puller.endpoint)
         socket.send_multipart([header(), FOUR_BYTES[:3]])
@@ -31,10 +31,10 @@ def test_a_bad_message_is_counted_and_the_next_good_one_taken(puller: PcmPuller,
     assert (puller.messages, puller.faults) == (3, 2)
 
 
-def test_a_failing_callback_does_not_end_the_input(caplog):
+def test_a_failing_callback_does_not_end_the_input(caplog: pytest.LogCaptureFixture) -> None:
     seen: SimpleQueue = SimpleQueue()
 
-    def fail_first(pcm):
+    def fail_first(pcm: PcmInput) -> None:
         seen.put(pcm)
         if pcm.stream == "bad":
             raise RuntimeError("not this one")
@@ -49,7 +49,7 @@ def test_a_failing_callback_does_not_end_the_input(caplog):
     assert "PCM of stream bad" in caplog.text
 
 
-def test_a_giant_frame_ends_its_connection_and_leaves_other_pushers_alone(puller: PcmPuller, pcm: SimpleQueue):
+def test_a_giant_frame_ends_its_connection_and_leaves_other_pushers_alone(puller: PcmPuller, pcm: SimpleQueue) -> None:
     with zmq.Context() as context, context.socket(zmq.PUSH) as giant, PcmPusher(puller.endpoint) as pusher:
         giant.linger = 0
         events = giant.get_monitor_socket(zmq.EVENT_DISCONNECTED)
@@ -64,7 +64,7 @@ def test_a_giant_frame_ends_its_connection_and_leaves_other_pushers_alone(puller
 
 def test_a_thread_that_fails_takes_pcm_again_at_the_same_endpoint(
     puller: PcmPuller, pcm: SimpleQueue, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-):
+) -> None:
     take_waiting, rest = PcmPuller._take_waiting, [1]
 
     def break_down_once(self: PcmPuller) -> None:
@@ -81,7 +81,7 @@ def test_a_thread_that_fails_takes_pcm_again_at_the_same_endpoint(
     assert "the thread input failed and is made anew" in caplog.text
 
 
-def test_stopping_twice_does_no_harm_and_frees_the_port(puller: PcmPuller, pcm: SimpleQueue):
+def test_stopping_twice_does_no_harm_and_frees_the_port(puller: PcmPuller, pcm: SimpleQueue) -> None:
     puller.stop()
     puller.stop()
     again = PcmPuller(puller.endpoint, pcm.put)

@@ -1,6 +1,8 @@
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 import zmq
@@ -32,7 +34,7 @@ def subscriber(server: "zmq.Socket[bytes]") -> Iterator[Subscriber]:
         yield subscriber
 
 
-def test_a_gap_in_the_numbers_is_reported_as_missed(server, subscriber):
+def test_a_gap_in_the_numbers_is_reported_as_missed(server: "zmq.Socket[bytes]", subscriber: Subscriber) -> None:
     for seq in (5, 6, 9):
         server.send_multipart(frames_of(scores(), seq))
     server.send_multipart(frames_of(scores("yard"), 9))
@@ -40,14 +42,14 @@ def test_a_gap_in_the_numbers_is_reported_as_missed(server, subscriber):
     assert [(message.header["seq"], message.missed) for message in messages] == [(5, 0), (6, 0), (9, 2), (9, 0)]
 
 
-def test_what_is_not_newer_is_ignored(server, subscriber):
+def test_what_is_not_newer_is_ignored(server: "zmq.Socket[bytes]", subscriber: Subscriber) -> None:
     for seq in (5, 5, 4, 6):
         server.send_multipart(frames_of(scores(), seq))
     assert [subscriber.receive(5).header["seq"] for _ in range(2)] == [5, 6]
     assert subscriber.skipped == 0
 
 
-def test_a_new_session_counts_anew(server, subscriber):
+def test_a_new_session_counts_anew(server: "zmq.Socket[bytes]", subscriber: Subscriber) -> None:
     server.send_multipart(frames_of(scores(), 100))
     server.send_multipart(frames_of(scores(), 3, session="ffffffff"))
     server.send_multipart(frames_of(scores(), 5, session="ffffffff"))
@@ -55,7 +57,9 @@ def test_a_new_session_counts_anew(server, subscriber):
     assert [(message.header["seq"], message.missed) for message in messages] == [(100, 0), (3, 0), (5, 1)]
 
 
-def test_garbage_and_newer_versions_are_skipped_and_counted(server, subscriber):
+def test_garbage_and_newer_versions_are_skipped_and_counted(
+    server: "zmq.Socket[bytes]", subscriber: Subscriber
+) -> None:
     topic, header, payload = frames_of(scores(), 0)
     server.send(b"scores/")
     server.send_multipart([b"scores/\xff", b"\xff", b"\xff"])
@@ -66,7 +70,7 @@ def test_garbage_and_newer_versions_are_skipped_and_counted(server, subscriber):
     assert subscriber.skipped == 4
 
 
-def test_a_state_and_a_key_of_a_later_version_are_heard(server):
+def test_a_state_and_a_key_of_a_later_version_are_heard(server: "zmq.Socket[bytes]") -> None:
     with Subscriber(server.last_endpoint.decode(), kinds=["status"]) as subscriber:
         assert server.recv() == b"\x01status/"
         topic, header, payload = frames_of(status(state="warming"), 0)
@@ -75,7 +79,7 @@ def test_a_state_and_a_key_of_a_later_version_are_heard(server):
     assert (message.header["state"], message.header["temperature"], subscriber.skipped) == ("warming", 20, 0)
 
 
-def test_receive_gives_none_when_the_time_is_over(subscriber):
+def test_receive_gives_none_when_the_time_is_over(subscriber: Subscriber) -> None:
     assert subscriber.receive(0) is None
     assert subscriber.receive(0.01) is None
 
@@ -89,12 +93,16 @@ def test_receive_gives_none_when_the_time_is_over(subscriber):
         ({"streams": ["a", "b"], "kinds": ["scores", "service"]}, {"scores/a/", "scores/b/", "service/"}),
     ],
 )
-def test_only_what_is_wished_for_is_subscribed(server, wishes, topics):
+def test_only_what_is_wished_for_is_subscribed(
+    server: "zmq.Socket[bytes]", wishes: dict[str, Any], topics: set[str]
+) -> None:
     with Subscriber(server.last_endpoint.decode(), **wishes):
         assert {server.recv()[1:].decode() for _ in topics} == topics
 
 
-def test_a_stream_whose_name_begins_like_another_is_not_heard(publisher, subscribe):
+def test_a_stream_whose_name_begins_like_another_is_not_heard(
+    publisher: Publisher, subscribe: Callable[..., Subscriber]
+) -> None:
     publisher.publish([scores("porch-2"), scores("porch")])
     assert subscribe(streams=["porch"]).receive(5).header["stream"] == "porch"
 
@@ -107,18 +115,18 @@ def test_a_stream_whose_name_begins_like_another_is_not_heard(publisher, subscri
         ({"streams": "porch"}, r"streams is a list of names, such as \['porch'\]"),
     ],
 )
-def test_a_wish_that_cannot_be_met_is_refused(wishes, complaint):
+def test_a_wish_that_cannot_be_met_is_refused(wishes: dict[str, Any], complaint: str) -> None:
     with pytest.raises(InputError, match=complaint):
         Subscriber("tcp://127.0.0.1:9", **wishes)
 
 
 @pytest.mark.parametrize("endpoint", ["127.0.0.1:5556", "tcp://127.0.0.1", "tcp://:x", "inproc://a", ""])
-def test_a_malformed_endpoint_is_refused_in_one_line(endpoint):
+def test_a_malformed_endpoint_is_refused_in_one_line(endpoint: str) -> None:
     with pytest.raises(WireError, match=r"^cannot subscribe to .*: write tcp://HOST:PORT or ipc://PATH[^\n]*$"):
         Subscriber(endpoint)
 
 
-def test_a_service_that_comes_later_and_one_that_returns_are_heard(tmp_path):
+def test_a_service_that_comes_later_and_one_that_returns_are_heard(tmp_path: Path) -> None:
     endpoint = f"ipc://{tmp_path}/scores"
     with Subscriber(endpoint) as subscriber:
         for _ in range(2):
@@ -131,11 +139,11 @@ def test_a_service_that_comes_later_and_one_that_returns_are_heard(tmp_path):
             publisher.stop()
 
 
-def test_close_from_another_thread_ends_the_iteration(subscriber):
+def test_close_from_another_thread_ends_the_iteration(subscriber: Subscriber) -> None:
     waiting = threading.Event()
     ended = threading.Event()
 
-    def read():
+    def read() -> None:
         waiting.set()
         list(subscriber)
         ended.set()
@@ -149,15 +157,15 @@ def test_close_from_another_thread_ends_the_iteration(subscriber):
     assert subscriber.receive(1) is None
 
 
-def test_close_from_a_signal_handler_ends_the_iteration(subscriber):
+def test_close_from_a_signal_handler_ends_the_iteration(subscriber: Subscriber) -> None:
     before = signal.signal(signal.SIGALRM, lambda *_: subscriber.close())
     signal.setitimer(signal.ITIMER_REAL, 0.2)
     assert list(subscriber) == []
     signal.signal(signal.SIGALRM, before)
 
 
-def test_an_interrupt_leaves_the_subscriber_usable(server, subscriber):
-    def interrupt(*_):
+def test_an_interrupt_leaves_the_subscriber_usable(server: "zmq.Socket[bytes]", subscriber: Subscriber) -> None:
+    def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
     before = signal.signal(signal.SIGALRM, interrupt)
@@ -169,7 +177,9 @@ def test_an_interrupt_leaves_the_subscriber_usable(server, subscriber):
     assert subscriber.receive(5) is not None
 
 
-def test_all_kinds_arrive_and_only_scores_have_arrays(publisher, subscribe):
+def test_all_kinds_arrive_and_only_scores_have_arrays(
+    publisher: Publisher, subscribe: Callable[..., Subscriber]
+) -> None:
     publisher.publish([scores(), event(), status(), service()])
     subscriber = subscribe()
     messages = {message.header["kind"]: message for message in (subscriber.receive(5) for _ in range(4))}
