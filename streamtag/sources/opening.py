@@ -1,5 +1,7 @@
 """From a stream's address to a reader of its sound: FFmpeg's options, playlists, certificates, and what goes wrong."""
 
+import socket
+import ssl
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -7,15 +9,14 @@ from urllib.parse import urljoin, urlsplit
 
 from streamtag.source_kinds import PLAYLIST
 from streamtag.sources import playlists
-from streamtag.sources.diagnosis import diagnose
 from streamtag.sources.ffmpeg import PLAIN_FORMATS, AudioReader
 from streamtag.sources.listing import Listing
-from streamtag.sources.reach import Reach
+from streamtag.sources.reach import NO_SUCH_HOST, Reach
 from streamtag.sources.reasons import NOT_AUDIO, ReadError
 from streamtag.sources.segments import HLS_OPTIONS, NO_REDIRECTS, Segments
 from streamtag.sources.source import Timeouts
-from streamtag.sources.trust import trusted
-from streamtag.sources.web import fetch_text, redirect_of, with_account
+from streamtag.sources.trust import trusted, trusting
+from streamtag.sources.web import distrust, fetch_text, redirect_of, with_account
 
 __all__ = ["HLS_FACTOR", "open_reader"]
 
@@ -26,6 +27,8 @@ _FOLLOWED = (*_WEB, "rtsp", "rtsps")
 _MOST_PLAYLISTS = 5
 _MOST_REDIRECTS = 8
 _MOST_BYTES = 4 << 20
+_DIAGNOSIS_SECONDS = 5.0
+_TLS_PORTS = {"https": 443, "rtsps": 322}
 
 
 def open_reader(
@@ -154,7 +157,7 @@ def _explained(error: ReadError, url: str, timeouts: Timeouts, seconds: float, c
     if error.timed_out or (late and (error.broke_off or error.not_audio)):
         return ReadError(f"no answer in {seconds:.0f} s", timed_out=True)
     if error.broke_off:
-        return ReadError(diagnose(url, ca_file) or str(error))
+        return ReadError(_diagnose(url, ca_file) or str(error))
     if str(error) == NOT_AUDIO and scheme in ("rtsp", "rtsps"):
         return ReadError("the server ends the connection, or does not speak RTSP")
     return error
@@ -196,3 +199,26 @@ def _connect_seconds(timeouts: Timeouts) -> float:
 def _secure(ca_file: str | None) -> Mapping[str, str]:
     """Nothing is sent, no password above all, before a server's certificate is found to be good."""
     return {"tls_verify": "1", "ca_file": trusted(ca_file)}
+
+
+def _diagnose(url: str, ca_file: str | None) -> str | None:
+    """Look for the reason once more, by other means; no user or password is sent. None: nothing was found."""
+    parts = urlsplit(url)
+    try:
+        port = parts.port or _TLS_PORTS.get(parts.scheme)
+        socket.getaddrinfo(parts.hostname, port)
+        if parts.scheme not in _TLS_PORTS:
+            return None
+        with (
+            socket.create_connection((parts.hostname or "", port or 0), _DIAGNOSIS_SECONDS) as plain,
+            trusting(ca_file).wrap_socket(plain, server_hostname=parts.hostname),
+        ):
+            return None
+    except (socket.gaierror, UnicodeError):
+        return NO_SUCH_HOST
+    except ssl.SSLCertVerificationError as error:
+        return distrust(error)
+    except ssl.SSLError:
+        return "it does not speak TLS as it should"
+    except (OSError, ValueError):
+        return None

@@ -9,12 +9,10 @@ import numpy as np
 
 from streamtag.audio.block import Samples
 from streamtag.errors import SourceError
+from streamtag.sources.containers import is_encrypted, mp3_seconds, ogg_parts
 from streamtag.sources.decoder import Chunk
 from streamtag.sources.ffmpeg import PLAIN_FORMATS, AudioReader
-from streamtag.sources.mp3_length import mp3_seconds
-from streamtag.sources.ogg import ogg_parts
 from streamtag.sources.playlists import is_list
-from streamtag.sources.protection import is_encrypted
 from streamtag.sources.reasons import ENCRYPTED, ReadError, is_passing
 from streamtag.sources.whole import is_cut
 

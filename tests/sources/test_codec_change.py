@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 from av.packet import Packet
 
-from streamtag.sources.decoder import Parcel
+from streamtag.sources.decoder import Parcel, codec_of
 from streamtag.sources.ffmpeg import AudioReader
-from streamtag.sources.sniff import codec_of
 
 SECONDS = 2.0
 

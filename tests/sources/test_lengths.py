@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from streamtag.audio.block import Block
 from streamtag.errors import SourceError
 from streamtag.sources import open_source
-from streamtag.sources.protection import is_encrypted
+from streamtag.sources.containers import is_encrypted
 from streamtag.sources.whole import is_cut
 from tests.media import encode_all, matroska
 from tests.sounds import noise, write

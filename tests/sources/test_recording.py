@@ -11,8 +11,7 @@ import pytest
 from av.packet import Packet
 
 from streamtag.errors import SourceError
-from streamtag.sources.ogg import ogg_parts
-from streamtag.sources.protection import is_encrypted
+from streamtag.sources.containers import is_encrypted, ogg_parts
 from tests.media import encode, encode_all, films, matroska, spoil_first_track, two_tracks
 from tests.sounds import chirp, noise, write
 from tests.sources.test_lengths import read, seconds
