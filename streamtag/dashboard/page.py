@@ -14,6 +14,7 @@ _VIEWS: Final = {
     "live": "Live",
     "history": "History",
     "tuning": "Thresholds",
+    "alerts": "Alerts",
     "microphone": "My microphone",
     "recording": "Recording",
 }

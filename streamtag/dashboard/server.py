@@ -19,6 +19,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
 from streamtag.dashboard.access import Access
+from streamtag.dashboard.alert_routes import AlertRoutes
 from streamtag.dashboard.api import Api
 from streamtag.dashboard.api.past import ROOT
 from streamtag.dashboard.connections import Connections, Listener
@@ -127,6 +128,7 @@ def build(hub: Hub, config: Config, *, logins: Logins, names: HostNames, may_wri
     api = Api(hub.endpoint, config, hub.key)
     spool = Spool(folder)
     past, thresholds = HistoryRoutes(config), ThresholdRoutes(hub, config, may_write=may_write)
+    alerts = AlertRoutes(hub, config, may_write=may_write)
     live, microphones, recordings = Live(hub), Microphones(hub), Recordings(config, spool)
 
     app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
@@ -142,6 +144,10 @@ def build(hub: Hub, config: Config, *, logins: Logins, names: HostNames, may_wri
         Route("/streamtag/tuning", _fresh(thresholds.show)),
         Route("/streamtag/tuning/preview", _fresh(thresholds.preview)),
         Route("/streamtag/tuning/save", thresholds.save, methods=["POST"]),
+        Route("/streamtag/alerts", _fresh(alerts.show)),
+        Route("/streamtag/alerts/try", _fresh(alerts.preview)),
+        Route("/streamtag/alerts/save", alerts.save, methods=["POST"]),
+        Route("/streamtag/alerts/remove", alerts.remove, methods=["POST"]),
     ]
     mount_page(app, folder, with_logout=logins.account is not None)
     limits = Limits(app, streams=frozenset({EVENTS}), own=frozenset({RECORDING, EXPORT}))

@@ -9,6 +9,7 @@ from starlette.responses import JSONResponse, Response
 
 from streamtag.bundle import Bundle
 from streamtag.config import load_config
+from streamtag.dashboard.config_file import why_not
 from streamtag.dashboard.hub import Hub
 from streamtag.dashboard.queries import number
 from streamtag.dashboard.tuning import save_thresholds, would_fire
@@ -79,11 +80,7 @@ class ThresholdRoutes:
         return JSONResponse({"saved": True})
 
     def _cannot_save(self) -> str:
-        if not self._may_write:
-            return "Saving is switched off: start the page with --allow-write, or with --auth and log in."
-        if self._config.path is None:
-            return "There is nowhere to save to: start the page with --config and the service's configuration."
-        return ""
+        return why_not(self._config, may_write=self._may_write)
 
     def _thresholds(self, label: str) -> Thresholds:
         path = self._config.path

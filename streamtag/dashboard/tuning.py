@@ -7,16 +7,12 @@ import numpy as np
 import tomlkit
 from numpy.typing import NDArray
 
-from streamtag.config import load_config
-from streamtag.dashboard.rewriting import rewrite
-from streamtag.errors import ConfigError
+from streamtag.dashboard.config_file import change_config
 from streamtag.events import EventDetector, EventRules, Thresholds
 from streamtag.labels import LabelSet
 from streamtag.settings import EventSettings
 
 __all__ = ["Fired", "save_thresholds", "would_fire"]
-
-_BYTE_ORDER_MARK = "\ufeff"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,27 +63,12 @@ def save_thresholds(path: Path, label: str, on: float, off: float) -> None:
         ConfigError: The file cannot be read or written, somebody else writes it, or it would not be a configuration
             afterwards; it is as it was before.
     """
-    draft_name = ""
 
-    def check(draft: Path) -> None:
-        nonlocal draft_name
-        draft_name = str(draft)
-        load_config(draft)
+    def change(document: tomlkit.TOMLDocument) -> None:
+        events = document.setdefault("events", tomlkit.table())
+        labels = events.setdefault("labels", tomlkit.table(is_super_table=True))
+        table = labels.setdefault(label, tomlkit.table())
+        for key, value in (("on", on), ("off", off)):
+            table[key] = round(value, 4)
 
-    try:
-        rewrite(path, lambda text: _with_thresholds(text, label, on, off), check)
-    except (OSError, UnicodeDecodeError, tomlkit.exceptions.TOMLKitError) as error:
-        raise ConfigError(f"{path}: the thresholds were not saved: {error}") from error
-    except ConfigError as error:
-        raise ConfigError(str(error).replace(draft_name, str(path))) from error
-
-
-def _with_thresholds(text: str, label: str, on: float, off: float) -> str:
-    mark = _BYTE_ORDER_MARK if text.startswith(_BYTE_ORDER_MARK) else ""
-    document = tomlkit.parse(text.removeprefix(mark))
-    events = document.setdefault("events", tomlkit.table())
-    labels = events.setdefault("labels", tomlkit.table(is_super_table=True))
-    table = labels.setdefault(label, tomlkit.table())
-    for key, value in (("on", on), ("off", off)):
-        table[key] = round(value, 4)
-    return mark + tomlkit.dumps(document).rstrip("\n") + "\n"
+    change_config(path, change, "the thresholds were")

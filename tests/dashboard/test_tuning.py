@@ -258,7 +258,7 @@ def test_an_editor_that_saves_at_the_same_moment_loses_nothing(config: Path, mon
         config.write_text(theirs)
         return check(draft)
 
-    monkeypatch.setattr("streamtag.dashboard.tuning.load_config", load_and_edit)
+    monkeypatch.setattr("streamtag.dashboard.config_file.load_config", load_and_edit)
     with pytest.raises(ConfigError, match="was changed by another program at the same moment; try again"):
         save_thresholds(config, "Dog", 0.7, 0.2)
     assert config.read_text() == theirs

@@ -169,6 +169,36 @@ def test_moved_thresholds_show_their_events_and_reach_the_service(visitor: Visit
     wait_until(lambda: "reloaded" in site.service.log(), 60, "the service's reload")
 
 
+def test_an_alert_is_tried_saved_told_edited_and_removed(visitor: Visitor, site: Site) -> None:
+    visitor.open("Alerts")
+    view = visitor.page.locator("#st-alerts")
+    expect(view.get_by_text("There is no alert yet.")).to_be_visible()
+    view.get_by_role("button", name="New alert").click()
+    view.get_by_label("Name").fill("Somebody plays")
+    view.get_by_label("Sound", exact=True).fill("Musik")
+    view.get_by_role("button", name="Try on the last day").click()
+    expect(view.get_by_text('did you mean "Music"')).to_be_visible()
+    view.get_by_label("Sound", exact=True).fill("Music")
+    view.get_by_label("At most once in").fill("5")
+    view.get_by_role("button", name="Try on the last day").click()
+    expect(view.locator(".st-count")).to_contain_text(re.compile("it would have told (once|[0-9]+ times)"))
+    expect(view.locator(".st-tried li").first).to_contain_text("Music")
+    view.get_by_role("button", name="Save").click()
+    expect(view.get_by_text("Saved.")).to_be_visible()
+    (saved,) = tomllib.loads(site.config.read_text())["alert"]
+    assert saved == {"name": "Somebody plays", "when": "Music", "cooldown_seconds": 5}
+    expect(view.locator(".st-told li").first).to_contain_text("Somebody plays")
+    view.get_by_role("button", name="Edit Somebody plays").click()
+    view.get_by_label("Add to: Not while this is heard").fill("Speech")
+    view.get_by_label("Add to: Not while this is heard").press("Enter")
+    view.get_by_role("button", name="Save").click()
+    expect(view.locator(".st-alert-list")).to_contain_text("unless Speech is heard")
+    view.get_by_role("button", name="Remove").click()
+    expect(view.get_by_text("There is no alert yet.")).to_be_visible()
+    assert "alert" not in tomllib.loads(site.config.read_text())
+    visitor.problems.clear()  # the browser itself notes the refusal
+
+
 def test_a_sound_that_is_chosen_before_the_view_is_there_stays_chosen(visitor: Visitor) -> None:
     page = visitor.page
     expect(page.locator("#st-live .st-event-name").first).to_be_visible()
