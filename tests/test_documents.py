@@ -196,7 +196,7 @@ def test_what_a_document_points_to_is_there(document: str) -> None:
         assert ((ROOT / document).parent / target).exists(), target
 
 
-@pytest.mark.parametrize("document", ["README.md", "docs/dashboard.md"])
+@pytest.mark.parametrize("document", ["README.md", "docs/dashboard.md", "docs/alerts.md", "docs/privacy.md"])
 def test_configurations_in_the_documents_can_be_read(document: str, tmp_path: Path) -> None:
     blocks = re.findall(r"```toml\n(.*?)```", (ROOT / document).read_text(), flags=re.DOTALL)
     assert blocks

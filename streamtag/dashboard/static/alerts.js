@@ -70,8 +70,8 @@ export function mount(element) {
     setText(formNote, answer.error ?? answer.words);
     setText(count, "");
     if (answer.error) return;
-    const times = answer.told === 1 ? "once" : `${answer.told} times`;
-    setText(count, `In the last day it would have told ${times}, and held back ${answer.held}.`);
+    const times = ["nothing", "once"][answer.told] ?? `${answer.told} times`;
+    setText(count, `In the last day it would have told ${times}, and held back ${answer.held || "nothing"}.`);
     tried.replaceChildren(...answer.decisions.map((each) => past(each, each.told ? "told" : each.reason)));
   }
 
