@@ -10,7 +10,7 @@ from typing import Final
 
 from starlette.datastructures import Headers
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from streamtag.dashboard.body import Body, read_all
@@ -85,8 +85,9 @@ class Access:
             return PlainTextResponse(f"{reason}\n", 403)
         if not _PATH.fullmatch(scope["path"]):
             return PlainTextResponse("Not found\n", 404)
-        if scope["type"] == "http" and scope["method"] not in ("GET", "HEAD", "POST"):
-            return PlainTextResponse("Method Not Allowed\n", 405, {"Allow": "GET, HEAD, POST"})
+        allowed = "GET" if scope["path"].startswith(API) else "GET, HEAD, POST"
+        if scope["type"] == "http" and scope["method"] not in allowed.split(", "):
+            return PlainTextResponse("Method Not Allowed\n", 405, {"Allow": allowed})
         changes = scope["type"] == "websocket" or scope["method"] == "POST"
         origin = headers.get("origin")
         if changes and origin is not None and not self._names.is_same_site(origin, host):
@@ -104,6 +105,9 @@ class Access:
                 return None
         except WaitError as error:
             return _later(error)
+        if scope["path"].startswith(API):
+            words = "Please log in, or send a token as Authorization: Bearer.\n"
+            return PlainTextResponse(words, 401, {"WWW-Authenticate": "Bearer"})
         wants_page = scope["type"] == "http" and "text/html" in headers.get("accept", "")
         return (
             RedirectResponse("/login", 303)
@@ -154,6 +158,9 @@ async def _refuse(response: Response, scope: Scope, receive: Receive, send: Send
         await receive()
         await send({"type": "websocket.close", "code": 4401, "reason": ""})
         return
+    if isinstance(response, PlainTextResponse) and scope["path"].startswith(API):
+        kept = {name: value for name, value in response.headers.items() if not name.startswith("content-")}
+        response = JSONResponse({"error": bytes(response.body).decode().strip()}, response.status_code, kept)
     await response(scope, receive, send)
 
 

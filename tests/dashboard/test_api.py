@@ -14,9 +14,16 @@ import numpy as np
 import pytest
 import uvicorn
 from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
 
+from streamtag.dashboard.access import Access
 from streamtag.dashboard.api import Api
 from streamtag.dashboard.api import events_stream as events_stream_module
+from streamtag.dashboard.headers import SecurityHeaders
+from streamtag.dashboard.hosts import HostNames
+from streamtag.dashboard.limits import Limits
+from streamtag.dashboard.login import Logins
 from streamtag.history import event_id
 from streamtag.history.clips import Clip
 from streamtag.history.store import Begin, End, Store
@@ -28,6 +35,8 @@ from tests.wire import samples
 
 BEGAN = 1_700_000_000.12
 ROOT = "/api/v1"
+TOKEN = "a-token-that-nobody-guesses"
+BEARER = {"Authorization": f"Bearer {TOKEN}"}
 Take = Callable[[], tuple[str, dict[str, Any]]]
 
 
@@ -40,7 +49,7 @@ class Client:
     def get(self, path: str) -> tuple[int, Any]:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
         with closing(connection):
-            connection.request("GET", f"{ROOT}{path}")
+            connection.request("GET", f"{ROOT}{path}", headers=BEARER)
             answer = connection.getresponse()
             body = answer.read()
         return answer.status, json.loads(body) if answer.headers["content-type"] == "application/json" else body
@@ -50,7 +59,7 @@ class Client:
         """Follow what comes; each call waits for the next and returns its id and data."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
         with closing(connection):
-            connection.request("GET", f"{ROOT}{path}", headers={"Last-Event-ID": last} if last else {})
+            connection.request("GET", f"{ROOT}{path}", headers=BEARER | ({"Last-Event-ID": last} if last else {}))
             answer = connection.getresponse()
             assert answer.headers["content-type"].startswith("text/event-stream")
             lines = (line.decode().rstrip("\n") for line in answer)
@@ -68,6 +77,11 @@ class Client:
             yield take
 
 
+def nowhere(_: Request, error: Exception) -> Response:
+    """What the page says of other paths, as far as the API is asked for in JSON."""
+    return JSONResponse({"error": str(error)}, 404)
+
+
 @pytest.fixture
 def serve(publisher: Publisher) -> Iterator[Callable[..., Client]]:
     """Start servers that end with the test."""
@@ -77,7 +91,10 @@ def serve(publisher: Publisher) -> Iterator[Callable[..., Client]]:
         api = Api(publisher.endpoint, config or Config())
         api.start()
         port = free_port()
-        app = Starlette(routes=[api.mount])
+        bare = Starlette(routes=[api.mount], exception_handlers={404: nowhere})
+        limited = Limits(bare, streams=frozenset({f"{ROOT}/events/stream"}), own=frozenset())
+        logins, names = Logins(None, "page", TOKEN), HostNames(["127.0.0.1"])
+        app = SecurityHeaders(Access(limited, logins=logins, names=names, large={}))
         server = uvicorn.Server(
             uvicorn.Config(app, port=port, log_config=None, lifespan="off", timeout_graceful_shutdown=1)
         )
@@ -297,7 +314,8 @@ def test_the_interface_s_own_description_is_true(
     done = subprocess.run(
         [
             *(sys.executable, "-m", "schemathesis.cli", "run", f"http://127.0.0.1:{client.port}{ROOT}/openapi.json"),
-            *("--exclude-path", "/events/stream", "--max-examples", "15", "--seed", "1", "--suppress-health-check=all"),
+            *("--exclude-path", "/events/stream", "--max-examples", "8", "--seed", "1", "--suppress-health-check=all"),
+            *("--header", f"Authorization: Bearer {TOKEN}"),
             *("--no-color", "--phases", "examples,coverage,fuzzing"),
         ],
         cwd=tmp_path,
@@ -306,6 +324,18 @@ def test_the_interface_s_own_description_is_true(
         timeout=120,
     )
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
+
+
+@pytest.mark.parametrize("token", ["", "Bearer wrong", "Basic x"])
+def test_without_the_token_nothing_is_told(serve: Callable[..., Client], token: str) -> None:
+    client = serve()
+    connection = http.client.HTTPConnection("127.0.0.1", client.port, timeout=30)
+    with closing(connection):
+        for path in ("/streams", "/events", "/openapi.json"):
+            connection.request("GET", f"{ROOT}{path}", headers={"Authorization": token} if token else {})
+            answer = connection.getresponse()
+            assert (answer.status, answer.headers["www-authenticate"]) == (401, "Bearer")
+            assert json.loads(answer.read()) == {"error": "Please log in, or send a token as Authorization: Bearer."}
 
 
 def test_every_path_that_is_promised_is_described(serve: Callable[..., Client]) -> None:

@@ -3,8 +3,9 @@
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
-from fastapi import FastAPI, Header, Path, Query, Request, Response
+from fastapi import FastAPI, Header, Path, Query, Request, Response, Security
 from fastapi.exceptions import RequestValidationError
+from fastapi.security import HTTPBearer
 from pydantic import Field
 from starlette.exceptions import HTTPException
 from starlette.responses import FileResponse, JSONResponse, StreamingResponse
@@ -25,6 +26,11 @@ _RATE: Final = 16_000
 _MOST: Final = 1000
 _ABOUT: Final = "What a Streamtag service hears and how it fares, to be read only."
 
+_BEARER: Final = HTTPBearer(
+    scheme_name="token", description="Of `dashboard --token-file`; or the page's login", auto_error=False
+)
+"""What the description says of it; who may come in is judged before this."""
+
 _Label = Annotated[str, Query(max_length=200, description="The whole name of a label; empty: all")]
 _StreamId = Annotated[
     str, Query(pattern=r"^[A-Za-z0-9_.\-]{0,64}$", description="The whole name of a stream; empty: all")
@@ -37,6 +43,7 @@ _SINCE: Final = "Of the onset: Unix seconds, or a time such as 2026-11-26T08:00:
 
 def _responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     texts = {
+        401: "Who asks may not come in",
         404: "There is none",
         422: "A parameter is wrong",
         503: "It cannot be told for now",
@@ -67,13 +74,18 @@ class Api:
             docs_url=None,
             redoc_url=None,
             redirect_slashes=False,
+            dependencies=[Security(_BEARER)],
         )
         app.add_exception_handler(RequestValidationError, _wrong)
         app.add_exception_handler(HistoryError, _unreadable)
         app.add_exception_handler(HTTPException, _refused)
-        errors = _responses(422, 503)
-        app.get("/streams", response_model=Streams, summary="All streams and how they fare")(self.streams)
-        app.get("/labels", response_model=Labels, responses=_responses(503), summary="The model's labels")(self.labels)
+        errors = _responses(401, 422, 503)
+        app.get("/streams", response_model=Streams, responses=_responses(401), summary="All streams and how they fare")(
+            self.streams
+        )
+        app.get("/labels", response_model=Labels, responses=_responses(401, 503), summary="The model's labels")(
+            self.labels
+        )
         app.get("/events", response_model=Events, responses=errors, summary="Events, the newest first")(self.events)
         told: dict[int | str, dict[str, Any]] = {
             200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}, "description": "Server-sent events"}
@@ -94,7 +106,7 @@ class Api:
         app.get(
             "/clips/{id}",
             response_class=FileResponse,
-            responses={**sound, **_responses(404, 422, 503)},
+            responses={**sound, **_responses(401, 404, 422, 503)},
             summary="The recording around an event's onset",
         )(self.clip)
         self.mount = Mount(ROOT, app)
