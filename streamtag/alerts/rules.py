@@ -26,6 +26,8 @@ SETTLE_SECONDS: Final = 0.4
 """So long an alert with `unless` waits after an onset: what began in the same patch is told a moment later."""
 _ROUNDING: Final = 1e-6
 _SAME_SECONDS: Final = 0.01
+_SILENT_SECONDS: Final = 5.0
+"""A level of which no patch came for so long is over."""
 
 
 class Moment(NamedTuple):
@@ -69,6 +71,8 @@ class _Episode:
     judged_from: float
     tail: float
     """So long after its end it may still be heard of as going on."""
+    heard: Moment | None = None
+    """Of a level: the end of its newest patch; it is over where none follows."""
     is_reached: bool = False
     is_enough: bool = False
     is_done: bool = False
@@ -286,11 +290,17 @@ class _Rule:
             self._open[stream].what = what
             if value is not None:
                 self.rise(stream, value, now)
+        if is_on and value is not None and stream in self._open:
+            self._open[stream].heard = now
 
     def look(self, now: Moment, activity: _Activity) -> Iterator[Decision]:
-        for stream, episode in self._open.items():
-            if not episode.is_done and now.at >= episode.judged_from:
-                told = self._judge(stream, episode, now.at - episode.tail, now, activity)
+        for stream, episode in list(self._open.items()):
+            heard = episode.heard
+            if heard is not None and now.at - heard.at > _SILENT_SECONDS:
+                yield from self.end(stream, None, heard, now, activity)
+            elif not episode.is_done and now.at >= episode.judged_from:
+                until = now.at - episode.tail if heard is None else heard.at
+                told = self._judge(stream, episode, until, now, activity)
                 if told is not None:
                     yield told
 

@@ -45,7 +45,8 @@ def _seconds(text: str) -> float:
 
 def _run(options: argparse.Namespace) -> None:
     from streamtag.alerts.replay import can_be_replayed, replay_history
-    from streamtag.config import load_config
+    from streamtag.bundle import Bundle
+    from streamtag.config import check_labels, load_config
     from streamtag.history import HistoryReader
 
     config = load_config(options.config)
@@ -53,6 +54,7 @@ def _run(options: argparse.Namespace) -> None:
         raise ConfigError(f"{config.path}: it has no alert: write [[alert]]")
     if config.history.path is None:
         raise ConfigError(f"{config.path}: it keeps no history to try alerts on: write [history] path")
+    check_labels(config, Bundle.open(config.model.bundle).labels)
     others = [alert.name for alert in config.alerts if not can_be_replayed(alert)]
     if others:
         note(f"left out, for a history holds neither levels nor states: {', '.join(others)}")

@@ -21,6 +21,8 @@ __all__ = ["AlertSink"]
 _PATCH_SECONDS: Final = 0.96
 _KNOWN_SECONDS: Final = 2.0
 """An event's end is known so long after it was held, at the latest: two patches."""
+_AWAY_SECONDS: Final = 15.0
+"""The service speaks at least every 5 s."""
 _RETRY_SECONDS: Final = 10.0
 _MOST_IN_MEMORY: Final = 1_000
 
@@ -49,6 +51,7 @@ class AlertSink:
         self._trouble = ""
         self._others: list[SinkQueue] = []
         self._session = ""
+        self._heard_at = float("-inf")
         self._rows: list[tuple[str, int]] = []  # of the labels that alerts wait for
         self._on: dict[tuple[str, str], tuple[float, float]] = {}  # events that are on: stream seconds, and our clock's
         self._streams: frozenset[str] = frozenset()
@@ -83,6 +86,7 @@ class AlertSink:
         header, now = message.header, _now()
         if isinstance(header, AlertNotice):
             return
+        self._heard_at = now.at
         if header.session != self._session:
             self._begin_session(header.session, now)
         match header:
@@ -100,8 +104,11 @@ class AlertSink:
                         self._rules.rise(header.stream, label, float(message.patch[row]), now)
 
     def look(self) -> None:
-        """Tell what is due."""
-        self._decide(self._rules.look(_now()))
+        """Tell what is due; of a service that was not heard for long nothing goes on."""
+        now = _now()
+        if self._session and now.at - self._heard_at > _AWAY_SECONDS:
+            self._begin_session("", now)
+        self._decide(self._rules.look(now))
         self._write()
 
     def close(self) -> None:

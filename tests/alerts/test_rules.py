@@ -153,6 +153,14 @@ def test_a_level_is_told_of_patches_in_a_row() -> None:
     assert found[0].reason == "it lasted 1.0 s of 2 s"
 
 
+def test_a_level_of_a_stream_that_falls_silent_is_over() -> None:
+    rules = AlertRules([AlertSettings(name="loud", when="level", on=-20.0, for_seconds=60.0)])
+    for second in range(10):
+        rules.level("porch", -10.0, moment(second), moment(second + 1))
+    (held,) = [decision for second in range(10, 90) for decision in rules.look(moment(second))]
+    assert held.reason == "it lasted 10.0 s of 60 s"
+
+
 def test_a_state_is_told_once_for_as_long_as_it_lasts() -> None:
     alert = AlertSettings(name="down", when="state", on=("reconnecting", "failed"), cooldown_seconds=0.0)
     rules = AlertRules([alert])

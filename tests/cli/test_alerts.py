@@ -66,7 +66,11 @@ def test_a_time_that_is_none_is_wrong_usage(call: Call, live: Path, last: str) -
 
 @pytest.mark.parametrize(
     ("text", "wrong"),
-    [("", "it has no alert"), ('[[alert]]\nname = "dog"\nwhen = "Dog"\n', "keeps no history")],
+    [
+        ("", "it has no alert"),
+        ('[[alert]]\nname = "dog"\nwhen = "Dog"\n', "keeps no history"),
+        ('[history]\npath = "h"\n[[alert]]\nname = "dog"\nwhen = "Dgo"\n', 'no label "Dgo"; did you mean "Dog"?'),
+    ],
 )
 def test_what_is_missing_is_said(call: Call, tmp_path: Path, text: str, wrong: str) -> None:
     path = tmp_path / "live.toml"

@@ -10,7 +10,9 @@ import pytest
 from streamtag.alerts import Moment
 from streamtag.alerts.log import Logged, read_log
 from streamtag.alerts.notice import AlertNotice
+from streamtag.alerts.replay import replay
 from streamtag.config import load_config
+from streamtag.history import StoredEvent
 from streamtag.sinks import alerts
 from streamtag.sinks.alerts import AlertSink
 from streamtag.sinks.sink import SinkMessage
@@ -168,6 +170,50 @@ def test_a_service_that_begins_anew_ends_what_was_on(house: House) -> None:
     house.after(60)
     assert house.told.notices == []
     assert len(house.log) == 1
+
+
+def test_of_a_service_that_is_silent_nothing_goes_on(house: House) -> None:
+    house.begin('[[alert]]\nname = "dog"\nwhen = "Dog"\nfor_seconds = 60')
+    house.dog(1)
+    for _ in range(20):
+        house.after(5)
+    assert house.told.notices == []
+    assert len(house.log) == 1
+
+
+def test_alive_and_from_the_history_the_same_is_told(house: House) -> None:
+    house.begin(
+        '[[alert]]\nname = "each"\nwhen = "Dog"\ncooldown_seconds = 0\n'
+        '[[alert]]\nname = "rare"\nwhen = "Dog"\ncooldown_seconds = 100\n'
+        '[[alert]]\nname = "sure"\nwhen = "Dog"\non = 0.8\ncooldown_seconds = 0\n'
+        '[[alert]]\nname = "long"\nwhen = "Dog"\nfor_seconds = 20\ncooldown_seconds = 0\n'
+        '[[alert]]\nname = "often"\nwhen = "Dog"\ncount = 3\nwithin_seconds = 130\ncooldown_seconds = 0\n'
+    )
+    events = [
+        (0, 5, 0.9),
+        (60, 15, 0.7),
+        (120, 30, 0.85),
+        (180, 2, 0.6),
+        (400, 50, 0.95),
+        (460, 19, 0.7),
+        (520, 21, 0.9),
+    ]
+    stored = []
+    for number, (at, length, peak) in enumerate(events):
+        while house.now < at + 0.5:
+            house.after(0.5)
+            house.say(samples.service().header, streams=["porch"])
+        house.dog(number, peak)
+        stored.append(StoredEvent(number, "porch", "Dog", NOW + at, 0.5, 0.5 + length, peak, False, False))
+        while house.now < at + length + 2:  # an end is known once it was held
+            house.after(0.5)
+            house.say(samples.service().header, streams=["porch"])
+        house.quiet(number, length, peak)
+    told = sorted((notice.alert, round(notice.onset_time - NOW)) for notice in house.told.notices)
+    alerts = load_config(house.folder / "live.toml").alerts
+    found = replay(stored, alerts, None, until=NOW + house.now)
+    assert sorted((each.alert, round(each.onset.wall - NOW)) for each in found if each.is_told) == told
+    assert {name for name, _ in told} == {"each", "rare", "sure", "long", "often"}
 
 
 def test_nothing_of_a_stream_that_is_not_kept_is_in_the_log(house: House) -> None:
