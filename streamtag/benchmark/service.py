@@ -95,9 +95,10 @@ class ServiceProcess:
 
     def _processes(self) -> list[int]:
         found = [self._child.pid]
-        for thread in Path(f"/proc/{self._child.pid}/task").iterdir():
-            with suppress(OSError):  # a thread that has ended meanwhile
-                found += map(int, (thread / "children").read_text().split())
+        for pid in found:  # which grows by the children of those in it
+            with suppress(OSError):  # a process or thread that has ended meanwhile
+                for thread in Path(f"/proc/{pid}/task").iterdir():
+                    found += map(int, (thread / "children").read_text().split())
         return found
 
 

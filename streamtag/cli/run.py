@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from streamtag.cli.arguments import Commands
 from streamtag.cli.stopping import Stop
+from streamtag.cli.supervision import watch
 from streamtag.errors import ConfigError, StreamtagError
 from streamtag.systemd import Systemd, Watchdog
 
@@ -39,6 +40,7 @@ def add(commands: Commands) -> None:
 
 
 def _run(options: argparse.Namespace) -> None:
+    watched = watch()
     from msgspec.structs import replace
 
     from streamtag.config import load_config
@@ -52,7 +54,7 @@ def _run(options: argparse.Namespace) -> None:
     config = load_config(options.config)
     sinks = _Sinks(options)
     # Whoever is told of the streams is there before the first of them begins.
-    service = Service(replace(config, streams=()) if sinks.are_wanted(config) else config)
+    service = Service(replace(config, streams=()) if sinks.are_wanted(config) else config, watched.restarts)
     service.start()
     gc.freeze()  # what was loaded stays until the end: looking through it again would hold up messages
     try:
@@ -62,6 +64,7 @@ def _run(options: argparse.Namespace) -> None:
             sinks.wait_ready(stop)
             service.reload(config)
         systemd.ready(f"publishing on {service.endpoint}")
+        watched.ready()
         while not stop:
             stop.wait(_LOOK_SECONDS)
             watchdog.look(service.beats())

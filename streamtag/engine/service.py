@@ -57,8 +57,12 @@ class Service:
         key: with which this process itself may connect; None where nobody is asked for one.
     """
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, crashes: int = 0) -> None:
         """Open the model; nothing runs yet.
+
+        Args:
+            config: the service's settings.
+            crashes: how often the process that served before this one crashed, to be told.
 
         Raises:
             BundleError: there is no such model, or it is damaged.
@@ -69,6 +73,7 @@ class Service:
         bundles = bundles_of(config)
         check(config, label_sets(bundles).values())
         self._config = config
+        self._crashes = crashes
         gate = Gate(config.service.keys) if config.service.keys else None
         self.key = None if gate is None else gate.own
         self._publisher = Publisher(config.service.endpoint, gate=gate, on_failure=partial(self._fail, "publishing"))
@@ -250,7 +255,7 @@ class Service:
         return Outgoing(header)
 
     def _restarts(self) -> dict[str, int]:
-        restarts = {"watch": self._watch.restarts}
+        restarts = {"service": self._crashes, "watch": self._watch.restarts}
         if self._puller is not None:
             restarts["input"] = self._puller.restarts
         return {name: count for name, count in restarts.items() if count}

@@ -6,6 +6,7 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.bundles import make_bundle
@@ -40,17 +41,18 @@ def config(tmp_path: Path, broker: Broker) -> Path:
 
 def _relays(parent: int) -> list[int]:
     """The numbers of the sinks' processes of a service."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdecimal():
-            try:
-                words = (entry / "cmdline").read_bytes().split(b"\0")
-                mother = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
-            except OSError:
-                continue
-            if b"relay" in words and mother == parent:
-                found.append(int(entry.name))
-    return found
+    try:
+        family = psutil.Process(parent).children(recursive=True)
+    except psutil.NoSuchProcess:
+        return []
+    return [each.pid for each in family if each.is_running() and "relay" in _words(each)]
+
+
+def _words(process: psutil.Process) -> list[str]:
+    try:
+        return list(process.cmdline())
+    except psutil.Error:
+        return []  # it has ended
 
 
 def test_what_a_service_hears_first_is_told_and_a_killed_sink_is_started_again(config: Path, broker: Broker) -> None:
@@ -59,7 +61,7 @@ def test_what_a_service_hears_first_is_told_and_a_killed_sink_is_started_again(c
         ear.wait("streamtag/cellar/porch/event/end")
         told = json.loads(ear.of("streamtag/cellar/porch/event")[0])
         assert (told["event_type"], told["onset"]) == ("Whistle", 0)
-        (relay,) = _relays(command.process.pid)
+        (relay,) = relays = _relays(command.process.pid)
         os.kill(relay, signal.SIGKILL)
         ear.wait("streamtag/cellar/status", "offline")
         command.wait_error("is started again")
@@ -67,7 +69,7 @@ def test_what_a_service_hears_first_is_told_and_a_killed_sink_is_started_again(c
         assert command.end() == 0
         ear.wait("streamtag/cellar/status", "offline")
         assert len(ear.of("streamtag/cellar/porch/event")) == 1
-    wait_until(lambda: not _relays(command.process.pid), 60, "the end of the sinks' process")
+    wait_until(lambda: not any(map(psutil.pid_exists, relays)), 60, "the end of the sinks' process")
     ear.close()
 
 
