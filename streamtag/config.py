@@ -6,6 +6,7 @@ Paths in a configuration (the bundle's, the history's, a file's to play) are rel
 import re
 import tomllib
 from collections.abc import Iterable
+from importlib import import_module
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -31,6 +32,7 @@ from streamtag.settings import (
     Stream,
     WebhookSettings,
 )
+from streamtag.sink_kinds import SINKS
 from streamtag.source_kinds import FORMS, who_takes
 from streamtag.toml_lines import KeyPath
 from streamtag.toml_tables import TableReader, near, quoted
@@ -49,19 +51,7 @@ __all__ = [
 ]
 
 _S = TypeVar("_S", bound=Struct)
-_SECTIONS = (
-    "service",
-    "model",
-    "scores",
-    "events",
-    "history",
-    "mqtt",
-    "metrics",
-    "webhook",
-    "notify",
-    "alert",
-    "stream",
-)
+_SECTIONS = ("service", "model", "scores", "events", *(kind.section for kind in SINKS), "stream")
 
 
 def load_config(path: str | Path) -> Config:
@@ -137,6 +127,7 @@ class _Reader:
             webhooks=self._webhooks(document),
             notify=notify,
             alerts=read_alerts(self._tables, document, streams={stream.id for stream in streams}, notify=notify),
+            sections=self._other_sections(document),
             streams=streams,
             path=self._tables.path,
             label_lines=self._label_lines(document),
@@ -145,6 +136,21 @@ class _Reader:
 
     def _section(self, kind: type[_S], document: dict[str, Any], name: str) -> _S:
         return self._tables.read(kind, document.get(name, {}), (name,), f"[{name}]")
+
+    def _other_sections(self, document: dict[str, Any]) -> dict[str, Any]:
+        """Return what sinks are told whose settings nobody else reads: each has its struct in its own module."""
+        sections: dict[str, Any] = {}
+        for kind in SINKS:
+            if kind.attribute or kind.section not in document:
+                continue
+            settings = import_module(f"streamtag.sinks.{kind.module}").Settings
+            if kind.is_list:
+                tables = enumerate(self._tables.tables(document, kind.section, "each"))
+                read = [self._tables.read(settings, each, (kind.section, i), kind.title) for i, each in tables]
+                sections[kind.section] = tuple(read)
+            else:
+                sections[kind.section] = self._section(settings, document, kind.section)
+        return sections
 
     def _service(self, document: dict[str, Any]) -> ServiceSettings:
         service = self._section(ServiceSettings, document, "service")

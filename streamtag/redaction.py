@@ -10,14 +10,18 @@ import re
 from pathlib import Path
 from urllib.parse import unquote
 
+from streamtag.source_kinds import FORMS, PLAYLIST
+
 __all__ = ["HIDDEN", "ScrubbingFormatter", "redact", "scrub"]
 
 HIDDEN = "***"
 _LAST_PORT = 65_535
 
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*|\*{3}):/{2}(?!/)(.*)\Z", re.DOTALL)
-_OWN = re.compile(r"(mic|zmq):(.*)\Z", re.DOTALL | re.IGNORECASE)
-_FILE = re.compile(r"(file|sdp):", re.IGNORECASE)
+_PATHS = [scheme for scheme, form in FORMS.items() if form == "path" and scheme != PLAYLIST]
+_NAMES = [scheme for scheme, form in FORMS.items() if form == "name" and scheme.isalpha()]
+_OWN = re.compile(rf"({'|'.join(_NAMES)}):(.*)\Z", re.DOTALL | re.IGNORECASE)
+_FILE = re.compile(rf"({'|'.join(_PATHS)}):", re.IGNORECASE)
 _AUTHORITY = re.compile(r"(?:\w[\w.-]*|\[[0-9A-Fa-f:.]+(?:%[\w.-]+)?\]|\*)(?::(?P<port>\d{1,5}|\*|PORT))?\Z")
 _SCHEMES = re.compile(
     r"(?:ftps?|https?|icecast|inproc|ipc|mms[ht]?|rtmp[st]?|s?rtp|rtsps?|s3|sftp|smb|srt|tcp|tls|udp|wss?)\Z"
@@ -61,7 +65,7 @@ def redact(source: str) -> str:
         return source
     if (own := _OWN.match(source)) is not None:
         return source if not re.search(r"@|//|:.*[/\\]", own[2], re.DOTALL) else f"{own[1].lower()}:{HIDDEN}"
-    if (url := _URL.match(source)) is not None and url[1].lower() not in ("file", "sdp"):
+    if (url := _URL.match(source)) is not None and url[1].lower() not in _PATHS:
         return _url(url[1].lower(), url[2])
     kind = _FILE.match(source)
     scheme, path = (kind[0].lower(), source[kind.end() :]) if kind else ("", source)

@@ -9,12 +9,12 @@ from streamtag.config import check_labels
 from streamtag.errors import ConfigError
 from streamtag.labels import LabelSet
 from streamtag.settings import Config
-from streamtag.sinks.table import LOCAL_SINKS
+from streamtag.sink_kinds import SINKS
 from streamtag.wire.endpoints import is_local
 
 __all__ = ["check", "taken_over"]
 
-_AT_START = ("service", "model", *(kind.title.strip("[]") for kind in LOCAL_SINKS))
+_AT_START = ("service", "model", *(kind.section for kind in SINKS if kind.is_local))
 
 logger = logging.getLogger(__name__)
 

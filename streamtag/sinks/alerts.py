@@ -16,7 +16,7 @@ from streamtag.sinks.names import service_name
 from streamtag.sinks.sink import SinkMessage, SinkQueue
 from streamtag.wire.messages import EventHeader, ScoresHeader, ServiceHeader, StatusHeader
 
-__all__ = ["AlertSink"]
+__all__ = ["AlertSink", "open_sink"]
 
 _PATCH_SECONDS: Final = 0.96
 _KNOWN_SECONDS: Final = 2.0
@@ -27,6 +27,11 @@ _RETRY_SECONDS: Final = 10.0
 _MOST_IN_MEMORY: Final = 1_000
 
 logger = logging.getLogger(__name__)
+
+
+def open_sink(config: Config) -> "AlertSink":
+    """Make the sink of a configuration that wants it."""
+    return AlertSink(config)
 
 
 class AlertSink:

@@ -11,9 +11,15 @@ from streamtag.settings import Config
 from streamtag.sinks.sink import SinkMessage
 from streamtag.wire.messages import EventHeader, HistoryState, ScoresHeader, ServiceHeader, StatusHeader
 
-__all__ = ["HistorySink"]
+__all__ = ["HistorySink", "open_sink"]
 
 _HEARD: Final = frozenset({"starting", "live"})
+
+
+def open_sink(config: Config) -> "HistorySink":
+    """Make the sink of a configuration that wants it."""
+    assert config.history.path is not None
+    return HistorySink(config, config.history.path)
 
 
 class HistorySink:

@@ -29,12 +29,18 @@ try:
 except ImportError as error:
     raise StreamtagError("[metrics] needs the extra 'metrics': pip install 'streamtag[metrics]'") from error
 
-__all__ = ["MetricsSink"]
+__all__ = ["MetricsSink", "open_sink"]
 
 _AGAIN_SECONDS: Final = 5.0
 _HISTORY_SECONDS: Final = 30.0
 
 logger = logging.getLogger(__name__)
+
+
+def open_sink(config: Config) -> "MetricsSink":
+    """Make the sink of a configuration that wants it."""
+    assert config.metrics is not None
+    return MetricsSink(config, config.metrics)
 
 
 class MetricsSink:

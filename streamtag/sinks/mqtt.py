@@ -29,7 +29,7 @@ try:
 except ImportError as error:
     raise StreamtagError("[mqtt] needs the extra 'mqtt': pip install 'streamtag[mqtt]'") from error
 
-__all__ = ["MqttSink"]
+__all__ = ["MqttSink", "open_sink"]
 
 _KEEPALIVE_SECONDS: Final = 30
 _MOST_WAITING: Final = 10_000
@@ -41,6 +41,12 @@ _WISHES: Final = {b"ON": False, b"OFF": True}
 """Whether a stream is to be paused."""
 
 logger = logging.getLogger(__name__)
+
+
+def open_sink(config: Config) -> "MqttSink":
+    """Make the sink of a configuration that wants it."""
+    assert config.mqtt is not None
+    return MqttSink(config, config.mqtt)
 
 
 class MqttSink:

@@ -15,7 +15,7 @@ from streamtag.sinks.recordings import Recordings
 from streamtag.sinks.sink import Deliveries, SinkMessage
 from streamtag.threads import Worker
 
-__all__ = ["NotifySink"]
+__all__ = ["NotifySink", "open_sink"]
 
 _GATHER_SECONDS: Final = 0.5
 """What comes so soon after the first is told with it."""
@@ -25,6 +25,11 @@ _LONGEST_PAUSE_SECONDS: Final = 300.0
 _END_SECONDS: Final = 1.0
 
 logger = logging.getLogger(__name__)
+
+
+def open_sink(config: Config) -> "NotifySink":
+    """Make the sink of a configuration that wants it."""
+    return NotifySink(config)
 
 
 class NotifySink:

@@ -9,9 +9,10 @@ from streamtag.errors import ConfigError
 from streamtag.keys import ClientKey
 from streamtag.limits import PRIVATE_PREFIX
 from streamtag.settings import Config
+from streamtag.sink_kinds import SINKS
 from streamtag.sinks.pausing import Pausing, PausingSink
 from streamtag.sinks.sink import Overseer, SinkMessage, SinkQueue
-from streamtag.sinks.table import SINKS, open_sinks
+from streamtag.sinks.table import open_sinks
 from streamtag.wire import KINDS, Subscriber
 from streamtag.wire.messages import Header, Message, ServiceHeader
 
@@ -51,7 +52,9 @@ def relay(
     """
     sinks = open_sinks(config)
     if not sinks:
-        raise ConfigError(f"{config.path}: it has no sink: write {' or '.join(kind.title for kind in SINKS)}")
+        raise ConfigError(
+            f"{config.path}: it has no sink: write {' or '.join(kind.title for kind in SINKS if not kind.is_local)}"
+        )
     queues = [SinkQueue(sink) for sink in sinks]
     for sink in sinks:
         if isinstance(sink, Overseer):

@@ -27,7 +27,7 @@ from streamtag.sinks.sink import Deliveries, SinkMessage
 from streamtag.threads import Worker
 from streamtag.wire.messages import EventHeader, StatusHeader
 
-__all__ = ["WebhookSink", "outbox_path"]
+__all__ = ["WebhookSink", "open_sink", "outbox_path"]
 
 _MOST_IN_MEMORY: Final = 10_000
 _FIRST_PAUSE_SECONDS: Final = 1.0
@@ -46,6 +46,11 @@ def outbox_path(config: Config) -> Path:
         history = Path(config.history.path)
         return history.with_name(f"{history.stem}-webhooks.sqlite")
     return user_state_path("streamtag") / f"{service_name(config.service.name)}-webhooks.sqlite"
+
+
+def open_sink(config: Config) -> "WebhookSink":
+    """Make the sink of a configuration that wants it."""
+    return WebhookSink(config)
 
 
 class WebhookSink:
