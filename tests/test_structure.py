@@ -36,6 +36,6 @@ def test_every_test_file_is_named_after_a_module_or_says_what_it_tests() -> None
 def _modules_of(test: Path) -> list[Path]:
     """Return the modules that a file of tests is named after, below the package that its folder is named after."""
     folder = test.parent.relative_to(ROOT / "tests")
-    package = ROOT / folder if folder.parts[:1] in (("train",), ("deploy",)) else PACKAGE / folder
+    package = ROOT / folder if folder.parts[:1] in (("benchmarks",), ("deploy",), ("train",)) else PACKAGE / folder
     name = test.stem.removeprefix("test_")
     return [*package.rglob(f"{name}.py"), *package.rglob(f"{name}/__init__.py")]
