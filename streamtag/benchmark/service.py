@@ -29,13 +29,16 @@ def free_endpoint() -> str:
 class ServiceProcess:
     """`streamtag run` with a configuration of its own; ends with the `with` block."""
 
-    def __init__(self, config: Config, streams: list[dict[str, Any]], cores: set[int] | None = None) -> None:
+    def __init__(
+        self, config: Config, streams: list[dict[str, Any]], cores: set[int] | None = None, more: str = ""
+    ) -> None:
         """Prepare the service.
 
         Args:
             config: whose model and scores are used.
             streams: the `[[stream]]` tables.
             cores: the cores that it may use; all when absent.
+            more: what else its configuration says; its paths are in a folder of its own.
         """
         self.endpoint = free_endpoint()
         self.input_endpoint = free_endpoint()
@@ -50,7 +53,7 @@ class ServiceProcess:
         lines = [line for name, table in sections.items() for line in (f"[{name}]", *_toml(table))]
         lines += [line for table in streams for line in ("[[stream]]", *_toml(table))]
         path = Path(self._folder.name, "bench.toml")
-        path.write_text("\n".join(lines) + "\n")
+        path.write_text("\n".join([*lines, more]) + "\n")
         self._child = Child("run", str(path), patience_seconds=_GOODBYE_SECONDS)
 
     def __enter__(self) -> Self:
