@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ import yaml
 
 from streamtag.sinks.board import Board
 from streamtag.wire import Publisher, ServiceHeader
+from tests.cli.commands import running
 from tests.ports import free_port
 from tests.real.servers import program_path, wait_until
 from tests.sinks.broker import Broker, Ear
@@ -260,3 +262,28 @@ def test_telegraf_reads_what_there_is(tmp_path: Path, broker: Broker, ear: Ear, 
     assert {each["path"] for each in [*body["tag"], *body["field"]]} <= payload.keys()
     assert body["timestamp_format"] == "2006-01-02T15:04:05.000Z"
     assert datetime.strptime(payload[body["timestamp_path"]], "%Y-%m-%dT%H:%M:%S.%fZ").microsecond % 1000 == 0
+
+
+def test_a_new_user_who_does_what_the_document_says_hears_of_the_porch(
+    tmp_path: Path, broker: Broker, ear: Ear
+) -> None:
+    document = (ROOT / "docs" / "home-assistant.md").read_text()
+    shown = re.findall(r"```toml\n(.*?)```", document, re.DOTALL)[0]
+    text = "\n".join(line.removeprefix("   ") for line in shown.splitlines())
+    # The same on this machine, with a recording in place of a microphone, and ports that nobody else has.
+    text = text.replace('host = "192.168.1.10"', f'host = "127.0.0.1"\nport = {broker.port}')
+    text = text.replace("[service]", f'[service]\nendpoint = "tcp://127.0.0.1:{free_port()}"')
+    recording = resources.files("streamtag") / "bundles" / "default" / "demo.flac"
+    text = text.replace('"mic:"', f'"{recording}"\nrealtime = true')
+    path = tmp_path / "porch.toml"
+    path.write_text(text)
+    with running("run", path) as command:
+        ear.wait("streamtag/cellar/porch/state", "live")
+        announced = json.loads(ear.wait("homeassistant/device/streamtag_cellar_porch/config"))
+        assert announced["device"]["name"] == "Porch"
+        assert (
+            json.loads(ear.wait("homeassistant/device/streamtag_cellar/config"))["device"]["name"] == "Streamtag cellar"
+        )
+        ear.wait("streamtag/cellar/porch/label/dog", "OFF")
+        ear.wait("streamtag/cellar/porch/label/doorbell", "OFF")
+        assert command.end() == 0

@@ -3,6 +3,8 @@
 import json
 import os
 import signal
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +15,8 @@ from tests.bundles import make_bundle
 from tests.cli.commands import error_of, run, running
 from tests.ports import free_port
 from tests.real.servers import wait_until
-from tests.sinks.broker import Broker, Ear
+from tests.sinks.broker import WAIT_SECONDS, Broker, Ear
+from tests.sinks.receiver import Receiver
 from tests.sounds import tone, write
 
 
@@ -23,6 +26,13 @@ def broker(tmp_path: Path) -> Iterator[Broker]:
     broker.start()
     yield broker
     broker.stop()
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    receiver = Receiver(free_port())
+    yield receiver
+    receiver.close()
 
 
 @pytest.fixture
@@ -127,4 +137,36 @@ def test_whoever_is_at_the_broker_pauses_a_stream_and_has_it_heard_again(
         ear.say(f"{base}/enabled/set", "ON")
         ear.wait(f"{base}/state", "live")
         ear.wait(f"{base}/enabled", "ON")
+    ear.close()
+
+
+def test_what_is_secret_is_told_to_nobody(config: Path, broker: Broker, receiver: Receiver, tmp_path: Path) -> None:
+    metrics = free_port()
+    secrets = ("hunter2", "swordfish", "opensesame", "tell-nobody")
+    (tmp_path / "password").write_text("opensesame\n")
+    text = config.read_text().replace("[[stream]]", '[history]\npath = "history.sqlite"\n[[stream]]')
+    text = text.replace("labels =", 'user = "anna"\npassword_file = "password"\nlabels =')
+    text += '[[stream]]\nid = "camera"\nsource = "rtsp://anna:hunter2@127.0.0.1:1/live?token=swordfish"\n'
+    text += f'[metrics]\nlisten = "127.0.0.1:{metrics}"\n'
+    text += f'[[webhook]]\nurl = "http://anna:hunter2@127.0.0.1:{receiver.port}/hook?key=swordfish"\n'
+    text += '[[webhook]]\nurl = "http://127.0.0.1:1/hook?key=swordfish"\ntoken = "tell-nobody"\n'
+    config.write_text(text)
+    ear = Ear(broker.port)
+    said: list[str] = []
+    with running("--log-level", "debug", "run", config) as command:
+        ear.wait("streamtag/cellar/camera/state", "reconnecting")
+        ear.wait("streamtag/cellar/porch/event/end")
+        wait_until(lambda: len(receiver.got) >= 4, WAIT_SECONDS, "webhooks")
+        for path in ("/metrics", "/healthz", "/readyz"):
+            try:
+                with urllib.request.urlopen(f"http://127.0.0.1:{metrics}{path}", timeout=20) as answer:
+                    said.append(answer.read().decode())
+            except urllib.error.HTTPError as error:
+                said.append(error.read().decode())
+        assert "streamtag_stream_live" in said[0]
+        assert command.end() == 0
+        command.read_to_the_end()
+        said += command.rest_of_errors()
+    said += [f"{topic} {payload}" for topic, payload, _ in ear.heard] + [json.dumps(body) for body, _ in receiver.got]
+    assert [text for text in said if any(secret in text for secret in secrets)] == []
     ear.close()
