@@ -1,12 +1,12 @@
 # What a person types: `make demo`, `make test`, `make install`. Each installs what it needs and skips what is there.
 .DEFAULT_GOAL := help
-.PHONY: help demo install test coverage fuzz test-packages lint format benchmark constraints clean
+.PHONY: help demo install test coverage fuzz test-packages lint format benchmark constraints lock sbom audit release packages clean
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMPS := $(VENV)/stamps
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input --constraint constraints.txt
+TOOLS := .venv-tools
 ARGS ?=
 BUNDLE ?= default
 # Most tests wait half of their time, for real servers and for sound: two workers share a core. Each takes up to 1 GB.
@@ -19,6 +19,8 @@ help:
 	@echo "make benchmark YAMNET=yamnet.tflite [BUNDLE=fast]   speed, side by side with others"
 	@echo "make test     lint, types, import layers and every test                  (ARGS=\"tests/audio -x\" for some)"
 	@echo "make coverage which lines the tests run, here and in the processes that they start"
+	@echo "make packages a release in dist/ and its images, built and tried"
+	@echo "make lock     hashes of all pinned versions; make sbom, make audit: what they are, and what is known against them"
 	@echo "make fuzz     damaged recordings against what decodes, for ten minutes          (ARGS=\"--seconds 60\")"
 
 demo: $(STAMPS)/demo
@@ -71,25 +73,52 @@ benchmark:
 constraints: $(STAMPS)/install
 	@$(BIN)/python -m pip install --quiet --no-input --editable ".[dashboard,openvino,tensorrt,train,dev]"
 	@$(BIN)/python -m pip freeze | grep -E '^[A-Za-z0-9._-]+==' | sed 's/+cpu$$//' > constraints.txt
+	@$(MAKE) --no-print-directory lock
+
+# The hashes of every file of every pinned version, and of what those bring on other machines.
+lock: $(TOOLS)/stamp
+	@scripts/lock.sh $(TOOLS)
+	@echo "==> requirements/ is written"
+
+# What a release is made of, as CycloneDX.
+sbom: $(TOOLS)/stamp
+	@mkdir -p dist
+	@scripts/sbom.sh $(TOOLS) dist/sbom.cdx.json
+
+# Known vulnerabilities in any pinned version. Asks PyPI's JSON interface, which mirrors of it often lack.
+audit: $(TOOLS)/stamp
+	@for list in install tools; do echo "==> $$list"; \
+	    $(TOOLS)/bin/pip-audit --strict --require-hashes --disable-pip --requirement requirements/$$list.txt || exit 1; done
+
+# Wheel, source, bill of materials and their hashes in dist/, after the wheel was tried in an environment of its own.
+release: $(TOOLS)/stamp
+	@scripts/release.sh $(TOOLS)
+
+# All of a release and its images, as far as this machine can build them; what it cannot is named.
+packages: release
+	@scripts/packages.sh $(ARGS)
 
 clean:
-	rm -rf $(VENV) build dist .coverage .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(TOOLS) build dist .coverage .mypy_cache .pytest_cache .ruff_cache
 
 $(STAMPS)/venv:
 	@scripts/install-packages.sh run
 	@scripts/make-venv.sh $(VENV)
 	@mkdir -p $(STAMPS) && touch $@
 
-# The demo alone needs no training and no tests: it is up much sooner.
-$(STAMPS)/demo: $(STAMPS)/venv pyproject.toml constraints.txt
-	@echo "==> installing Streamtag and its dashboard (a minute or two the first time)"
-	@$(PIP) --editable ".[dashboard]"
+$(TOOLS)/stamp: requirements/tools.txt
+	@scripts/make-venv.sh $(TOOLS)
+	@$(TOOLS)/bin/python -m pip install --quiet --disable-pip-version-check --no-input --require-hashes \
+	    --requirement requirements/tools.txt
 	@touch $@
 
-# torch by itself first: then its build is the one that pip's configuration names, for example without CUDA.
-$(STAMPS)/install: $(STAMPS)/venv pyproject.toml constraints.txt
-	@echo "==> installing PyTorch (several minutes the first time)"
-	@$(PIP) torch==2.13.0
-	@echo "==> installing Streamtag with its dashboard, training and tests"
-	@$(PIP) --editable ".[dashboard,train,dev]"
+# The demo alone needs no training and no tests: it is up much sooner.
+$(STAMPS)/demo: $(STAMPS)/venv pyproject.toml requirements/demo.txt
+	@echo "==> installing Streamtag and its dashboard (a minute or two the first time)"
+	@scripts/install-locked.sh $(VENV) demo
+	@touch $@
+
+$(STAMPS)/install: $(STAMPS)/venv pyproject.toml requirements/install.txt requirements/torch.txt
+	@echo "==> installing Streamtag with its dashboard, training and tests (several minutes the first time)"
+	@scripts/install-locked.sh $(VENV) install
 	@touch $@ $(STAMPS)/demo

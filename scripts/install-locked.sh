@@ -1,0 +1,28 @@
+#!/bin/sh
+# Install what a lock file pins into a virtual environment, every file by a known hash, and then this clone.
+#   scripts/install-locked.sh VENV demo|install
+set -eu
+python="$1/bin/python"
+pip() {
+    "$python" -m pip install --quiet --disable-pip-version-check --no-input "$@"
+}
+locked() {
+    list=$1
+    shift
+    pip --require-hashes --requirement "requirements/$list.txt" "$@"
+}
+
+locked "$2"
+if [ "$2" = install ]; then
+    if ! locked torch --no-deps 2>"$1/torch.log"; then
+        # Whoever tells pip of another index or folder chose a build of torch by that, whose hash nobody here knows.
+        "$python" -m pip config list | grep -Eq "index-url|find-links" || { cat "$1/torch.log" >&2; exit 1; }
+        echo "==> torch is taken as pip's configuration names it: of that build no hash is known"
+        pip --constraint constraints.txt "$(grep '^torch==' constraints.txt)"
+    elif "$python" -c "
+import importlib.metadata as found, sys
+sys.exit(not any(line.startswith('nvidia-') or line.startswith('cuda-toolkit') for line in found.requires('torch')))"; then
+        locked torch-cuda
+    fi
+fi
+pip --no-deps --no-build-isolation --editable .
