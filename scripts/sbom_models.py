@@ -14,7 +14,7 @@ def models() -> list[dict[str, object]]:
         told = json.loads(manifest.read_text())
         for name, file in sorted(told["files"].items()):
             if name.startswith("model"):
-                component = {
+                component: dict[str, object] = {
                     "type": "machine-learning-model",
                     "bom-ref": f"{manifest.parent.name}/{name}",
                     "name": f"{manifest.parent.name}/{name}",

@@ -168,9 +168,7 @@ def test_the_bill_of_materials_names_the_packaged_models(tmp_path: Path) -> None
 
 
 @pytest.mark.timeout(300)
-def test_the_wheel_holds_the_library_the_model_the_demo_and_the_types_and_nothing_else(
-    tmp_path: Path, built: Path
-) -> None:
+def test_the_wheel_holds_library_model_demo_and_types_and_nothing_else(tmp_path: Path, built: Path) -> None:
     wheel = built
     names = set(zipfile.ZipFile(wheel).namelist())
     bundle = {"manifest.json", "labels.csv", "model.onnx", "model.int8.onnx", "card.md", "demo.flac", "demo.json"}
