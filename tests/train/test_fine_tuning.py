@@ -13,7 +13,7 @@ from streamtag.errors import BundleError
 from streamtag.labels import labels_sha256
 from tests.train.conftest import KINDS
 from train.export import graphs
-from train.export.export import bundle_entry
+from train.export.description import bundle_entry
 from train.export.modules import Scores
 from train.fit import fit
 from train.from_bundle import freeze_statistics, network_of, with_labels
