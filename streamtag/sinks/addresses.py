@@ -29,15 +29,16 @@ class Address:
             ValueError: Apprise does not understand it.
         """
         asset = apprise.AppriseAsset(app_id="Streamtag", app_desc="Streamtag", app_url="", async_mode=False)
-        self._box: Any = apprise.Apprise(asset=asset)
-        if not self._box.add(url):
+        # The service itself, and not Apprise around it: that sends in threads for which a process that ends would wait.
+        self._service: Any = apprise.Apprise.instantiate(url, asset=asset)
+        if self._service is None:
             raise ValueError("Apprise does not understand it")
 
     def send(self, title: str, body: str, files: Sequence[Path]) -> bool:
         """Send a message with files; tell whether it was taken."""
         attached = [str(file) for file in files if file.is_file()]
         try:
-            return bool(self._box.notify(title=title, body=body, attach=attached or None))
+            return bool(self._service.notify(title=title, body=body, body_format="text", attach=attached or None))
         except Exception:  # whatever fails in one of a hundred services: it is tried again
             return False
 
