@@ -163,6 +163,8 @@ def test_an_address_that_hangs_holds_up_no_other(serve: Callable[[], Server], se
         sink.take(notice(NOW + number))
         wait_until(lambda: counted(well) == number + 1, WAIT_SECONDS, "the other's message")  # noqa: B023
     assert hung.got == []
+    # Threads of a pool are waited for by a process that ends.
+    assert not [thread.name for thread in threading.enumerate() if "Pool" in thread.name]
     hung.closing.set()
 
 
