@@ -1,5 +1,6 @@
 import tomllib
 from pathlib import Path
+from typing import get_args
 
 import msgspec
 import pytest
@@ -7,9 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streamtag.config import Config, LabelThresholds, Stream, check_labels, load_config
+from streamtag.config_alerts import STATES
+from streamtag.daytime import DAYS
 from streamtag.errors import ConfigError
 from streamtag.events import thresholds_of
+from streamtag.settings import AlertSettings
 from streamtag.toml_lines import key_lines
+from streamtag.toml_tables import may_be
+from streamtag.wire.messages import StreamState
 
 WHOLE = """\
 [service]
@@ -620,3 +626,9 @@ def test_addresses_of_notifications_are_shown_nowhere(tmp_path: Path) -> None:
     config = load(tmp_path, '[[notify]]\nname = "phone"\nurls = ["ntfy://me:secret@host/topic"]\n')
     assert "secret" not in repr(config)
     assert "secret" not in refusal(tmp_path, '[[notify]]\nname = "phone"\nurls = "ntfy://me:secret@host/topic"\n')
+
+
+def test_what_alerts_may_name_is_what_there_is():
+    assert get_args(StreamState) == STATES
+    kind = {field.name: field.type for field in msgspec.structs.fields(AlertSettings)}["days"]
+    assert all(f'"{day}"' in may_be(kind) for day in DAYS)

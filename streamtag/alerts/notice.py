@@ -4,7 +4,8 @@ from typing import Literal
 
 import msgspec
 
-from streamtag.alerts.rules import LEVEL, Decision
+from streamtag.alerts.rules import Decision
+from streamtag.config_alerts import LEVEL
 from streamtag.settings import AlertSettings
 
 __all__ = ["AlertNotice", "notice_of", "words"]

@@ -1,22 +1,32 @@
 """What alerts would have told of events that were: the same rules, over a history."""
 
-import logging
 from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
-from streamtag.alerts.rules import LEVEL, SETTLE_SECONDS, STATE, AlertRules, Decision, Moment
+from streamtag.alerts.rules import SETTLE_SECONDS, AlertRules, Decision, Moment
+from streamtag.config_alerts import LEVEL, STATE
 from streamtag.daytime import Place
 from streamtag.history import HistoryReader, StoredEvent
 from streamtag.settings import AlertSettings
 
-__all__ = ["MOST_EVENTS", "can_be_replayed", "replay", "replay_history"]
+__all__ = ["MOST_EVENTS", "Replay", "can_be_replayed", "replay", "replay_history"]
 
 MOST_EVENTS: Final = 50_000
 """So many of a history's newest events are looked at."""
 _STEP_SECONDS: Final = 1.0
 _PATCH_SECONDS: Final = 0.96
 
-logger = logging.getLogger(__name__)
+
+class Replay(NamedTuple):
+    """What alerts would have decided, oldest first.
+
+    Attributes:
+        decisions: The decisions.
+        is_whole: Whether that is of all the time that was asked for: of very many events the newest were looked at.
+    """
+
+    decisions: list[Decision]
+    is_whole: bool
 
 
 class _Step(NamedTuple):
@@ -32,8 +42,8 @@ def can_be_replayed(alert: AlertSettings) -> bool:
 
 def replay_history(
     reader: HistoryReader, alerts: Sequence[AlertSettings], place: Place | None, *, since: float, until: float
-) -> list[Decision]:
-    """Return what alerts would have decided, oldest first.
+) -> Replay:
+    """Return what alerts would have decided.
 
     Args:
         reader: The history.
@@ -46,9 +56,8 @@ def replay_history(
         HistoryError: There is no history, or it cannot be read.
     """
     events = reader.search(until=until, limit=MOST_EVENTS)
-    if len(events) == MOST_EVENTS and events[-1].time > since:
-        logger.warning("alerts are tried on the newest %d events alone, not on all of that time", MOST_EVENTS)
-    return [decision for decision in replay(events, alerts, place, until=until) if decision.moment.wall >= since]
+    decisions = [each for each in replay(events, alerts, place, until=until) if each.moment.wall >= since]
+    return Replay(decisions, is_whole=len(events) < MOST_EVENTS or events[-1].time <= since)
 
 
 def replay(

@@ -15,13 +15,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
+from streamtag.config_alerts import LEVEL, STATE
 from streamtag.daytime import Place, day_of, is_within
 from streamtag.settings import AlertSettings
 
-__all__ = ["LEVEL", "STATE", "AlertRules", "Decision", "Moment", "wanted_kinds"]
+__all__ = ["AlertRules", "Decision", "Moment", "wanted_kinds"]
 
-LEVEL: Final = "level"
-STATE: Final = "state"
 SETTLE_SECONDS: Final = 0.4
 """So long an alert with `unless` waits after an onset: what began in the same patch is told a moment later."""
 _ROUNDING: Final = 1e-6

@@ -44,7 +44,7 @@ def _seconds(text: str) -> float:
 
 
 def _run(options: argparse.Namespace) -> None:
-    from streamtag.alerts.replay import can_be_replayed, replay_history
+    from streamtag.alerts.replay import MOST_EVENTS, can_be_replayed, replay_history
     from streamtag.bundle import Bundle
     from streamtag.config import check_labels, load_config
     from streamtag.history import HistoryReader
@@ -60,7 +60,9 @@ def _run(options: argparse.Namespace) -> None:
         note(f"left out, for a history holds neither levels nor states: {', '.join(others)}")
     now = time.time()
     reader = HistoryReader(Path(config.history.path))
-    found = replay_history(reader, config.alerts, config.service.place, since=now - options.last, until=now)
+    found, is_whole = replay_history(reader, config.alerts, config.service.place, since=now - options.last, until=now)
+    if not is_whole:
+        note(f"the newest {MOST_EVENTS} events alone were looked at")
     shown = [decision for decision in found if decision.is_told or options.why]
     if options.json:
         for decision in shown:

@@ -73,7 +73,7 @@ class AlertRoutes:
                 raise LookupError("No history is kept to try it on: [history] path in the configuration asks for one.")
             now = time.time()
             reader = HistoryReader(Path(config.history.path))
-            found = replay_history(reader, [alert], config.service.place, since=now - _DAY, until=now)
+            found, is_whole = replay_history(reader, [alert], config.service.place, since=now - _DAY, until=now)
         except (ConfigError, LookupError, HistoryError) as error:
             return _error(error)
         told = [decision for decision in found if decision.is_told]
@@ -82,6 +82,7 @@ class AlertRoutes:
                 "words": sentence(alert),
                 "told": len(told),
                 "held": len(found) - len(told),
+                "whole": is_whole,
                 "decisions": [_decision(decision) for decision in reversed(found[-_SHOWN:])],
             }
         )

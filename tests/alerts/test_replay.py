@@ -80,6 +80,17 @@ def test_what_was_told_before_the_time_that_is_asked_for_holds_back_what_is_in_i
     now = time.time()
     alerts = [alert(cooldown_seconds=1800.0)]
     found = replay_history(HistoryReader(history), alerts, None, since=now - 1000, until=now)
-    assert not any(each.is_told for each in found)
+    assert found.decisions
+    assert not any(each.is_told for each in found.decisions)
     found = replay_history(HistoryReader(history), alerts, None, since=now - 7200, until=now)
-    assert sum(each.is_told for each in found) == 2
+    assert sum(each.is_told for each in found.decisions) == 2
+
+
+def test_of_very_many_events_the_newest_are_looked_at_and_that_is_told(
+    history: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streamtag.alerts.replay.MOST_EVENTS", 10)
+    now = time.time()
+    found = replay_history(HistoryReader(history), [alert()], None, since=now - 7200, until=now)
+    assert (len(found.decisions), found.is_whole) == (10, False)
+    assert replay_history(HistoryReader(history), [alert()], None, since=now - 120, until=now).is_whole

@@ -187,8 +187,12 @@ def test_an_alert_is_tried_saved_told_edited_and_removed(visitor: Visitor, site:
     expect(view.get_by_text("Saved.")).to_be_visible()
     (saved,) = tomllib.loads(site.config.read_text())["alert"]
     assert saved == {"name": "Somebody plays", "when": "Music", "cooldown_seconds": 5}
-    expect(view.locator(".st-told li").first).to_contain_text("Somebody plays")
     view.get_by_role("button", name="Edit Somebody plays").click()
+    view.get_by_label("When").select_option("it is loud")
+    view.get_by_label("Level at least").fill("-90")
+    view.get_by_role("button", name="Save").click()
+    expect(view.locator(".st-alert-list")).to_contain_text("Louder than -90 dBFS")
+    expect(view.locator(".st-told li").first).to_contain_text("Somebody plays")
     view.get_by_label("Add to: Not while this is heard").fill("Speech")
     view.get_by_label("Add to: Not while this is heard").press("Enter")
     view.get_by_role("button", name="Save").click()

@@ -71,7 +71,8 @@ export function mount(element) {
     setText(count, "");
     if (answer.error) return;
     const times = ["nothing", "once"][answer.told] ?? `${answer.told} times`;
-    setText(count, `In the last day it would have told ${times}, and held back ${answer.held || "nothing"}.`);
+    const span = answer.whole ? "In the last day" : "Of the day's newest events";
+    setText(count, `${span} it would have told ${times}, and held back ${answer.held || "nothing"}.`);
     tried.replaceChildren(...answer.decisions.map((each) => past(each, each.told ? "told" : each.reason)));
   }
 
