@@ -1,6 +1,6 @@
 # What a person types: `make demo`, `make test`, `make install`. Each installs what it needs and skips what is there.
 .DEFAULT_GOAL := help
-.PHONY: help demo install test coverage fuzz test-packages lint format benchmark constraints lock sbom audit release packages clean
+.PHONY: help demo install test coverage fuzz attack test-packages lint format benchmark constraints lock sbom audit release packages clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -22,6 +22,7 @@ help:
 	@echo "make packages a release in dist/ and its images, built and tried"
 	@echo "make lock     hashes of all pinned versions; make sbom, make audit: what they are, and what is known against them"
 	@echo "make fuzz     damaged recordings against what decodes, for ten minutes          (ARGS=\"--seconds 60\")"
+	@echo "make attack   the worst that strangers may try, beside honest streams and viewers      (ARGS=\"--seconds 60\")"
 
 demo: $(STAMPS)/demo
 	@echo "==> streamtag demo $(ARGS)"
@@ -41,6 +42,9 @@ coverage: test-packages $(STAMPS)/install
 	@$(BIN)/coverage run -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage report
+
+attack: $(STAMPS)/install
+	@$(BIN)/python -m scripts.attack $(ARGS)
 
 fuzz: test-packages $(STAMPS)/install
 	@$(BIN)/python scripts/fuzz.py $(ARGS)
