@@ -78,6 +78,7 @@ class LiveSource:
         self._thread: Worker | None = None
         self._timeline = Timeline()
         self._heard: float | None = None
+        self._origin = 0.0  # by the clock: when the stream's first sample was captured
 
     def __enter__(self) -> Self:
         return self
@@ -190,8 +191,15 @@ class LiveSource:
     def _first_block(self, piece: Piece) -> Block:
         """A connection's first block: the time without one is lost audio."""
         away = 0.0  # a stream begins with the first audio that comes
-        if self._heard is not None:
-            away = max(0.0, piece.captured - len(piece.samples) / piece.rate - self._heard)
+        first = piece.captured - piece.seconds
+        if self._heard is None:
+            self._origin = first
+        else:
+            away = max(0.0, first - self._heard)
+            # When sound was captured is known better and better while it comes, and always by less: the stream's place
+            # is held to its beginning, or many breaks would count some of the time twice. A sender whose clock runs
+            # fast may be ahead by more than the break was long, and the break must show all the same.
+            away = max(away / 2, first - self._origin - self._timeline.seconds)
         self._tell("live", "" if self._heard is None else f"back after {away:.1f} s")
         return self._block(piece, away)
 

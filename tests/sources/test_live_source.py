@@ -6,7 +6,7 @@ from queue import SimpleQueue
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streamtag.audio.block import Block
@@ -19,6 +19,7 @@ from streamtag.sources.source import Timeouts
 FAST = Timeouts(open_seconds=20, read_seconds=20, first_delay=0.01, longest_delay=0.03)
 """Tries again soon, but takes no connection for dead because the machine is slow."""
 DAY = Timeouts()
+NO_PAUSE = Timeouts(open_seconds=10_000, read_seconds=10_000, first_delay=0.0, longest_delay=0.0)
 
 
 def put(feed: Feed, samples: int = 160, rate: int = 16000, lost_seconds: float = 0.0) -> None:
@@ -237,6 +238,31 @@ def test_what_pauses_is_stalled_by_the_clock_and_the_pause_is_a_jump() -> None:
     assert states[2:] == ["live back after 84.0 s"]
     assert second.start - first.start == 85 * 16000
     source.close()
+
+
+@settings(max_examples=20)
+@given(st.lists(st.tuples(st.floats(0.0, 0.3), st.floats(2.0, 10.0), st.floats(1.0, 30.0)), min_size=2, max_size=15))
+def test_however_many_breaks_the_stream_keeps_its_place(connections: list[tuple[float, float, float]]) -> None:
+    """Each connection's first sound seems later than it was, the more sound there is the less so."""
+    clock = Hands()
+    truth: list[float] = []
+
+    def connect(feed: Feed) -> None:
+        if not left:
+            return
+        late, seconds, away = left.pop(0)
+        for lateness in (late, 0.0):
+            clock.seconds += seconds
+            truth.append(clock.seconds)
+            feed.put(Piece(np.zeros((round(seconds * 100), 1), np.float32), 100, 0.0, clock.seconds + lateness))
+        clock.seconds += away
+        raise Lost("it broke")
+
+    left = list(connections)
+    source = LiveSource("test", connect, NO_PAUSE, lambda *_: None, clock)
+    ends = [(block.start + len(block.samples)) / block.rate for block in source]
+    passed = np.array(truth) - truth[0]
+    assert np.abs(np.array(ends) - ends[0] - passed).max() < 0.3 + 0.01 * len(ends)
 
 
 def test_what_was_held_back_is_heard_before_a_silent_connection_is_left_behind() -> None:
