@@ -3,7 +3,7 @@
     python -m benchmarks.sinks --streams 200 --rounds 6
 
 With all: a history, MQTT at a Mosquitto of its own, webhooks to a web server of its own, an alert, and metrics that are
-scraped every second. The thresholds are low in both, so that there is something to tell of. It needs Debian's mosquitto.
+scraped every second. Thresholds are low in both, so that there is something to tell of. It needs Debian's mosquitto.
 """
 
 import argparse
