@@ -45,6 +45,15 @@ class _Parity(Struct, frozen=True, kw_only=True):
     int8_map_points_lost: float | None = None
 
 
+class _Learnt(Struct, frozen=True, kw_only=True):
+    recordings: Annotated[int, Meta(ge=0)]
+    sources: Annotated[int, Meta(ge=0)]
+
+
+class _Data(Struct, frozen=True, kw_only=True):
+    labels: dict[str, _Learnt] = {}
+
+
 class _Manifest(Struct, kw_only=True):
     name: _Name
     version: _Name
@@ -57,6 +66,7 @@ class _Manifest(Struct, kw_only=True):
     network: _Network = _Network()
     parity: _Parity = _Parity()
     metrics: dict[str, Any] = {}
+    data: _Data = _Data()
 
 
 def parse(content: bytes) -> dict[str, Any]:

@@ -1,9 +1,12 @@
 import argparse
 import textwrap
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from streamtag.cli.arguments import Commands, read_config
 from streamtag.cli.output import print_json, table
+
+if TYPE_CHECKING:
+    from streamtag.bundle import Bundle
 
 __all__ = ["add"]
 
@@ -58,9 +61,8 @@ def _info(options: argparse.Namespace) -> None:
         f"\nnetwork  {network.get('name', '?')}: {_large(network.get('weights'))} weights, "
         f"{_large(network.get('multiplies'))} multiplies a patch"
     )
-    print(_wrapped(f"labels   {len(bundle.labels)}: ", bundle.labels))
-    if weak := bundle.manifest.get("weak_labels"):
-        print(_wrapped(f"weak     {len(weak)} begin no events of themselves: ", weak))
+    learnt = bundle.manifest.get("data", {}).get("labels", {})
+    print(f"labels   {len(bundle.labels)}, listed below" if learnt else _wrapped(bundle.labels))
     print()
     rows = [(name, str(file.get("precision", "")), f"{file.get('bytes', 0):,}") for name, file in bundle.files.items()]
     print(table([("FILE", "PRECISION", "BYTES"), *rows]), end="")
@@ -68,17 +70,29 @@ def _info(options: argparse.Namespace) -> None:
     if metrics:
         print()
         print(table([("JUDGED ON", "METRICS"), *metrics]), end="")
+    if learnt:
+        print()
+        print(table([("LABEL", "RECORDINGS", "SOURCES", ""), *_learnt(bundle, learnt)]), end="")
+
+
+def _learnt(bundle: "Bundle", learnt: dict[str, dict[str, int]]) -> list[tuple[str, str, str, str]]:
+    """Return of how many recordings, from how many sources, each label was learnt, and whether it is weak."""
+    weak = set(bundle.manifest.get("weak_labels", ()))
+    nothing = {"recordings": 0, "sources": 0}
+    return [
+        (label, str(counts["recordings"]), str(counts["sources"]), "weak: begins no events" if label in weak else "")
+        for label, counts in ((label, learnt.get(label, nothing)) for label in bundle.labels)
+    ]
 
 
 def _large(number: Any) -> str:
     return f"{number / 1e6:.1f} M" if isinstance(number, int) and number >= 1e5 else str(number)
 
 
-def _wrapped(title: str, labels: list[str]) -> str:
+def _wrapped(labels: list[str]) -> str:
     # Many a label has a comma in it.
-    return textwrap.fill(
-        title + "; ".join(labels), width=_WIDTH, subsequent_indent=" " * len("labels   "), break_long_words=False
-    )
+    text = f"labels   {len(labels)}: {'; '.join(labels)}"
+    return textwrap.fill(text, width=_WIDTH, subsequent_indent=" " * len("labels   "), break_long_words=False)
 
 
 def _sets(values: dict[str, Any], name: str = "") -> list[tuple[str, str]]:

@@ -122,6 +122,16 @@ def test_models_info_gives_the_manifest(call: Call, bundle: Path) -> None:
     assert "labels   8: Rumble; Low hum" in call("models", "info", bundle).stdout
 
 
+def test_models_info_says_what_each_label_was_learnt_from_and_which_are_weak(call: Call) -> None:
+    manifest = json.loads(call("models", "info", "fast", "--json").stdout)
+    rows = call("models", "info", "fast").stdout.partition("LABEL ")[2].splitlines()[1:]
+    assert len(rows) == manifest["labels"]["count"]
+    told = {row[: row.index("  ")]: row.split("  ", 1)[1].split() for row in rows}
+    assert {label for label, words in told.items() if "weak:" in words} == set(manifest["weak_labels"])
+    for label, learnt in manifest["data"]["labels"].items():
+        assert told[label][:2] == [str(learnt["recordings"]), str(learnt["sources"])]
+
+
 def test_models_list_names_the_packaged_bundles(call: Call) -> None:
     listed = json.loads(call("models", "list", "--json").stdout)
     names = [line.split()[0] for line in call("models", "list").stdout.splitlines()[1:]]
