@@ -102,6 +102,16 @@ def _score_card(arguments: argparse.Namespace) -> None:
     print(json.dumps(card, indent=1) if arguments.json else as_markdown(card))
 
 
+def _alarms(arguments: argparse.Namespace) -> None:
+    from streamtag.bundle import Bundle
+    from train.alarms import as_text, false_alarms
+
+    bundle = Bundle.open(arguments.bundle)
+    alarms = false_alarms(arguments.folder, bundle)
+    title = f"{bundle.name} {bundle.version}"
+    print(json.dumps({"bundle": title, **alarms.as_dict()}, indent=1) if arguments.json else as_text(title, alarms))
+
+
 def _networks(arguments: argparse.Namespace) -> None:
     from train.networks.table import as_text, table
 
@@ -191,6 +201,17 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--no-pictures", action="store_true", help="write evaluation.json alone")
     evaluate.add_argument("--json", action="store_true", help="print the figures")
     evaluate.set_defaults(run=_evaluate)
+    alarms = commands.add_parser("alarms", help="count what a bundle hears in recordings that is not in them")
+    alarms.add_argument(
+        "--folder",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="recordings that nothing was trained on, in a folder a kind of sound: speech, music, rain ...",
+    )
+    alarms.add_argument("--bundle", default="default", metavar="BUNDLE", help="name or path (default: default)")
+    alarms.add_argument("--json", action="store_true", help="print JSON")
+    alarms.set_defaults(run=_alarms)
     experiment = commands.add_parser(
         "experiment", help="repeat one of the paper's experiments, or judge ESC-50's folds"
     )

@@ -24,6 +24,8 @@ class DataSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     calibration_share: float = 0.0
     split_seed: int = 1
     extra_labels: tuple[str, ...] = ("Silence",)
+    alarms: Path | None = None
+    """Recordings that nothing learns, by kind of sound, on which false alarms are counted at export."""
     own_labels: dict[str, str] = {}
     """Names that AudioSet's list lacks, with a MID or ""."""
 

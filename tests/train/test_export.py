@@ -137,14 +137,16 @@ def test_pairs_of_int16_samples_score_as_the_samples_do() -> None:
 
 def test_a_score_that_stays_up_is_one_onset_and_a_pause_makes_another() -> None:
     scores = np.array([0.1, 0.9, 0.4, 0.9, 0.0, 0.0, 0.9], np.float32)
-    assert onsets(scores[:, None], np.full(1, 0.5, np.float32), 0.3).tolist() == [2]
+    on, off = np.full(1, 0.5, np.float32), np.full(1, 0.3, np.float32)
+    assert onsets(scores[:, None], on, off).tolist() == [2]
 
 
 def test_a_label_that_cries_wolf_gets_a_higher_threshold_until_it_does_not() -> None:
     loud = np.tile(np.array([[0.7, 0.1], [0.0, 0.1], [0.0, 0.1]], np.float32), (40, 1))
-    absent = np.array([True, True])
-    assert onsets_a_minute([loud], [absent], np.full(2, 0.5, np.float32), 0.3)[0] > 1
-    assert raised_thresholds([loud], [absent], on=0.5, off=0.3, most=1.0) == {0: pytest.approx(0.75, abs=0.06)}
+    absent, half = np.array([True, True]), np.full(2, 0.5, np.float32)
+    assert onsets_a_minute([loud], [absent], half)[0] > 1
+    assert raised_thresholds([loud], [absent], half, 1.0).tolist() == pytest.approx([0.75, 0.5], abs=0.01)
+    assert half.tolist() == [0.5, 0.5]
 
 
 def test_the_settings_that_made_it_are_in_the_manifest(bundle: Bundle, settings: Callable[..., Settings]) -> None:

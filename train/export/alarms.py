@@ -8,21 +8,42 @@ from numpy.typing import NDArray
 from streamtag.audio.frontend import PATCH_HOP, SAMPLE_RATE
 from streamtag.events import EventDetector, EventRules
 from streamtag.labels import LabelSet
-from streamtag.settings import EventSettings, LabelThresholds
+from streamtag.settings import DEFAULT_OFF, DEFAULT_ON, EventSettings, LabelThresholds
 
 _PATCH_SECONDS = PATCH_HOP / SAMPLE_RATE
+PATCH_MINUTES = _PATCH_SECONDS / 60
+OFF_SHARE = DEFAULT_OFF / DEFAULT_ON
+"""A raised `on` takes the `off` along."""
+_HIGHEST, _STEP = 0.95, 0.05
+_QUIET = -4.3
+"""A patch whose mean log-mel is lower holds silence: its least is ln(0.01) = -4.6."""
+
+Scores = NDArray[np.float32]
+Thresholds = NDArray[np.float32]
+Absent = NDArray[np.bool_]
 
 
-def onsets(scores: NDArray[np.float32], on: NDArray[np.float32], off: float) -> NDArray[np.int_]:
-    """Return how often each label begins in one stream, by the rule of the engine's events.
+def off_of(on: Thresholds) -> Thresholds:
+    """Return the `off` of each `on` that a bundle asks for."""
+    return on * np.float32(OFF_SHARE)
+
+
+def quiet(patches: NDArray[np.float32]) -> bool:
+    """Return whether one of a recording's patches, float32 [patches, 96, 64], holds silence."""
+    return bool(patches.mean(axis=(1, 2)).min() < _QUIET)
+
+
+def onsets(scores: Scores, on: Thresholds, off: Thresholds) -> NDArray[np.int_]:
+    """Return how often each label begins in one stream, by the engine's own events.
 
     Args:
         scores: patch scores, float32 [patches, labels].
-        on: the labels' thresholds.
-        off: the lower threshold.
+        on: float32 [labels], at which an event begins.
+        off: float32 [labels], below which it ends.
     """
     names = [str(label) for label in range(len(on))]
-    thresholds = {name: LabelThresholds(on=float(at), off=off) for name, at in zip(names, on, strict=True)}
+    pairs = zip(names, on.tolist(), off.tolist(), strict=True)
+    thresholds = {name: LabelThresholds(on=begin, off=end) for name, begin, end in pairs}
     rules = EventRules(LabelSet(names), EventSettings(labels=thresholds))
     detector = EventDetector(rules)
     counts = np.zeros(len(on), np.int_)
@@ -32,44 +53,53 @@ def onsets(scores: NDArray[np.float32], on: NDArray[np.float32], off: float) -> 
     return counts
 
 
-def onsets_a_minute(
-    streams: Sequence[NDArray[np.float32]], without: Sequence[NDArray[np.bool_]], on: NDArray[np.float32], off: float
-) -> NDArray[np.float32]:
+def false_onsets(scores: Scores, absent: Absent, on: Thresholds, off: Thresholds) -> NDArray[np.int_]:
+    """Return how often each label begins in one stream that it is certainly not in; 0 for all others.
+
+    Args:
+        scores: patch scores, float32 [patches, labels].
+        absent: bool [labels], which are certainly not in it.
+        on: float32 [labels], at which an event begins.
+        off: float32 [labels], below which it ends.
+    """
+    counts = np.zeros(len(on), np.int_)
+    labels = np.flatnonzero(absent & (scores.max(axis=0) >= on))
+    counts[labels] = onsets(scores[:, labels], on[labels], off[labels])
+    return counts
+
+
+def onsets_a_minute(streams: Sequence[Scores], without: Sequence[Absent], on: Thresholds) -> NDArray[np.float32]:
     """Return each label's onsets a minute of audio without it; NaN where there is none.
 
     Args:
         streams: patch scores [patches, labels] of each recording.
         without: bool [labels] for each recording: the label is certainly not in it.
-        on: the labels' thresholds.
-        off: the lower threshold.
+        on: the labels' thresholds; each `off` goes along.
     """
     counts, minutes = np.zeros(len(on)), np.zeros(len(on))
     for scores, absent in zip(streams, without, strict=True):
-        minutes += absent * len(scores) * _PATCH_SECONDS / 60
-        labels = np.flatnonzero(absent & (scores.max(axis=0) >= on))
-        counts[labels] += onsets(scores[:, labels], on[labels], off)
+        minutes += absent * len(scores) * PATCH_MINUTES
+        counts += false_onsets(scores, absent, on, off_of(on))
     rates: NDArray[np.float32]
     rates = np.divide(counts, minutes, out=np.full(len(on), np.nan), where=minutes > 0).astype(np.float32)
     return rates
 
 
-def raised_thresholds(
-    streams: Sequence[NDArray[np.float32]],
-    without: Sequence[NDArray[np.bool_]],
-    *,
-    on: float,
-    off: float,
-    most: float,
-) -> dict[int, float]:
-    """Return the labels that begin more than `most` times a minute at `on`, with thresholds that mend it.
+def raised_thresholds(streams: Sequence[Scores], without: Sequence[Absent], on: Thresholds, most: float) -> Thresholds:
+    """Return thresholds at which no label begins more than `most` times a minute where it is not.
 
-    Thresholds rise by twentieths, to 0.95 at most.
+    They rise by twentieths, to 0.95 at most.
+
+    Args:
+        streams: patch scores [patches, labels] of each recording.
+        without: bool [labels] for each recording: the label is certainly not in it.
+        on: float32 [labels], the thresholds to begin with; each `off` goes along.
+        most: onsets a minute.
     """
-    thresholds = np.full(streams[0].shape[1], on, np.float32)
+    thresholds = on.astype(np.float32)
     while True:
-        often = onsets_a_minute(streams, without, thresholds, off) > most
-        often &= thresholds < 0.94
+        often = onsets_a_minute(streams, without, thresholds) > most
+        often &= thresholds < _HIGHEST - 0.01
         if not often.any():
-            break
-        thresholds[often] += 0.05
-    return {int(label): round(float(thresholds[label]), 2) for label in np.flatnonzero(thresholds > on + 0.01)}
+            return thresholds
+        thresholds[often] = np.minimum(thresholds[often] + _STEP, _HIGHEST)

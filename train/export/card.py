@@ -27,6 +27,27 @@ def _table(rows: list[dict[str, Any]]) -> list[str]:
     return lines
 
 
+def _alarms(alarms: dict[str, Any]) -> list[str]:
+    """Return the section on false alarms, nothing where none were counted."""
+    if not alarms:
+        return []
+    kinds = [{"kind of sound": name, **found} for name, found in alarms["kinds"].items()]
+    labels = [{"label": name, **found} for name, found in alarms["labels"].items()]
+    return [
+        "## False alarms",
+        "",
+        f"{alarms['recordings']} recordings without labels that nothing was trained on, {alarms['minutes']:g} minutes. "
+        "Counted are onsets of labels that are certainly not in such a kind of sound, at the bundle's thresholds, of "
+        f"which these recordings raised some: {alarms['onsets_a_minute']:g} a minute in all. Labels that begin 0.2 "
+        f"times a minute or more: {', '.join(alarms['labels_over']) or 'none'}. Labels not listed never began.",
+        "",
+        *_table(kinds),
+        "",
+        *(_table(labels) if labels else []),
+        "",
+    ]
+
+
 def write_card(manifest: dict[str, Any], credit: list[dict[str, Any]], limits: Iterable[str]) -> str:
     """Return the card in Markdown."""
     network, data = manifest["network"], manifest["data"]
@@ -60,6 +81,7 @@ def write_card(manifest: dict[str, Any], credit: list[dict[str, Any]], limits: I
         "",
         "Further figures are in `manifest.json`.",
         "",
+        *_alarms(manifest.get("alarms", {})),
         "## Labels",
         "",
         "Recordings trained on, and how many sources (collections of other people, Freesound recordings) they are of.",

@@ -92,7 +92,7 @@ def export(
         tests = test_sets(collection)
         data = data_of(collection, settings, step, note)
         graph = folder / ("model.int8.onnx" if parity["int8_map_points_lost"] <= _INT8_MAY_COST else "model.onnx")
-        metrics, thresholds, weak = judge(graph, tests, labels, settings, data["labels"])
+        metrics, thresholds, weak, alarms = judge(graph, tests, labels, settings, data["labels"])
         metrics["told_apart"] = {
             name: told_apart(quantised, truth, counts, labels.index(name)) for name in _APART if name in labels.names
         }
@@ -117,6 +117,7 @@ def export(
             "parity": parity,
             "judged_by": graph.name,
             "weak_labels": weak,
+            "alarms": alarms,
             "data": data,
         }
         write_labels(labels, folder / "labels.csv")

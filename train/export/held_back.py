@@ -7,36 +7,34 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from train.alarms import count, streams_of
 from train.clipset import ClipSet, Judged
 from train.evaluate import compare_with_yamnet
 from train.export import graphs
-from train.export.alarms import onsets_a_minute, raised_thresholds
-from train.labels import LabelTable, unsure_with
-from train.labels.table import SILENCE
+from train.export.alarms import off_of, onsets_a_minute
+from train.export.thresholds import as_manifest, asked, labelled_streams
+from train.labels import LabelTable
 from train.metrics import average_precision, measure
 from train.prepare import say
 from train.settings import Settings
 
 __all__ = ["judge", "weak_labels"]
 
-_ON, _OFF = 0.5, 0.3
 _FEW_SOURCES = 5
 _WEAK_PRECISION = 0.5
-_QUIET = -4.3
-"""A patch whose mean log-mel is lower holds silence: its least is ln(0.01) = -4.6."""
 
 
 def judge(
     graph: Path, tests: dict[str, ClipSet], labels: LabelTable, settings: Settings, known: dict[str, dict[str, int]]
-) -> tuple[dict[str, dict[str, Any]], dict[str, Any], list[str]]:
-    """Return metrics by set of clips as a graph has them, the events' thresholds, and the weak labels.
+) -> tuple[dict[str, dict[str, Any]], dict[str, Any], list[str], dict[str, Any]]:
+    """Return metrics by set of clips as a graph has them, the events' thresholds, the weak labels and false alarms.
 
-    A weak label begins no event at its own threshold, which no score passes.
+    A weak label begins no event at its own threshold, which no score passes. The false alarms are those in recordings
+    of `[data] alarms`; none where it names none.
     """
     judged: list[tuple[ClipSet, NDArray[np.float32]]] = []
     metrics: dict[str, dict[str, Any]] = {}
-    thresholds: dict[str, Any] = {"on": _ON, "off": _OFF, "labels": {}}
-    rate: list[tuple[list[NDArray[np.float32]], list[NDArray[np.bool_]]]] = []
+    rate: dict[str, tuple[list[NDArray[np.float32]], list[NDArray[np.bool_]]]] = {}
     for name, clips in tests.items():
         scores = graphs.run_graph(graph, clips.patches[:, None])
         metrics[name] = measure(clips.means(scores)[:, clips.columns], clips.truth[:, clips.columns]).as_dict()
@@ -49,31 +47,28 @@ def judge(
             if "teacher" in beside:
                 metrics[f"{name}, the teacher on them"] = beside["teacher"]
             say(f"{name} on labels that YAMNet has: {beside}")
-        rate.append(_streams(clips, scores, labels))
-        if name == "calibration":
-            raised = raised_thresholds(*rate[-1], on=_ON, off=_OFF, most=1.0)
-            thresholds["labels"] = {
-                labels.names[index]: {"on": value, "off": round(value * _OFF / _ON, 2)}
-                for index, value in raised.items()
-            }
+        rate[name] = labelled_streams(clips, scores, labels)
     weak = weak_labels(judged, labels, known) if judged else []
-    thresholds["labels"] |= {name: {"on": 1.0, "off": 1.0} for name in weak}
-    at_least = np.full(len(labels), _ON, np.float32)
-    for name, pair in thresholds["labels"].items():
-        at_least[labels.index(name)] = pair["on"]
-    streams = [stream for part, _ in rate for stream in part]
-    absences = [absent for _, part in rate for absent in part]
+    folder = settings.data.alarms
+    listened = (
+        streams_of(folder, lambda patches: graphs.run_graph(graph, patches[:, None]), labels.names) if folder else []
+    )
+    on = asked(labels, rate.get("calibration"), listened, weak)
+    thresholds = as_manifest(labels, on)
+    streams = [stream for part, _ in rate.values() for stream in part]
+    absences = [absent for _, part in rate.values() for absent in part]
     if streams:
-        alarms = onsets_a_minute(streams, absences, at_least, _OFF)
-        worst = int(np.nanargmax(alarms))
+        often = onsets_a_minute(streams, absences, on)
+        worst = int(np.nanargmax(often))
         metrics["false_alarms"] = {
             "minutes": round(sum(len(stream) for stream in streams) * 0.96 / 60, 1),
-            "worst_onsets_a_minute": round(float(alarms[worst]), 3),
-            "mean_onsets_a_minute": round(float(np.nanmean(alarms)), 4),
-            "labels_over_1": int(np.nansum(alarms > 1)),
+            "worst_onsets_a_minute": round(float(often[worst]), 3),
+            "mean_onsets_a_minute": round(float(np.nanmean(often)), 4),
+            "labels_over_1": int(np.nansum(often > 1)),
         }
         say(f"false alarms: {metrics['false_alarms']}, most by {labels.names[worst]}; raised: {thresholds['labels']}")
-    return metrics, thresholds, weak
+    alarms = count(listened, labels.names, on, off_of(on)).as_dict() if listened else {}
+    return metrics, thresholds, weak, alarms
 
 
 def weak_labels(
@@ -94,20 +89,3 @@ def weak_labels(
         if few and average_precision(scores[:, index], truth[:, index]) < _WEAK_PRECISION:
             found.append(name)
     return found
-
-
-def _streams(
-    clips: ClipSet, scores: NDArray[np.float32], labels: LabelTable
-) -> tuple[list[NDArray[np.float32]], list[NDArray[np.bool_]]]:
-    """Return each clip's patch scores, and which labels are certainly not in it."""
-    index = {name: place for place, name in enumerate(labels.names)}
-    streams, absences = [], []
-    for row, clip in enumerate(clips.clips):
-        absent = ~clips.truth[row]
-        for name in clip.labels:
-            absent[[index[other] for other in unsure_with(name) if other in index]] = False
-        if SILENCE in index and clips.patches[clips.owner == row].mean(axis=(1, 2)).min() < _QUIET:
-            absent[index[SILENCE]] = False
-        streams.append(scores[clips.owner == row])
-        absences.append(absent)
-    return streams, absences
