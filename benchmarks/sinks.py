@@ -189,9 +189,13 @@ def main() -> None:
             f"| {'on' if is_on else 'off'} | {times} | {each.missing} | {each.cpu_percent:.0f} | {each.told} |",
             flush=True,
         )
-    for name in ("p50_ms", "p95_ms", "p99_ms"):
-        off, on = (float(np.median([getattr(each, name) for each in found[key]])) for key in (False, True))
-        print(f"\nmedian {name}: {off:.1f} off, {on:.1f} on: {100 * (on / off - 1):+.0f} %")
+    print("\n| of the rounds | p50 ms off, on | p95 ms off, on | p99 ms off, on |\n|---|---:|---:|---:|")
+    for title, of_rounds in (("median", np.median), ("least", np.min)):
+        cells = [
+            ", ".join(f"{of_rounds([getattr(each, name) for each in found[key]]):.1f}" for key in (False, True))
+            for name in ("p50_ms", "p95_ms", "p99_ms")
+        ]
+        print(f"| {title} | {' | '.join(cells)} |")
 
 
 if __name__ == "__main__":

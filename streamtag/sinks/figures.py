@@ -43,6 +43,7 @@ class Figures:
         service: What it said last of itself, None before.
         lost_samples: Over all streams, those that are gone too.
         scored_at: When a patch was scored last; a clock that only goes forwards, as `now` everywhere here.
+        had_streams: Whether the service has told of any public stream.
     """
 
     def __init__(self, labels: Iterable[str], began: float) -> None:
@@ -56,6 +57,7 @@ class Figures:
         self.service: ServiceHeader | None = None
         self.lost_samples = 0
         self.scored_at = float("-inf")
+        self.had_streams = False
         self._labels = tuple(labels)
         self._began = began
         self._heard_at = float("-inf")
@@ -123,6 +125,7 @@ class Figures:
     def _stream(self, name: str) -> StreamFigures:
         stream = self.streams.get(name)
         if stream is None:
+            self.had_streams = True
             zeros, none = dict.fromkeys(self._labels, 0), dict.fromkeys(self._labels, False)
             stream = self.streams[name] = StreamFigures(events=zeros, active=none)
         return stream

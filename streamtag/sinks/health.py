@@ -36,12 +36,19 @@ def health(figures: Figures, threads: Mapping[str, bool], now: float) -> tuple[b
     return is_well, {"status": "ok" if is_well else "failing", **found}
 
 
-def readiness(figures: Figures, now: float) -> tuple[bool, dict[str, Any]]:
-    """Tell whether sound was scored in the last 10 s, or there is none to score."""
+def readiness(figures: Figures, now: float, *, awaits_streams: bool = False) -> tuple[bool, dict[str, Any]]:
+    """Tell whether sound was scored in the last 10 s, or there is none to score.
+
+    Args:
+        figures: What is known of the service.
+        now: The clock of `Figures.hear`.
+        awaits_streams: Whether there will be streams where none was told of yet.
+    """
     waited_for = [name for name, stream in figures.streams.items() if stream.state not in _IDLE]
     since = now - figures.scored_at
     is_scored = since < _SCORE_SECONDS
-    is_ready = figures.is_heard(now) and (is_scored or not waited_for)
+    is_idle = not waited_for and (figures.had_streams or not awaits_streams)
+    is_ready = figures.is_heard(now) and (is_scored or is_idle)
     states = {} if figures.service is None else dict(figures.service.states)
     told = round(since, 1) if since != float("inf") else None
     return is_ready, {"status": "ready" if is_ready else "not ready", "scored_seconds_ago": told, "streams": states}

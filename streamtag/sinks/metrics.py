@@ -33,6 +33,7 @@ __all__ = ["MetricsSink", "open_sink"]
 
 _AGAIN_SECONDS: Final = 5.0
 _HISTORY_SECONDS: Final = 30.0
+_BEGIN_SECONDS: Final = 30.0
 
 logger = logging.getLogger(__name__)
 
@@ -55,6 +56,9 @@ class MetricsSink:
         host, _, port = settings.listen.rpartition(":")
         self._host, self._port = host.strip("[]"), int(port)
         self._max_streams = settings.max_streams
+        # A service begins its streams when it has its sinks.
+        self._has_streams = bool(config.streams)
+        self._begun_by = time.monotonic() + _BEGIN_SECONDS
         labels = dict.fromkeys([*config.events.labels, *(named.label for named in config.sink_labels)])
         self._figures = Figures(labels, time.time())
         self._lock = threading.Lock()  # over the figures: visitors read them in threads of their own
@@ -144,7 +148,7 @@ class MetricsSink:
         return health(self._figures, {sink.name: sink.is_alive for sink in self._sinks}, now)
 
     def _readiness(self, now: float) -> tuple[bool, dict[str, Any]]:
-        return readiness(self._figures, now)
+        return readiness(self._figures, now, awaits_streams=self._has_streams and now < self._begun_by)
 
     def _judged(self, judge: Callable[[float], tuple[bool, dict[str, Any]]], _: RequestHeaders) -> Page:
         with self._lock:

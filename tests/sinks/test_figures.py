@@ -102,6 +102,7 @@ def test_a_service_is_ready_when_sound_is_scored_or_there_is_none_to_score(figur
     assert not readiness(figures, 100)[0]  # nobody was heard yet
     figures.hear(service(), 100)
     assert readiness(figures, 100)[0]  # nothing is configured
+    assert not readiness(figures, 100, awaits_streams=True)[0]  # or its streams begin in a moment
     figures.hear(service("porch"), 100)
     assert not readiness(figures, 100)[0]
     figures.hear(scores(), 101)
@@ -109,4 +110,4 @@ def test_a_service_is_ready_when_sound_is_scored_or_there_is_none_to_score(figur
     figures.hear(service("porch"), 112)
     assert not readiness(figures, 112)[0]
     figures.hear(status("ended"), 112)
-    assert readiness(figures, 112)[0]
+    assert readiness(figures, 112, awaits_streams=True)[0]
