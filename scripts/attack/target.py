@@ -19,7 +19,7 @@ from streamtag.keys import add_client, write_server
 __all__ = ["PASSWORD", "USER", "Running", "Target"]
 
 USER, PASSWORD = "anna", "correct horse battery staple"
-_START_SECONDS = 120.0
+_START_SECONDS = 300.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -204,7 +204,7 @@ def wait_until_ready(service: ServiceProcess) -> None:
     Raises:
         StreamtagError: it ended, or says nothing.
     """
-    with Subscriber(service.endpoint, kinds=["service"]) as subscriber:
+    with Subscriber(service.endpoint, kinds=["service"], key=service.key) as subscriber:
         deadline = time.monotonic() + _READY_SECONDS
         while subscriber.receive(0.2) is None:
             service.check()

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from streamtag.audio import PATCH_HOP, PATCH_SAMPLES, SAMPLE_RATE
 from streamtag.child import safe_path
 from streamtag.errors import StreamtagError
+from streamtag.keys import ClientKey
 from streamtag.wire.pcm import encode_header
 
 __all__ = ["LEAD_SAMPLES", "PATCH_SECONDS", "LoadGenerator", "Plan", "bursts", "stream_name", "stream_number"]
@@ -136,11 +137,11 @@ def stream_number(name: str) -> int:
 class LoadGenerator:
     """The process that pushes; it ends with the `with` block."""
 
-    def __init__(self, endpoint: str) -> None:
+    def __init__(self, endpoint: str, key: ClientKey | None = None) -> None:
         """Prepare a process that pushes to a service's PCM input, on the cores that this thread may use."""
         spawn = multiprocessing.get_context("spawn")
         self._here, self._there = spawn.Pipe()
-        self._process = spawn.Process(target=_push_all, args=(endpoint, self._there), daemon=True)
+        self._process = spawn.Process(target=_push_all, args=(endpoint, key, self._there), daemon=True)
 
     def __enter__(self) -> Self:
         with safe_path():
@@ -181,12 +182,14 @@ class LoadGenerator:
         raise StreamtagError("the process that pushes sound ended, or does not answer")
 
 
-def _push_all(endpoint: str, parent: "Connection[object, object]") -> None:
+def _push_all(endpoint: str, key: ClientKey | None, parent: "Connection[object, object]") -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent tells when it is over
     with zmq.Context() as context, context.socket(zmq.PUSH) as socket:
         socket.set(zmq.SNDHWM, _QUEUE_MESSAGES)
         socket.set(zmq.SNDTIMEO, round(_SEND_SECONDS * 1000))
         socket.set(zmq.LINGER, 0)
+        if key is not None:
+            key.apply(socket)
         socket.connect(endpoint)
         parent.send(None)
         plan = parent.recv()

@@ -11,6 +11,7 @@ from typing import Any, Self
 
 from streamtag.child import Child
 from streamtag.errors import StreamtagError
+from streamtag.keys import ClientKey, add_client, read_client_key, write_server
 from streamtag.settings import Config
 
 __all__ = ["ServiceProcess", "free_endpoint"]
@@ -30,7 +31,13 @@ class ServiceProcess:
     """`streamtag run` with a configuration of its own; ends with the `with` block."""
 
     def __init__(
-        self, config: Config, streams: list[dict[str, Any]], cores: set[int] | None = None, more: str = ""
+        self,
+        config: Config,
+        streams: list[dict[str, Any]],
+        cores: set[int] | None = None,
+        more: str = "",
+        *,
+        with_keys: bool = False,
     ) -> None:
         """Prepare the service.
 
@@ -39,17 +46,24 @@ class ServiceProcess:
             streams: the `[[stream]]` tables.
             cores: the cores that it may use; all when absent.
             more: what else its configuration says; its paths are in a folder of its own.
+            with_keys: let in only whoever has `key`.
         """
         self.endpoint = free_endpoint()
         self.input_endpoint = free_endpoint()
         self._cores = cores
         self._folder = tempfile.TemporaryDirectory(prefix="streamtag-bench-")
+        self.key: ClientKey | None = None
         model = {"bundle": config.model.bundle, "runtime": config.model.runtime}
         sections: dict[str, dict[str, Any]] = {
             "service": {"endpoint": self.endpoint, "input": self.input_endpoint},
             "model": model | {"max_batch": config.model.max_batch, "max_wait_ms": config.model.max_wait_ms},
             "scores": {"rolling": config.scores.rolling},
         }
+        if with_keys:
+            keys = Path(self._folder.name, "keys")
+            write_server(keys)
+            self.key = read_client_key(add_client(keys, "benchmark"))
+            sections["service"]["keys"] = str(keys)
         lines = [line for name, table in sections.items() for line in (f"[{name}]", *_toml(table))]
         lines += [line for table in streams for line in ("[[stream]]", *_toml(table))]
         path = Path(self._folder.name, "bench.toml")

@@ -1,0 +1,135 @@
+"""Whether scoring notices strangers: live streams with a key, with and without connections that have none, in turns.
+
+    python -m benchmarks.strangers --streams 500 --tries 10000 --rounds 3
+
+Each try connects to one of the service's two ports, greets as a client with or without encryption does, and is gone.
+The processes that try are held to the machine's last core where there are more than one, so that what is measured is
+the service and not who has the processor; how many tries a second there were is printed.
+"""
+
+import argparse
+import itertools
+import json
+import multiprocessing
+import os
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from multiprocessing.sharedctypes import Synchronized
+
+import numpy as np
+
+from streamtag.benchmark.live_streams import LatencyMeter, wait_until_ready
+from streamtag.benchmark.load_generator import LoadGenerator, Plan
+from streamtag.benchmark.machine import describe_machine
+from streamtag.benchmark.service import ServiceProcess
+from streamtag.settings import Config, ModelSettings
+from streamtag.wire import Subscriber
+
+_HEAD_START_SECONDS = 0.5
+_BLOCK_SAMPLES = 15_360
+_PROCESSES = 4
+_GREETINGS = tuple(
+    b"\xff" + bytes(8) + b"\x7f\x03\x00" + mechanism.ljust(20, b"\0") + bytes(32) for mechanism in (b"NULL", b"CURVE")
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """What one run measured, in milliseconds from a patch's last sample to its scores at a subscriber."""
+
+    p50_ms: float
+    p99_ms: float
+    missing: int
+    tries_a_second: float
+    cpu_percent: float
+    """Of one core, by the service."""
+    megabytes: float
+
+
+def measure(streams: int, seconds: float, tries: float) -> Round:
+    """Push streams for some seconds and time their scores, with so many tries a second beside."""
+    with ExitStack() as stack:
+        service = stack.enter_context(ServiceProcess(Config(model=ModelSettings(bundle="fast")), [], with_keys=True))
+        wait_until_ready(service)
+        subscriber = Subscriber(service.endpoint, kinds=["scores", "service"], key=service.key)
+        stack.enter_context(subscriber)
+        generator = stack.enter_context(LoadGenerator(service.input_endpoint, service.key))
+        count = stack.enter_context(strangers((service.endpoint, service.input_endpoint), tries))
+        plan = Plan.of(streams, _BLOCK_SAMPLES, time.monotonic() + _HEAD_START_SECONDS, seconds, None, 0.0)
+        meter = LatencyMeter(subscriber, plan)
+        generator.begin(plan)
+        meter.until(plan.count_from)
+        began, before, cpu = time.monotonic(), count.value, service.cpu_seconds()
+        meter.until(plan.end)
+        took = time.monotonic() - began
+        tried, cpu = (count.value - before) / took, 100 * (service.cpu_seconds() - cpu) / took
+        meter.rest()
+        service.check()
+        p50, p99 = np.percentile(1000 * np.array(meter.latencies), (50, 99)).tolist()
+        missing = sum(meter.expected) - len(meter.latencies)
+        return Round(p50, p99, missing, tried, cpu, service.memory_megabytes())
+
+
+@contextmanager
+def strangers(endpoints: tuple[str, str], tries: float) -> Iterator["Synchronized[int]"]:
+    """Let processes try to connect so often a second; yield how often they did."""
+    context = multiprocessing.get_context("spawn")
+    count = context.Value("L", 0)
+    ports = tuple(int(endpoint.rpartition(":")[2]) for endpoint in endpoints)
+    rate = tries / _PROCESSES
+    processes = [context.Process(target=_try, args=(ports, rate, count), daemon=True) for _ in range(_PROCESSES)]
+    for process in processes if tries else []:
+        process.start()
+    try:
+        yield count
+    finally:
+        for process in processes if tries else []:
+            process.terminate()
+            process.join()
+
+
+def _try(ports: tuple[int, int], rate: float, count: "Synchronized[int]") -> None:
+    cores = sorted(os.sched_getaffinity(0))
+    if len(cores) > 1:
+        os.sched_setaffinity(0, {cores[-1]})
+    due = time.monotonic()
+    for port, greeting in zip(itertools.cycle(ports), itertools.cycle((*_GREETINGS, b"")), strict=False):
+        due = max(due + 1 / rate, time.monotonic() - 0.1)
+        time.sleep(max(0.0, due - time.monotonic()))
+        with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1) as connection:
+            connection.sendall(greeting)
+        with count.get_lock():
+            count.value += 1
+
+
+def main() -> None:
+    """Measure in turns and print a table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--streams", type=int, default=500)
+    parser.add_argument("--tries", type=float, default=10_000.0, help="a second")
+    parser.add_argument("--seconds", type=float, default=15.0)
+    parser.add_argument("--rounds", type=int, default=3, help="of each of the two")
+    options = parser.parse_args()
+    print(json.dumps(describe_machine()), file=sys.stderr)
+    found: dict[bool, list[Round]] = {False: [], True: []}
+    print(
+        "| strangers | tries a second | p50 ms | p99 ms | missing | CPU % | MB |\n|---|---:|---:|---:|---:|---:|---:|"
+    )
+    for number in range(2 * options.rounds):
+        is_tried = number % 4 in (1, 2)  # off, on, on, off: what drifts meets both alike
+        each = measure(options.streams, options.seconds, options.tries if is_tried else 0.0)
+        found[is_tried].append(each)
+        row = (
+            f"{each.tries_a_second:.0f} | {each.p50_ms:.1f} | {each.p99_ms:.1f} | {each.missing} | {each.megabytes:.0f}"
+        )
+        print(f"| {'yes' if is_tried else 'no'} | {row} |", flush=True)
+    off, on = (float(np.median([each.p99_ms for each in found[key]])) for key in (False, True))
+    print(f"\nmedian p99: {off:.1f} ms without strangers, {on:.1f} ms with: ratio {on / off:.2f}")
+
+
+if __name__ == "__main__":
+    main()
