@@ -26,6 +26,8 @@ _MOST_FRAMES: Final = 16
 """So many frames of a message are kept to tell of it: a message has two."""
 _TURN_SECONDS: Final = 0.005
 """How long PCM, or strangers, are taken in one go."""
+_REST_SECONDS: Final = 0.001
+"""How long the thread rests where more waits after that: under a flood the interpreter must be had by others too."""
 _COMPLAINT_SECONDS: Final = 60.0
 _BEAT_MS: Final = 1000
 _NOBLOCK: Final = int(zmq.NOBLOCK)
@@ -143,6 +145,7 @@ class PcmPuller:
             message = decode_message(frames, sender)
             self.faults += isinstance(message, PcmFault)
             self._hand_on(message)
+        time.sleep(_REST_SECONDS)
 
     def _hand_on(self, message: PcmInput) -> None:
         try:

@@ -13,6 +13,7 @@ import pytest
 import zmq
 
 from streamtag.audio import PATCH_HOP
+from streamtag.audio.resample import Resampler
 from streamtag.engine import Service
 from streamtag.errors import WireError
 from streamtag.intake import pushed
@@ -336,6 +337,30 @@ def test_a_name_of_the_configuration_cannot_be_pushed(
     listener.patches("desk", 1)
     assert len(listener.scores("yard")) == 2
     assert "PCM for stream yard is refused" in caplog.text
+
+
+def test_scores_of_others_go_out_however_long_pushed_sound_takes(
+    begin: Begin, push: Push, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    held, released = threading.Event(), threading.Event()
+    make = Resampler.__init__
+
+    def make_slowly(resampler: Resampler, rate: int) -> None:
+        if rate == 44100:
+            held.set()
+            released.wait(60)
+        make(resampler, rate)
+
+    monkeypatch.setattr(Resampler, "__init__", make_slowly)
+    path = write(tmp_path / "low.wav", tone(2.0))
+    service, listener = begin(Stream(id="yard", source=str(path), realtime=True, loop=True))
+    listener.state("yard", "live")
+    push(service).push("desk", tone(1.0, rate=44100), 44100)
+    assert held.wait(20)
+    listener.patches("yard", len(listener.scores("yard")) + 2)
+    assert not listener.scores("desk")
+    released.set()
+    listener.state("desk", "live")
 
 
 @pytest.fixture
