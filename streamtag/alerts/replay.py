@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
-from streamtag.alerts.rules import SETTLE_SECONDS, AlertRules, Decision, Moment
+from streamtag.alerts.rule import SETTLE_SECONDS, Decision, Moment
+from streamtag.alerts.rules import AlertRules
 from streamtag.config_alerts import LEVEL, STATE
 from streamtag.daytime import Place
 from streamtag.history import HistoryReader, StoredEvent
