@@ -10,15 +10,15 @@ from typing import Any
 
 import numpy as np
 
+from deploy.bench_table import as_markdown
 from deploy.compile import compile_bundle
 from deploy.machine import describe
 from deploy.measure import Speed, Way, measure
-from deploy.table import as_markdown
 from streamtag.audio import BANDS, FRAMES
 from streamtag.bundle import Bundle
 from streamtag.errors import RuntimeUnavailableError, StreamtagError
 from streamtag.runtimes import load_runtime
-from streamtag.runtimes.agreement import engine_input, trial_windows
+from streamtag.runtimes.parity import engine_input, trial_windows
 
 CPU_BATCHES = (1, 8, 64)
 GPU_BATCHES = (1, 8, 64, 256, 1024)

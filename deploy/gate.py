@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from deploy.material import Material, reference
 from streamtag.bundle import Bundle
 from streamtag.errors import RuntimeUnavailableError
-from streamtag.runtimes.agreement import BATCHES, LIMITS, engine_input, trial_windows
+from streamtag.runtimes.parity import BATCHES, LIMITS, engine_input, trial_windows
 
 MAP_POINTS = 0.5
 """How many points of mAP int8 may cost."""

@@ -21,7 +21,7 @@ from typing import Any
 
 import msgspec
 
-from streamtag.child import python
+from streamtag.command_process import python
 from streamtag.redaction import ScrubbingFormatter
 
 __all__ = ["Link", "LinkError", "Process", "SilentError", "limit_memory", "link_from_arguments"]

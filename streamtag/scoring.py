@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from streamtag.audio import PATCH_HOP, SAMPLE_RATE, Patch
 from streamtag.events import Event, EventDetector, EventRules
 from streamtag.model import Model
+from streamtag.rolling import RollingSum
 from streamtag.runtimes import Embedded, Runtime
 from streamtag.runtimes.scorer import Scorer
-from streamtag.scores import RollingSum
 
 __all__ = ["Batch", "ScoreStage", "Scores", "StreamMemory"]
 

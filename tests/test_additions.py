@@ -234,7 +234,7 @@ def test_a_network_is_made_by_name_and_counted_among_the_others(root: Path) -> N
     program = (
         "import json\n"
         "from train.networks import make_network\n"
-        "from train.networks.table import table\n"
+        "from train.networks.paper_table import table\n"
         "print(json.dumps([type(make_network('tiny', 3)).__name__, [row['network'] for row in table()]]))\n"
     )
     made, names = json.loads(run(root, program))

@@ -1,3 +1,5 @@
+"""What the project asks for, and what a wheel of it holds."""
+
 import hashlib
 import json
 import os

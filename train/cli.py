@@ -113,7 +113,7 @@ def _alarms(arguments: argparse.Namespace) -> None:
 
 
 def _networks(arguments: argparse.Namespace) -> None:
-    from train.networks.table import as_text, table
+    from train.networks.paper_table import as_text, table
 
     rows = table()
     print(json.dumps(rows, indent=1) if arguments.json else as_text(rows))

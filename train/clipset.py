@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from streamtag.audio.frontend import PATCH_HOP, PATCH_SAMPLES, log_mel, split
+from streamtag.audio.frontend import PATCH_HOP, PATCH_SAMPLES, count_patches, log_mel
 from train.data.clips import Clip, load_all
 from train.labels import LabelTable
 from train.labels.related import implied
@@ -86,7 +86,7 @@ def windows_of(clips: ClipSet) -> NDArray[np.float32]:
     """Return the samples behind every patch of a set, float32 [patches, 15600], tails padded with zeros."""
     parts = []
     for sound in clips.sounds:
-        whole, padded = split(len(sound))
+        whole, padded = count_patches(len(sound))
         room = np.zeros((whole + padded) * PATCH_HOP + PATCH_SAMPLES - PATCH_HOP, np.float32)
         room[: min(len(sound), len(room))] = sound[: len(room)]
         parts.append(np.stack([room[at * PATCH_HOP :][:PATCH_SAMPLES] for at in range(whole + padded)]))

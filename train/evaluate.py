@@ -140,7 +140,7 @@ def evaluate(
     output.mkdir(parents=True, exist_ok=True)
     (output / "evaluation.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     if pictures:
-        from train.report import write_report  # matplotlib is slow to import
+        from train.evaluation_report import write_report  # matplotlib is slow to import
 
         write_report(judged, labels, result, output)
     return result

@@ -18,7 +18,7 @@ from train.loop import score_patches, train
 from train.networks import make_network
 from train.networks.blocks import Classifier
 from train.networks.mobilenet_v3 import BANDS
-from train.parallel import placed
+from train.parallel import distributed
 from train.prepare import prepare, say
 from train.published.efficientat import begin_with, map_of_bands, read_mn04
 from train.settings import Settings
@@ -66,29 +66,29 @@ def fit(settings: Settings, bundle: Bundle | None = None) -> Path:
     Raises:
         StreamtagError: what cannot be read, written or brought together, in one line.
     """
-    with placed() as place:
+    with distributed() as context:
         begin = None
         if bundle:
             settings = msgspec.structs.replace(
                 settings, fit=msgspec.structs.replace(settings.fit, network=bundle.manifest["network"]["name"])
             )
-        if place.first:
+        if context.first:
             collection, cache = prepare(settings)
-            place.wait()
+            context.wait()
         else:
-            place.wait()
+            context.wait()
             collection, cache = prepare(settings)
         if bundle:
             begin = with_labels(network_of(bundle), bundle.labels, collection.labels.names)
         elif settings.fit.weights:
             begin = begun(settings, collection.split.train, collection.labels)
-        tests = test_sets(collection) if place.first else {}
+        tests = test_sets(collection) if context.first else {}
         for name, clips in tests.items():
             for line in clips.skipped:
                 say(f"skipped in {name}: {line}")
         names = collection.labels.names
-        network = train(settings, cache, names, tests, place, begin, keep_statistics=bundle is not None)
-        if place.first and settings.render.plain:
+        network = train(settings, cache, names, tests, context, begin, keep_statistics=bundle is not None)
+        if context.first and settings.render.plain:
             fit_last_layer(network, cache, names, settings.fit.seed)
             save_last_layer(settings, network, names)
             for name, clips in tests.items():

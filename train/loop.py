@@ -17,6 +17,7 @@ from train.average import Average
 from train.batches import batches
 from train.clipset import ClipSet
 from train.data.cache import Cache
+from train.early_stopping import CALIBRATION, EarlyStopping
 from train.from_bundle import freeze_statistics
 from train.journal import Journal
 from train.last_layer import take_last_layer
@@ -24,8 +25,7 @@ from train.metrics import Metrics
 from train.networks import make_network
 from train.networks.blocks import Classifier, laid_out
 from train.pace import Pace
-from train.parallel import Place
-from train.patience import CALIBRATION, Patience
+from train.parallel import DistributedContext
 from train.prepare import progress_line, say
 from train.settings import Settings, teacher_file
 from train.step import Student, activate, batch_loss, learning_rate
@@ -42,7 +42,7 @@ class _Run:
     student: Student
     optimiser: torch.optim.Optimizer
     average: Average
-    patience: Patience
+    patience: EarlyStopping
     step: int = 0
 
 
@@ -59,7 +59,12 @@ def check(settings: Settings) -> None:
 
 
 def _start(
-    settings: Settings, labels: int, embedding: int, place: Place, begin: Classifier | None, teacher: Teacher | None
+    settings: Settings,
+    labels: int,
+    embedding: int,
+    context: DistributedContext,
+    begin: Classifier | None,
+    teacher: Teacher | None,
 ) -> _Run:
     torch.manual_seed(settings.fit.seed)
     network = begin or make_network(settings.fit.network, labels, settings.fit.bottleneck)
@@ -69,7 +74,7 @@ def _start(
         with torch.no_grad():
             width = network.eval()(torch.zeros(1, 1, 96, 64))[1].shape[1]
         imitate = nn.Linear(width, embedding)
-    student = Student(network, imitate).to(place.device)
+    student = Student(network, imitate).to(context.device)
     begun = {id(layer) for layer in network.body.parameters()} if begin else set()
     groups = [
         {
@@ -81,9 +86,9 @@ def _start(
     ]
     groups = [group for group in groups if group["params"]]
     optimiser = (torch.optim.AdamW if settings.fit.optimiser == "adamw" else torch.optim.Adam)(
-        groups, settings.fit.learning_rate, fused=place.device.type == "cuda"
+        groups, settings.fit.learning_rate, fused=context.device.type == "cuda"
     )
-    return _Run(student, optimiser, Average(network, settings.fit.average), Patience(settings.fit.patience))
+    return _Run(student, optimiser, Average(network, settings.fit.average), EarlyStopping(settings.fit.patience))
 
 
 def _content(run: _Run, settings: Settings, labels: tuple[str, ...], teacher: Teacher | None) -> dict[str, Any]:
@@ -112,27 +117,27 @@ def _resume(run: _Run, content: dict[str, Any]) -> None:
     run.step = int(content["step"])
 
 
-def _teacher(settings: Settings, cache: Cache, labels: int, width: int, place: Place) -> Teacher | None:
+def _teacher(settings: Settings, cache: Cache, labels: int, width: int, context: DistributedContext) -> Teacher | None:
     """Return the run's teacher; the first process trains it once and all read it."""
     if not settings.teacher:
         return None
     path = teacher_file(settings)
-    if place.first and not path.is_file():
-        rows = batches(cache, BATCH, settings.fit.seed, place.device)
+    if context.first and not path.is_file():
+        rows = batches(cache, BATCH, settings.fit.seed, context.device)
         teacher = train_teacher(rows, labels, settings.teacher, settings.fit.seed, say)
         path.parent.mkdir(parents=True, exist_ok=True)
         checkpoint.save(path, {"teacher": teacher.state()})
-    place.wait()
+    context.wait()
     state = torch.load(path, weights_only=True, map_location="cpu")["teacher"]
-    return restore_teacher(state, width, labels, settings.teacher).to(place.device)
+    return restore_teacher(state, width, labels, settings.teacher).to(context.device)
 
 
-def _elder(settings: Settings, labels: tuple[str, ...], place: Place) -> Classifier | None:
+def _elder(settings: Settings, labels: tuple[str, ...], context: DistributedContext) -> Classifier | None:
     """Return the network of another run that teaches this one, if there is one."""
     if not (settings.teacher and settings.teacher.elder):
         return None
     network, _ = network_of_run(settings.teacher.elder, labels)
-    return laid_out(network, torch.channels_last, place.device).requires_grad_(False)
+    return laid_out(network, torch.channels_last, context.device).requires_grad_(False)
 
 
 @torch.no_grad()
@@ -152,7 +157,7 @@ def train(
     cache: Cache,
     labels: tuple[str, ...],
     tests: dict[str, ClipSet],
-    place: Place,
+    context: DistributedContext,
     begin: Classifier | None = None,
     *,
     keep_statistics: bool = False,
@@ -167,7 +172,7 @@ def train(
         cache: filled.
         labels: names in order.
         tests: sets of clips by name.
-        place: this process among all.
+        context: this process among all.
         begin: a network to go on from; without it a fresh one is made.
         keep_statistics: leave the batch normalisations' statistics as they are.
 
@@ -175,36 +180,36 @@ def train(
         ConfigError: settings that cannot go together, a checkpoint of another run, or no room to write one.
     """
     check(settings)
-    if place.device.type == "cuda":  # its 10-bit mantissas are enough to learn with
+    if context.device.type == "cuda":  # its 10-bit mantissas are enough to learn with
         torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
         torch.backends.cudnn.benchmark = True
     fit, last = settings.fit, settings.output / LAST
-    limit_threads(fit.threads or max(1, (os.cpu_count() or 1) // place.world))
+    limit_threads(fit.threads or max(1, (os.cpu_count() or 1) // context.world))
     width = cache.read(cache.numbers()[0]).features.shape[1]
     content = checkpoint.load(last, fit.network, labels) if last.is_file() else None
-    teacher = _teacher(settings, cache, len(labels), width, place)
-    elder = _elder(settings, labels, place)
-    run = _start(settings, len(labels), width, place, begin, teacher)
+    teacher = _teacher(settings, cache, len(labels), width, context)
+    elder = _elder(settings, labels, context)
+    run = _start(settings, len(labels), width, context, begin, teacher)
     if content:
         _resume(run, content)
         say(f"going on from step {run.step}")
-    if fit.patience and place.first and CALIBRATION not in tests:
+    if fit.patience and context.first and CALIBRATION not in tests:
         say("[fit] patience: no calibration recordings to tell a gain by, so all steps are done")
-    journal = Journal(settings.output) if place.first else None
-    forward: nn.Module = place.spread(run.student)
+    journal = Journal(settings.output) if context.first else None
+    forward: nn.Module = context.spread(run.student)
     if fit.compile:
         forward = torch.compile(forward)  # type: ignore[assignment]
-    size = fit.batch // place.world
-    rows = batches(cache, size, fit.seed, place.device, skip=run.step, rank=place.rank, world=place.world)
+    size = fit.batch // context.world
+    rows = batches(cache, size, fit.seed, context.device, skip=run.step, rank=context.rank, world=context.world)
     progress, pace = progress_line("steps"), Pace(fit.steps - run.step)
-    running, began = torch.zeros((), device=place.device), time.monotonic()
-    while run.step < fit.steps and not (fit.patience and place.agree(run.patience.over)):
+    running, began = torch.zeros((), device=context.device), time.monotonic()
+    while run.step < fit.steps and not (fit.patience and context.agree(run.patience.over)):
         for group in run.optimiser.param_groups:
             group["lr"] = group["share"] * learning_rate(fit, run.step)
         forward.train()
         if keep_statistics:
             freeze_statistics(run.student)
-        loss = batch_loss(forward, next(rows), settings, teacher, run.step, place.rank, elder)
+        loss = batch_loss(forward, next(rows), settings, teacher, run.step, context.rank, elder)
         run.optimiser.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(run.student.network.parameters(), 5.0)
@@ -231,7 +236,7 @@ def train(
         if not last.is_file():  # no step was asked for: what the run began with is what it ends with
             checkpoint.save(last, _content(run, settings, labels, teacher))
         journal.close()
-    place.wait()
+    context.wait()
     return run.average.network
 
 

@@ -12,7 +12,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class DistributedContext:
     """Where this process stands: its rank among `world` processes, and the device that it computes on."""
 
     rank: int
@@ -46,7 +46,7 @@ class Place:
 
 
 @contextmanager
-def placed() -> Iterator[Place]:
+def distributed() -> Iterator[DistributedContext]:
     """Join the processes that `torchrun` started, if it did: NCCL between GPUs, gloo between CPUs."""
     world = int(os.environ.get("WORLD_SIZE", "1"))
     rank = int(os.environ.get("RANK", "0"))
@@ -55,10 +55,10 @@ def placed() -> Iterator[Place]:
         device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
         torch.cuda.set_device(device)
     if world == 1:
-        yield Place(0, 1, device)
+        yield DistributedContext(0, 1, device)
         return
     torch.distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
     try:
-        yield Place(rank, world, device)
+        yield DistributedContext(rank, world, device)
     finally:
         torch.distributed.destroy_process_group()

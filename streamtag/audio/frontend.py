@@ -142,7 +142,7 @@ def log_mel_windows(windows: NDArray[np.float32], out: NDArray[np.float32] | Non
     return out
 
 
-def split(samples: int) -> tuple[int, bool]:
+def count_patches(samples: int) -> tuple[int, bool]:
     """Return how many whole patches a recording of `samples` samples holds, and whether its tail makes one more.
 
     A tail is padded with zeros to a patch when it lasts at least half a patch; a recording shorter than a patch
@@ -188,7 +188,7 @@ def log_mel(waveform: NDArray[np.float32]) -> NDArray[np.float32]:
         raise InputError("log_mel was given an empty waveform: there is nothing to tag")
     if not np.isfinite(waveform).all():
         raise InputError("log_mel was given samples that are not finite: replace NaN and infinity first")
-    whole, padded = split(len(waveform))
+    whole, padded = count_patches(len(waveform))
     patches = np.empty((whole + padded, FRAMES, BANDS), np.float32)
     if whole:
         windows = np.lib.stride_tricks.sliding_window_view(waveform, PATCH_SAMPLES)[::PATCH_HOP]

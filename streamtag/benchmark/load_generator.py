@@ -16,7 +16,7 @@ import zmq
 from numpy.typing import NDArray
 
 from streamtag.audio import PATCH_HOP, PATCH_SAMPLES, SAMPLE_RATE
-from streamtag.child import safe_path
+from streamtag.command_process import safe_path
 from streamtag.errors import StreamtagError
 from streamtag.keys import ClientKey
 from streamtag.wire.pcm import encode_header

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from streamtag.child import Child
+from streamtag.command_process import CommandProcess
 from streamtag.errors import StreamtagError
 from streamtag.keys import ClientKey, add_client, read_client_key, write_server
 from streamtag.settings import Config
@@ -68,7 +68,7 @@ class ServiceProcess:
         lines += [line for table in streams for line in ("[[stream]]", *_toml(table))]
         path = Path(self._folder.name, "bench.toml")
         path.write_text("\n".join([*lines, more]) + "\n")
-        self._child = Child("run", str(path), patience_seconds=_GOODBYE_SECONDS)
+        self._child = CommandProcess("run", str(path), patience_seconds=_GOODBYE_SECONDS)
 
     def __enter__(self) -> Self:
         self._child.start()

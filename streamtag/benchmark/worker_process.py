@@ -12,7 +12,7 @@ import zmq
 
 from streamtag.benchmark.machine import held_to
 from streamtag.benchmark.service import free_endpoint
-from streamtag.child import safe_path
+from streamtag.command_process import safe_path
 from streamtag.errors import StreamtagError
 from streamtag.wire import KINDS, Publisher
 

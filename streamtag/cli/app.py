@@ -82,7 +82,7 @@ def _run(arguments: Sequence[str] | None) -> int:
     logging.getLogger("streamtag").setLevel(level.upper())
     logging.raiseExceptions = False  # where standard error is full, nobody reads that it is
     if options.with_parent:
-        from streamtag.child import end_with_parent
+        from streamtag.command_process import end_with_parent
 
         end_with_parent()
     status: int | None = options.command(options)
@@ -111,7 +111,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--config", metavar="FILE", help="settings in TOML; a command's own options go before them")
     parser.add_argument("--log-level", choices=_LEVELS, help="default: info for run, warning for the others")
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version")
-    # How one of our commands starts another: see `streamtag.child`.
+    # How one of our commands starts another: see `streamtag.command_process`.
     parser.add_argument("--with-parent", action="store_true", help=argparse.SUPPRESS)
     parser.set_defaults(command=None)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")

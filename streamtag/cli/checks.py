@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from streamtag.bundle import Bundle
-from streamtag.child import python
 from streamtag.cli.page import is_free
+from streamtag.command_process import python
 from streamtag.errors import StreamtagError
 from streamtag.folders import NOWHERE, cache_folder
 from streamtag.machine import version_of

@@ -40,7 +40,7 @@ def add(commands: Commands) -> None:
 
 
 def _run(options: argparse.Namespace) -> None:
-    from streamtag.cli.live import tag_live
+    from streamtag.cli.live_session import tag_live
     from streamtag.cli.page import Page
 
     tls = tls_of(options)

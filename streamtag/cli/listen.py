@@ -43,7 +43,7 @@ def add(commands: Commands) -> None:
 def _run(options: argparse.Namespace) -> None:
     from msgspec.structs import replace
 
-    from streamtag.cli.live import tag_live
+    from streamtag.cli.live_session import tag_live
     from streamtag.sources import redact
 
     config = read_config(options)

@@ -6,7 +6,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from streamtag.child import Child
+from streamtag.command_process import CommandProcess
 from streamtag.errors import StreamtagError
 
 __all__ = ["HOST", "Page", "free_port", "is_free"]
@@ -57,7 +57,7 @@ class Page:
             command += ["--tls-cert", str(tls[0]), "--tls-key", str(tls[1])]
         self._scheme = "http" if tls is None else "https"
         installed = find_spec("gradio") is not None
-        self._child = Child(*command, patience_seconds=_GOODBYE_SECONDS) if installed else None
+        self._child = CommandProcess(*command, patience_seconds=_GOODBYE_SECONDS) if installed else None
         self._answers = False
         if installed and not is_free(port):
             raise StreamtagError(

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from streamtag.bundle import Bundle
 from streamtag.errors import BundleError
 from streamtag.runtimes import Embedded
-from streamtag.runtimes.choice import faster_file
+from streamtag.runtimes.fastest_file import faster_file
 
 __all__ = ["OpenVinoModel", "open_file", "open_model"]
 

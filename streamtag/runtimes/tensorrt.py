@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from streamtag.errors import BundleError
 from streamtag.runtimes import Embedded
-from streamtag.runtimes.agreement import differences, require, trial_windows
 from streamtag.runtimes.cuda import find_gpu
+from streamtag.runtimes.parity import differences, require, trial_windows
 from streamtag.runtimes.tensorrt_build import Progress, build_plan
 from streamtag.runtimes.tensorrt_cache import (
     EngineKey,
@@ -28,7 +28,7 @@ from streamtag.runtimes.tensorrt_engine import Engine, OtherGpuError, supported_
 
 if TYPE_CHECKING:
     from streamtag.bundle import Bundle
-    from streamtag.runtimes.agreement import Accept
+    from streamtag.runtimes.parity import Accept
 
 __all__ = ["KINDS", "MAX_BATCH", "PRECISIONS", "TensorRtModel", "engine_key", "graphs", "install", "open_model"]
 

@@ -5,7 +5,7 @@ import threading
 import time
 from typing import Final
 
-from streamtag.child import Child
+from streamtag.command_process import CommandProcess
 from streamtag.threads import Worker
 
 __all__ = ["Keeper"]
@@ -38,7 +38,7 @@ class Keeper:
         self._arguments = ("--log-level", log_level, "relay", path, "--connect", endpoint)
         self._ending = threading.Event()
         self._ready = threading.Event()
-        self._process: Child | None = None
+        self._process: CommandProcess | None = None
         self._worker = Worker("sinks", self._run)
 
     @property
@@ -65,7 +65,7 @@ class Keeper:
         pause = _FIRST_PAUSE_SECONDS
         while not self._ending.is_set():
             began = time.monotonic()
-            process = Child(*self._arguments, patience_seconds=_PATIENCE_SECONDS, shares_log=True)
+            process = CommandProcess(*self._arguments, patience_seconds=_PATIENCE_SECONDS, shares_log=True)
             process.start()
             self._process = process
             try:

@@ -10,7 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from streamtag.audio.frontend import PATCH_HOP, PATCH_SAMPLES, hann, log_mel, log_mel_windows, mel_weights, split
+from streamtag.audio.frontend import (
+    PATCH_HOP,
+    PATCH_SAMPLES,
+    count_patches,
+    hann,
+    log_mel,
+    log_mel_windows,
+    mel_weights,
+)
 from streamtag.errors import InputError
 from tests.sounds import chirp, noise, tone
 
@@ -129,7 +137,7 @@ def test_any_length_follows_the_rule_for_whole_patches_and_the_tail(samples: int
         whole += 1
     left = samples - 15360 * whole  # seconds of sound that no whole patch begins with
     expected = whole + (1 if whole == 0 or left >= 15360 / 2 else 0)
-    assert sum(split(samples)) == expected
+    assert sum(count_patches(samples)) == expected
 
 
 def test_a_tail_is_padded_with_zeros() -> None:

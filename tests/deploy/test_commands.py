@@ -26,7 +26,7 @@ from train.networks import NETWORKS
 def _own_cache_and_quick_trials(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.chdir(tmp_path)
-    for module in ("deploy.gate", "streamtag.runtimes.agreement"):
+    for module in ("deploy.gate", "streamtag.runtimes.parity"):
         monkeypatch.setattr(f"{module}.BATCHES", (1, 7))
 
 

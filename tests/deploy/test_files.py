@@ -21,7 +21,7 @@ from streamtag.audio import PATCH_SAMPLES
 from streamtag.bundle import Bundle
 from streamtag.config import load_config
 from streamtag.engine.changes import check
-from streamtag.runtimes.agreement import BATCHES, LIMITS
+from streamtag.runtimes.parity import BATCHES, LIMITS
 from streamtag.wire.endpoints import is_local
 
 _ROOT = Path(__file__).parents[2]

@@ -14,8 +14,8 @@ from deploy.health import healthy
 from streamtag.bundle import Bundle
 from streamtag.engine import Service
 from streamtag.runtimes import load_runtime, open_runtime
-from streamtag.runtimes.agreement import BATCHES, LIMITS, engine_input, trial_windows
 from streamtag.runtimes.onnx import OnnxModel
+from streamtag.runtimes.parity import BATCHES, LIMITS, engine_input, trial_windows
 from streamtag.settings import Stream
 from streamtag.wire import Subscriber
 from tests.engine.listening import Listener, config
@@ -39,7 +39,7 @@ def machine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp
     if request.param == "real":
         yield request.param
         return
-    for module in ("deploy.gate", "streamtag.runtimes.agreement"):
+    for module in ("deploy.gate", "streamtag.runtimes.parity"):
         monkeypatch.setattr(f"{module}.BATCHES", (1, 7))
     with gpu(FakeCuda(), "11.4.0.106"):
         yield request.param

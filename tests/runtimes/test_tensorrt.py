@@ -14,8 +14,8 @@ from streamtag.audio.frontend import log_mel_windows
 from streamtag.bundle import Bundle
 from streamtag.errors import BundleError, InputError, RuntimeUnavailableError
 from streamtag.runtimes import load_runtime, open_runtime
-from streamtag.runtimes.agreement import BATCHES, engine_input, trial_windows
 from streamtag.runtimes.onnx import OnnxModel
+from streamtag.runtimes.parity import BATCHES, engine_input, trial_windows
 from tests.runtimes.fake_cuda import FakeCuda
 from tests.runtimes.fake_tensorrt import BuilderFlag, Context, DataType, FakeTensorRt, LayerType
 
@@ -27,7 +27,7 @@ def _empty_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 @pytest.fixture(autouse=True)
 def _quick_gate(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("streamtag.runtimes.agreement.BATCHES", (1, 7))
+    monkeypatch.setattr("streamtag.runtimes.parity.BATCHES", (1, 7))
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ _FILES = [
     "quiet.py",
     "runtime_kinds.py",
     "runtimes/__init__.py",
-    "runtimes/agreement.py",
+    "runtimes/parity.py",
     "runtimes/cuda.py",
     "runtimes/tensorrt.py",
     "runtimes/tensorrt_build.py",

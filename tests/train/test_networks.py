@@ -5,7 +5,7 @@ from streamtag.errors import ConfigError
 from train.networks import NETWORKS, make_network
 from train.networks.blocks import compete
 from train.networks.counts import multiplies, weights
-from train.networks.table import as_text, table
+from train.networks.paper_table import as_text, table
 
 
 @pytest.fixture(scope="module")

@@ -22,7 +22,7 @@ from train.fit import begun
 from train.labels import LabelTable
 from train.loop import LAST, score_patches, train, trained_network
 from train.metrics import top_1
-from train.parallel import Place
+from train.parallel import DistributedContext
 from train.prepare import say
 from train.settings import Settings
 from train.workers import end_with_parent
@@ -89,12 +89,12 @@ def outcome(settings: Settings, collection: Collection, windows: FoldWindows, na
 
 def _train(run: Settings, collection: Collection, windows: FoldWindows, name: str, fold: int) -> Found:
     """Train without one fold and return the accuracy on its clips."""
-    place = Place(0, 1, torch.device("cuda" if torch.cuda.is_available() else "cpu"))
+    context = DistributedContext(0, 1, torch.device("cuda" if torch.cuda.is_available() else "cpu"))
     every = collection.labels
     own = tuple(sorted({label for clip in collection.split.train if clip.fold for label in clip.labels}))
     if name == OTHERS:
         others = [clip for clip in collection.split.train if not clip.fold]
-        train(run, windows.others(), every.names, {}, place, begun(run, others, every) if run.fit.weights else None)
+        train(run, windows.others(), every.names, {}, context, begun(run, others, every) if run.fit.weights else None)
         return {}
     begin = None
     if name == TAUGHT:
@@ -102,7 +102,7 @@ def _train(run: Settings, collection: Collection, windows: FoldWindows, name: st
         cache, names = windows.without(fold, others=True), every.names
     else:
         cache, names = windows.without(fold).narrowed([every.index(label) for label in own]), own
-    network = train(run, cache, names, {}, place, begin)
+    network = train(run, cache, names, {}, context, begin)
     tests = ClipSet.of([clip for clip in collection.split.train if clip.fold == fold], LabelTable(own))
     columns = [names.index(label) for label in own]
 

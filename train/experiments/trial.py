@@ -21,7 +21,7 @@ from train.labels import LabelTable
 from train.loop import score_patches, train
 from train.metrics import Metrics, measure
 from train.networks.blocks import Classifier
-from train.parallel import Place
+from train.parallel import DistributedContext
 from train.prepare import progress_line, say
 from train.settings import Settings
 
@@ -69,7 +69,7 @@ def attempt(
     """
     say(f"== {name}")
     start = time.monotonic()
-    network = train(settings, cache, names, {}, Place(0, 1, torch.device("cpu")), begin)
+    network = train(settings, cache, names, {}, DistributedContext(0, 1, torch.device("cpu")), begin)
     minutes = (time.monotonic() - start) / 60
     scores = tests.means(score_patches(network, tests.patches, settings.fit.loss))
     columns = np.array([names.index(label) for label in judged])

@@ -6,22 +6,22 @@ import torch
 from torch import nn
 
 from train import loop
+from train.early_stopping import EarlyStopping
 from train.fit import fit
 from train.loop import LAST
 from train.metrics import Metrics
-from train.patience import Patience
 from train.settings import Settings
 
 
 def test_a_run_without_patience_never_ends() -> None:
-    patience = Patience(0)
+    patience = EarlyStopping(0)
     for _ in range(10):
         patience.look(nn.Linear(1, 1), 0.1)
     assert not patience.over
 
 
 def test_the_best_weights_come_back_when_patience_is_over() -> None:
-    patience, network = Patience(2), nn.Linear(1, 1)
+    patience, network = EarlyStopping(2), nn.Linear(1, 1)
     for place, found in enumerate([0.2, 0.5, 0.4, 0.5]):
         assert not patience.over
         nn.init.constant_(network.weight, float(place))
@@ -31,10 +31,10 @@ def test_the_best_weights_come_back_when_patience_is_over() -> None:
 
 
 def test_patience_goes_on_counting_where_a_checkpoint_stood() -> None:
-    first, network = Patience(2), nn.Linear(1, 1)
+    first, network = EarlyStopping(2), nn.Linear(1, 1)
     for found in (0.5, 0.4):
         first.look(network, found)
-    again = Patience(2)
+    again = EarlyStopping(2)
     again.restore(first.state())
     again.look(network, 0.3)
     assert again.over

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 from streamtag.threads import Worker
 
-__all__ = ["Child", "end_with_parent", "python", "safe_path"]
+__all__ = ["CommandProcess", "end_with_parent", "python", "safe_path"]
 
 
 def python(*arguments: str) -> list[str]:
@@ -33,7 +33,7 @@ def safe_path() -> Iterator[None]:
             os.environ["PYTHONSAFEPATH"] = before
 
 
-class Child:
+class CommandProcess:
     """Starts a command and ends it; if this process is killed first, the command ends by itself."""
 
     def __init__(self, *arguments: str, patience_seconds: float, shares_log: bool = False) -> None:

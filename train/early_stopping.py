@@ -10,7 +10,7 @@ CALIBRATION = "calibration"
 
 
 @dataclass(slots=True)
-class Patience:
+class EarlyStopping:
     """Counts the checkpoints without a gain, and keeps the weights of the best one.
 
     Attributes:

@@ -1,4 +1,4 @@
-"""`python -m deploy.report [FOLDER]`: everything that only a machine with a GPU can show, and a page of what came out.
+"""`python -m deploy.gpu_report [FOLDER]`: all that only a machine with a GPU can show, and a page of what came out.
 
 It compiles and verifies the packaged model in each precision, runs the tests that need a GPU, and measures.
 """

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from deploy import report
+from deploy import gpu_report
 from deploy.cli import parser
-from deploy.report import AIMS, Aim, Step, as_page, main, reached, run, steps
+from deploy.gpu_report import AIMS, Aim, Step, as_page, main, reached, run, steps
 
 
 def _row(**other: Any) -> dict[str, Any]:
@@ -23,7 +23,7 @@ def test_every_step_is_a_command_that_there_is(tmp_path: Path) -> None:
         assert parser().parse_args(words).command == words[0]
     assert {words[0] for words in ours} == {"compile", "verify", "bench"}
     (tests,) = (arguments for arguments in commands if "pytest" in arguments)
-    assert Path(report.__file__).parents[1].joinpath(tests[-1]).is_file()
+    assert Path(gpu_report.__file__).parents[1].joinpath(tests[-1]).is_file()
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_an_aim_is_judged_by_the_best_float16_row_of_its_network_and_graph(
 
 
 def test_the_aims_are_those_of_the_guide() -> None:
-    guide = (Path(report.__file__).parents[1] / "docs" / "deploy.md").read_text()
+    guide = (Path(gpu_report.__file__).parents[1] / "docs" / "deploy.md").read_text()
     for figure in ("500 000 patches a second", "60 000 patches a second", "below 0.4 ms"):
         assert figure in guide
     assert [aim.limit for aim in AIMS] == [500_000, 60_000, 0.4]
@@ -67,7 +67,7 @@ def test_the_page_has_the_machine_each_step_and_what_was_reached(
         f"[{_row(patches_a_second=612345.6)!r}]}}))"
     )
     monkeypatch.setattr(
-        report,
+        gpu_report,
         "steps",
         lambda folder: [Step("verify", ["-c", "print('passed'); raise SystemExit(3)"]), Step("measure", ["-c", bench])],
     )

@@ -6,7 +6,7 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
 from streamtag.errors import InputError
-from streamtag.scores import RollingSum
+from streamtag.rolling import RollingSum
 
 
 def push(total: RollingSum, scores: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from streamtag.bundle import Bundle
-from streamtag.runtimes.choice import FULL, QUANTISED, faster_file
+from streamtag.runtimes.fastest_file import FULL, QUANTISED, faster_file
 from tests.bundles import make_bundle
 
 Patches = NDArray[np.float32]
@@ -139,8 +139,8 @@ def test_processes_that_begin_together_come_to_one_result(folder: Path) -> None:
     code = f"""
 import sys
 from streamtag.bundle import Bundle
-from streamtag.runtimes.choice import faster_file
-from tests.runtimes.test_choice import Model
+from streamtag.runtimes.fastest_file import faster_file
+from tests.runtimes.test_fastest_file import Model
 Model.loaded = []
 Model.slow = sys.argv[1]
 print(faster_file(Bundle.open({str(folder)!r}), 1, Model))
