@@ -175,11 +175,12 @@ def yamnet(model: Path) -> Run:
 def others(model: Path, bundle: Bundle) -> dict[str, Run]:
     """Return YAMNet, and those of the others whose packages are installed."""
     found = {"YAMNet through LiteRT, int8 as published": yamnet(model)}
-    for name, make in {
+    makers: dict[str, Callable[[], Run]] = {
         "MediaPipe AudioClassifier, YAMNet": lambda: _mediapipe(model),
         "Script: librosa and ONNX Runtime, float32, our network": lambda: _script(bundle),
         "Script: our front end and torch, eager, our network": lambda: _torch(bundle),
-    }.items():
+    }
+    for name, make in makers.items():
         try:
             found[name] = make()
         except (ImportError, StreamtagError) as error:
@@ -265,6 +266,7 @@ def _serve(bundle: str, core: int, pipe: Connection) -> None:
 
 
 def _drain(endpoint: str) -> None:
+    scores: zmq.Socket[bytes]
     with zmq.Context.instance().socket(zmq.SUB) as scores:
         scores.subscribe(b"")
         scores.connect(endpoint)

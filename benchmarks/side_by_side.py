@@ -16,6 +16,7 @@ import statistics
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,7 +72,7 @@ def write(folder: Path, seconds: dict[str, list[float]]) -> None:
         ratios = [base / value for base, value in zip(seconds[reference], values, strict=True)]
         low, middle, high = (float(np.quantile(ratios, share)) for share in (0.1, 0.5, 0.9))
         rows.append({"name": name, "ms": 1000 * statistics.median(values), "ratio": middle, "low": low, "high": high})
-    machine = {
+    machine: dict[str, Any] = {
         "date": datetime.now(UTC).date().isoformat(),
         "processor": processor(),
         "cores": os.cpu_count(),

@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable
 import av
 import numpy as np
 from av.audio.stream import AudioStream
+from av.packet import Packet
 from numpy.typing import NDArray
 
 RATE = 16000
@@ -77,7 +78,7 @@ class TransportStream:
         self._container.close()
         return self._taken()
 
-    def _mux(self, packets: list[av.Packet]) -> None:
+    def _mux(self, packets: "list[Packet[AudioStream]]") -> None:
         for packet in packets:
             assert packet.pts is not None
             assert packet.time_base is not None

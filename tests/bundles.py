@@ -65,7 +65,7 @@ def _network(labels: int) -> bytes:
         helper.make_node("Gemm", ["embedding", "weights", "bias"], ["logits"]),
         helper.make_node("Sigmoid", ["logits"], ["scores"]),
     ]
-    constants = {
+    constants: dict[str, np.ndarray] = {
         "frames": np.array([2], np.int64),
         "shape": np.array([-1, 64], np.int64),
         "weights": weights,
@@ -83,4 +83,5 @@ def _network(labels: int) -> bytes:
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
     onnx.checker.check_model(model)
-    return model.SerializeToString()
+    content: bytes = model.SerializeToString()
+    return content

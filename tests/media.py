@@ -3,10 +3,18 @@
 import struct
 import subprocess
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import av
+from av.audio.stream import AudioStream
+from av.packet import Packet
 
 from tests.sounds import Sound
+
+if TYPE_CHECKING:
+    AudioPacket = Packet[AudioStream]
+else:
+    AudioPacket = Packet  # which cannot be indexed when the program runs
 
 
 def encode(path: Path, *options: str, seconds: float = 1.0, layout: str = "mono", rate: int = 44100) -> Path:
@@ -43,10 +51,17 @@ def films(folder: Path, recordings: dict[str, list[str]], picture_seconds: float
     return [folder / name for name in recordings]
 
 
+def begin_of(packet: AudioPacket) -> float:
+    """Return the seconds at which a packet's stamp says that it begins."""
+    assert packet.pts is not None
+    assert packet.time_base is not None
+    return float(packet.pts * packet.time_base)
+
+
 def bomb(path: Path, seconds: float) -> Path:
     """Write so much silence, an MP4 of little size, whose packets claim to last next to nothing."""
     silence = f"anullsrc=sample_rate=48000:channel_layout=mono:duration={seconds}"
-    coded = ["-c:a", "aac", "-b:a", "8k", "-use_editlist", "0", path]
+    coded = ["-c:a", "aac", "-b:a", "8k", "-use_editlist", "0", str(path)]
     subprocess.run(["ffmpeg", "-v", "error", "-y", "-f", "lavfi", "-i", silence, *coded], check=True)
     content = bytearray(path.read_bytes())
     table = content.index(b"stts")

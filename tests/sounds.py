@@ -34,7 +34,8 @@ def speech(text: str = "The quick brown fox jumps over the lazy dog", rate: int 
     """A sentence spoken by espeak-ng."""
     wav = subprocess.run(["espeak-ng", "--stdout", text], check=True, capture_output=True).stdout
     sound, spoken_rate = soundfile.read(io.BytesIO(wav), dtype="float32")
-    return soxr.resample(sound, spoken_rate, rate)
+    resampled: Sound = soxr.resample(sound, spoken_rate, rate)
+    return resampled
 
 
 def write(path: Path, sound: Sound, rate: int = 16000, subtype: str | None = None) -> Path:

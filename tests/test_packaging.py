@@ -98,7 +98,7 @@ def test_a_file_of_another_hash_is_not_installed(tmp_path: Path, built: Path) ->
     (tmp_path / "requirements").mkdir()
     (tmp_path / "requirements" / "demo.txt").write_text(f"streamtag==0.1.0 --hash=sha256:{'0' * 64}\n")
     alone = {**os.environ, "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(tmp_path), "PIP_FORCE_REINSTALL": "1"}
-    command = [ROOT / "scripts" / "install-locked.sh", sys.prefix, "demo"]
+    command = [str(ROOT / "scripts" / "install-locked.sh"), sys.prefix, "demo"]
     done = subprocess.run(command, cwd=tmp_path, env=alone, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "DO NOT MATCH THE HASHES" in done.stderr
@@ -109,7 +109,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheel, built by what the lock files bring."""
     folder = tmp_path_factory.mktemp("dist")
     for kind in ("wheel", "sdist"):
-        command = [sys.executable, "-m", "hatchling", "build", "--target", kind, "--directory", folder]
+        command = [sys.executable, "-m", "hatchling", "build", "--target", kind, "--directory", str(folder)]
         subprocess.run(command, cwd=ROOT, check=True, stdin=subprocess.DEVNULL, capture_output=True)
     (wheel,) = folder.glob("*.whl")
     return wheel
@@ -121,7 +121,7 @@ def test_the_source_is_small_and_builds_the_same_wheel(tmp_path: Path, built: Pa
     with tarfile.open(source) as archive:
         archive.extractall(tmp_path, filter="data")
     (folder,) = tmp_path.iterdir()
-    command = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", tmp_path / "again"]
+    command = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(tmp_path / "again")]
     subprocess.run(command, cwd=folder, check=True, stdin=subprocess.DEVNULL, capture_output=True)
     (again,) = (tmp_path / "again").glob("*.whl")
     with zipfile.ZipFile(built) as one, zipfile.ZipFile(again) as other:
@@ -134,8 +134,8 @@ def test_the_source_is_small_and_builds_the_same_wheel(tmp_path: Path, built: Pa
 def test_the_wheel_works_in_an_environment_of_its_own(tmp_path: Path, built: Path) -> None:
     venv.create(tmp_path / "venv", with_pip=False)
     binaries = tmp_path / "venv" / "bin"
-    pip = [sys.executable, "-m", "pip", "--python", binaries / "python", "install", "--quiet", "--no-deps", built]
-    subprocess.run(pip, check=True, stdin=subprocess.DEVNULL)
+    pip = [sys.executable, "-m", "pip", "--python", str(binaries / "python")]
+    subprocess.run([*pip, "install", "--quiet", "--no-deps", str(built)], check=True, stdin=subprocess.DEVNULL)
     # What it needs is lent by this environment, of which nothing else is seen; `make release` installs it anew.
     (packages,) = (tmp_path / "venv" / "lib").glob("python*/site-packages")
     (packages / "lent.pth").write_text(f"{Path(msgspec.__file__).parent.parent}\n")

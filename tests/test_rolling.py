@@ -11,7 +11,7 @@ from streamtag.rolling import RollingSum
 
 def push(total: RollingSum, scores: NDArray[np.float32]) -> NDArray[np.float32]:
     rolling = np.full_like(scores, np.nan)
-    return rolling / total.push(scores, rolling)
+    return rolling / np.float32(total.push(scores, rolling))
 
 
 rows_of_scores = arrays(

@@ -1,6 +1,7 @@
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -63,9 +64,11 @@ def test_blocks_of_any_size_give_the_same_scores_as_the_whole_to_the_last_bit(
     sound = np.random.default_rng(rate).uniform(-0.9, 0.9, (frames, channels)).astype(np.float32)
     samples = as_type(sound, kind)
     cuts = data.draw(st.lists(st.integers(0, frames), max_size=10))
+    edges = [0, *sorted(cuts), frames]
+    pieces = [samples[begin:end] for begin, end in pairwise(edges)]
     for tagger in taggers:
         whole = list(tagger.stream([samples], rate))
-        parts = list(tagger.stream(np.split(samples, sorted(cuts)), rate))
+        parts = list(tagger.stream(pieces, rate))
         assert len(whole) == 2
         assert_same_bits(parts, whole)
 
@@ -156,7 +159,8 @@ def test_a_result_tells_labels_length_clip_scores_and_the_best(tagger: Tagger, t
 def test_an_event_that_is_on_at_the_end_ends_with_the_recording(tagger: Tagger, tmp_path: Path) -> None:
     result = tagger.tag(write(tmp_path / "tone.wav", tone(4.5, 2900)))
     (event,) = [event for event in result.events if event.label == "Whistle"]
-    assert (event.onset, event.offset, event.state) == (0.0, pytest.approx(4.5), "off")
+    assert (event.onset, event.state) == (0.0, "off")
+    assert event.offset == pytest.approx(4.5)
 
 
 def test_thresholds_and_the_rolling_mean_can_be_given(tiny: Path) -> None:

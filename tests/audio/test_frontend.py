@@ -102,7 +102,7 @@ def test_the_reference_values_hold_where_they_are() -> None:
 def test_neighbouring_patches_share_samples_and_no_frames() -> None:
     click = np.zeros(3 * 15360 + 240, np.float32)
     click[15360 + 50] = 1.0  # in the first frame of patch 1, and in the last two of patch 0
-    heard = (log_mel(click) > math.log(0.02)).any(axis=2)
+    heard = np.any(log_mel(click) > math.log(0.02), axis=2)
     assert np.flatnonzero(heard[0]).tolist() == [94, 95]
     assert np.flatnonzero(heard[1]).tolist() == [0]
     assert not heard[2].any()

@@ -1,3 +1,5 @@
+from typing import Literal
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -68,7 +70,7 @@ def test_every_sample_type_has_its_own_full_scale(samples: NDArray[np.int16], ex
 
 
 def test_eight_channels_become_their_mean() -> None:
-    channels = np.arange(8, dtype=np.float32) / 16
+    channels = np.arange(8, dtype=np.float32) / np.float32(16)
     assert to_mono(np.tile(channels, (3, 1))).tolist() == [pytest.approx(3.5 / 16)] * 3
 
 
@@ -80,8 +82,10 @@ def test_the_mean_is_that_of_numpy_to_the_last_bit(samples: int, channels: int) 
     assert to_mono(floats).tobytes() == floats.mean(axis=1).tobytes()
 
 
-@given(data=st.data(), channels=st.integers(1, 8), layout=st.sampled_from("CF"))
-def test_the_mean_of_a_sample_does_not_depend_on_its_block(data: st.DataObject, channels: int, layout: str) -> None:
+@given(data=st.data(), channels=st.integers(1, 8), layout=st.sampled_from(["C", "F"]))
+def test_the_mean_of_a_sample_does_not_depend_on_its_block(
+    data: st.DataObject, channels: int, layout: Literal["C", "F"]
+) -> None:
     samples = noise(40 * channels / 16000).reshape(40, channels)
     whole = to_mono(np.array(samples, order=layout))
     cuts = data.draw(st.lists(st.integers(0, 40), max_size=5))

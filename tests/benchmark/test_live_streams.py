@@ -3,7 +3,6 @@ from typing import Any, cast
 
 import pytest
 
-from streamtag.benchmark import live_streams as module
 from streamtag.benchmark.live_streams import LatencyMeter
 from streamtag.benchmark.load_generator import PATCH_SECONDS, Plan
 from streamtag.wire import Message, Subscriber
@@ -36,7 +35,7 @@ def plan() -> Plan:
 
 def hear(plan: Plan, messages: list[tuple[float, Message]], monkeypatch: pytest.MonkeyPatch) -> LatencyMeter:
     script = Script(sorted(messages, key=lambda each: each[0]))
-    monkeypatch.setattr(module.time, "monotonic", lambda: script.now)
+    monkeypatch.setattr("streamtag.benchmark.live_streams.time.monotonic", lambda: script.now)
     meter = LatencyMeter(cast(Subscriber, script), plan)
     meter.until(plan.end)
     meter.rest()

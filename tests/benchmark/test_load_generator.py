@@ -57,7 +57,9 @@ def test_each_stream_is_pushed_as_planned() -> None:
             plan = Plan(3, 1920, time.monotonic() + 0.1, 0.0, time.monotonic() + 1.5, 1, time.monotonic() + 0.9)
             generator.begin(plan)
             samples: dict[str, list[int]] = {}
-            assert generator.lateness() >= 0
+            lateness = generator.lateness()
+            assert lateness is not None
+            assert lateness >= 0
             planned = [sum(plan.due(stream, number) < plan.last(stream) for number in range(20)) for stream in range(3)]
             while socket.poll(20_000 if sum(map(len, samples.values())) < sum(planned) else 200):
                 block = decode_message(socket.recv_multipart())

@@ -47,7 +47,7 @@ def test_a_process_imports_nothing_from_the_folder_in_which_it_is_started(tmp_pa
         "if __name__ == '__main__':\n"
         "    print(in_a_process(len))\n"
     )
-    command = [sys.executable, program]
+    command = [sys.executable, str(program)]
     done = subprocess.run(command, cwd=tmp_path / "here", capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     assert int(done.stdout) > 0

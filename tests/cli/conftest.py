@@ -45,7 +45,8 @@ def call(capsys: pytest.CaptureFixture[str]) -> Callable[..., CompletedProcess[s
     """Run a command in this process, which is sooner there."""
 
     def run(*arguments: object) -> CompletedProcess[str]:
-        status = main([str(argument) for argument in arguments])
-        return CompletedProcess(arguments, status, *capsys.readouterr())
+        words = [str(argument) for argument in arguments]
+        status = main(words)
+        return CompletedProcess(words, status, *capsys.readouterr())
 
     return run

@@ -106,8 +106,8 @@ def test_a_damaged_bundle_has_exit_status_1_and_one_line(call: Call, bundle: Pat
 
 
 def test_a_reader_that_has_enough_is_no_error(bundle: Path, recordings: Path) -> None:
-    files = [recordings / "beeps.wav"] * 4
-    command = [sys.executable, "-m", "streamtag", "tag", "--bundle", bundle, "--format", "json", *files]
+    files = [str(recordings / "beeps.wav")] * 4
+    command = [sys.executable, "-m", "streamtag", "tag", "--bundle", str(bundle), "--format", "json", *files]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stderr is not None

@@ -13,6 +13,7 @@ from streamtag.wire import Subscriber
 from tests.cli.commands import error_of, run, running
 from tests.ports import free_port
 from tests.real.servers import wait_until
+from tests.wire.receiving import received
 
 
 def test_the_demo_prints_one_json_object_a_line_and_ends_by_the_clock(config: Path) -> None:
@@ -37,7 +38,7 @@ def test_another_program_can_subscribe_to_the_demo_and_a_signal_ends_it(config: 
         running("--config", config, "demo", "--no-dashboard", "--endpoint", endpoint) as command,
         Subscriber(endpoint, ["demo"], ["scores"]) as subscriber,
     ):
-        assert subscriber.receive(30).rolling is not None
+        assert received(subscriber).rolling is not None
         assert command.end(signal.SIGINT) == 0
 
 

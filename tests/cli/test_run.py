@@ -8,6 +8,7 @@ import pytest
 from streamtag.wire import Subscriber
 from tests.cli.commands import Running, error_of, running
 from tests.sounds import tone, write
+from tests.wire.receiving import received
 
 
 @pytest.fixture
@@ -29,12 +30,12 @@ def test_the_service_publishes_until_a_signal_ends_it_in_good_order(playing: Pat
         running("run", playing) as command,
         Subscriber(_endpoint(command), ["porch"], ["scores", "status"]) as subscriber,
     ):
-        while subscriber.receive(30).header["kind"] != "scores":
+        while received(subscriber).header["kind"] != "scores":
             pass
         begin = time.monotonic()
         assert command.end(number) == 0
         assert time.monotonic() - begin < 4  # 2 s, and the machine may be slow
-        while subscriber.receive(30).header.get("state") != "ended":
+        while received(subscriber).header.get("state") != "ended":
             pass
         assert subscriber.receive(0.5) is None
 

@@ -91,7 +91,7 @@ def test_a_password_in_another_place_of_the_command_line_is_not_echoed(capsys: p
         ["dashboard", "--auth", f"admin:{PASSWORD}"],
     ):
         try:
-            status = main(arguments)
+            status: object = main(arguments)
         except SystemExit as ended:
             status = ended.code
         assert status != 0, arguments

@@ -8,6 +8,7 @@ are built at an eighth of their width: of the same layers, of which a hundredth 
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 import tensorrt_rtx_bindings
@@ -73,8 +74,8 @@ def thin(network: nn.Module) -> nn.Module:
         match layer:
             case nn.Conv2d():
                 channels = eighth(layer.in_channels), eighth(layer.out_channels)
-                shape = layer.kernel_size, layer.stride, layer.padding
-                return nn.Conv2d(*channels, *shape, bias=layer.bias is not None)
+                shape: Any = {name: getattr(layer, name) for name in ("kernel_size", "stride", "padding")}
+                return nn.Conv2d(*channels, **shape, bias=layer.bias is not None)
             case nn.BatchNorm2d():
                 return nn.BatchNorm2d(eighth(layer.num_features))
             case nn.Linear():

@@ -17,6 +17,7 @@ from deploy.health import healthy
 from deploy.material import read_material
 from streamtag.bundle import Bundle
 from streamtag.errors import InputError
+from streamtag.runtimes import load_runtime
 from tests.runtimes.fake_tensorrt import FakeTensorRt
 from tests.runtimes.stand_ins import SmallNetwork
 from train.networks import NETWORKS
@@ -154,7 +155,7 @@ def test_bench_with_a_gpu_measures_every_graph_and_copies_and_compute_apart(
     monkeypatch.setattr(bench, "CPU_BATCHES", (1,))
     monkeypatch.setattr(bench, "GPU_BATCHES", (1, 4))
     monkeypatch.setattr(bench, "AT_ONCE", 2)
-    trt_module = bench.load_runtime("tensorrt")
+    trt_module = load_runtime("tensorrt")
     monkeypatch.setattr(trt_module, "MAX_BATCH", 4)
     assert main(["bench", str(small.path), "--seconds", "0.01"]) == 0
     report = json.loads((tmp_path / "deploy-bench.json").read_text())

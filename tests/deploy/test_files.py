@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+import tritonclient
 import yaml
 from dockerfile_parse import DockerfileParser
 from google.protobuf import text_format
@@ -31,8 +32,10 @@ _DEPLOY = _ROOT / "deploy"
 @pytest.fixture(scope="module")
 def schema() -> ModuleType:
     """Triton's description of a model's configuration, without the client around it."""
-    (package,) = importlib.util.find_spec("tritonclient").submodule_search_locations
+    (package,) = tritonclient.__path__
     spec = importlib.util.spec_from_file_location("model_config_pb2", Path(package, "grpc", "model_config_pb2.py"))
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -88,7 +91,8 @@ class TestContainerfile:
 class TestCompose:
     @pytest.fixture
     def services(self) -> dict[str, Any]:
-        return yaml.safe_load((_DEPLOY / "compose.yaml").read_text())["services"]
+        services: dict[str, Any] = yaml.safe_load((_DEPLOY / "compose.yaml").read_text())["services"]
+        return services
 
     def test_each_service_builds_from_a_file_that_is_there(self, services: dict[str, Any]) -> None:
         assert set(services) == {"cpu", "gpu"}
@@ -137,13 +141,14 @@ def test_the_configuration_is_one_that_the_service_takes(name: str) -> None:
 def test_the_configuration_under_systemd_keeps_to_this_machine() -> None:
     service = load_config(_DEPLOY / "streamtag.toml").service
     assert is_local(service.endpoint)
+    assert service.input is not None
     assert is_local(service.input)
     assert not service.open
 
 
 def _unit(name: str) -> configparser.RawConfigParser:
     parser = configparser.RawConfigParser(strict=False, interpolation=None)
-    parser.optionxform = str
+    parser.optionxform = str  # type: ignore[assignment, method-assign] # as its documentation has it
     parser.read(_DEPLOY / name)
     return parser
 
@@ -207,11 +212,11 @@ class TestUnit:
         text = (_DEPLOY / name).read_text()
         unit = tmp_path / name
         unit.write_text(re.sub("ExecStart=[^ ]+", "ExecStart=/bin/true", text))
-        verify = ["systemd-analyze", manager, "verify", unit]
+        verify = ["systemd-analyze", manager, "verify", str(unit)]
         verified = subprocess.run(verify, capture_output=True, text=True, check=False, env=environment)
         assert verified.returncode == 0, verified.stderr
         assert not verified.stderr
-        command = ["systemd-analyze", "security", "--offline=true", f"--threshold={10 * most:.0f}", unit]
+        command = ["systemd-analyze", "security", "--offline=true", f"--threshold={10 * most:.0f}", str(unit)]
         exposed = subprocess.run(command, capture_output=True, text=True, check=False)
         assert exposed.returncode == 0, exposed.stdout
         assert f"| `{name}` | {most} |" in (_ROOT / "docs" / "deploy.md").read_text()

@@ -2,6 +2,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -49,7 +50,7 @@ def keep(path: Path) -> Iterator[Callable[..., History]]:
     """Start a history that ends with the test."""
     running: list[History] = []
 
-    def make(**settings: object) -> History:
+    def make(**settings: Any) -> History:
         running.append(History(path, HistorySettings(path=str(path), **{"keep_days": 36500.0, **settings})))
         running[-1].start()
         return running[-1]

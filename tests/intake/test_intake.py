@@ -24,7 +24,9 @@ class Kept:
 
     @property
     def brief(self) -> list[str]:
-        return ["patch" if isinstance(item, Patch) else f"{item.state} {item.reason}".strip() for item in self.items]
+        changes = [item for item in self.items if isinstance(item, Patch | Change)]
+        assert len(changes) == len(self.items)
+        return ["patch" if isinstance(item, Patch) else f"{item.state} {item.reason}".strip() for item in changes]
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ class ILogger:
     def __init__(self) -> None:
         self.ready = True
 
-    def log(self, severity: Severity, message: str) -> None:
+    def log(self, severity: enum.IntEnum, message: str) -> None:
         raise NotImplementedError
 
 
@@ -88,7 +88,7 @@ class FakeTensorRt(ModuleType):
         self.TacticSource = TacticSource
         self.MemoryPoolType = MemoryPoolType
         flags = {"EXPLICIT_BATCH": 0} if version.startswith("8.") else {"STRONGLY_TYPED": 1}
-        self.NetworkDefinitionCreationFlag = enum.IntEnum("NetworkDefinitionCreationFlag", flags)
+        self.NetworkDefinitionCreationFlag: Any = enum.IntEnum("NetworkDefinitionCreationFlag", flags)  # type: ignore[misc]
         if version.startswith("8."):
             self.PreviewFeature = PreviewFeature
         else:
@@ -303,7 +303,8 @@ class FakeEngine:
             self.device_memory_size_v2 = self.SCRATCH
 
     def get_tensor_name(self, index: int) -> str:
-        return list(self.tensors)[index]
+        names: list[str] = list(self.tensors)
+        return names[index]
 
     def get_tensor_mode(self, name: str) -> TensorIOMode:
         return TensorIOMode.INPUT if name in self.inputs else TensorIOMode.OUTPUT

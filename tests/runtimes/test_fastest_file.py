@@ -2,7 +2,6 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from streamtag.bundle import Bundle
+from streamtag.runtimes import Embedded
 from streamtag.runtimes.fastest_file import FULL, QUANTISED, faster_file
 from tests.bundles import make_bundle
 
@@ -32,12 +32,12 @@ class Model:
             time.sleep(0.003)
         return patches[:, 0, :1]
 
-    def embed(self, patches: Patches) -> Patches:
-        return patches[:, 0]
+    def embed(self, patches: Patches) -> Embedded:
+        return Embedded(self.run(patches), patches[:, 0])
 
 
 @pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A cache of its own for each test; the file in which the choice is kept."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr(Model, "loaded", [], raising=False)

@@ -1,5 +1,6 @@
 """The stand-ins find what a real GPU would let pass until the day it matters."""
 
+from enum import IntEnum
 from types import SimpleNamespace
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 
 from streamtag.bundle import Bundle
 from tests.runtimes.fake_cuda import CaptureMode, Error, FakeCuda, Kind
-from tests.runtimes.fake_tensorrt import FakeTensorRt, ILogger, Severity, Strategy
+from tests.runtimes.fake_tensorrt import FakeTensorRt, ILogger, Strategy
 
 HOST, BYTES = Kind.cudaMemcpyHostToDevice, 1024
 
@@ -18,7 +19,7 @@ class Log(ILogger):
         super().__init__()
         self.said: list[str] = []
 
-    def log(self, severity: Severity, message: str) -> None:
+    def log(self, severity: IntEnum, message: str) -> None:
         self.said.append(message)
 
 
@@ -27,12 +28,16 @@ def lane(cuda: FakeCuda, small: Bundle) -> SimpleNamespace:
     """A context of an engine for batches of 1 to 4, all set to run with one row, and a stream."""
     trt, log = FakeTensorRt(cuda), Log()
     builder = trt.Builder(log)
-    network, config, profile = builder.create_network(2), builder.create_builder_config(), {}
+    network, config = builder.create_network(2), builder.create_builder_config()
     trt.OnnxParser(network, log).parse(small.read("tensorrt/patches.float32.onnx"))
-    profile["patches"] = tuple((batch, 1, 96, 64) for batch in (1, 2, 4))
-    config.add_optimization_profile(profile)
-    config.set_timing_cache(config.create_timing_cache(b""), ignore_mismatch=False)
-    engine = trt.Runtime(log).deserialize_cuda_engine(builder.build_serialized_network(network, config))
+    config.add_optimization_profile({"patches": tuple((batch, 1, 96, 64) for batch in (1, 2, 4))})
+    timings = config.create_timing_cache(b"")
+    assert timings is not None
+    config.set_timing_cache(timings, ignore_mismatch=False)
+    plan = builder.build_serialized_network(network, config)
+    assert plan is not None
+    engine = trt.Runtime(log).deserialize_cuda_engine(plan)
+    assert engine is not None
     memory = {name: cuda.cudaMalloc(4 * 96 * 64 * 4)[1] for name in engine.tensors}
     lane = SimpleNamespace(engine=engine, memory=memory, said=log.said, stream=_stream(cuda))
     lane.scratch = cuda.cudaMalloc(BYTES)[1]
@@ -60,6 +65,7 @@ def test_right_use_is_no_misuse(cuda: FakeCuda, lane: SimpleNamespace) -> None:
     assert lane.context.execute_async_v3(lane.stream)
     error, graph = cuda.cudaStreamEndCapture(lane.stream)
     assert error == Error.cudaSuccess
+    assert graph is not None
     cuda.cudaGraphLaunch(cuda.cudaGraphInstantiate(graph, 0)[1], lane.stream)
     cuda.cudaStreamSynchronize(lane.stream)
     assert cuda.misuse == []

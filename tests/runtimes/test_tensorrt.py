@@ -59,7 +59,7 @@ def test_every_batch_size_gives_the_scores_of_the_cpu(
 def test_patches_samples_and_16_bit_samples_give_the_same_scores(
     trt: FakeTensorRt, small: Bundle, windows: np.ndarray, expected: np.ndarray
 ) -> None:
-    model = open_runtime(small, "tensorrt")
+    model: Any = open_runtime(small, "tensorrt")
     few = windows[:9]
     pcm = np.rint(few * 32768).astype(np.int16)
     for scores in (model.run(log_mel_windows(few)), model.run_windows(few), model.run_windows(pcm)):
@@ -179,13 +179,14 @@ def test_several_batches_are_under_way_at_once(
     engine = _engine(small, max_batch=64)
     inputs = engine_input("patches", windows)
     engine.run(inputs[:192])
-    busy = []
+    busy: list[int] = []
     wait = cuda.cudaStreamSynchronize
-    monkeypatch.setattr(
-        cuda,
-        "cudaStreamSynchronize",
-        lambda stream: (busy.append(sum(bool(queue) for queue in cuda.queues.values())), wait(stream))[1],
-    )
+
+    def count_and_wait(stream: int) -> Any:
+        busy.append(sum(bool(queue) for queue in cuda.queues.values()))
+        return wait(stream)
+
+    monkeypatch.setattr(cuda, "cudaStreamSynchronize", count_and_wait)
     engine.run(inputs[:320])
     assert max(busy) == 3
 
@@ -318,9 +319,9 @@ def test_full_gpu_memory_is_no_reason_to_build_again(trt: FakeTensorRt, cuda: Fa
 
 
 def test_whoever_opens_the_model_again_shares_its_engine(trt: FakeTensorRt, cuda: FakeCuda, small: Bundle) -> None:
-    first = open_runtime(small, "tensorrt")
+    first: Any = open_runtime(small, "tensorrt")
     left = cuda.free_bytes
-    second = open_runtime(small, "tensorrt")
+    second: Any = open_runtime(small, "tensorrt")
     assert cuda.free_bytes == left
     assert second.engine("waveform") is first.engine("waveform")
 
@@ -330,7 +331,7 @@ def test_an_engine_of_smaller_batches_is_taken_where_that_is_what_was_compiled(
 ) -> None:
     for kind in ("waveform", "patches", "pcm"):
         _engine(small, kind, "float16", 16)
-    model = open_runtime(small, "tensorrt")
+    model: Any = open_runtime(small, "tensorrt")
     np.testing.assert_allclose(model.run_windows(windows[:40]), expected[:40], atol=1e-2)
     assert [build.shapes[2][0] for build in trt.builds] == [16, 16, 16]
 

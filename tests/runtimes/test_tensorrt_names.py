@@ -1,15 +1,16 @@
 """Every name of TensorRT and CUDA that the code uses is one of the real bindings of version 11.4."""
 
 import ast
-import importlib.util
 import inspect
 import json
 import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+import tensorrt_rtx_libs
 
 import streamtag.runtimes
 from tests.runtimes.stub_library import stub_library
@@ -77,14 +78,14 @@ print(json.dumps(about))
 
 
 @pytest.fixture(scope="module")
-def bindings(tmp_path_factory: pytest.TempPathFactory) -> dict:
+def bindings(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What TensorRT 11.4's own bindings say they have.
 
     The package comes without the libraries that it is linked to. TensorRT-RTX's have all of their functions but one,
     for plugins, which a library without code stands in for; nothing is called.
     """
     folder = tmp_path_factory.mktemp("bindings")
-    libraries = Path(importlib.util.find_spec("tensorrt_rtx_libs").origin).parent
+    libraries = Path(tensorrt_rtx_libs.__file__).parent
     (builder,) = libraries.glob("libtensorrt_rtx.so.*")
     (parser,) = libraries.glob("libtensorrt_onnxparser_rtx.so.*")
     (folder / "libnvinfer.so.11").symlink_to(builder)
@@ -94,7 +95,8 @@ def bindings(tmp_path_factory: pytest.TempPathFactory) -> dict:
     command = [sys.executable, "-W", "ignore", "-c", _LIST]
     listed = subprocess.run(command, env=environment, cwd=folder, capture_output=True, text=True, check=False)
     assert listed.returncode == 0, listed.stderr
-    return json.loads(listed.stdout)
+    about: dict[str, Any] = json.loads(listed.stdout)
+    return about
 
 
 def _used() -> set[str]:
@@ -107,7 +109,7 @@ def _used() -> set[str]:
     return found
 
 
-def test_every_name_in_the_code_is_one_of_the_bindings(bindings: dict) -> None:
+def test_every_name_in_the_code_is_one_of_the_bindings(bindings: dict[str, Any]) -> None:
     assert bindings["version"].startswith("11.4.")
     used = _used()
     assert {"Builder", "OnnxParser", "Runtime", "BuilderFlag.TF32", "TensorIOMode.INPUT"} <= used
@@ -121,18 +123,18 @@ def test_every_name_in_the_code_is_one_of_the_bindings(bindings: dict) -> None:
     assert missing in ([], ["TacticSource"])
 
 
-def test_names_of_8_6_are_used_there_alone(bindings: dict) -> None:
+def test_names_of_8_6_are_used_there_alone(bindings: dict[str, Any]) -> None:
     gone = {name for name in _OLD if name.split(".")[1] not in bindings["names"].get(name.split(".")[0], [])}
     assert gone == _OLD
     assert _used() >= _OLD
 
 
 @pytest.mark.parametrize("kind", _METHODS)
-def test_every_method_that_the_code_calls_exists(bindings: dict, kind: str) -> None:
+def test_every_method_that_the_code_calls_exists(bindings: dict[str, Any], kind: str) -> None:
     assert set(_METHODS[kind]) <= set(bindings["names"][kind])
 
 
-def test_scratch_memory_may_be_ours(bindings: dict) -> None:
+def test_scratch_memory_may_be_ours(bindings: dict[str, Any]) -> None:
     assert "USER_MANAGED" in bindings["names"]["ExecutionContextAllocationStrategy"]
     assert "strategy: " in bindings["strategies"]
 

@@ -27,7 +27,7 @@ OPERATIONS: list[tuple[str, dict[str, Any], list[np.ndarray]]] = [
     ("AveragePool", {"kernel_shape": [3, 2], "strides": [2, 1], "pads": [1, 0, 1, 1]}, []),
     ("AveragePool", {"kernel_shape": [3, 3], "pads": [1, 1, 1, 1], "count_include_pad": 1}, []),
     ("BatchNormalization", {"epsilon": 1e-3}, [WEIGHTS(4), WEIGHTS(4), WEIGHTS(4), WEIGHTS(4) ** 2]),
-    ("Clip", {}, [np.float32(-0.5), np.float32(0.5)]),
+    ("Clip", {}, [np.array(-0.5, np.float32), np.array(0.5, np.float32)]),
     ("Concat", {"axis": 1}, [WEIGHTS((2, 3, 9, 7))]),
     ("Conv", {"pads": [1, 0, 0, 1], "strides": [2, 1], "dilations": [1, 2]}, [WEIGHTS((6, 4, 3, 2)), WEIGHTS(6)]),
     ("Conv", {"group": 4}, [WEIGHTS((4, 1, 3, 3))]),

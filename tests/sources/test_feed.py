@@ -15,7 +15,7 @@ def piece(samples: int) -> Piece:
     return Piece(np.zeros((samples, 1), np.float32), RATE, 0.0, 0.0)
 
 
-def make(wake: Callable[[], object] = lambda: None) -> Feed:
+def make(wake: Callable[[], None] = lambda: None) -> Feed:
     return Feed(10.0, wake)
 
 

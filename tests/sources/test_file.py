@@ -3,6 +3,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -191,7 +192,7 @@ def test_real_time_keeps_the_pace_of_the_clock(tmp_path: Path) -> None:
 
 
 def test_a_block_that_goes_out_late_tells_when_it_was_due(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    source = open_source(str(write(tmp_path / "a.wav", noise(0.5))), realtime=True)
+    source: Any = open_source(str(write(tmp_path / "a.wav", noise(0.5))), realtime=True)
     monkeypatch.setattr(source._closed, "wait", lambda seconds: time.sleep(seconds + 0.15))
     blocks = list(source)
     seconds = [len(block.samples) / block.rate for block in blocks[1:]]
@@ -248,7 +249,7 @@ print(states)
 )
 def test_a_loop_goes_on_after_a_want_of_descriptors(tmp_path: Path, starve_at: int, states: str) -> None:
     path = write(tmp_path / "a.wav", noise(1.0))
-    command = [sys.executable, "-c", STARVED, path, str(starve_at)]
+    command = [sys.executable, "-c", STARVED, str(path), str(starve_at)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert done.stdout == f"{states}\n", done.stderr
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pytest
@@ -154,9 +155,9 @@ EPISODES = st.one_of(
 @settings(max_examples=40, deadline=None)
 @given(st.lists(EPISODES, max_size=8), st.sampled_from(LENGTHS), st.floats(0.0, 1.0))
 def test_what_is_heard_and_lost_and_waits_is_what_has_passed(
-    episodes: list[tuple],
+    episodes: list[tuple[Any, ...]],
     length: float,
-    start: float,  # type: ignore[type-arg]
+    start: float,
 ) -> None:
     encoder = Encoder(length).plays(60)
     for name, *values in episodes:

@@ -2,6 +2,7 @@
 
 import errno
 import os
+from typing import Any
 
 import av
 import pytest
@@ -15,7 +16,7 @@ CODES = sorted(av.error.classes)
 @pytest.mark.parametrize("code", CODES)
 def test_every_error_of_ffmpeg_has_a_reason_in_words(code: int, is_file: bool) -> None:
     text = os.strerror(code) if code < 1000 else "rtsp://user:secret@host failed"
-    kind = av.error.classes[code]
+    kind: Any = av.error.classes[code]
     reason = str(read_error(kind(code, text), is_file=is_file))
     assert reason
     assert kind.__name__.lower() not in reason.lower()
@@ -24,9 +25,10 @@ def test_every_error_of_ffmpeg_has_a_reason_in_words(code: int, is_file: bool) -
 
 
 def test_a_damaged_file_is_not_called_forbidden() -> None:
-    damaged = av.error.classes[errno.EPERM](errno.EPERM, "Operation not permitted")
+    classes: dict[int, Any] = av.error.classes
+    damaged = classes[errno.EPERM](errno.EPERM, "Operation not permitted")
     assert "damaged" in str(read_error(damaged, is_file=True))
-    forbidden = av.error.classes[errno.EACCES](errno.EACCES, "Permission denied")
+    forbidden = classes[errno.EACCES](errno.EACCES, "Permission denied")
     assert "permission denied" in str(read_error(forbidden, is_file=True))
 
 

@@ -8,16 +8,17 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from av.packet import Packet
 
 from streamtag.errors import SourceError
 from streamtag.sources.containers import is_encrypted, ogg_parts
-from tests.media import encode, encode_all, films, matroska, spoil_first_track, two_tracks
+from tests.media import AudioPacket, begin_of, encode, encode_all, films, matroska, spoil_first_track, two_tracks
 from tests.sounds import chirp, noise, write
 from tests.sources.test_lengths import read, seconds
 
 
-def remux(source: Path, target: Path, change: Callable[[Packet, int], Packet | None], form: str | None = None) -> Path:
+def remux(
+    source: Path, target: Path, change: Callable[[AudioPacket, int], AudioPacket | None], form: str | None = None
+) -> Path:
     """Copy packets one by one; `change` may drop them, or give others in their place."""
     with av.open(str(source)) as from_, av.open(str(target), "w", format=form) as to:
         track = to.add_stream_from_template(from_.streams.audio[0])
@@ -47,7 +48,7 @@ def test_the_length_of_a_film_is_that_of_its_sound(
 def test_sound_that_starts_late_is_not_missing(tmp_path: Path, name: str) -> None:
     sound = encode(tmp_path / "sound.mka", "-c:a", "libopus" if name == "a.webm" else "aac", seconds=2.0, rate=48000)
     late = tmp_path / name
-    command = ["ffmpeg", "-v", "error", "-itsoffset", "3", "-i", sound, "-c", "copy", "-copyts", late]
+    command = ["ffmpeg", "-v", "error", "-itsoffset", "3", "-i", str(sound), "-c", "copy", "-copyts", str(late)]
     subprocess.run(command, check=True)
     blocks, remark = read(late)
     assert blocks[0].start == 0
@@ -134,7 +135,7 @@ def test_a_recording_cut_out_of_a_stream_is_not_damaged(tmp_path: Path) -> None:
 def test_packets_lost_in_the_middle_are_counted_and_told(tmp_path: Path) -> None:
     path = encode(tmp_path / "whole.mka", "-c:a", "aac", seconds=3.0)
 
-    def spoil(packet: Packet, number: int) -> Packet:
+    def spoil(packet: AudioPacket, number: int) -> AudioPacket:
         if 20 <= number < 24:
             packet.update(b"\x7e" * packet.size)
         return packet
@@ -156,7 +157,7 @@ def test_speech_without_the_packets_of_its_pauses_is_whole(tmp_path: Path, name:
         "-v",
         "error",
         "-i",
-        wav,
+        str(wav),
         "-c:a",
         "libopus",
         "-application",
@@ -166,12 +167,12 @@ def test_speech_without_the_packets_of_its_pauses_is_whole(tmp_path: Path, name:
         "-b:a",
         "16k",
     ]
-    subprocess.run([*command, spoken], check=True)
+    subprocess.run([*command, str(spoken)], check=True)
     dropped = []
 
-    def drop(packet: Packet, number: int) -> Packet | None:
+    def drop(packet: AudioPacket, number: int) -> AudioPacket | None:
         # A pause is refreshed every 400 ms.
-        if 1.1 < packet.pts * packet.time_base < 1.9 and number % 20:
+        if 1.1 < begin_of(packet) < 1.9 and number % 20:
             dropped.append(number)
             return None
         return packet
@@ -188,7 +189,7 @@ def test_opus_with_damaged_packets_is_damaged(tmp_path: Path, name: str) -> None
     path = encode(tmp_path / "whole.mka", "-c:a", "libopus", "-ar", "48000", seconds=3.0)
     heard = seconds(read(path)[0])
 
-    def spoil(packet: Packet, number: int) -> Packet:
+    def spoil(packet: AudioPacket, number: int) -> AudioPacket:
         if 60 <= number < 80:
             packet.update((b"\x03\xbf" + b"\xff" * packet.size)[: packet.size])  # more frames than a packet may hold
         return packet

@@ -1,7 +1,6 @@
 import os
 import threading
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 import pytest
@@ -41,7 +40,7 @@ class Pipe:
 
 
 @pytest.fixture
-def pipe() -> Iterator[Any]:  # type: ignore[no-untyped-def]
+def pipe() -> Iterator[Pipe]:
     pipe = Pipe()
     yield pipe
     os.close(pipe.read_end)

@@ -4,14 +4,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from av.packet import Packet
 
 from streamtag.audio.block import Block
-from tests.media import encode
+from tests.media import AudioPacket, begin_of, encode
 from tests.sources.test_lengths import read
 from tests.sources.test_recording import remux
 
-Change = Callable[[Packet, int], Packet | None]
+Change = Callable[[AudioPacket, int], AudioPacket | None]
 KINDS = {
     "a.mkv": "pcm_s16le",
     "b.mkv": "aac",
@@ -43,7 +42,7 @@ def lasts(blocks: list[Block]) -> float:
     return (blocks[-1].start + len(blocks[-1].samples)) / blocks[-1].rate
 
 
-def moved(packet: Packet, seconds: float) -> Packet:
+def moved(packet: AudioPacket, seconds: float) -> AudioPacket:
     assert packet.time_base is not None
     assert packet.pts is not None
     packet.pts += round(seconds / packet.time_base)
@@ -53,14 +52,14 @@ def moved(packet: Packet, seconds: float) -> Packet:
 
 @pytest.mark.parametrize("speed", [1.05, 1.4, 2.5])
 def test_stamps_that_run_fast_make_no_hole(made: Callable[[Change], tuple[list[Block], str]], speed: float) -> None:
-    blocks, remark = made(lambda packet, _: moved(packet, (speed - 1) * float(packet.pts * packet.time_base)))
+    blocks, remark = made(lambda packet, _: moved(packet, (speed - 1) * begin_of(packet)))
     assert heard(blocks) == pytest.approx(10.0, abs=0.1)
     assert lasts(blocks) == pytest.approx(heard(blocks))
     assert "missing" not in remark
 
 
 def test_recordings_whose_clocks_differ_are_joined(made: Callable[[Change], tuple[list[Block], str]]) -> None:
-    def change(packet: Packet, number: int) -> Packet:
+    def change(packet: AudioPacket, number: int) -> AudioPacket:
         return moved(packet, 36_000.0 if number > 120 else 0.0)
 
     blocks, remark = made(change)
@@ -70,7 +69,7 @@ def test_recordings_whose_clocks_differ_are_joined(made: Callable[[Change], tupl
 
 
 def test_missing_packets_are_a_hole(made: Callable[[Change], tuple[list[Block], str]]) -> None:
-    blocks, remark = made(lambda packet, number: None if 3.0 < float(packet.pts * packet.time_base) < 6.0 else packet)
+    blocks, remark = made(lambda packet, number: None if 3.0 < begin_of(packet) < 6.0 else packet)
     assert lasts(blocks) == pytest.approx(10.0, abs=0.1)
     assert heard(blocks) == pytest.approx(7.0, abs=0.2)
     assert "s are missing" in remark

@@ -1,6 +1,7 @@
 import csv
 import tarfile
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from train.data.split import allowed, is_free, is_share_alike, origin, split
 from train.settings import DataSettings
 
 
-def _clip(path: Path, **more: object) -> Clip:
+def _clip(path: Path, **more: Any) -> Clip:
     return Clip(name=path.name, path=path, member="", labels=("Rain",), source=path.name, dataset="made", **more)
 
 
@@ -227,7 +228,7 @@ def test_a_held_repository_is_judged_on_and_trains_nothing(tmp_path: Path) -> No
 
 
 def test_only_what_the_licences_allow_trains(recordings: Path, tmp_path: Path) -> None:
-    def names(licences: str) -> set[str]:
+    def names(licences: Literal["all", "free", "permissive"]) -> set[str]:
         parts = split(
             [Clip(kind, tmp_path, "", ("Dog",), kind, "made", licence=kind) for kind in ("CC0", "GPL-3", "CC-BY-NC")],
             test_fold=0, licences=licences, others_share=0, calibration_share=0, seed=1,

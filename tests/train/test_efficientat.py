@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
+from torch import nn
 
 from streamtag.errors import ConfigError
 from tests.train.conftest import KINDS, shared_models, sound_of
@@ -131,8 +132,10 @@ def test_a_network_that_begins_with_mn04_has_its_convolutions_and_hidden_layer(m
     network = make_network("mobilenet_v3", 7)
     weight, offset = np.full((BANDS, 64), 0.5, np.float32), np.arange(BANDS, dtype=np.float32)
     begin_with(network, published, (weight, offset))
+    assert isinstance(network.body, nn.Sequential)
     mapped = network.body[0](torch.ones(1, 1, 96, 64))
     torch.testing.assert_close(mapped[0, 0, :, 5], 32 + torch.arange(BANDS, dtype=torch.float32))
+    assert isinstance(network.body[4], nn.Linear)
     assert torch.equal(network.body[4].weight, published.hidden.weight)
     theirs, ours = published.body.state_dict(), network.body[1].state_dict()
     assert all(torch.equal(ours[name], value) for name, value in theirs.items())

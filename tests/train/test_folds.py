@@ -32,7 +32,8 @@ class _Ears:
     ) -> NDArray[np.float16]:
         assert samples.shape == (len(patches), 48000)
         assert ((at >= 0) & (at <= 48000 - 15600)).all()
-        return patches.mean(axis=1, dtype=np.float32).astype(np.float16)
+        means: NDArray[np.float32] = patches.mean(axis=1, dtype=np.float32)
+        return means.astype(np.float16)
 
 
 def _clip(name: str, source: str, fold: int, credit: str = "") -> Clip:

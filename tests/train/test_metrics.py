@@ -25,7 +25,8 @@ def precision_by_steps(scores: np.ndarray, truth: np.ndarray) -> float:
         found = scores >= threshold
         steps.append(((found & truth).sum() / truth.sum(), (found & truth).sum() / found.sum()))
     recalls = [0.0, *(recall for recall, _ in steps)]
-    return sum((recall - before) * precision for before, (recall, precision) in zip(recalls, steps, strict=False))
+    parts = zip(recalls, steps, strict=False)
+    return float(sum((recall - before) * precision for before, (recall, precision) in parts))
 
 
 @settings(deadline=None)

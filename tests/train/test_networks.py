@@ -1,5 +1,6 @@
 import pytest
 import torch
+from torch import nn
 
 from streamtag.errors import ConfigError
 from train.networks import NETWORKS, make_network
@@ -33,6 +34,7 @@ def test_mobilenet_v3_costs_what_a_default_model_may_cost() -> None:
     network = make_network("mobilenet_v3", 224)
     assert weights(network) == pytest.approx(0.83e6, rel=0.01)
     assert multiplies(network) < 12e6
+    assert isinstance(network.body, nn.Sequential)
     bands = network.body[0](torch.zeros(1, 1, 96, 64))
     assert bands.shape == (1, 1, 104, 96)
     assert network.body[1](bands).shape == (1, 384, 4, 3)

@@ -26,7 +26,7 @@ if __name__ == "__main__":
 @pytest.mark.parametrize("context", ["fork", "spawn"])
 def test_workers_end_when_who_started_them_is_killed(context: str, tmp_path: Path) -> None:
     (tmp_path / "work.py").write_text(WORK)
-    command = [sys.executable, tmp_path / "work.py", context]
+    command = [sys.executable, str(tmp_path / "work.py"), context]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, text=True, env=os.environ | {"PYTHONPATH": os.getcwd()}
     ) as main:

@@ -56,7 +56,8 @@ def test_yamnet_in_torch_hears_what_litert_hears(folder: Path | None) -> None:
 def test_three_seconds_around_each_patch_hold_the_patch_where_they_say() -> None:
     sound = np.linspace(0.1, 0.9, 40_000, dtype=np.float32)
     around, at = contexts(sound, 3)
-    assert (around.shape, around.dtype) == ((3, 48_000), np.int16)
+    assert around.shape == (3, 48_000)
+    assert around.dtype == np.int16
     for row, start in enumerate(at):
         patch = around[row, start : start + 15_600] / 32767
         there = sound[row * 15_360 :][:15_600]
