@@ -132,7 +132,7 @@ def sinks_beside(broker_port: int, metrics_port: int, receiver_port: int, labels
 def loud_labels() -> list[str]:
     """Return the three labels that the model hears most in what is pushed."""
     tagger = streamtag.Tagger()
-    sound = bursts(10.0).astype(np.float32) / np.iinfo(np.int16).max
+    sound = bursts(10.0).astype(np.float32) / np.float32(np.iinfo(np.int16).max)
     loudest = np.max([scores.patch for scores in tagger.stream([sound], rate=SAMPLE_RATE)], axis=0)
     return [tagger.labels[number] for number in np.argsort(-loudest)[:3]]
 

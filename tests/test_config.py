@@ -628,7 +628,7 @@ def test_addresses_of_notifications_are_shown_nowhere(tmp_path: Path) -> None:
     assert "secret" not in refusal(tmp_path, '[[notify]]\nname = "phone"\nurls = "ntfy://me:secret@host/topic"\n')
 
 
-def test_what_alerts_may_name_is_what_there_is():
+def test_what_alerts_may_name_is_what_there_is() -> None:
     assert get_args(StreamState) == STATES
     kind = {field.name: field.type for field in msgspec.structs.fields(AlertSettings)}["days"]
     assert all(f'"{day}"' in may_be(kind) for day in DAYS)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Self
 
 import httpx
-import psutil  # type: ignore[import-untyped]
+import psutil
 
 from streamtag.keys import add_client, write_server
 

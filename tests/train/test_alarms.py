@@ -52,8 +52,8 @@ def test_what_a_recording_may_hold_is_no_false_alarm(folder: Path, capsys: pytes
     half = np.full(3, 0.5, np.float32)
     found = count(streams, LABELS, half, half)
     assert found.onsets == 4  # of Dog twice, of Silence and Speech once
-    assert found.kinds["noise"] == (pytest.approx(6 * 0.016, abs=0.01), 2)
-    assert found.labels["Speech"] == (pytest.approx(6 * 0.016, abs=0.01), 1)
+    assert found.kinds["noise"] == pytest.approx((6 * 0.016, 2), abs=0.01)
+    assert found.labels["Speech"] == pytest.approx((6 * 0.016, 1), abs=0.01)
     assert set(found.over()) == set(LABELS)
     assert "| Speech | 0.1 | 1 |" in as_text("mine 1", found)
 
