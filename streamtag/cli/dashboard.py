@@ -1,4 +1,5 @@
 import argparse
+import ipaddress
 
 from streamtag.cli.arguments import Commands, add_key, add_tls, endpoint, key_of, port, read_config, tls_of
 from streamtag.errors import ConfigError
@@ -31,6 +32,12 @@ def add(commands: Commands) -> None:
     parser.add_argument(
         "--token-file", metavar="FILE", help="let programs into the read API with the token in that file"
     )
+    parser.add_argument(
+        "--ingress",
+        metavar="ADDRESS",
+        type=_address,
+        help="answer Home Assistant's ingress at this address alone, which has judged who may see the page",
+    )
     parser.add_argument("--allow-write", action="store_true", help="let the page change things")
     parser.set_defaults(command=_run)
 
@@ -52,4 +59,12 @@ def _run(options: argparse.Namespace) -> None:
         host_names=options.host_name,
         tls=tls_of(options),
         token_file=options.token_file,
+        ingress=options.ingress,
     )
+
+
+def _address(text: str) -> str:
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text}: write an address, such as 172.30.32.2") from None

@@ -24,6 +24,7 @@ def launch(
     host_names: Sequence[str] = (),
     tls: tuple[Path, Path] | None = None,
     token_file: str | None = None,
+    ingress: str | None = None,
 ) -> None:
     """Serve the web page until SIGINT or SIGTERM; to be called in the main thread.
 
@@ -38,6 +39,7 @@ def launch(
         host_names: under which the page may be asked for too, beside addresses and this machine's own names.
         tls: certificate and key, in PEM, to serve https with; http without.
         token_file: its first line lets programs into the read API, as `Authorization: Bearer`.
+        ingress: the address of Home Assistant's ingress: it alone is answered, and believed who asks under which path.
 
     Raises:
         StreamtagError: the extra 'dashboard' is not installed, the address is in use, or an argument is wrong.
@@ -61,4 +63,5 @@ def launch(
         host_names=host_names,
         tls=tls,
         token_file=token_file,
+        ingress=ingress,
     )

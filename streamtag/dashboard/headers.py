@@ -23,12 +23,11 @@ _POLICY: Final = "; ".join(
         "manifest-src 'self'",
         "base-uri 'self'",
         "form-action 'self'",
-        "frame-ancestors 'none'",
+        "frame-ancestors {frames}",
     )
 )
 _HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
@@ -40,21 +39,29 @@ _INLINE_SCRIPT: Final = re.compile(rb"<script(?![^>]*\ssrc=)[^>]*>(.*?)</script>
 class SecurityHeaders:
     """Adds the headers. The scripts that stand in Gradio's own page are named by their hashes; no other ones run."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, *, in_frame: bool = False) -> None:
+        """Stand before an application.
+
+        Args:
+            app: What is behind this.
+            in_frame: Whether other pages of the same origin may show this one within theirs.
+        """
         self._app = app
+        self._frames = ("'self'", "SAMEORIGIN") if in_frame else ("'none'", "DENY")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         if scope["type"] == "http":
-            send = _Answer(send)
+            send = _Answer(send, self._frames)
         await self._app(scope, receive, send)
 
 
 class _Answer:
     """Holds back a page until its scripts are known; lets everything else through."""
 
-    def __init__(self, send: Send) -> None:
+    def __init__(self, send: Send, frames: tuple[str, str]) -> None:
         self._send = send
+        self._frames = frames
         self._start: Message | None = None
         self._page = bytearray()
 
@@ -64,22 +71,23 @@ class _Answer:
             if headers.get("content-type", "").startswith("text/html") and "content-encoding" not in headers:
                 self._start = message
                 return
-            _complete(headers, "")
+            self._complete(headers, "")
         elif self._start is not None and message["type"] == "http.response.body":
             self._page += message.get("body", b"")
             if message.get("more_body", False):
                 return
             start, self._start = self._start, None
-            _complete(MutableHeaders(scope=start), _hashes(bytes(self._page)))
+            self._complete(MutableHeaders(scope=start), _hashes(bytes(self._page)))
             await self._send(start)
             message = {"type": "http.response.body", "body": bytes(self._page)}
         await self._send(message)
 
-
-def _complete(headers: MutableHeaders, scripts: str) -> None:
-    headers["Content-Security-Policy"] = _POLICY.format(scripts=scripts)
-    for name, value in _HEADERS.items():
-        headers[name] = value
+    def _complete(self, headers: MutableHeaders, scripts: str) -> None:
+        ancestors, older = self._frames
+        headers["Content-Security-Policy"] = _POLICY.format(scripts=scripts, frames=ancestors)
+        headers["X-Frame-Options"] = older
+        for name, value in _HEADERS.items():
+            headers[name] = value
 
 
 def _hashes(page: bytes) -> str:

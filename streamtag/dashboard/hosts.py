@@ -30,9 +30,12 @@ class HostNames:
         if found is None:
             return "The request names no host that could be one."
         name = _plain(found[1] or found[2])
-        if _is_address(name) or name in self._names:
+        if self._is_known(name):
             return ""
         return f"This page does not go by the name {name}: open it by its address, or start it with --host-name {name}."
+
+    def _is_known(self, name: str) -> bool:
+        return _is_address(name) or name in self._names
 
     @staticmethod
     def is_same_site(origin: str, host: str) -> bool:

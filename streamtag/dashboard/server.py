@@ -27,6 +27,7 @@ from streamtag.dashboard.headers import SecurityHeaders
 from streamtag.dashboard.history_routes import Export, HistoryRoutes
 from streamtag.dashboard.hosts import HostNames, is_loopback
 from streamtag.dashboard.hub import Hub
+from streamtag.dashboard.ingress import AnyHost, Ingress, Prefixed
 from streamtag.dashboard.limits import Limits
 from streamtag.dashboard.live import Live
 from streamtag.dashboard.login import Account, Logins, read_account, read_token
@@ -68,6 +69,7 @@ def serve(
     host_names: Sequence[str] = (),
     tls: tuple[Path, Path] | None = None,
     token_file: str | None = None,
+    ingress: str | None = None,
 ) -> None:
     """Serve the page until SIGINT or SIGTERM; the arguments are those of `streamtag.dashboard.launch`.
 
@@ -77,7 +79,8 @@ def serve(
     account = read_account(auth) if auth else None
     token = read_token(token_file) if token_file else None
     context = None if tls is None else open_context(*tls)
-    _warn(host, account, is_encrypted=context is not None)
+    if ingress is None:
+        _warn(host, account, is_encrypted=context is not None)
     connections = Connections()
     listener = _listen(host, port, connections)
     with private_folder("streamtag-page-") as folder:
@@ -86,9 +89,10 @@ def serve(
             Hub(connect, key),
             config,
             logins=Logins(account, f"streamtag-{port}", token),
-            names=HostNames([host, *host_names]),
+            names=HostNames([host, *host_names]) if ingress is None else AnyHost(),
             may_write=allow_write or account is not None,
             folder=folder,
+            ingress=ingress,
         )
         gc.freeze()  # what was loaded stays until the end: looking through it again would cost seconds there
         logging.getLogger("uvicorn").setLevel(logging.WARNING)
@@ -101,6 +105,7 @@ def serve(
             ws=websocket,
             log_config=None,
             access_log=False,
+            proxy_headers=ingress is None,
             server_header=False,
             backlog=_BACKLOG,
             ws_max_size=_MESSAGE_BYTES,
@@ -113,7 +118,16 @@ def serve(
         uvicorn.Server(settings).run(sockets=[listener])
 
 
-def build(hub: Hub, config: Config, *, logins: Logins, names: HostNames, may_write: bool, folder: Path) -> ASGIApp:
+def build(
+    hub: Hub,
+    config: Config,
+    *,
+    logins: Logins,
+    names: HostNames,
+    may_write: bool,
+    folder: Path,
+    ingress: str | None = None,
+) -> ASGIApp:
     """Return the whole application, which starts and stops the hub and keeps what it needs for a moment in `folder`."""
 
     @asynccontextmanager
@@ -150,8 +164,10 @@ def build(hub: Hub, config: Config, *, logins: Logins, names: HostNames, may_wri
         Route("/streamtag/alerts/remove", alerts.remove, methods=["POST"]),
     ]
     mount_page(app, folder, with_logout=logins.account is not None)
-    limits = Limits(app, streams=frozenset({EVENTS}), own=frozenset({RECORDING, EXPORT}))
-    return SecurityHeaders(Access(limits, logins=logins, names=names, large={RECORDING: MOST_BYTES}))
+    limits = Limits(Prefixed(app), streams=frozenset({EVENTS}), own=frozenset({RECORDING, EXPORT}))
+    access = Access(limits, logins=logins, names=names, large={RECORDING: MOST_BYTES})
+    page = SecurityHeaders(access, in_frame=ingress is not None)
+    return page if ingress is None else Ingress(page, ingress)
 
 
 def _fresh(answer: Callable[[Request], Response]) -> Callable[[Request], Response]:

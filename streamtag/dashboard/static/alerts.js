@@ -20,7 +20,7 @@ export function mount(element) {
   const isShown = () => element.offsetParent !== null && !document.hidden;
 
   async function load() {
-    const answer = await ask("/streamtag/alerts");
+    const answer = await ask("streamtag/alerts");
     if (answer.error) {
       setText(empty, answer.error);
       empty.hidden = false;
@@ -65,7 +65,7 @@ export function mount(element) {
   }
 
   async function attempt() {
-    const answer = await ask(`/streamtag/alerts/try?${new URLSearchParams({ alert: JSON.stringify(fields.read()) })}`);
+    const answer = await ask(`streamtag/alerts/try?${new URLSearchParams({ alert: JSON.stringify(fields.read()) })}`);
     tried.replaceChildren();
     setText(formNote, answer.error ?? answer.words);
     setText(count, "");
@@ -93,13 +93,13 @@ export function mount(element) {
   form.onsubmit = async (event) => {
     event.preventDefault();
     const alert = fields.read();
-    if (await change(`/streamtag/alerts/save?${new URLSearchParams({ alert: JSON.stringify(alert), before })}`)) {
+    if (await change(`streamtag/alerts/save?${new URLSearchParams({ alert: JSON.stringify(alert), before })}`)) {
       before = alert.name;
       remove.hidden = false;
     }
   };
   remove.onclick = async () => {
-    if (await change(`/streamtag/alerts/remove?${new URLSearchParams({ name: before })}`)) form.hidden = true;
+    if (await change(`streamtag/alerts/remove?${new URLSearchParams({ name: before })}`)) form.hidden = true;
   };
   feed.on("service", (service) => {
     fillList(find("#st-alert-labels"), [...service.labels].sort());

@@ -1,5 +1,7 @@
 // The connection to the dashboard: what the service says, and the newest of one stream.
 
+import { socketAt } from "./format.js";
+
 const RETRY_FIRST = 500;
 const RETRY_LAST = 5000;
 
@@ -29,8 +31,7 @@ export class Feed {
   }
 
   open() {
-    const scheme = location.protocol === "https:" ? "wss" : "ws";
-    this.socket = new WebSocket(`${scheme}://${location.host}/streamtag/live`);
+    this.socket = socketAt("streamtag/live");
     this.socket.binaryType = "arraybuffer";
     this.socket.onopen = () => { this.delay = RETRY_FIRST; this.sendWish(); };
     this.socket.onmessage = (event) => this.take(event.data);

@@ -1,5 +1,12 @@
 // Numbers, times and elements in the words of the page.
 
+// A WebSocket beside the page, wherever that is: within Home Assistant it has a path of its own.
+export function socketAt(path) {
+  const address = new URL(path, document.baseURI);
+  address.protocol = address.protocol === "https:" ? "wss:" : "ws:";
+  return new WebSocket(address);
+}
+
 export function clock(seconds) {
   return new Date(1000 * seconds).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit" });
 }

@@ -41,7 +41,7 @@ export function mount(element) {
     }
     let answer;
     try {
-      answer = await (await fetch(`/streamtag/history?${query}`)).json();
+      answer = await (await fetch(`streamtag/history?${query}`)).json();
     } catch {
       answer = { error: "The page's server does not answer." };
     }
@@ -79,7 +79,7 @@ export function mount(element) {
     );
     const cell = make("td");
     if (event.clip) {
-      const address = `/streamtag/history/clips/${event.id}`;
+      const address = `streamtag/history/clips/${event.id}`;
       const play = make("button", "st-play", player.src.endsWith(address) && !player.paused ? "Stop" : "Play");
       play.type = "button";
       play.setAttribute("aria-label", `Play ${event.label} at ${clock(event.time)}`);
@@ -115,7 +115,7 @@ export function mount(element) {
   more.onclick = () => search(true);
   for (const link of element.querySelectorAll("[data-form]")) {
     link.href = "#";
-    link.onclick = () => { link.href = `/streamtag/history/export?${wishes()}&form=${link.dataset.form}`; };
+    link.onclick = () => { link.href = `streamtag/history/export?${wishes()}&form=${link.dataset.form}`; };
   }
 
   const isShown = () => element.offsetParent !== null && !document.hidden;

@@ -4,7 +4,7 @@ async function fill(place) {
   const name = place.id.replace("st-", "");
   place.dataset.view = name;
   const view = import(`./${name}.js`);
-  place.innerHTML = await (await fetch(`/streamtag/static/${name}.html`)).text();
+  place.innerHTML = await (await fetch(`streamtag/static/${name}.html`)).text();
   (await view).mount(place);
 }
 

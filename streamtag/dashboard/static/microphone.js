@@ -1,6 +1,6 @@
 // The visitor's own microphone as a stream of its own.
 
-import { position, setText } from "./format.js";
+import { position, setText, socketAt } from "./format.js";
 import { Feed } from "./feed.js";
 import { Panel } from "./panel.js";
 
@@ -80,9 +80,8 @@ class Visit {
     }
     this.audio = new AudioContext();
     await this.audio.resume();
-    await this.audio.audioWorklet.addModule("/streamtag/static/worklet.js");
-    const scheme = location.protocol === "https:" ? "wss" : "ws";
-    this.socket = new WebSocket(`${scheme}://${location.host}/streamtag/microphone?rate=${this.audio.sampleRate}`);
+    await this.audio.audioWorklet.addModule("streamtag/static/worklet.js");
+    this.socket = socketAt(`streamtag/microphone?rate=${this.audio.sampleRate}`);
     this.socket.onmessage = (event) => this.take(JSON.parse(event.data));
     this.socket.onclose = () => this.finish("failed", "The page lost its server.");
   }

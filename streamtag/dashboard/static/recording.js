@@ -31,7 +31,7 @@ export function mount(element) {
     say("none", `Tagging ${file.name} …`);
     let answer;
     try {
-      answer = await (await fetch("/streamtag/recording", { method: "POST", body: file })).json();
+      answer = await (await fetch("streamtag/recording", { method: "POST", body: file })).json();
     } catch {
       answer = { error: "The recording could not be sent." };
     }

@@ -32,7 +32,7 @@ export function mount(element) {
     const labels = feed.service.labels;
     if (!stream.value || !labels.includes(label.value)) return;
     const mine = (loads += 1);
-    const answer = await ask(`/streamtag/tuning?${query()}`);
+    const answer = await ask(`streamtag/tuning?${query()}`);
     if (mine !== loads) return;
     empty.hidden = !answer.error;
     tuned.hidden = Boolean(answer.error);
@@ -80,7 +80,7 @@ export function mount(element) {
 
   async function preview() {
     const mine = (question += 1);
-    const answer = await ask(`/streamtag/tuning/preview?${query(lines())}`);
+    const answer = await ask(`streamtag/tuning/preview?${query(lines())}`);
     if (mine === question && !answer.error) showEvents(answer.events);
   }
 
@@ -100,7 +100,7 @@ export function mount(element) {
   for (const [name, slider] of Object.entries(sliders)) slider.oninput = () => move(name, Number(slider.value));
   find(".st-reset").onclick = loadAnew;
   save.onclick = async () => {
-    const answer = await ask(`/streamtag/tuning/save?${query(lines())}`, "POST");
+    const answer = await ask(`streamtag/tuning/save?${query(lines())}`, "POST");
     setText(note, answer.error || "Saved. The service takes it over by itself.");
     if (answer.saved) saved = { ...saved, ...lines() };
   };
