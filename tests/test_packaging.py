@@ -1,4 +1,4 @@
-"""What the project asks for, and what a wheel of it holds."""
+"""What is installed, by which hashes, and what a release holds."""
 
 import hashlib
 import json
