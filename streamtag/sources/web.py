@@ -130,7 +130,11 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
     ) -> urllib.request.Request | None:
         if self._reach is None:
             return None
-        self._reach.check(newurl, _WEB)
+        try:
+            self._reach.check(newurl, _WEB)
+        except ReadError:
+            fp.close()  # nobody else would
+            raise
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
