@@ -213,12 +213,13 @@ class Inference:
     ) -> None:
         batch = stage.follow([stream.memory for stream in streams], patches, scores)
         scored = scores_messages(streams, batch, stage.model, stage.rolling)
+        has_sinks, takes_scores = bool(self._sinks), self._sinks.takes("scores")
         told: list[Outgoing] = []
         for stream, patch, result, message in zip(streams, patches, batch.scores, scored, strict=True):
             stream.note(patch)
-            if not stream.is_private:
+            if has_sinks and not stream.is_private:
                 self._sinks.hear(stream.id, patch)
-                if self._sinks.takes("scores"):
+                if takes_scores:
                     self._sinks.take([SinkMessage(message.header, result.patch, result.rolling)])
             if result.events:
                 told += self._events_of(stream, result.events)

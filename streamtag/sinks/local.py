@@ -18,6 +18,10 @@ class LocalSinks:
         self._sinks = sinks
         self._by_kind = {kind: [sink for sink in sinks if kind in sink.kinds] for sink in sinks for kind in sink.kinds}
 
+    def __bool__(self) -> bool:
+        """Whether there are any."""
+        return bool(self._sinks)
+
     def start(self) -> None:
         """Start them all."""
         for sink in self._sinks:
