@@ -133,7 +133,16 @@ def test_it_tags_the_options_streams_tells_the_supervisors_broker_and_shows_the_
         "log_level": "info",
     }
     (data / "options.json").write_text(json.dumps(options))
-    command = [sys.executable, APP / "start.py", "--data", data, "--config", config, "--supervisor", supervisor]
+    command: list[str | Path] = [
+        sys.executable,
+        APP / "start.py",
+        "--data",
+        data,
+        "--config",
+        config,
+        "--supervisor",
+        supervisor,
+    ]
     environment = {**os.environ, "SUPERVISOR_TOKEN": "token's secret"}
     log = (tmp_path / "log").open("w+")
     with log, subprocess.Popen([*command, "--port", str(port)], env=environment, stderr=log, stdout=log) as process:
