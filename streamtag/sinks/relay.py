@@ -10,6 +10,7 @@ from streamtag.keys import ClientKey
 from streamtag.limits import PRIVATE_PREFIX
 from streamtag.settings import Config
 from streamtag.sink_kinds import SINKS
+from streamtag.sinks.alerts import AlertSink
 from streamtag.sinks.pausing import Pausing, PausingSink
 from streamtag.sinks.sink import Overseer, SinkMessage, SinkQueue
 from streamtag.sinks.table import open_sinks
@@ -20,6 +21,7 @@ __all__ = ["relay"]
 
 _LOOK_SECONDS: Final = 0.2
 _END_SECONDS: Final = 2.0
+_ALERTS_END_SECONDS: Final = 0.5
 
 logger = logging.getLogger(__name__)
 
@@ -77,11 +79,19 @@ def relay(
                 heard()
             _pass_on(message, public, queues)
         _pass_on_the_last(wire, public, queues)
-    for queue in queues:
-        queue.ask_to_end()
+    _end(queues)
+
+
+def _end(queues: list[SinkQueue]) -> None:
+    """Have each sink tell what it has; those that are told of alerts end after the alerts, which may have some more."""
     deadline = time.monotonic() + _END_SECONDS
-    for queue in queues:
-        queue.join(deadline - time.monotonic())
+    alerts = [queue for queue in queues if queue.name == AlertSink.name]
+    for ending, patience in ((alerts, _ALERTS_END_SECONDS), (queues, _END_SECONDS)):
+        for queue in ending:
+            queue.ask_to_end()
+        until = min(deadline, time.monotonic() + patience)
+        for queue in ending:
+            queue.join(until - time.monotonic())
 
 
 def _pass_on_the_last(wire: Subscriber, public: "_Public", queues: list[SinkQueue]) -> None:
