@@ -272,7 +272,7 @@ def test_whoever_comes_back_to_a_page_that_began_anew_gets_the_rest_from_the_his
     publisher.publish([service("porch"), event("on", 20)])
     assert until(lambda: client.get("/streams")[1]["service"]["state"] == "connected")
     with client.follow(last=name(7, "on")) as take:
-        told = []
+        told: list[str] = []
         while not told or told[-1] != name(20, "on"):
             told.append(take()[0])
     wanted = [name(7, "off"), name(8, "on", "yard"), name(8, "off", "yard"), name(9, "on"), name(9, "off")]

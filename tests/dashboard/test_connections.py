@@ -80,7 +80,7 @@ def test_what_was_idle_for_too_long_is_ended(pairs: list[socket.socket], monkeyp
     connections.work(busy)
     monkeypatch.setattr(module, "_IDLE_SECONDS", 0.0)
     connections.rest(busy)
-    monkeypatch.setattr(module.time, "monotonic", lambda: 1e12)
+    monkeypatch.setattr("streamtag.dashboard.connections.time.monotonic", lambda: 1e12)
     connections.work(busy)
     asyncio.run(connections.sweep())
     assert [is_open(each) for each in (idle, busy, new)] == [False, True, False]

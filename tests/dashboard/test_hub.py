@@ -62,7 +62,7 @@ class Page:
         return [json.loads(message)["kind"] if isinstance(message, str) else str(message[0]) for message in self.told]
 
     def last(self, kind: str) -> dict[str, object]:
-        found = [json.loads(message) for message in self.told if isinstance(message, str)]
+        found: list[dict[str, object]] = [json.loads(message) for message in self.told if isinstance(message, str)]
         return [message for message in found if message["kind"] == kind][-1]
 
 
@@ -96,7 +96,7 @@ def test_a_page_is_told_when_the_service_comes_and_what_it_listens_to(
 def test_a_page_is_told_when_streams_change_their_states(publisher: Publisher, hub: Hub, page: Page) -> None:
     for states in ({"live": 2}, {"live": 1, "reconnecting": 1}):
         publisher.publish([service("porch", "yard", states=states)])
-        assert until(lambda states=states: page.last("service").get("states") == states)
+        assert until(lambda states=states: page.last("service").get("states") == states)  # type: ignore[misc]
 
 
 def test_a_service_that_falls_silent_is_lost(

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from starlette.datastructures import Headers
 
-from streamtag.dashboard import failures
 from streamtag.dashboard.failures import FailureBudget, network_of
 from streamtag.dashboard.login import Account, Logins, WaitError, read_account, read_token
 from streamtag.errors import ConfigError
@@ -62,7 +61,7 @@ def test_after_ten_failures_by_one_way_no_other_way_is_open_either(
 
 def test_failures_grow_back_with_time(monkeypatch: pytest.MonkeyPatch) -> None:
     budget, now = FailureBudget(), time.monotonic()
-    monkeypatch.setattr(failures.time, "monotonic", lambda: now)
+    monkeypatch.setattr("streamtag.dashboard.failures.time.monotonic", lambda: now)
     assert [budget.fail("a") for _ in range(10)] == [False] * 9 + [True]
     assert budget.wait_seconds("a") == pytest.approx(6)
     now += 6.1

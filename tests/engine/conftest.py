@@ -1,5 +1,6 @@
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,7 +21,7 @@ def serve(tiny: Path) -> Iterator[Callable[..., Service]]:
     """Make and start services that stop with the test; settings as for `config`."""
     services: list[Service] = []
 
-    def make(**settings: object) -> Service:
+    def make(**settings: Any) -> Service:
         service = Service(config(tiny, **settings))
         services.append(service)
         service.start()
@@ -36,7 +37,7 @@ def listen() -> Iterator[Callable[..., Listener]]:
     """Make listeners that close with the test."""
     listeners: list[Listener] = []
 
-    def make(service: Service, **wishes: object) -> Listener:
+    def make(service: Service, **wishes: Any) -> Listener:
         listeners.append(Listener(Subscriber(service.endpoint, **wishes)))
         return listeners[-1]
 
@@ -51,7 +52,7 @@ def begin(
 ) -> Callable[..., tuple[Service, Listener]]:
     """Make services with streams, and a listener that is there before the first of them begins."""
 
-    def make(*streams: Stream, **settings: object) -> tuple[Service, Listener]:
+    def make(*streams: Stream, **settings: Any) -> tuple[Service, Listener]:
         service = serve(**settings)
         listener = listen(service)
         listener.until(lambda message: message.header["kind"] == "service")

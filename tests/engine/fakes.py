@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from streamtag.audio import Block
 from streamtag.engine import models
-from streamtag.runtimes import Embedded, Runtime
+from streamtag.runtimes import Embedded, Runtime, open_runtime
 from streamtag.sources import LiveSource, OnState, Timeouts, redact
 
 
@@ -74,5 +74,5 @@ class SlowRuntime:
 
 def slow_down(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
     """Have each patch take so long to score in the services made from now on."""
-    fast = models.open_runtime
+    fast = open_runtime
     monkeypatch.setattr(models, "open_runtime", lambda *args, **wishes: SlowRuntime(fast(*args, **wishes), seconds))

@@ -13,6 +13,7 @@ from streamtag.engine import Service
 from streamtag.tagger import Tagger
 from tests.engine.listening import Listener
 from tests.sounds import noise, tone
+from tests.wire.receiving import patches
 
 STREAMS = 1000
 PATCHES = 2
@@ -53,8 +54,8 @@ def test_a_tenth_of_broken_streams_changes_nothing_for_the_others(
 
     tagger = Tagger(tiny, "onnxruntime")
     for name, sound in good.items():
-        alone = [scores.patch for scores in tagger.stream([sound], 16000)]
-        np.testing.assert_allclose([message.patch for message in listener.scores(name)], alone, atol=1e-5)
+        alone = np.array([scores.patch for scores in tagger.stream([sound], 16000)])
+        np.testing.assert_allclose(patches(listener.scores(name)), alone, atol=1e-5)
         last = listener.of("status", name)[-1].header
         assert (last["reason"], last["patches"]) == ("the service stopped", PATCHES)
         assert (last["dropped_patches"], last["lost_samples"]) == (0, 0)

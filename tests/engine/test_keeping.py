@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -42,7 +43,12 @@ def test_an_event_is_in_the_history_when_it_is_told(
     service, listener = begin(history=history)
     listener.until(lambda message: message.header.get("history") == {"state": "kept", "reason": "", "dropped": 0})
     write_all = Store.write
-    monkeypatch.setattr(Store, "write", lambda *args: (time.sleep(0.3), write_all(*args)))
+
+    def write_slowly(*args: Any) -> None:
+        time.sleep(0.3)
+        write_all(*args)
+
+    monkeypatch.setattr(Store, "write", write_slowly)
     service.reload(config(whistle.parent, streams=(Stream(id="yard", source=str(whistle)),), history=history))
     listener.until(lambda message: message.header["kind"] == "event" and message.header["state"] == "on")
     assert search(history) == ["yard"]
@@ -53,7 +59,7 @@ def test_nothing_is_kept_of_a_visitors_microphone(begin: Begin, push: Push, hist
     for stream in ("browser-1", "desk"):
         push(service).push(stream, tone(4.5, 2900), rate=16000)
         listener.until(
-            lambda message, stream=stream: message.header.get("stream") == stream and "onset" in message.header
+            lambda message, stream=stream: message.header.get("stream") == stream and "onset" in message.header  # type: ignore[misc]
         )
     told = listener.until(lambda message: set(message.header.get("streams", [])) == {"browser-1", "desk"})
     assert told.header["private"] == ["browser-1"]

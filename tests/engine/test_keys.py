@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
@@ -136,7 +137,7 @@ def test_sockets_for_other_machines_ask_for_keys_or_are_meant_to_be_open(
     tiny: Path, keys: Path, endpoint: str, socket: str
 ) -> None:
     settings = config(tiny)
-    service = {"endpoint": ANY_PORT, "input": ANY_PORT, socket: endpoint}
+    service: dict[str, Any] = {"endpoint": ANY_PORT, "input": ANY_PORT, socket: endpoint}
     with pytest.raises(ConfigError) as refused:
         Service(replace(settings, service=ServiceSettings(**service)))
     for part in (f'[service] {socket} = "{endpoint}"', "streamtag keys new", "open = true"):

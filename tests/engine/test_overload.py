@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from streamtag.audio import PATCH_HOP, PATCH_SAMPLES
 from streamtag.engine import Service, models
-from streamtag.runtimes import Embedded, Runtime
+from streamtag.runtimes import Embedded, Runtime, open_runtime
 from streamtag.wire import PcmPusher
 from tests.engine.listening import Listener
 from tests.sounds import noise
@@ -47,7 +47,7 @@ def test_overload_drops_the_oldest_of_all_streams_evenly_and_is_over_when_it_is_
     push: Callable[[Service], PcmPusher],
 ) -> None:
     asked, go = threading.Event(), threading.Event()
-    fast = models.open_runtime
+    fast = open_runtime
     monkeypatch.setattr(models, "open_runtime", lambda *args, **wishes: HeldRuntime(fast(*args, **wishes), asked, go))
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0})  # one thread scores
     monkeypatch.setattr("streamtag.engine.queue._ONE_STREAM", ROOM)

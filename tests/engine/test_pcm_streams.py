@@ -23,6 +23,7 @@ from streamtag.wire import PcmPusher
 from tests.engine.fakes import slow_down
 from tests.engine.listening import Listener, brief, config
 from tests.sounds import noise, tone, write
+from tests.wire.receiving import patches
 
 Begin = Callable[..., tuple[Service, Listener]]
 Push = Callable[[Service], PcmPusher]
@@ -86,7 +87,7 @@ def test_pushed_sound_scores_as_the_tagger_does(begin: Begin, push: Push, tiny: 
         pusher.push("desk", part, 44100)
     pusher.end("desk")
     listener.state("desk", "ended")
-    np.testing.assert_allclose([message.patch for message in listener.scores("desk")], expected, atol=1e-5)
+    np.testing.assert_allclose(patches(listener.scores("desk")), np.array(expected), atol=1e-5)
 
 
 def test_a_new_stream_of_the_same_name_begins_at_0(begin: Begin, push: Push) -> None:
@@ -278,7 +279,7 @@ def test_garbage_ends_nothing_and_fills_no_log(
     socket = raw(service)
     random = np.random.default_rng(0)
     for _ in range(200):
-        socket.send_multipart([random.bytes(random.integers(0, 50)) for _ in range(random.integers(1, 4))])
+        socket.send_multipart([random.bytes(int(random.integers(0, 50))) for _ in range(random.integers(1, 4))])
     socket.send_multipart([b"[" * 4000, b""])
     socket.send_multipart([header("bad name!"), b"\0\0"])
     push(service).push("desk", tone(1.0), RATE)
@@ -306,6 +307,8 @@ def test_samples_that_are_not_finite_score_finite_and_are_told(begin: Begin, pus
     push(service).push("desk", sound, RATE)
     listener.patches("desk", 2)
     for message in listener.scores("desk"):
+        assert message.patch is not None
+        assert message.rolling is not None
         assert np.isfinite(message.patch).all()
         assert np.isfinite(message.rolling).all()
         assert np.isfinite([message.header["rms_dbfs"], message.header["peak_dbfs"]]).all()

@@ -1,6 +1,7 @@
 import threading
 import time
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -38,7 +39,7 @@ def wait_until(true: Callable[[], bool]) -> None:
 def test_what_is_put_is_taken_in_its_order() -> None:
     queues: Queues = StreamQueues()
     one = stream(queues)
-    items = [patch(0), Change("live"), patch(1), Change("ended")]
+    items: list[Any] = [patch(0), Change("live"), patch(1), Change("ended")]
     one.put(items)
     assert [item for _, item in queues.take(10, 0.0, 0.0)] == items
     assert queues.take(10, 0.0, 0.0) == []
@@ -74,7 +75,7 @@ def test_a_patch_that_waited_too_long_is_dropped_and_counted(monkeypatch: pytest
     queues: Queues = StreamQueues()
     live, recording = stream(queues, "live"), stream(queues, "recording")
     now = time.monotonic()
-    monkeypatch.setattr(queue_module.time, "monotonic", lambda: now)
+    monkeypatch.setattr("streamtag.engine.queue.time.monotonic", lambda: now)
     live.put([Change("live"), patch(0), patch(1)])
     recording.put([patch(0)], wait=True)
     now += 9.0
@@ -99,9 +100,12 @@ def test_the_room_is_shared_among_the_streams() -> None:
 def test_a_source_that_can_wait_loses_nothing() -> None:
     queues: Queues = StreamQueues()
     one = stream(queues)
-    putting = threading.Thread(
-        target=lambda: [one.put([patch(number)], wait=True) for number in range(1000)], daemon=True
-    )
+
+    def put_all() -> None:
+        for number in range(1000):
+            one.put([patch(number)], wait=True)
+
+    putting = threading.Thread(target=put_all, daemon=True)
     putting.start()
     taken: list[int] = []
     while len(taken) < 1000:

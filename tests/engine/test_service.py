@@ -4,7 +4,7 @@ import faulthandler
 import json
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from pathlib import Path
 
 import msgspec
@@ -28,6 +28,7 @@ from tests.ports import free_port
 from tests.real.servers import TcpServer, file_server, running, wait_until
 from tests.real.test_rude_servers import hung
 from tests.sounds import noise, tone, write
+from tests.wire.receiving import patches
 
 _OF_SOURCES = ("streamtag-connection to ", "streamtag-turns")
 _others: set[threading.Thread] = set()
@@ -61,7 +62,7 @@ def own_threads() -> set[threading.Thread]:
     return {thread for thread in threads - _others if not thread.name.startswith(_OF_SOURCES)}
 
 
-def wait_for_the_end_of_threads(but: set[threading.Thread] = frozenset()) -> None:
+def wait_for_the_end_of_threads(but: Set[threading.Thread] = frozenset()) -> None:
     try:
         wait_until(lambda: own_threads() <= but, 60, "the end of all threads")
     except AssertionError:
@@ -77,20 +78,22 @@ def test_scores_on_the_wire_are_those_of_the_tagger(begin: Begin, tiny: Path, tm
     listener.state("yard", "ended")
     messages = listener.scores("yard")
     # A batch of another size sums in another order.
-    np.testing.assert_allclose([message.patch for message in messages], result.patches, atol=1e-5)
+    np.testing.assert_allclose(patches(messages), result.patches, atol=1e-5)
     assert [message.header["start"] for message in messages] == result.starts.tolist()
     assert [message.header["seq"] for message in messages] == list(range(len(messages)))
     for index, message in enumerate(messages):
         header = message.header
-        rows = [before.patch for before in messages[max(0, index - 4) : index + 1]]
-        np.testing.assert_allclose(message.rolling, np.mean(rows, axis=0), atol=1e-6)
+        rolling = message.rolling
+        assert rolling is not None
+        mean = patches(messages[max(0, index - 4) : index + 1]).mean(axis=0)
+        np.testing.assert_allclose(rolling, mean, atol=1e-6)
         assert header["end"] == pytest.approx(header["start"] + 0.96)
         assert (header["model"], header["n"], header["rolling"]) == ("tiny", len(LABELS), 5)
         assert header["labels_hash"] == service.models["default"].labels.hash
         assert header["lost_samples"] == 0
         best = [top["score"] for top in header["top"]]
-        assert best == pytest.approx(sorted(message.rolling.tolist(), reverse=True)[:5])
-        assert all(message.rolling[LABELS.index(top["label"])] == pytest.approx(top["score"]) for top in header["top"])
+        assert best == pytest.approx(sorted(rolling.tolist(), reverse=True)[:5])
+        assert all(rolling[LABELS.index(top["label"])] == pytest.approx(top["score"]) for top in header["top"])
     offs = [event.header for event in listener.of("event", "yard") if event.header["state"] == "off"]
     assert {(off["label"], off["onset"], min(off["offset"], result.seconds)) for off in offs} == {
         (event.label, event.onset, event.offset) for event in result.events
@@ -265,7 +268,7 @@ def test_a_source_that_is_lost_and_returns_ends_its_events_and_jumps(
     begin: Begin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sound = tone(2.6, 2900)
-    script = [
+    script: list[Block | tuple[str, str]] = [
         ("live", ""),
         Block(sound, 0, 16000, 1000.0),
         ("reconnecting", "the connection broke off; next try in 1 s"),

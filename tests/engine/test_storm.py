@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from streamtag.engine import Service
 from streamtag.settings import Stream
@@ -72,8 +73,9 @@ def test_a_storm_of_changes_leaves_every_name_in_order(
         chance = random.Random(7)
         begun = time.monotonic()
         # On a machine that is busy some name may not have been heard yet.
+        kinds: list[dict[str, Any] | None]
+        kinds = [{"source": whistle, "loop": True}, {"source": hum}, {"source": "zmq:"}, None]
         while (lasted := time.monotonic() - begun) < 4 or (lasted < 150 and not heard(listener) >= set("abcd")):
-            kinds = [{"source": whistle, "loop": True}, {"source": hum}, {"source": "zmq:"}, None]
             drawn = {name: chance.choice(kinds) for name in "abcd"}
             streams = tuple(Stream(id=name, **kind) for name, kind in drawn.items() if kind)
             service.reload(config(tiny, streams=streams, rolling=chance.choice([1, 5])))

@@ -7,9 +7,10 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, Page, Playwright, expect
+from playwright.sync_api import Browser, ConsoleMessage, Page, Playwright, expect
 
 from tests.ports import free_port
 from tests.real.servers import answers, wait_until
@@ -110,16 +111,20 @@ def browser(playwright: Playwright, microphone: Path) -> Iterator[Browser]:
 class Visitor:
     """One person's browser window; remembers what went wrong and what was asked of other machines."""
 
-    def __init__(self, browser: Browser, url: str, **options: object) -> None:
+    def __init__(self, browser: Browser, url: str, **options: Any) -> None:
         self.context = browser.new_context(permissions=["microphone"], **options)
         self.context.set_default_timeout(PATIENCE_MS)
         self.page: Page = self.context.new_page()
         self.problems: list[str] = []
         self.hosts: set[str | None] = set()
         self.page.on("pageerror", lambda error: self.problems.append(str(error)))
-        self.page.on("console", lambda message: message.type == "error" and self.problems.append(message.text))
+        self.page.on("console", self._note)
         self.page.on("request", lambda request: self.hosts.add(urlsplit(request.url).hostname))
         self.page.goto(url)
+
+    def _note(self, message: ConsoleMessage) -> None:
+        if message.type == "error":
+            self.problems.append(message.text)
 
     def open(self, tab: str) -> None:
         self.page.get_by_role("tab", name=tab).click()

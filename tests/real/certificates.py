@@ -35,8 +35,8 @@ def make_authority(folder: Path) -> Authority:
         (folder / f"{name}.ext").write_text(f"subjectAltName={host}")
         by = ["-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "30", "-extfile", f"{name}.ext"]
         openssl("x509", "-req", "-in", f"{name}.csr", "-out", f"{name}.pem", *by)
-    name = ["-subj", "/CN=self", "-addext", "subjectAltName=IP:127.0.0.1"]
-    openssl(*new, "-x509", "-days", "30", *name, "-keyout", "self.key", "-out", "self.pem")
+    subject = ["-subj", "/CN=self", "-addext", "subjectAltName=IP:127.0.0.1"]
+    openssl(*new, "-x509", "-days", "30", *subject, "-keyout", "self.key", "-out", "self.pem")
     for each in ("good", "other", "self"):
         both = (folder / f"{each}.pem").read_text() + (folder / f"{each}.key").read_text()
         (folder / f"{each}-both.pem").write_text(both)

@@ -112,7 +112,7 @@ class Listener:
 
 
 def as_float(block: Block) -> np.ndarray:
-    scale = 1.0 if block.samples.dtype == np.float32 else float(np.iinfo(block.samples.dtype).max)
+    scale = 1.0 if block.samples.dtype == np.float32 else float(np.iinfo(str(block.samples.dtype)).max)
     return (block.samples / scale).astype(np.float32)
 
 

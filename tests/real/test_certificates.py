@@ -96,7 +96,7 @@ def test_each_piece_of_hls_comes_from_a_server_that_proved_its_name(
         f"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nhttps://user:secret@127.0.0.1:{false.server.port}/tone0.ts\n"
     )
 
-    def lead_astray(connection: socket.socket, number: int) -> None:  # type: ignore[no-untyped-def]
+    def lead_astray(connection: socket.socket, number: int) -> None:
         request_of(connection)
         body = playlist.encode()
         head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"

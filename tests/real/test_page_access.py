@@ -12,6 +12,7 @@ import httpx
 import pytest
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
+from websockets.typing import Origin
 
 from tests.real.browser import Site
 from tests.real.servers import answers, wait_until
@@ -89,8 +90,8 @@ def test_no_socket_opens_without_login_nor_to_another_sites_page(shut: Site, fre
     with pytest.raises(InvalidStatus, match="403"):
         connect(shut.url.replace("http", "ws") + path)
     with pytest.raises(InvalidStatus, match="403"):
-        connect(free.url.replace("http", "ws") + path, origin="https://elsewhere.example")
-    with connect(free.url.replace("http", "ws") + path, origin=free.url.rstrip("/")) as socket:
+        connect(free.url.replace("http", "ws") + path, origin=Origin("https://elsewhere.example"))
+    with connect(free.url.replace("http", "ws") + path, origin=Origin(free.url.rstrip("/"))) as socket:
         assert json.loads(socket.recv(20))["kind"] in ("service", "ready", "refused")
 
 

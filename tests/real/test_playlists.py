@@ -27,7 +27,7 @@ def radio() -> Iterator[str]:
 
 
 def serving(pages: dict[str, str | bytes], asked: list[str]) -> Treatment:
-    def treat(connection: socket.socket, number: int) -> None:  # type: ignore[no-untyped-def]
+    def treat(connection: socket.socket, number: int) -> None:
         path = request_of(connection).split()[1].decode()
         asked.append(path)
         page = pages.get(path.partition("?")[0])
@@ -53,7 +53,10 @@ def serving(pages: dict[str, str | bytes], asked: list[str]) -> Treatment:
     ],
 )
 def test_a_playlist_is_followed_to_its_stream(radio: str, path: str, text: str) -> None:
-    pages = {path.partition("?")[0]: text.replace("RADIO", radio), "/b.pls": f"[playlist]\nFile1=http://{radio}/x\n"}
+    pages: dict[str, str | bytes] = {
+        path.partition("?")[0]: text.replace("RADIO", radio),
+        "/b.pls": f"[playlist]\nFile1=http://{radio}/x\n",
+    }
     with (
         TcpServer(serving(pages, [])) as server,
         Listener(f"http://user:secret@127.0.0.1:{server.port}{path}") as listener,
@@ -129,7 +132,7 @@ def test_a_playlist_that_leads_nowhere_is_told_plainly(pages: dict[str, str | by
 
 
 def test_an_endless_playlist_is_left_after_a_while() -> None:
-    def endless(connection: socket.socket, number: int) -> None:  # type: ignore[no-untyped-def]
+    def endless(connection: socket.socket, number: int) -> None:
         request_of(connection)
         connection.sendall(b"HTTP/1.0 200 OK\r\n\r\n#EXTM3U\n")
         while True:
@@ -181,7 +184,7 @@ def test_a_server_leads_no_further_inward_than_it_stands_nor_where_it_may(
 
 
 def redirecting(target: str, asked: list[str]) -> Treatment:
-    def treat(connection: socket.socket, number: int) -> None:  # type: ignore[no-untyped-def]
+    def treat(connection: socket.socket, number: int) -> None:
         asked.append(request_of(connection).split()[1].decode())
         head = f"HTTP/1.1 302 Found\r\nLocation: {target}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
         connection.sendall(head.encode())
@@ -202,7 +205,7 @@ def test_a_redirect_into_this_machine_is_refused_and_followed_where_it_is_allowe
 
 
 def test_a_redirect_of_its_own_server_is_followed() -> None:
-    def treat(connection: socket.socket, number: int) -> None:  # type: ignore[no-untyped-def]
+    def treat(connection: socket.socket, number: int) -> None:
         request = request_of(connection)
         if b"Authorization: Basic" not in request:
             connection.sendall(b'HTTP/1.1 401 No\r\nWWW-Authenticate: Basic realm="x"\r\nContent-Length: 0\r\n\r\n')
@@ -227,7 +230,7 @@ def test_a_hostile_playlist_makes_this_machine_ask_none_of_its_services(what: st
         pages: dict[str, str | bytes] = {"/a.m3u8": text, "/piece.ts": b"G" * 188}
         asked: list[str] = []
 
-        def treat(connection: socket.socket, number: int) -> None:  # type: ignore[no-untyped-def]
+        def treat(connection: socket.socket, number: int) -> None:
             moved = {"redirected piece": b"/piece.ts", "redirected playlist": b"/a.m3u8"}.get(what, b"/none")
             head = connection.recv(4096, socket.MSG_PEEK)
             (redirecting(target, asked) if moved in head.split(b"\r\n")[0] else serving(pages, asked))(

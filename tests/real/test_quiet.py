@@ -43,7 +43,7 @@ def test_no_runtime_and_no_part_of_training_looks_anybody_up_or_leaves_a_foreign
         "from streamtag.runtimes import open_runtime\n"
         "for name in ('onnxruntime', 'openvino', 'torch'): open_runtime(Bundle.open(), name)\n"
     )
-    tracer = ["strace", "-f", "-q", "--seccomp-bpf", "-e", CALLS, "-o", trace]
+    tracer = ["strace", "-f", "-q", "--seccomp-bpf", "-e", CALLS, "-o", str(trace)]
     environment = {"HOME": str(home), "PATH": os.environ["PATH"]}
     subprocess.run([*tracer, sys.executable, "-W", "ignore", "-c", code], env=environment, check=True)
     calls = trace.read_text().splitlines()

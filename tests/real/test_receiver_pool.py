@@ -141,7 +141,7 @@ def test_a_process_takes_so_many_sources_and_ends_with_its_last(
     hearings = [Hearing() for _ in range(5)]
     received = [receiving.open(radio, {}, hearing) for hearing in hearings]
     for hearing in hearings:
-        hearing.wait(lambda hearing=hearing: hearing.blocks)
+        hearing.wait(lambda hearing=hearing: hearing.blocks)  # type: ignore[misc]
         assert np.abs(as_float(hearing.blocks[0])).max() > 0.1
     assert len(processes()) == 3
     received[2].close()
@@ -151,14 +151,14 @@ def test_a_process_takes_so_many_sources_and_ends_with_its_last(
     wait_until(lambda: len(processes()) == 2, 60, "the end of a process that has nothing to do")
     heard = [len(hearing.blocks) for hearing in hearings]
     for number in (0, 1, 4):
-        hearings[number].wait(lambda number=number: len(hearings[number].blocks) > heard[number] + 2)
+        hearings[number].wait(lambda number=number: len(hearings[number].blocks) > heard[number] + 2)  # type: ignore[misc]
     for number in (2, 3):
         assert (hearings[number].ends, len(hearings[number].blocks)) == ([None], heard[number])
     for one in received:
         one.close()
         one.close()
     for hearing in hearings:
-        hearing.wait(lambda hearing=hearing: hearing.ends == [None])
+        hearing.wait(lambda hearing=hearing: hearing.ends == [None])  # type: ignore[misc]
 
 
 def test_a_source_that_cannot_be_read_fails_and_one_that_is_away_is_waited_for(receiving: ReceiverPool) -> None:
@@ -213,7 +213,12 @@ def test_a_process_that_cannot_be_started_is_tried_again(
 
     with monkeypatch.context() as patch:
         delays: list[float] = []
-        patch.setattr(receiver_pool, "next_delay", lambda previous, _: delays.append(previous) or previous + 0.1)
+
+        def soon(previous: float, _: object) -> float:
+            delays.append(previous)
+            return previous + 0.1
+
+        patch.setattr(receiver_pool, "next_delay", soon)
         patch.setattr(subprocess, "Popen", full)
         received = receiving.open(source, {}, hearing := Hearing())
         hearing.wait(lambda: len(hearing.states) >= 3)
@@ -242,7 +247,7 @@ def test_a_recording_whose_decoder_crashes_fails_alone(receiving: ReceiverPool, 
         receiving.open(name, {"realtime": True}, hearing) for name, hearing in zip(names, hearings, strict=True)
     )
     for hearing in hearings:
-        hearing.wait(lambda hearing=hearing: hearing.blocks)
+        hearing.wait(lambda hearing=hearing: hearing.blocks)  # type: ignore[misc]
     assert len(processes()) == 2
     assert one.receiver is not None
     os.kill(one.receiver.process.pid, signal.SIGSEGV)
@@ -303,7 +308,7 @@ def test_a_decoder_that_gives_no_sign_of_life_is_ended(
     recording = receiving.open(str(write(tmp_path / "a.wav", tone(60.0))), played, hearings[0])
     stream = receiving.open(radio, {}, hearings[1])
     for hearing, received in zip(hearings, (recording, stream), strict=True):
-        hearing.wait(lambda hearing=hearing: hearing.blocks)
+        hearing.wait(lambda hearing=hearing: hearing.blocks)  # type: ignore[misc]
         assert received.receiver is not None
         os.kill(received.receiver.process.pid, signal.SIGSTOP)
     hearings[0].wait(lambda: hearings[0].ends)
@@ -321,15 +326,15 @@ def test_who_brings_its_receiver_down_over_and_over_troubles_its_neighbours_once
     hearings = [Hearing() for _ in range(4)]
     bad, *_ = received = [receiving.open(radio, {}, hearing) for hearing in hearings]
     for hearing in hearings:
-        hearing.wait(lambda hearing=hearing: hearing.blocks)
+        hearing.wait(lambda hearing=hearing: hearing.blocks)  # type: ignore[misc]
     assert len(processes()) == 1
     for crash in range(1, 5):
         assert bad.receiver is not None
         os.kill(bad.receiver.process.pid, signal.SIGSEGV)
-        hearings[0].wait(lambda crash=crash: hearings[0].states.count(("live", "")) > crash)
+        hearings[0].wait(lambda crash=crash: hearings[0].states.count(("live", "")) > crash)  # type: ignore[misc]
     for hearing in hearings[1:]:
         heard = len(hearing.blocks)
-        hearing.wait(lambda hearing=hearing, heard=heard: len(hearing.blocks) > heard + 2)
+        hearing.wait(lambda hearing=hearing, heard=heard: len(hearing.blocks) > heard + 2)  # type: ignore[misc]
         assert [state for state, _ in hearing.states] == ["live", "reconnecting", "live"]
     for one in received:
         one.close()
@@ -343,10 +348,10 @@ def test_those_who_were_lost_together_come_back_in_smaller_companies(
     hearings = [Hearing() for _ in range(6)]
     received = [receiving.open(radio, {}, hearing) for hearing in hearings]
     for hearing in hearings:
-        hearing.wait(lambda hearing=hearing: hearing.blocks)
+        hearing.wait(lambda hearing=hearing: hearing.blocks)  # type: ignore[misc]
     os.kill(processes()[0], signal.SIGSEGV)
     for hearing in hearings:
-        hearing.wait(lambda hearing=hearing: len(hearing.states) == 3)
+        hearing.wait(lambda hearing=hearing: len(hearing.states) == 3)  # type: ignore[misc]
     assert len(processes()) == 3
     for one in received:
         one.close()

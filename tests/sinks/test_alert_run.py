@@ -11,8 +11,8 @@ from tests.cli.commands import run, running
 from tests.ports import free_port
 from tests.real.servers import wait_until
 from tests.sinks.broker import Broker, Ear
+from tests.sinks.receiver import Receiver
 from tests.sinks.test_notify import Server
-from tests.sinks.test_webhook import Receiver
 from tests.sounds import tone, write
 
 WAIT_SECONDS = 60.0

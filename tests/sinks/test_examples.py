@@ -20,7 +20,7 @@ import pytest
 import yaml
 
 from streamtag.sinks.board import Board
-from streamtag.wire import Publisher, ServiceHeader
+from streamtag.wire import EventHeader, Publisher, ServiceHeader
 from tests.cli.commands import running
 from tests.ports import free_port
 from tests.real.servers import program_path, wait_until
@@ -187,7 +187,8 @@ def test_a_phone_is_told_once_a_minute(publisher: Publisher) -> None:
 
 
 def flow() -> list[dict[str, Any]]:
-    return json.loads((EXAMPLES / "node-red" / "flow.json").read_text())
+    nodes: list[dict[str, Any]] = json.loads((EXAMPLES / "node-red" / "flow.json").read_text())
+    return nodes
 
 
 def test_the_node_red_flow_is_whole_and_listens_to_topics_that_there_are(
@@ -208,7 +209,7 @@ def test_the_node_red_flow_is_whole_and_listens_to_topics_that_there_are(
             assert any(pattern.fullmatch(topic) for topic, *_ in ear.heard), node["topic"]
 
 
-def in_node(function: str, messages: list[dict[str, Any]]) -> list[dict[str, Any] | None]:
+def in_node(function: str, messages: list[dict[str, Any]]) -> list[Any]:
     """What a function node of the flow makes of messages."""
     (code,) = [node["func"] for node in flow() if node["type"] == "function" and node["name"].startswith(function)]
     script = (
@@ -217,7 +218,8 @@ def in_node(function: str, messages: list[dict[str, Any]]) -> list[dict[str, Any
         f"console.log(JSON.stringify({json.dumps(messages)}.map((msg) => work(msg, context))))"
     )
     done = subprocess.run([program_path("node"), "-e", script], check=True, capture_output=True, text=True, timeout=60)
-    return json.loads(done.stdout)
+    given: list[Any] = json.loads(done.stdout)
+    return given
 
 
 def test_the_flow_s_functions_do_what_they_are_called() -> None:
@@ -225,6 +227,7 @@ def test_the_flow_s_functions_do_what_they_are_called() -> None:
 
     def onset(second: float, stream: str = "porch", label: str = "Dog", peak: float = 0.9) -> dict[str, Any]:
         header = event("on", stream=stream).header
+        assert isinstance(header, EventHeader)
         header.onset_time, header.label, header.peak = 1_700_000_000 + second, label, peak
         (note,) = board.hear(header, 0.0)
         return {"topic": note.topic, "payload": json.loads(note.payload)}

@@ -10,6 +10,7 @@ from streamtag.labels import LabelSet
 from streamtag.settings import Config, EventSettings, HistorySettings, Stream
 from streamtag.sinks.sink import SinkMessage
 from streamtag.sinks.table import open_local
+from streamtag.wire import ServiceHeader
 from streamtag.wire.messages import Header
 from tests.history.conftest import NOW, patch
 from tests.wire import samples
@@ -26,6 +27,7 @@ def test_events_are_kept_with_the_sound_around_them_until_a_stream_is_interrupte
     path = tmp_path / "history.sqlite"
     (sink,) = open_local(Config(history=HistorySettings(path=str(path), keep_days=36500.0, clips=True)))
     header = samples.service().header
+    assert isinstance(header, ServiceHeader)
     sink.start()
     sink.hear("porch", patch(0))
     sink.take(told(samples.event().header, onset=0.5, onset_time=NOW + 0.5))

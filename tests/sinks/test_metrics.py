@@ -13,7 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from streamtag.config import load_config
 from streamtag.settings import Config
 from streamtag.sinks import web
-from streamtag.wire import Publisher, ServiceHeader
+from streamtag.wire import Outgoing, Publisher, ServiceHeader
 from streamtag.wire.messages import Histogram
 from tests.ports import free_port
 from tests.real.servers import program_path, wait_until
@@ -56,12 +56,12 @@ def series(port: int) -> dict[str, float]:
     return found
 
 
-def service(*streams: str) -> samples.Outgoing:
+def service(*streams: str) -> Outgoing:
     header = samples.service().header
     assert isinstance(header, ServiceHeader)
     header.streams, header.states, header.runtime = list(streams), {"live": len(streams)}, "onnxruntime CPU int8"
     header.measures = {"batch_patches": Histogram(bounds=[1, 2], counts=[5, 3, 1], sum=16)}
-    return samples.Outgoing(header)
+    return Outgoing(header)
 
 
 def test_a_service_is_told_in_the_names_that_are_promised(

@@ -1,7 +1,10 @@
 import threading
+from collections.abc import Callable
 
+from streamtag.alerts.notice import AlertNotice
 from streamtag.sinks.local import LocalSinks
 from streamtag.sinks.sink import SinkMessage, SinkQueue
+from streamtag.wire import Outgoing, ServiceHeader
 from streamtag.wire.messages import Header
 from tests.history.conftest import patch
 from tests.real.servers import wait_until
@@ -26,6 +29,7 @@ class Slow:
     def take(self, message: SinkMessage) -> None:
         self.begun.set()
         self.go.wait(60)
+        assert not isinstance(message.header, AlertNotice)
         self.got.append((message.header.kind, message.header.seq))
 
     def look(self) -> None:
@@ -35,7 +39,7 @@ class Slow:
         self.closed = True
 
 
-MADE = {"event": samples.event, "scores": samples.scores, "status": samples.status}
+MADE: dict[str, Callable[[], Outgoing]] = {"event": samples.event, "scores": samples.scores, "status": samples.status}
 
 
 def message(kind: str, seq: int) -> SinkMessage:
@@ -72,6 +76,7 @@ def test_within_a_service_a_sink_gets_what_it_takes_and_nobody_waits_for_it() ->
     local.take([message("event", 0), message("status", 1), message("scores", 2)])
     local.settle(30)
     header = samples.service().header
+    assert isinstance(header, ServiceHeader)
     local.describe(header)
     assert (header.restarts, header.history) == ({}, None)
     sink.go.set()

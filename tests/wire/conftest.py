@@ -1,5 +1,6 @@
 from collections.abc import Callable, Iterator
 from queue import SimpleQueue
+from typing import Any
 
 import pytest
 
@@ -35,7 +36,7 @@ def subscribe(publisher: Publisher) -> Iterator[Callable[..., Subscriber]]:
     """Make subscribers of the publisher that close with the test."""
     subscribers: list[Subscriber] = []
 
-    def make(**wishes: object) -> Subscriber:
+    def make(**wishes: Any) -> Subscriber:
         subscribers.append(Subscriber(publisher.endpoint, **wishes))
         return subscribers[-1]
 

@@ -1,7 +1,7 @@
 """Sockets that ask for keys: who gets in, who does not, and what either hears of it."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +16,7 @@ from streamtag.errors import WireError
 from streamtag.keys import ClientKey, Gate, add_client, read_client_key, write_server
 from streamtag.wire import PcmInput, PcmPuller, PcmPusher, Publisher, Subscriber
 from tests.wire.conftest import ANY_PORT
+from tests.wire.receiving import received
 from tests.wire.samples import scores
 
 SOUND = np.zeros(160, np.int16)
@@ -76,7 +77,7 @@ def test_a_client_hears_and_is_heard_under_its_name(
 ) -> None:
     file = folder / "porch.key_secret"
     with Subscriber(guarded.endpoint, key=file) as subscriber:
-        assert subscriber.receive(10).header["kind"] == "scores"
+        assert received(subscriber, 10).header["kind"] == "scores"
     with PcmPusher(guarded_input.endpoint, key=str(file)) as pusher:
         pusher.push("desk", SOUND, 16000)
         pusher.end("desk")
@@ -89,7 +90,7 @@ def test_nobody_else_hears_or_is_heard_and_both_are_told(
     guarded_input: PcmPuller,
     key: ClientKey,
     pcm: SimpleQueue[PcmInput],
-    who: object,
+    who: Callable[[ClientKey], ClientKey | None],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     other = who(key)

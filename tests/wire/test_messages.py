@@ -1,4 +1,5 @@
 import json
+from typing import Any
 
 import numpy as np
 import pytest
@@ -53,6 +54,8 @@ def test_scores_come_out_as_they_went_in(
         top=top,
     )
     message = decode(frames_of(Outgoing(header, scores_payload(values))))
+    assert message.patch is not None
+    assert message.rolling is not None
     assert np.array_equal(message.patch, values[0])
     assert np.array_equal(message.rolling, values[1])
     assert message.header == {
@@ -100,15 +103,16 @@ def test_the_payload_is_little_endian_float32_with_the_patch_before_the_rolling_
 
 def test_a_header_takes_numbers_of_numpy() -> None:
     message = samples.scores()
-    message.header.rms_dbfs = np.float32(-1.5)
-    message.header.lost_samples = np.int64(3)
+    header: Any = message.header
+    header.rms_dbfs, header.lost_samples = np.float32(-1.5), np.int64(3)
     header = json.loads(encode_header(message.header))
     assert (header["rms_dbfs"], header["lost_samples"]) == (-1.5, 3)
 
 
 def test_a_header_of_anything_else_is_refused() -> None:
     message = samples.scores()
-    message.header.top = object()
+    header: Any = message.header
+    header.top = object()
     with pytest.raises(TypeError, match="cannot hold"):
         encode_header(message.header)
 

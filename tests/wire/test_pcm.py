@@ -40,7 +40,9 @@ def test_a_block_of_each_format_becomes_an_array(sample_format: str, data: str, 
 
 
 def test_a_sender_need_not_count_its_samples() -> None:
-    assert decode_message([header(start=None), FOUR_BYTES]).start is None
+    block = decode_message([header(start=None), FOUR_BYTES])
+    assert isinstance(block, PcmBlock)
+    assert block.start is None
 
 
 def test_unknown_keys_are_ignored_so_that_later_senders_are_understood() -> None:
@@ -98,7 +100,9 @@ def test_a_bad_message_is_a_fault_with_one_plain_reason(frames: list[bytes], str
 
 
 def test_the_largest_payload_is_taken() -> None:
-    assert decode_message([header(), bytes(MAX_PAYLOAD_BYTES)]).samples.shape == (MAX_PAYLOAD_BYTES // 4, 2)
+    block = decode_message([header(), bytes(MAX_PAYLOAD_BYTES)])
+    assert isinstance(block, PcmBlock)
+    assert block.samples.shape == (MAX_PAYLOAD_BYTES // 4, 2)
 
 
 json_values = st.recursive(
@@ -131,11 +135,12 @@ def test_every_header_within_bounds_is_taken(
     width = {"s16le": 2, "s24le": 3}.get(sample_format, 4)
     fields = header(rate=rate, channels=channels, format=sample_format, start=start)
     block = decode_message([fields, bytes(frames * channels * width)])
+    assert isinstance(block, PcmBlock)
     assert (block.rate, block.start, block.samples.shape) == (rate, start, (frames, channels))
 
 
 @pytest.mark.parametrize("dtype", [np.int16, np.int32, np.float32, ">i2"])
-def test_what_is_pushed_comes_in(puller: PcmPuller, pcm: SimpleQueue, dtype: DTypeLike) -> None:
+def test_what_is_pushed_comes_in(puller: PcmPuller, pcm: SimpleQueue[Any], dtype: DTypeLike) -> None:
     samples = np.arange(-6, 6).astype(dtype).reshape(6, 2)
     with PcmPusher(puller.endpoint) as pusher:
         pusher.push("porch", samples, 44100, start=10)
@@ -150,7 +155,7 @@ def test_what_is_pushed_comes_in(puller: PcmPuller, pcm: SimpleQueue, dtype: DTy
     assert end == PcmEnd("porch")
 
 
-def test_a_long_block_is_pushed_in_parts_that_follow_each_other(puller: PcmPuller, pcm: SimpleQueue) -> None:
+def test_a_long_block_is_pushed_in_parts_that_follow_each_other(puller: PcmPuller, pcm: SimpleQueue[Any]) -> None:
     samples = np.arange(300_000, dtype=np.int32).reshape(-1, 1)
     with PcmPusher(puller.endpoint) as pusher:
         pusher.push("porch", samples, 48000, start=7)

@@ -13,7 +13,8 @@ import zmq
 
 from streamtag.errors import WireError
 from streamtag.wire import PcmPuller, Publisher, Subscriber
-from streamtag.wire.inbox import Inbox
+from streamtag.wire.inbox import Delivery, Inbox
+from tests.wire.receiving import received
 from tests.wire.samples import event, scores, service, status
 
 Subscribe = Callable[..., Subscriber]
@@ -21,7 +22,7 @@ Subscribe = Callable[..., Subscriber]
 
 def receive(subscriber: Subscriber, count: int) -> list[tuple[str, int]]:
     """Take messages as (stream, or kind of the service's, and seq)."""
-    headers = [subscriber.receive(5).header for _ in range(count)]
+    headers = [received(subscriber, 5).header for _ in range(count)]
     return [(header.get("stream", header["kind"]), header["seq"]) for header in headers]
 
 
@@ -53,7 +54,7 @@ def test_a_new_subscriber_gets_the_newest_of_each_topic_with_its_number(
     publisher.publish([scores(patch=0), event(number=0), status(), service(), scores(patch=1), event(number=1)])
     wait_until_published(publisher)
     subscriber = subscribe(streams=["porch"], kinds=["scores", "event", "status", "service"])
-    found = {message.header["kind"]: message for message in (subscriber.receive(5) for _ in range(4))}
+    found = {message.header["kind"]: message for message in (received(subscriber, 5) for _ in range(4))}
     assert {kind: message.header["seq"] for kind, message in found.items()} == {
         "scores": 1,
         "event": 1,
@@ -115,7 +116,7 @@ def test_messages_that_overflow_the_hand_over_are_counted_and_seen_as_missed(mon
     entered, release = threading.Event(), threading.Event()
     take = Inbox.take
 
-    def hold(inbox: object):
+    def hold(inbox: Inbox) -> Delivery:
         delivery = take(inbox)
         if any(entry == "hold" for entry in delivery.entries):
             entered.set()
@@ -127,14 +128,14 @@ def test_messages_that_overflow_the_hand_over_are_counted_and_seen_as_missed(mon
     publisher.start()
     with Subscriber(publisher.endpoint, kinds=["scores"]) as subscriber:
         publisher.publish([scores()])
-        assert subscriber.receive(5).missed == 0
+        assert received(subscriber, 5).missed == 0
         publisher.forget("hold")
         assert entered.wait(60)
         for _ in range(25):
             publisher.publish([scores() for _ in range(1000)])
         assert publisher.statistics().dropped == 5000
         release.set()
-        message = subscriber.receive(5)
+        message = received(subscriber, 5)
         assert (message.header["seq"], message.missed) == (5001, 5000)
     publisher.stop()
 
@@ -157,6 +158,7 @@ def stopped_subscriber(publisher: Publisher) -> Iterator[None]:
     with subprocess.Popen(
         [sys.executable, "-c", STOPPED_SUBSCRIBER, publisher.endpoint], stdout=subprocess.PIPE
     ) as stuck:
+        assert stuck.stdout is not None
         assert stuck.stdout.readline() == b"subscribed\n"
         stuck.send_signal(signal.SIGSTOP)
         yield
@@ -171,7 +173,7 @@ def test_a_subscriber_that_stops_reading_neither_blocks_the_publisher_nor_makes_
         for _ in range(messages // 500):
             publisher.publish([scores(labels=250) for _ in range(500)])
             wait_until_published(publisher)
-        return process.memory_info().rss
+        return int(process.memory_info().rss)
 
     full = publish(20_000)
     grown = publish(20_000) - full  # 40 MB if these were kept

@@ -1,4 +1,5 @@
 from queue import SimpleQueue
+from typing import Any
 
 import pytest
 import zmq
@@ -7,7 +8,7 @@ from streamtag.wire import PcmBlock, PcmEnd, PcmFault, PcmInput, PcmPuller, PcmP
 from tests.wire.test_pcm import FOUR_BYTES, header
 
 
-def test_pcm_of_many_pushers_keeps_its_order_for_each(puller: PcmPuller, pcm: SimpleQueue) -> None:
+def test_pcm_of_many_pushers_keeps_its_order_for_each(puller: PcmPuller, pcm: SimpleQueue[Any]) -> None:
     pushers = [PcmPusher(puller.endpoint) for _ in range(3)]
     for number in range(100):
         for name, pusher in enumerate(pushers):
@@ -20,7 +21,7 @@ def test_pcm_of_many_pushers_keeps_its_order_for_each(puller: PcmPuller, pcm: Si
         assert mine == [PcmEnd(f"{name}-{number}") for number in range(100)]
 
 
-def test_a_bad_message_is_counted_and_the_next_good_one_taken(puller: PcmPuller, pcm: SimpleQueue) -> None:
+def test_a_bad_message_is_counted_and_the_next_good_one_taken(puller: PcmPuller, pcm: SimpleQueue[Any]) -> None:
     with zmq.Context() as context, context.socket(zmq.PUSH) as socket:
         socket.connect(puller.endpoint)
         socket.send_multipart([header(), FOUR_BYTES[:3]])
@@ -32,7 +33,7 @@ def test_a_bad_message_is_counted_and_the_next_good_one_taken(puller: PcmPuller,
 
 
 def test_a_failing_callback_does_not_end_the_input(caplog: pytest.LogCaptureFixture) -> None:
-    seen: SimpleQueue = SimpleQueue()
+    seen: SimpleQueue[Any] = SimpleQueue()
 
     def fail_first(pcm: PcmInput) -> None:
         seen.put(pcm)
@@ -49,7 +50,9 @@ def test_a_failing_callback_does_not_end_the_input(caplog: pytest.LogCaptureFixt
     assert "PCM of stream bad" in caplog.text
 
 
-def test_a_giant_frame_ends_its_connection_and_leaves_other_pushers_alone(puller: PcmPuller, pcm: SimpleQueue) -> None:
+def test_a_giant_frame_ends_its_connection_and_leaves_other_pushers_alone(
+    puller: PcmPuller, pcm: SimpleQueue[Any]
+) -> None:
     with zmq.Context() as context, context.socket(zmq.PUSH) as giant, PcmPusher(puller.endpoint) as pusher:
         giant.linger = 0
         events = giant.get_monitor_socket(zmq.EVENT_DISCONNECTED)
@@ -63,7 +66,7 @@ def test_a_giant_frame_ends_its_connection_and_leaves_other_pushers_alone(puller
 
 
 def test_a_thread_that_fails_takes_pcm_again_at_the_same_endpoint(
-    puller: PcmPuller, pcm: SimpleQueue, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    puller: PcmPuller, pcm: SimpleQueue[Any], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     take_waiting, rest = PcmPuller._take_waiting, [1]
 
@@ -81,7 +84,7 @@ def test_a_thread_that_fails_takes_pcm_again_at_the_same_endpoint(
     assert "the thread input failed and is made anew" in caplog.text
 
 
-def test_stopping_twice_does_no_harm_and_frees_the_port(puller: PcmPuller, pcm: SimpleQueue) -> None:
+def test_stopping_twice_does_no_harm_and_frees_the_port(puller: PcmPuller, pcm: SimpleQueue[Any]) -> None:
     puller.stop()
     puller.stop()
     again = PcmPuller(puller.endpoint, pcm.put)

@@ -14,6 +14,7 @@ import zmq
 from streamtag.wire import PcmPuller, Publisher, Subscriber
 from streamtag.wire.messages import KINDS
 from streamtag.wire.subscriptions import Subscriptions
+from tests.wire.receiving import received
 from tests.wire.samples import scores, status
 
 
@@ -43,10 +44,10 @@ def test_a_subscriber_of_five_thousand_names_hears_every_one(publisher: Publishe
     names = [f"stream-{number}" for number in range(5000)]
     publisher.publish([status(name) for name in names])
     with Subscriber(publisher.endpoint, names, KINDS[:3]) as subscriber:
-        heard = {subscriber.receive(30).header["stream"] for _ in names}
+        heard = {received(subscriber, 30).header["stream"] for _ in names}
         assert heard == set(names)
         publisher.publish([scores(names[-1])])
-        assert subscriber.receive(10).header["kind"] == "scores"
+        assert received(subscriber, 10).header["kind"] == "scores"
 
 
 @pytest.mark.parametrize("prefix", ["levels/stream-%d/", "scores/stream-%d/", "levels/stream-%d", "scores/s%d", ""])
@@ -62,7 +63,7 @@ def test_who_subscribes_to_fifty_thousand_topics_silences_nobody(publisher: Publ
             greedy.subscribe(prefix % number if prefix else "")
         for patch in range(1, 20):
             publisher.publish([scores(patch=patch)])
-            assert subscriber.receive(10).header["start"] == 0.96 * patch
+            assert received(subscriber, 10).header["start"] == 0.96 * patch
             publisher.is_watched("stream-1")
 
 
@@ -116,6 +117,8 @@ for line in sys.stdin:
 
 def test_a_subscriber_with_heartbeats_that_is_reset_while_the_service_is_behind_ends_nothing() -> None:
     with subprocess.Popen([sys.executable, "-c", SERVICE], stdin=-1, stdout=-1, text=True) as service:
+        assert service.stdin is not None
+        assert service.stdout is not None
         connection = zmtp(service.stdout.readline().strip(), b"SUB")
         subscription, ping = b"\x00\x03\x01ab", b"\x04\x0b\x04PING\x00\x64abcd"
         connection.sendall((10 * subscription + ping) * 300)

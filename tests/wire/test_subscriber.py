@@ -10,6 +10,7 @@ import zmq
 from streamtag.errors import InputError, WireError
 from streamtag.wire import Outgoing, Publisher, Subscriber
 from streamtag.wire.messages import encode_header, topic_of
+from tests.wire.receiving import received
 from tests.wire.samples import event, scores, service, status
 
 
@@ -27,9 +28,15 @@ def server() -> Iterator["zmq.Socket[bytes]"]:
         yield socket
 
 
+def endpoint_of(server: "zmq.Socket[bytes]") -> str:
+    endpoint = server.last_endpoint
+    assert isinstance(endpoint, bytes)
+    return endpoint.decode()
+
+
 @pytest.fixture
 def subscriber(server: "zmq.Socket[bytes]") -> Iterator[Subscriber]:
-    with Subscriber(server.last_endpoint.decode(), kinds=["scores"]) as subscriber:
+    with Subscriber(endpoint_of(server), kinds=["scores"]) as subscriber:
         assert server.recv() == b"\x01scores/"
         yield subscriber
 
@@ -38,14 +45,14 @@ def test_a_gap_in_the_numbers_is_reported_as_missed(server: "zmq.Socket[bytes]",
     for seq in (5, 6, 9):
         server.send_multipart(frames_of(scores(), seq))
     server.send_multipart(frames_of(scores("yard"), 9))
-    messages = [subscriber.receive(5) for _ in range(4)]
+    messages = [received(subscriber, 5) for _ in range(4)]
     assert [(message.header["seq"], message.missed) for message in messages] == [(5, 0), (6, 0), (9, 2), (9, 0)]
 
 
 def test_what_is_not_newer_is_ignored(server: "zmq.Socket[bytes]", subscriber: Subscriber) -> None:
     for seq in (5, 5, 4, 6):
         server.send_multipart(frames_of(scores(), seq))
-    assert [subscriber.receive(5).header["seq"] for _ in range(2)] == [5, 6]
+    assert [received(subscriber, 5).header["seq"] for _ in range(2)] == [5, 6]
     assert subscriber.skipped == 0
 
 
@@ -53,7 +60,7 @@ def test_a_new_session_counts_anew(server: "zmq.Socket[bytes]", subscriber: Subs
     server.send_multipart(frames_of(scores(), 100))
     server.send_multipart(frames_of(scores(), 3, session="ffffffff"))
     server.send_multipart(frames_of(scores(), 5, session="ffffffff"))
-    messages = [subscriber.receive(5) for _ in range(3)]
+    messages = [received(subscriber, 5) for _ in range(3)]
     assert [(message.header["seq"], message.missed) for message in messages] == [(100, 0), (3, 0), (5, 1)]
 
 
@@ -66,16 +73,16 @@ def test_garbage_and_newer_versions_are_skipped_and_counted(
     server.send_multipart([topic, header.replace(b'"v":1', b'"v":2'), payload])
     server.send_multipart([topic, header, payload[:-4]])
     server.send_multipart([topic, header, payload])
-    assert subscriber.receive(5).header["seq"] == 0
+    assert received(subscriber, 5).header["seq"] == 0
     assert subscriber.skipped == 4
 
 
 def test_a_state_and_a_key_of_a_later_version_are_heard(server: "zmq.Socket[bytes]") -> None:
-    with Subscriber(server.last_endpoint.decode(), kinds=["status"]) as subscriber:
+    with Subscriber(endpoint_of(server), kinds=["status"]) as subscriber:
         assert server.recv() == b"\x01status/"
         topic, header, payload = frames_of(status(state="warming"), 0)
         server.send_multipart([topic, header[:-1] + b',"temperature":20}', payload])
-        message = subscriber.receive(5)
+        message = received(subscriber, 5)
     assert (message.header["state"], message.header["temperature"], subscriber.skipped) == ("warming", 20, 0)
 
 
@@ -96,7 +103,7 @@ def test_receive_gives_none_when_the_time_is_over(subscriber: Subscriber) -> Non
 def test_only_what_is_wished_for_is_subscribed(
     server: "zmq.Socket[bytes]", wishes: dict[str, Any], topics: set[str]
 ) -> None:
-    with Subscriber(server.last_endpoint.decode(), **wishes):
+    with Subscriber(endpoint_of(server), **wishes):
         assert {server.recv()[1:].decode() for _ in topics} == topics
 
 
@@ -104,7 +111,7 @@ def test_a_stream_whose_name_begins_like_another_is_not_heard(
     publisher: Publisher, subscribe: Callable[..., Subscriber]
 ) -> None:
     publisher.publish([scores("porch-2"), scores("porch")])
-    assert subscribe(streams=["porch"]).receive(5).header["stream"] == "porch"
+    assert received(subscribe(streams=["porch"]), 5).header["stream"] == "porch"
 
 
 @pytest.mark.parametrize(
@@ -133,7 +140,7 @@ def test_a_service_that_comes_later_and_one_that_returns_are_heard(tmp_path: Pat
             publisher = Publisher(endpoint)
             publisher.start()
             publisher.publish([event(), event(number=1)])
-            while (message := subscriber.receive(10)).header["session"] != publisher.session:
+            while (message := received(subscriber, 10)).header["session"] != publisher.session:
                 pass  # what the one before had sent
             assert message.missed == 0
             publisher.stop()
@@ -182,7 +189,9 @@ def test_all_kinds_arrive_and_only_scores_have_arrays(
 ) -> None:
     publisher.publish([scores(), event(), status(), service()])
     subscriber = subscribe()
-    messages = {message.header["kind"]: message for message in (subscriber.receive(5) for _ in range(4))}
+    messages = {message.header["kind"]: message for message in (received(subscriber, 5) for _ in range(4))}
     assert messages.keys() == {"scores", "event", "status", "service"}
-    assert messages["scores"].rolling.shape == (4,)
+    rolling = messages["scores"].rolling
+    assert rolling is not None
+    assert rolling.shape == (4,)
     assert all(message.patch is None for kind, message in messages.items() if kind != "scores")
