@@ -9,8 +9,8 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from streamtag.dashboard.access import VISITOR
-from streamtag.dashboard.places import FullError
 from streamtag.dashboard.queries import number, whole
+from streamtag.dashboard.slots import FullError
 from streamtag.dashboard.spool import Spool
 from streamtag.errors import HistoryError
 from streamtag.history import FORMATS, HistoryReader, StoredEvent, export

@@ -8,7 +8,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocketDisconnect
 
 from streamtag.dashboard.access import VISITOR
-from streamtag.dashboard.places import FullError, Places
+from streamtag.dashboard.slots import FullError, Slots
 
 __all__ = ["Limits"]
 
@@ -30,8 +30,8 @@ class Limits:
         self._app = app
         self._streams = streams
         self._own = own
-        self._open = Places(in_all=512, by_visitor=256)
-        self._work = Places(in_all=8, by_visitor=1, waiting=256, seconds=30.0)
+        self._open = Slots(in_all=512, by_visitor=256)
+        self._work = Slots(in_all=8, by_visitor=1, waiting=256, seconds=30.0)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""

@@ -15,7 +15,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from streamtag.dashboard.access import VISITOR
 from streamtag.dashboard.hub import Hub
-from streamtag.dashboard.places import FullError, Places
+from streamtag.dashboard.slots import FullError, Slots
 from streamtag.errors import WireError
 from streamtag.limits import PRIVATE_PREFIX, RATES
 from streamtag.wire import PcmPusher
@@ -39,7 +39,7 @@ class Microphones:
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
-        self._places = Places(in_all=MOST_VISITORS, by_visitor=_BY_VISITOR)
+        self._slots = Slots(in_all=MOST_VISITORS, by_visitor=_BY_VISITOR)
 
     async def serve(self, socket: WebSocket) -> None:
         """Take the sound of one page.
@@ -53,7 +53,7 @@ class Microphones:
         refusal = self._refusal(rate)
         if not refusal:
             try:
-                async with self._places.taken(socket.scope[VISITOR]):
+                async with self._slots.taken(socket.scope[VISITOR]):
                     await self._take(socket, int(rate))
                 return
             except FullError:

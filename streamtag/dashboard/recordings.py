@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 
 from streamtag.dashboard.access import VISITOR
 from streamtag.dashboard.body import CUT_OFF
-from streamtag.dashboard.places import FullError
+from streamtag.dashboard.slots import FullError
 from streamtag.dashboard.spool import Spool
 from streamtag.errors import StreamtagError
 from streamtag.settings import Config

@@ -29,7 +29,7 @@ from streamtag.dashboard.hosts import HostNames, is_loopback
 from streamtag.dashboard.hub import Hub
 from streamtag.dashboard.ingress import AnyHost, Ingress, Prefixed
 from streamtag.dashboard.limits import Limits
-from streamtag.dashboard.live import Live
+from streamtag.dashboard.live_feed import LiveFeed
 from streamtag.dashboard.login import Account, Logins, read_account, read_token
 from streamtag.dashboard.microphone import Microphones
 from streamtag.dashboard.page import STATIC, mount_page
@@ -143,7 +143,7 @@ def build(
     spool = Spool(folder)
     past, thresholds = HistoryRoutes(config), ThresholdRoutes(hub, config, may_write=may_write)
     alerts = AlertRoutes(hub, config, may_write=may_write)
-    live, microphones, recordings = Live(hub), Microphones(hub), Recordings(config, spool)
+    live, microphones, recordings = LiveFeed(hub), Microphones(hub), Recordings(config, spool)
 
     app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     app.router.routes += [

@@ -8,7 +8,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Final
 
-from streamtag.dashboard.places import Places
+from streamtag.dashboard.slots import Slots
 
 __all__ = ["Spool"]
 
@@ -22,8 +22,8 @@ class Spool:
     def __init__(self, folder: Path) -> None:
         """Keep the files in a folder of nobody else's."""
         self._folder = folder
-        self._files = Places(in_all=16, by_visitor=8, waiting=8, seconds=15.0)
-        self._work = Places(in_all=2, by_visitor=1, waiting=8, seconds=300.0)
+        self._files = Slots(in_all=16, by_visitor=8, waiting=8, seconds=15.0)
+        self._work = Slots(in_all=2, by_visitor=1, waiting=8, seconds=300.0)
         self._made = 0
 
     @asynccontextmanager

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from streamtag.dashboard.places import FullError, Places
+from streamtag.dashboard.slots import FullError, Slots
 
 
 def run(coroutine: Coroutine[Any, Any, None]) -> None:
@@ -14,11 +14,11 @@ def run(coroutine: Coroutine[Any, Any, None]) -> None:
 
 def test_one_visitor_waits_for_itself_and_others_do_not() -> None:
     async def visit() -> None:
-        places = Places(in_all=3, by_visitor=1, waiting=5, seconds=10)
+        slots = Slots(in_all=3, by_visitor=1, waiting=5, seconds=10)
         async with AsyncExitStack() as greedy:
-            await greedy.enter_async_context(places.taken("greedy"))
-            waiting = asyncio.create_task(AsyncExitStack().enter_async_context(places.taken("greedy")))
-            async with places.taken("other"):
+            await greedy.enter_async_context(slots.taken("greedy"))
+            waiting = asyncio.create_task(AsyncExitStack().enter_async_context(slots.taken("greedy")))
+            async with slots.taken("other"):
                 assert not waiting.done()
         await waiting
 
@@ -27,10 +27,10 @@ def test_one_visitor_waits_for_itself_and_others_do_not() -> None:
 
 def test_who_has_waited_longest_is_next() -> None:
     async def visit() -> None:
-        places, order = Places(in_all=1, by_visitor=1, waiting=5, seconds=10), []
+        slots, order = Slots(in_all=1, by_visitor=1, waiting=5, seconds=10), []
 
         async def work(name: str) -> None:
-            async with places.taken(name):
+            async with slots.taken(name):
                 order.append(name)
                 await asyncio.sleep(0)
 
@@ -42,16 +42,16 @@ def test_who_has_waited_longest_is_next() -> None:
 
 def test_who_waits_too_long_or_with_too_many_is_told() -> None:
     async def visit() -> None:
-        places = Places(in_all=1, by_visitor=1, waiting=1, seconds=0.05)
-        async with places.taken("a"):
-            late = asyncio.create_task(AsyncExitStack().enter_async_context(places.taken("b")))
+        slots = Slots(in_all=1, by_visitor=1, waiting=1, seconds=0.05)
+        async with slots.taken("a"):
+            late = asyncio.create_task(AsyncExitStack().enter_async_context(slots.taken("b")))
             await asyncio.sleep(0)
             with pytest.raises(FullError):
-                async with places.taken("b"):
+                async with slots.taken("b"):
                     pass
             with pytest.raises(FullError):
                 await late
-        async with places.taken("b"):
+        async with slots.taken("b"):
             pass
 
     run(visit())
@@ -59,16 +59,16 @@ def test_who_waits_too_long_or_with_too_many_is_told() -> None:
 
 def test_a_place_is_free_again_whatever_became_of_those_who_waited() -> None:
     async def visit() -> None:
-        places = Places(in_all=1, by_visitor=1, waiting=50, seconds=10)
+        slots = Slots(in_all=1, by_visitor=1, waiting=50, seconds=10)
 
         async def work() -> None:
-            async with places.taken("a") as leave:
+            async with slots.taken("a") as leave:
                 await asyncio.sleep(0)
                 leave()
                 leave()
                 await asyncio.sleep(0)
 
-        async with places.taken("b"):
+        async with slots.taken("b"):
             tasks = [asyncio.create_task(work()) for _ in range(50)]
             await asyncio.sleep(0)
             for task in tasks[::2]:
@@ -79,7 +79,7 @@ def test_a_place_is_free_again_whatever_became_of_those_who_waited() -> None:
             await asyncio.sleep(0)
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        async with places.taken("a"):
+        async with slots.taken("a"):
             pass
 
     run(visit())

@@ -5,18 +5,18 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
-__all__ = ["FullError", "Places"]
+__all__ = ["FullError", "Slots"]
 
 
 class FullError(Exception):
-    """No place became free, or too many wait for one."""
+    """No slot became free, or too many wait for one."""
 
 
-class Places:
-    """Places that are taken and left again, all in one event loop; who has waited longest is next."""
+class Slots:
+    """Slots that are taken and left again, all in one event loop; who has waited longest is next."""
 
     def __init__(self, *, in_all: int, by_visitor: int, waiting: int = 0, seconds: float = 0.0) -> None:
-        """Make places.
+        """Make slots.
 
         Args:
             in_all: How many there are.
@@ -34,7 +34,7 @@ class Places:
 
     @asynccontextmanager
     async def taken(self, visitor: str) -> AsyncIterator[Callable[[], None]]:
-        """Have a place of one's own; what is yielded leaves it before the end.
+        """Have a slot of one's own; what is yielded leaves it before the end.
 
         Raises:
             FullError: There is none.

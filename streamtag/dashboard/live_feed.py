@@ -10,10 +10,10 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from streamtag.dashboard.access import VISITOR
 from streamtag.dashboard.hub import Hub
-from streamtag.dashboard.places import FullError, Places
+from streamtag.dashboard.slots import FullError, Slots
 from streamtag.limits import is_stream_id
 
-__all__ = ["Live"]
+__all__ = ["LiveFeed"]
 
 _MOST_WAITING: Final = 200
 _MOST_BYTES: Final = 2 << 20
@@ -22,7 +22,7 @@ _REST_SECONDS: Final = 0.01
 """Between two looks into the past that a visitor asks for, so that the hub has time for others."""
 
 
-class _Wish(msgspec.Struct):
+class _Request(msgspec.Struct):
     watch: str
 
 
@@ -61,26 +61,26 @@ class _Page:
                         await socket.send_bytes(message)
 
 
-class Live:
+class LiveFeed:
     """Tells pages what the hub hears, each of the stream that it names with `{"watch": ID}`."""
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
-        self._looks = Places(in_all=2, by_visitor=1, waiting=512, seconds=60.0)
+        self._looks = Slots(in_all=2, by_visitor=1, waiting=512, seconds=60.0)
 
     async def serve(self, socket: WebSocket) -> None:
         """Serve one page until it leaves, or says what no page of ours would."""
         await socket.accept()
-        page, wishes = _Page(), _Wishes()
+        page, requests = _Page(), _Requests()
         visitor = socket.scope[VISITOR]
         await asyncio.to_thread(self._hub.add, page)
         tasks = [
             asyncio.create_task(page.send_to(socket)),
-            asyncio.create_task(self._watch(page, wishes, visitor)),
+            asyncio.create_task(self._watch(page, requests, visitor)),
         ]
         try:
             while True:
-                wishes.put(await socket.receive_text())
+                requests.put(await socket.receive_text())
         except (WebSocketDisconnect, KeyError, msgspec.DecodeError, RecursionError):
             pass
         finally:
@@ -91,9 +91,9 @@ class Live:
         with suppress(RuntimeError, WebSocketDisconnect):
             await socket.close(1008)
 
-    async def _watch(self, page: _Page, wishes: "_Wishes", visitor: str) -> None:
+    async def _watch(self, page: _Page, requests: "_Requests", visitor: str) -> None:
         while True:
-            stream = await wishes.take()
+            stream = await requests.take()
             with suppress(FullError):
                 async with self._looks.taken(visitor):
                     await self._look(page, stream)
@@ -108,7 +108,7 @@ class Live:
             raise
 
 
-class _Wishes:
+class _Requests:
     """The newest wish of a page; one that was not fulfilled yet is forgotten."""
 
     def __init__(self) -> None:
@@ -116,7 +116,7 @@ class _Wishes:
         self._is_new = asyncio.Event()
 
     def put(self, text: str) -> None:
-        stream = msgspec.json.decode(text, type=_Wish).watch
+        stream = msgspec.json.decode(text, type=_Request).watch
         if is_stream_id(stream):
             self._stream = stream
             self._is_new.set()
