@@ -79,10 +79,18 @@ class Hub:
         """The newest message about the service, None before the first and while the service is away."""
         return self._service if self._connection == "connected" else None
 
-    def labels(self) -> list[str]:
-        """Return the model's labels as far as they are known, in the order of the scores."""
-        service = self._service
-        return [] if service is None else list(service["labels"])
+    def labels(self, stream: str = "") -> list[str]:
+        """Return the labels of a stream's model in the order of its scores, as far as they are known.
+
+        Of a stream of which nothing was heard, or of none, they are those of the service's default model.
+        """
+        service, recent = self._service, self._streams.get(stream)
+        if service is None:
+            return []
+        for model in service.get("models", {}).values():
+            if recent is not None and model["labels_hash"] == recent.labels_hash:
+                return list(model["labels"])
+        return list(service["labels"])
 
     def streams(self) -> list[str]:
         """Return the names of all streams that everybody may see."""
@@ -122,6 +130,7 @@ class Hub:
                 times, _, scores = recent.scores(TIMELINE_SECONDS)
                 viewer.offer(json.dumps({"kind": "stream", "stream": stream, "status": recent.status}))
                 viewer.offer(json.dumps({"kind": "events", "events": list(recent.events)}))
+                viewer.offer(self._labels_text(stream))
                 viewer.offer(pack_backlog(times, scores))
             else:
                 viewer.offer(json.dumps({"kind": "stream", "stream": stream, "status": None}))
@@ -135,7 +144,7 @@ class Hub:
         """Return a stream's recent scores as `RecentStream.scores` does; empty where nothing is known of it."""
         with self._lock:
             recent = self._streams.get(stream)
-            return RecentStream(0).scores(0.0) if recent is None else recent.scores(seconds)
+            return RecentStream().scores(0.0) if recent is None else recent.scores(seconds)
 
     def status(self, stream: str) -> dict[str, Any] | None:
         """Return a stream's newest status."""
@@ -177,7 +186,10 @@ class Hub:
         if recent is None:
             return
         if header["kind"] == "scores":
+            before = recent.labels_hash
             recent.add_scores(message)
+            if recent.labels_hash != before:
+                self._tell(stream, lambda: self._labels_text(stream))
             self._tell(stream, lambda: pack_scores(message))
         elif header["kind"] == "levels":
             self._tell(stream, lambda: pack_levels(message))
@@ -190,7 +202,7 @@ class Hub:
 
     def _take_service(self, header: dict[str, Any]) -> None:
         before, self._service = self._service, header
-        if before is None or before["labels_hash"] != header["labels_hash"]:
+        if before is None or _label_sets(before) != _label_sets(header):
             self._forget(list(self._streams))
             before = None
         if before is not None and before["session"] != header["session"]:
@@ -219,6 +231,9 @@ class Hub:
             told |= {"takes_sound": service.get("input") is not None}
         return json.dumps(told)
 
+    def _labels_text(self, stream: str) -> str:
+        return json.dumps({"kind": "labels", "labels": self.labels(stream)})
+
     def _tell(self, stream: str, make: Callable[[], str | bytes]) -> None:
         viewers = [viewer for viewer in self._viewers if viewer.stream == stream]
         if viewers:
@@ -239,7 +254,7 @@ class Hub:
 
     def _follow(self, stream: str) -> None:
         if stream not in self._streams:
-            self._streams[stream] = RecentStream(len(self.labels()))
+            self._streams[stream] = RecentStream()
             self._subscriber.follow(stream, _KINDS)
 
     def _forget(self, streams: list[str]) -> None:
@@ -260,3 +275,9 @@ class Hub:
             self._subscriber.leave(stream, ["levels"])
             if stream not in self._remembered and stream not in self._watched:
                 self._forget([stream])
+
+
+def _label_sets(service: dict[str, Any]) -> dict[str, str]:
+    """Return the hash of each model's labels, by its name."""
+    models = {name: model["labels_hash"] for name, model in service.get("models", {}).items()}
+    return {"default": service["labels_hash"], **models}

@@ -16,23 +16,32 @@ _EVENTS: Final = 200
 
 
 class RecentStream:
-    """Filled by the hub's thread, read under the hub's lock."""
+    """Filled by the hub's thread, read under the hub's lock.
 
-    def __init__(self, labels: int) -> None:
+    Attributes:
+        labels_hash: of what its scores are; empty before the first.
+    """
+
+    def __init__(self) -> None:
         self.status: dict[str, Any] | None = None
+        self.labels_hash = ""
         self.events: deque[dict[str, Any]] = deque(maxlen=_EVENTS)
-        self._labels = labels
         self._times = np.zeros(PATCHES)
         self._spans = np.zeros((PATCHES, 2))
-        self._scores = np.zeros((PATCHES, labels), np.float16)  # the system gives memory page by page as it fills
+        self._scores = np.zeros((PATCHES, 0), np.float16)
         self._count = 0
         self._zero: float | None = None
 
     def add_scores(self, message: Message) -> None:
         """Take in a patch."""
         header = message.header
-        if message.patch is None or len(message.patch) != self._labels:
+        if message.patch is None:
             return
+        if header["labels_hash"] != self.labels_hash:
+            self.labels_hash = header["labels_hash"]
+            # The system gives memory page by page as it fills.
+            self._scores = np.zeros((PATCHES, len(message.patch)), np.float16)
+            self._count = 0
         row = self._count % PATCHES
         self._times[row] = header["time"]
         self._spans[row] = header["start"], header["end"]

@@ -101,7 +101,7 @@ class ThresholdRoutes:
         return replace(self._thresholds(label), on=high, off=low)
 
     def _scores(self, stream: str, label: str) -> tuple[Any, Any, Any]:
-        labels = self._hub.labels()
+        labels = self._hub.labels(stream)
         if label not in labels:
             raise LookupError("The model has no such label." if labels else "The tagging service is not running.")
         times, spans, scores = self._hub.scores(stream, _TUNING_SECONDS)

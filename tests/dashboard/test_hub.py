@@ -20,6 +20,7 @@ from streamtag.wire import (
     levels_payload,
     scores_payload,
 )
+from streamtag.wire.messages import ModelInfo
 from tests.dashboard.conftest import until
 
 LABELS = ["Dog", "Cat", "Rain"]
@@ -91,6 +92,27 @@ def test_a_page_is_told_when_the_service_comes_and_what_it_listens_to(
     assert page.last("service")["streams"] == ["porch", "browser-ours"]
     assert page.last("service")["takes_sound"] is True
     assert hub.labels() == LABELS
+
+
+def test_each_stream_is_shown_with_the_labels_of_its_own_model(publisher: Publisher, hub: Hub, page: Page) -> None:
+    told = service("porch", "yard")
+    assert isinstance(told.header, ServiceHeader)
+    told.header.models = {
+        "default": ModelInfo("tiny", "x", LABELS, "h"),
+        "birds": ModelInfo("birds", "x", ["Wren", "Robin"], "b"),
+    }
+    publisher.publish([told])
+    assert until(lambda: hub.labels() == LABELS)
+    other = scores("yard", 0, 100.0)
+    assert isinstance(other.header, ScoresHeader)
+    other.header.n, other.header.labels_hash, other.header.model = 2, "b", "birds"
+    publisher.publish([scores("porch", 0, 100.0), Outgoing(other.header, other.payload[:16])])
+    assert until(lambda: hub.labels("yard") == ["Wren", "Robin"])
+    assert hub.labels("porch") == LABELS
+    hub.watch(page, "yard")
+    assert page.last("labels")["labels"] == ["Wren", "Robin"]
+    assert hub.scores("yard", 60.0)[2].shape == (1, 2)
+    assert until(lambda: hub.scores("porch", 60.0)[2].shape == (1, 3))
 
 
 def test_a_page_is_told_when_streams_change_their_states(publisher: Publisher, hub: Hub, page: Page) -> None:

@@ -9,6 +9,7 @@ export class Feed {
   constructor() {
     this.service = { state: "waiting", streams: [], labels: [] };
     this.stream = "";
+    this.labels = []; // of the stream's model
     this.listeners = new Map();
     this.delay = RETRY_FIRST;
     this.open();
@@ -57,6 +58,7 @@ export class Feed {
     if (typeof data === "string") {
       const message = JSON.parse(data);
       if (message.kind === "service") this.service = { labels: [], streams: [], ...message };
+      if (message.kind === "labels") this.labels = message.labels;
       this.tell(message.kind, message.kind === "service" ? this.service : message);
       return;
     }

@@ -25,10 +25,10 @@ export class Panel {
     this.feed = feed;
     feed.on("levels", mine((message) => { this.heard = Date.now(); this.meter.show(message); this.spectrogram.show(message); }));
     feed.on("scores", mine((message) => {
-      this.rows.show(feed.service.labels, message.rolling);
-      this.heatmap.add(feed.service.labels, message);
+      this.rows.show(feed.labels, message.rolling);
+      this.heatmap.add(feed.labels, message);
     }));
-    feed.on("backlog", mine((patches) => this.heatmap.setPatches(feed.service.labels, patches)));
+    feed.on("backlog", mine((patches) => this.heatmap.setPatches(feed.labels, patches)));
     feed.on("events", mine((message) => this.events.setAll(message.events)));
     feed.on("event", mine((message) => this.events.show(message)));
   }

@@ -117,7 +117,7 @@ export function mount(element) {
   feed.on("events", ({ events }) => { heard = ""; for (const event of events) take(event); });
   feed.on("event", take);
   feed.on("scores", ({ rolling }) => {
-    if (!heard) heard = feed.service.labels[rolling.indexOf(Math.max(...rolling))] || "";
+    if (!heard) heard = feed.labels[rolling.indexOf(Math.max(...rolling))] || "";
     if (isShown() && !chosen) open();
   });
 
