@@ -154,7 +154,7 @@ def test_the_workflows_are_yaml_that_calls_what_there_is() -> None:
         jobs = yaml.safe_load(text)["jobs"]
         assert all("runs-on" in job or "uses" in job for job in jobs.values())
         assert set(re.findall(r"run: make ([a-z]+)", text)) <= targets
-        for file in re.findall(r"file: (deploy/[^,} ]+)", text):
+        for file in re.findall(r"file: (deploy/[^,}\s]+)", text):
             assert (ROOT / file).is_file()
 
 
