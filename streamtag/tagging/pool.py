@@ -14,7 +14,7 @@ from streamtag.redaction import redact
 from streamtag.runtime_kinds import RUNTIMES, meant_by
 from streamtag.settings import EventSettings, ScoreSettings
 from streamtag.tagger import Part, Result
-from streamtag.tagging.words import Done, Model, Ready, Refused, Scored, Tag, Word, part_of
+from streamtag.tagging.messages import Done, Model, Ready, Refused, Scored, Tag, Word, part_of
 
 __all__ = ["TaggingPool"]
 

@@ -18,7 +18,7 @@ from streamtag.errors import BundleError, InputError, RuntimeUnavailableError, S
 from streamtag.process import Link, LinkError, limit_memory, link_from_arguments
 from streamtag.redaction import redact, scrub
 from streamtag.tagger import Tagger
-from streamtag.tagging.words import Alive, Done, Model, Order, Ready, Refused, Tag, scored_of
+from streamtag.tagging.messages import Alive, Done, Model, Order, Ready, Refused, Tag, scored_of
 from streamtag.threads import Worker
 
 logger = logging.getLogger(__name__)

@@ -8,7 +8,7 @@ import numpy as np
 
 from streamtag.tagger import Tagger
 from streamtag.tagging import worker
-from streamtag.tagging.words import Done, Scored, Tag
+from streamtag.tagging.messages import Done, Scored, Tag
 
 tag = worker._Tagging._tag
 SCORED = Scored([0.0], [], 1.0, 16000, [])
