@@ -168,14 +168,16 @@ class PushedStreams:
         if isinstance(message, PcmEnd):
             return None
         if before is None:
-            return self._make(name)
+            return self._make(name, sender=message.sender)
         if isinstance(message, PcmBlock):
             self._forget(name)
             return self._make(name, before)
         return before
 
-    def _make(self, name: str, before: _Pushed | None = None) -> _Pushed | None:
+    def _make(self, name: str, before: _Pushed | None = None, sender: str | None = None) -> _Pushed | None:
         intake = self._create(name)
+        if intake is None and before is None and self._make_room(sender):
+            intake = self._create(name)
         if intake is None:
             self._tell(name, f"PCM for stream {name} is refused: the name is taken, or max_streams is reached")
             self._pushed.pop(name, None)
@@ -183,6 +185,22 @@ class PushedStreams:
         conversions = before.conversions if before else _Conversions()
         self._pushed[name] = _Pushed(intake, conversions, declared=before is not None and before.declared)
         return self._pushed[name]
+
+    def _make_room(self, sender: str | None) -> bool:
+        """Let go of the stream of the same key, or of nobody's, that has stalled for longest; False: there is none."""
+        stalled = [
+            (pushed.last, name)
+            for name, pushed in self._pushed.items()
+            if not pushed.declared
+            and pushed.owner in (None, sender)
+            and time.monotonic() - pushed.last >= STALLED_SECONDS
+        ]
+        if not stalled:
+            return False
+        _, name = min(stalled)
+        self._pushed.pop(name).intake.end("another stream needed its place")
+        self._forget(name)
+        return True
 
     def _tell(self, name: str, warning: str) -> None:
         """Log a warning once for each name, and for no more names than one can read."""

@@ -315,7 +315,10 @@ def test_samples_that_are_not_finite_score_finite_and_are_told(begin: Begin, pus
     listener.until(lambda message: brief(message)[0] == "status" and "not finite" in message.header["reason"])
 
 
-def test_no_more_than_max_streams_are_taken(begin: Begin, push: Push, caplog: pytest.LogCaptureFixture) -> None:
+def test_no_more_than_max_streams_are_taken(
+    begin: Begin, push: Push, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pushed, "STALLED_SECONDS", 1000.0)
     service, listener = begin(max_streams=2)
     pusher = push(service)
     for name in ("one", "two", "three", "three"):
@@ -326,6 +329,19 @@ def test_no_more_than_max_streams_are_taken(begin: Begin, push: Push, caplog: py
     assert caplog.text.count("PCM for stream three is refused") == 1
     pusher.end("two")
     listener.state("two", "ended")
+
+
+@pytest.mark.usefixtures("quick")
+def test_where_all_places_are_taken_the_stream_that_stalled_for_longest_leaves_its_own(
+    begin: Begin, push: Push
+) -> None:
+    service, listener = begin(max_streams=1)
+    pusher = push(service)
+    pusher.push("one", tone(1.0), RATE)
+    listener.state("one", "stalled")
+    pusher.push("two", tone(1.0), RATE)
+    assert listener.state("one", "ended").header["reason"] == "another stream needed its place"
+    listener.patches("two", 1)
 
 
 def test_a_name_of_the_configuration_cannot_be_pushed(

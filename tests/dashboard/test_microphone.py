@@ -1,0 +1,86 @@
+"""A microphone of the page, with a publisher for a service that takes it up or does not."""
+
+import struct
+from collections.abc import Iterator
+
+import pytest
+import zmq
+from starlette.applications import Starlette
+from starlette.routing import WebSocketRoute
+from starlette.testclient import TestClient
+from starlette.types import Receive, Scope, Send
+
+from streamtag.dashboard import microphone
+from streamtag.dashboard.access import VISITOR
+from streamtag.dashboard.hub import Hub
+from streamtag.dashboard.microphone import Microphones
+from streamtag.wire import Outgoing, Publisher, ServiceHeader
+from tests.dashboard.conftest import until
+from tests.wire import samples
+
+BLOCK = struct.pack("<d", 0.0) + bytes(3200)
+
+
+def service(endpoint: str, *streams: str) -> Outgoing:
+    header = samples.service().header
+    assert isinstance(header, ServiceHeader)
+    header.streams, header.private, header.input = list(streams), list(streams), endpoint
+    return Outgoing(header)
+
+
+@pytest.fixture
+def input_() -> Iterator[str]:
+    """Where sound may be pushed; nobody listens to it."""
+    with zmq.Context() as context, context.socket(zmq.PULL) as socket:
+        socket.bind("tcp://127.0.0.1:*")
+        yield socket.get_string(zmq.LAST_ENDPOINT)
+
+
+@pytest.fixture
+def page(publisher: Publisher, input_: str) -> Iterator[TestClient]:
+    hub = Hub(publisher.endpoint)
+    hub.start()
+    publisher.publish([service(input_)])
+    assert until(lambda: hub.service is not None)
+    microphones = Microphones(hub)
+    app = Starlette(routes=[WebSocketRoute("/", microphones.serve)])
+
+    async def visited(scope: Scope, receive: Receive, send: Send) -> None:
+        await app({**scope, VISITOR: "192.0.2.1"}, receive, send)
+
+    with TestClient(visited) as client:
+        yield client
+    hub.stop()
+
+
+def test_a_service_that_has_no_room_is_named(page: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(microphone, "_TAKEN_SECONDS", 0.0)
+    with page.websocket_connect("/?rate=16000") as socket:
+        assert socket.receive_json()["kind"] == "ready"
+        socket.send_bytes(BLOCK)
+        ended = socket.receive_json()
+        assert (ended["kind"], ended["reason"]) == (
+            "ended", "The service takes no more streams: it has as many as it may."
+        )  # fmt: skip
+
+
+def test_what_came_in_is_told_once_the_service_has_the_stream(
+    page: TestClient, publisher: Publisher, input_: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(microphone, "_TAKEN_SECONDS", 1000.0)
+    with page.websocket_connect("/?rate=16000") as socket:
+        stream = socket.receive_json()["stream"]
+        publisher.publish([service(input_, stream)])
+        told: list[dict[str, object]] = []
+        for _ in range(100):
+            socket.send_bytes(BLOCK)
+        socket.send_json({"end": True})
+        while not told or told[-1]["kind"] != "ended":
+            told.append(socket.receive_json())
+        assert told[-1]["reason"] == ""
+
+
+@pytest.mark.parametrize("rate", ["", "0", "x", "16000.0", "9" * 5000, "१६०००", "200000"])
+def test_a_rate_that_is_none_is_refused(page: TestClient, rate: str) -> None:
+    with page.websocket_connect(f"/?rate={rate}") as socket:
+        assert socket.receive_json()["reason"] == "Your browser records at a rate that the service cannot use."
