@@ -7,6 +7,7 @@ from functools import partial
 
 from streamtag.engine.inference import Inference
 from streamtag.engine.stream import EngineStream
+from streamtag.model import DEFAULT
 
 __all__ = ["Streams"]
 
@@ -36,7 +37,7 @@ class Streams:
         self._dropped_before = 0  # patches of streams that are gone
         self._lock = threading.Lock()
 
-    def add(self, name: str, source: str, *, is_private: bool) -> EngineStream | None:
+    def add(self, name: str, source: str, *, model: str = DEFAULT, is_private: bool = False) -> EngineStream | None:
         """Make a stream and have it scored from now on; None where its name is taken, or no more can be served."""
         with self._lock:
             if name in self._streams or len(self._streams) >= self._most:
@@ -45,7 +46,7 @@ class Streams:
             number = self._number_of(before) if before else self._shares.index(min(self._shares))
             self._share(number, 1)
             worker = self._workers[number]
-            stream = self._streams[name] = worker.make_stream(name, source)
+            stream = self._streams[name] = worker.make_stream(name, source, model)
             stream.is_private = is_private
         stream.queue.put([partial(worker.add, stream)])
         self.changed.set()
