@@ -25,8 +25,6 @@ Connection = Literal["waiting", "connected", "lost"]
 MOST_STREAMS: Final = 32
 """Streams of which the last hour is remembered though nobody looks at them."""
 TIMELINE_SECONDS: Final = 300.0
-_SILENT_SECONDS: Final = 7.0
-"""The service speaks at least every 5 s."""
 _LOOK_SECONDS: Final = 0.1
 _KINDS: Final = ("scores", "event", "status")
 
@@ -45,14 +43,20 @@ class Viewer(Protocol):
 class Hub:
     """Reads what the service publishes, remembers the recent, and hands the new to the viewers."""
 
-    def __init__(self, endpoint: str, key: ClientKey | None = None) -> None:
+    def __init__(self, endpoint: str, key: ClientKey | None = None, *, silent_seconds: float = 7.0) -> None:
         """Connect, with a key where the service asks for one; a service that is not there yet is waited for.
+
+        Args:
+            endpoint: Where the service publishes.
+            key: A client's, where the service asks for one.
+            silent_seconds: After how long without a word, which a service says every 5 s, it is lost.
 
         Raises:
             WireError: The endpoint is malformed.
         """
         self.endpoint = endpoint
         self.key = key
+        self._silent_seconds = silent_seconds
         self._subscriber = Subscriber(endpoint, kinds=["service"], key=key)
         self._connection: Connection = "waiting"
         self._service: dict[str, Any] | None = None
@@ -172,7 +176,7 @@ class Hub:
                     self._take(message)
             elif self._subscriber.closed:
                 return
-            if self._connection == "connected" and time.monotonic() - self._heard > _SILENT_SECONDS:
+            if self._connection == "connected" and time.monotonic() - self._heard > self._silent_seconds:
                 self._set_connection("lost")
 
     def _take(self, message: Message) -> None:

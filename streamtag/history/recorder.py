@@ -23,7 +23,6 @@ from streamtag.threads import Worker
 __all__ = ["History", "HistoryFares"]
 
 _ROUND_SECONDS: Final = 0.5
-_RETRY_SECONDS: Final = 2.0
 _COMPLAINT_SECONDS: Final = 60.0
 _DAMAGED: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 # The connection is as good as before, and to let go of it would let another service have the file.
@@ -49,15 +48,17 @@ class History:
     written at once waits in a bounded queue, and its oldest is dropped and counted when that is full.
     """
 
-    def __init__(self, path: Path, settings: HistorySettings) -> None:
+    def __init__(self, path: Path, settings: HistorySettings, *, retry_seconds: float = 2.0) -> None:
         """Prepare the thread; nothing is opened yet.
 
         Args:
             path: The SQLite file.
             settings: What is kept, and how long.
+            retry_seconds: After how long a file that could not be opened or written is tried again.
         """
         self._path = path
         self._settings = settings
+        self._retry_seconds = retry_seconds
         self._session = secrets.token_hex(4)
         self._clock = EvenClock()
         self._cutter = ClipCutter(settings.clip_seconds) if settings.clips else None
@@ -161,7 +162,7 @@ class History:
     def _round(self) -> float:
         """Write what waits; return how long to wait for more."""
         if self._refused and self._is_still_refused():
-            return _RETRY_SECONDS
+            return self._retry_seconds
         try:
             if self._store is not None and not self._store.is_in_place():
                 logger.warning("history %s was moved or removed: another one is begun", self._path)
@@ -171,17 +172,17 @@ class History:
             self._write(self._store)
         except HistoryError as error:
             self._refuse(str(error))
-            return _RETRY_SECONDS
+            return self._retry_seconds
         except (sqlite3.Error, OSError, HeldError) as error:
             code = getattr(error, "sqlite_errorcode", 0) & 0xFF
             if code in _DAMAGED:
                 self._refuse(f"{self._path}: it is damaged or is no history; move it away")
-                return _RETRY_SECONDS
+                return self._retry_seconds
             self._waiting.hold()
             self._trouble.bad(str(error))
             if code not in _PASSING:
                 self._let_go()
-            return _RETRY_SECONDS
+            return self._retry_seconds
         self._trouble.good()
         return _ROUND_SECONDS
 

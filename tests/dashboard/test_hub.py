@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from streamtag.dashboard import hub as hub_module
 from streamtag.dashboard.hub import Hub
 from streamtag.keys import Gate, add_client, read_client_key, write_server
 from streamtag.wire import (
@@ -68,8 +67,13 @@ class Page:
 
 
 @pytest.fixture
-def hub(publisher: Publisher) -> Iterator[Hub]:
-    hub = Hub(publisher.endpoint)
+def silent_seconds() -> float:
+    return 7.0
+
+
+@pytest.fixture
+def hub(publisher: Publisher, silent_seconds: float) -> Iterator[Hub]:
+    hub = Hub(publisher.endpoint, silent_seconds=silent_seconds)
     hub.start()
     yield hub
     hub.stop()
@@ -121,10 +125,8 @@ def test_a_page_is_told_when_streams_change_their_states(publisher: Publisher, h
         assert until(lambda states=states: page.last("service").get("states") == states)  # type: ignore[misc]
 
 
-def test_a_service_that_falls_silent_is_lost(
-    publisher: Publisher, hub: Hub, page: Page, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(hub_module, "_SILENT_SECONDS", 0.3)
+@pytest.mark.parametrize("silent_seconds", [0.3])
+def test_a_service_that_falls_silent_is_lost(publisher: Publisher, hub: Hub, page: Page) -> None:
     publisher.publish([service("porch")])
     assert until(lambda: page.last("service")["state"] == "lost")
     assert hub.service is None

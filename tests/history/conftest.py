@@ -47,11 +47,12 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def keep(path: Path) -> Iterator[Callable[..., History]]:
-    """Start a history that ends with the test."""
+    """Start a history that ends with the test, and tries again soon."""
     running: list[History] = []
 
     def make(**settings: Any) -> History:
-        running.append(History(path, HistorySettings(path=str(path), **{"keep_days": 36500.0, **settings})))
+        wanted = HistorySettings(path=str(path), **{"keep_days": 36500.0, **settings})
+        running.append(History(path, wanted, retry_seconds=0.05))
         running[-1].start()
         return running[-1]
 

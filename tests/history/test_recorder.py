@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from streamtag.history import History, HistoryReader, recorder, store
+from streamtag.history import History, HistoryReader, store
 from streamtag.history.layout import clip_folder
 from streamtag.history.store import Store
 from streamtag.settings import HistorySettings
@@ -117,7 +117,6 @@ def sure_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_events_wait_for_a_locked_file(
     keep: Keep, path: Path, said: Callable[[str], Said], sure_at_once: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(recorder, "_RETRY_SECONDS", 0.05)
     monkeypatch.setattr(store, "_LOCK_SECONDS", 0.1)
     trouble, better = said("cannot be written for now"), said("is written again")
     Store(path, HistorySettings()).close()
@@ -133,9 +132,8 @@ def test_events_wait_for_a_locked_file(
 
 
 def test_a_damaged_file_is_one_line_and_a_history_begins_when_it_is_moved_away(
-    keep: Keep, path: Path, said: Callable[[str], Said], monkeypatch: pytest.MonkeyPatch
+    keep: Keep, path: Path, said: Callable[[str], Said]
 ) -> None:
-    monkeypatch.setattr(recorder, "_RETRY_SECONDS", 0.05)
     path.write_bytes(b"This is no database. " * 1000)
     line, better = said("is damaged or is no history; move it away"), said("another file is there")
     history = keep()
@@ -164,9 +162,8 @@ def test_a_file_of_a_newer_version_is_one_line(keep: Keep, path: Path, said: Cal
 
 
 def test_a_second_service_says_so_in_one_line_and_takes_over_when_the_first_ends(
-    keep: Keep, path: Path, said: Callable[[str], Said], monkeypatch: pytest.MonkeyPatch
+    keep: Keep, path: Path, said: Callable[[str], Said]
 ) -> None:
-    monkeypatch.setattr(recorder, "_RETRY_SECONDS", 0.05)
     line = said("cannot be written for now")
     first = keep()
     assert until(lambda: first._waiting._can_settle)
@@ -230,10 +227,8 @@ def test_a_full_disk_costs_the_oldest_events_and_when_there_is_room_again_the_ot
     path: Path,
     said: Callable[[str], Said],
     disk: Callable[[int | None], None],
-    monkeypatch: pytest.MonkeyPatch,
     sure_at_once: None,
 ) -> None:
-    monkeypatch.setattr(recorder, "_RETRY_SECONDS", 0.05)
     trouble, better = said("cannot be written for now"), said("is written again")
     history = keep()
     history.begin("yard", 0, "Dog", 0.0, 0.8, NOW)
