@@ -45,6 +45,7 @@ def test_an_alert_reaches_everybody_that_it_is_sent_to(broker: Broker, tmp_path:
         ear.wait("streamtag/cellar/alert/somebody_whistles")
         told = json.loads(ear.of("streamtag/cellar/alert/somebody_whistles")[0])
         assert (told["event_type"], told["alert"], told["stream"]) == ("fired", "Somebody whistles", "porch")
+        ear.wait("homeassistant/device/streamtag_cellar/config")
         device = json.loads(ear.of("homeassistant/device/streamtag_cellar/config")[-1])
         entity = device["components"]["streamtag_cellar_alert_somebody_whistles"]
         assert entity["state_topic"] == "streamtag/cellar/alert/somebody_whistles"
