@@ -17,16 +17,26 @@ ROUTES: Final = (
     "/streamtag/history?before_time=1&before_id=2&since=3&until=4", "/streamtag/history/export?form=csv",
     "/streamtag/history/clips/1", "/streamtag/history/clips/1?download", "/streamtag/tuning?stream=demo&label=Music",
     "/streamtag/tuning/preview?stream=demo&label=Music&on=0.5&off=0.3",
-    "/streamtag/tuning/save?label=Music&on=0.5&off=0.3", "/api/v1/streams", "/api/v1/labels", "/api/v1/clips/x",
+    "/streamtag/tuning/save?label=Music&on=0.5&off=0.3", "/streamtag/alerts", "/streamtag/alerts/try?alert={}",
+    "/streamtag/alerts/try?alert=[[", "/streamtag/alerts/save?alert={}&before=x", "/streamtag/alerts/remove?name=x",
+    "/api/v1/streams", "/api/v1/labels", "/api/v1/clips/x",
     "/api/v1/events?label=a&stream=b&since=1&until=2&limit=3", "/api/v1/openapi.json",
 )  # fmt: skip
 """Every kind of path that the page has."""
+_POSTED: Final = (
+    "/streamtag/recording",
+    "/streamtag/tuning/save",
+    "/streamtag/alerts/save",
+    "/streamtag/alerts/remove",
+    "/log",
+)
 _HUGE: Final = "9" * 5000
 _DEEP: Final = "[" * 20_000
 _ODD: Final = (
     "", "0", "-1", _HUGE, "1e999", "nan", "-inf", "%00", "%ff%fe", "%", "..", "../../etc/passwd", "%2e%2e%2f", "//",
     "\\", "'", "<script>", "${7*7}", "{{7*7}}", "\u00e4\u4e2d", "\u202e", "a" * 9000, "%0d%0aX: y", "2026-13-45T99:99",
     "0x10", "\u0663", "true", "null", "[]", "{}", "*", "?", "#", ";", " ", "\t",
+    "[" * 9000, '{"a":' * 2000, '{"name":"x","when":"Dog","for_seconds":1e999}', '{"name":5,"when":[[]],"on":"x"}',
 )  # fmt: skip
 _HOSTS: Final = (
     "[", "]", "[::1", "[::1]:99999", "evil.example", "127.0.0.1:x", "127.0.0.1:", ":", "a b", "\u00e4", "", "%00",
@@ -91,7 +101,7 @@ _TARGETS: Final[tuple[Callable[[str], str], ...]] = (
 def odd_request(dice: random.Random, host: str) -> bytes:
     """Return a request's bytes; at `host` it would be answered if nothing in it were changed."""
     path = dice.choice(ROUTES)
-    method = "POST" if path.startswith(("/streamtag/recording", "/streamtag/tuning/save", "/log")) else "GET"
+    method = "POST" if path.startswith(_POSTED) else "GET"
     headers = {"Host": host}
     body = b""
     for _ in range(dice.choice((1, 1, 2, 3))):
