@@ -8,7 +8,6 @@ import struct
 import time
 from contextlib import suppress
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 import numpy as np
 from starlette.websockets import WebSocket, WebSocketDisconnect
@@ -19,6 +18,7 @@ from streamtag.dashboard.slots import FullError, Slots
 from streamtag.errors import WireError
 from streamtag.limits import PRIVATE_PREFIX, RATES
 from streamtag.wire import PcmPusher
+from streamtag.wire.endpoints import reachable
 
 __all__ = ["Microphones"]
 
@@ -65,7 +65,7 @@ class Microphones:
     async def _take(self, socket: WebSocket, rate: int) -> None:
         stream = PRIVATE_PREFIX + secrets.token_hex(8)
         service = self._hub.service or {}
-        pusher = PcmPusher(_reachable(service["input"], self._hub.endpoint), _PUSH_SECONDS, key=self._hub.key)
+        pusher = PcmPusher(reachable(service["input"], self._hub.endpoint), _PUSH_SECONDS, key=self._hub.key)
         try:
             await _tell(socket, kind="ready", stream=stream, seconds=MOST_SECONDS)
             await _Reception(socket, pusher, stream, rate, self._hub).run()
@@ -141,12 +141,3 @@ class _Reception:
 
 async def _tell(socket: WebSocket, **fields: Any) -> None:
     await socket.send_text(json.dumps(fields))
-
-
-def _reachable(endpoint: str, connected: str) -> str:
-    """Return the service's PCM endpoint as seen from here: one for all addresses is where its messages come from."""
-    there = urlsplit(endpoint)
-    if there.scheme == "tcp" and there.hostname in ("0.0.0.0", "::", "*"):  # noqa: S104 (read, not bound)
-        host = urlsplit(connected).hostname or "127.0.0.1"
-        return f"tcp://[{host}]:{there.port}" if ":" in host else f"tcp://{host}:{there.port}"
-    return endpoint

@@ -7,6 +7,7 @@ import pytest
 
 from streamtag.errors import WireError
 from streamtag.wire import PcmInput, PcmPuller, PcmPusher, Publisher, Subscriber
+from streamtag.wire.endpoints import reachable
 from tests.wire.samples import scores
 
 
@@ -45,3 +46,18 @@ def test_a_name_reaches_a_service_on_ipv4_though_it_has_an_address_of_ipv6_too()
     with Subscriber(f"tcp://localhost:{port}") as subscriber:
         assert subscriber.receive(10) is not None
     publisher.stop()
+
+
+@pytest.mark.parametrize(
+    ("told", "address", "expected"),
+    [
+        ("tcp://127.0.0.1:5557", "tcp://192.0.2.1:5556", "tcp://127.0.0.1:5557"),
+        ("tcp://0.0.0.0:5557", "tcp://192.0.2.1:5556", "tcp://192.0.2.1:5557"),
+        ("tcp://*:5557", "tcp://cellar:5556", "tcp://cellar:5557"),
+        ("tcp://[::]:5557", "tcp://[2001:db8::1]:5556", "tcp://[2001:db8::1]:5557"),
+        ("tcp://0.0.0.0:5557", "ipc:///run/scores", "tcp://127.0.0.1:5557"),
+        ("ipc:///run/pcm", "tcp://192.0.2.1:5556", "ipc:///run/pcm"),
+    ],
+)
+def test_an_input_for_all_addresses_is_where_the_messages_come_from(told: str, address: str, expected: str) -> None:
+    assert reachable(told, address) == expected
