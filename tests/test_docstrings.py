@@ -1,6 +1,8 @@
-"""The examples in the docstrings of the names that a user meets first, run as they stand."""
+"""The docstrings of public names: their examples, run as they stand, and their one dialect."""
 
 import doctest
+import inspect
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -65,3 +67,17 @@ def test_the_example_of_a_name_does_what_it_says(
     assert example.examples
     done = doctest.DocTestRunner().run(example)
     assert done.failed == 0, capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", streamtag.__all__)
+def test_a_public_name_is_described_in_one_dialect(name: str) -> None:
+    value = getattr(streamtag, name)
+    members = (
+        [member for key, member in vars(value).items() if not key.startswith("_")] if inspect.isclass(value) else []
+    )
+    texts = [inspect.getdoc(each) or "" for each in (value, *members) if each is value or inspect.isfunction(each)]
+    assert all(texts)
+    for text in texts:
+        sections = re.findall(r"^(?:Args|Attributes|Raises):\n((?:    .*\n?)+)", text, re.MULTILINE)
+        said = [line for section in sections for line in re.findall(r"^    [\w, ]+: (.*)", section, re.MULTILINE)]
+        assert [line for line in said if re.match(r"[A-Z][a-z]* ", line)] == []

@@ -75,12 +75,12 @@ class Message:
     """A message as a subscriber gets it.
 
     Attributes:
-        header: The header's JSON object.
-        patch: Scores of the patch, float32 [n] (read-only), or None where the message is not of kind "scores".
-        rolling: Rolling scores, float32 [n] (read-only), or None.
-        missed: Messages of the same topic that were lost just before this one.
-        columns: Spectrum, uint8 [frames, bands] (read-only), or None where the message is not of kind "levels".
-        typed: The header as the struct of its kind, without what this version does not know; None where it was not read
+        header: the header's JSON object.
+        patch: scores of the patch, float32 [n] (read-only), or None where the message is not of kind "scores".
+        rolling: rolling scores, float32 [n] (read-only), or None.
+        missed: messages of the same topic that were lost just before this one.
+        columns: spectrum, uint8 [frames, bands] (read-only), or None where the message is not of kind "levels".
+        typed: the header as the struct of its kind, without what this version does not know; None where it was not read
             from the wire.
 
     Example:
@@ -102,7 +102,7 @@ def check_stream_id(text: str) -> str:
     """Return a stream's name if it is one.
 
     Raises:
-        InputError: It is not 1 to 64 of the characters A-Z a-z 0-9 _ . and -.
+        InputError: it is not 1 to 64 of the characters A-Z a-z 0-9 _ . and -.
     """
     if not is_stream_id(text):
         raise InputError(f"{text[:80]!r} cannot name a stream: use {STREAM_ID_FORM}")
@@ -140,7 +140,7 @@ def decode(frames: list[bytes]) -> Message:
     """Read the three frames of a message.
 
     Raises:
-        WireError: It is not a message of this version of the wire format.
+        WireError: it is not a message of this version of the wire format.
     """
     if len(frames) != 3:
         raise WireError(f"a message has 3 frames, this one has {len(frames)}")

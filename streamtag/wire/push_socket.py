@@ -24,13 +24,13 @@ class PushSocket:
         """Connect; a service that is not there yet is waited for in the background.
 
         Args:
-            endpoint: The service's ``[service] input``.
-            timeout_seconds: How long `send` waits for a service that is away or behind.
-            key: A client's key, or the path of its file, where the service asks for one.
+            endpoint: the service's ``[service] input``.
+            timeout_seconds: how long `send` waits for a service that is away or behind.
+            key: a client's key, or the path of its file, where the service asks for one.
 
         Raises:
-            WireError: The endpoint is malformed.
-            ConfigError: The key's file cannot be used.
+            WireError: the endpoint is malformed.
+            ConfigError: the key's file cannot be used.
         """
         key = read_client_key(key) if isinstance(key, str | Path) else key
         self._endpoint = endpoint
@@ -53,12 +53,12 @@ class PushSocket:
         """Send a message.
 
         Args:
-            header: Its first frame.
-            payload: Its second.
-            what: What it holds, in a word for the error.
+            header: its first frame.
+            payload: its second.
+            what: what it holds, in a word for the error.
 
         Raises:
-            WireError: No service took it in time.
+            WireError: no service took it in time.
         """
         try:
             self._socket.send(header, _SNDMORE)  # two sends cost half of send_multipart; only the first may wait

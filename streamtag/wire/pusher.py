@@ -23,14 +23,14 @@ class PcmPusher:
     """Sends sound of any number of streams to a service's PCM input.
 
     Args:
-        endpoint: The service's ``[service] input``, such as ``tcp://127.0.0.1:5557``.
-        timeout_seconds: How long `push` waits for a service that is away or behind before it raises.
-        key: A client's key, or the path of its file, where the service asks for one. A stream belongs to the key that
+        endpoint: the service's ``[service] input``, such as ``tcp://127.0.0.1:5557``.
+        timeout_seconds: how long `push` waits for a service that is away or behind before it raises.
+        key: a client's key, or the path of its file, where the service asks for one. A stream belongs to the key that
             began it.
 
     Raises:
-        WireError: The endpoint is malformed.
-        ConfigError: The key's file cannot be used.
+        WireError: the endpoint is malformed.
+        ConfigError: the key's file cannot be used.
 
     Example:
         >>> with streamtag.PcmPusher("tcp://127.0.0.1:5557") as pusher:
@@ -47,14 +47,14 @@ class PcmPusher:
         """Send a block of sound, in several messages where it is longer than 1 MiB.
 
         Args:
-            stream: Name of the stream; its first block makes it.
+            stream: name of the stream; its first block makes it.
             samples: int16, int32 or float32, [n] or [n, channels]; integers at the full scale of their type.
-            rate: Samples a second, 8000 to 192000.
-            start: Index of the first sample since the stream began, so that losses show; None: follows the last block.
+            rate: samples a second, 8000 to 192000.
+            start: index of the first sample since the stream began, so that losses show; None: follows the last block.
 
         Raises:
-            InputError: The name, the type, the shape or the rate is not one that a service takes.
-            WireError: No service took it in time.
+            InputError: the name, the type, the shape or the rate is not one that a service takes.
+            WireError: no service took it in time.
         """
         block = samples.reshape(-1, 1) if samples.ndim == 1 else samples
         if block.ndim != 2 or not CHANNELS.hold(block.shape[1]) or samples.dtype.name not in _FORMATS:
@@ -77,8 +77,8 @@ class PcmPusher:
         """Tell the service that a stream is over.
 
         Raises:
-            InputError: The name cannot name a stream.
-            WireError: No service took it in time.
+            InputError: the name cannot name a stream.
+            WireError: no service took it in time.
         """
         self._socket.send(encode_end(check_stream_id(stream)), b"", "PCM")
 

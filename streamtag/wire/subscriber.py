@@ -33,20 +33,20 @@ class Subscriber:
     thread reads; any thread, also a signal handler, may close.
 
     Args:
-        endpoint: The service's endpoint, such as ``tcp://127.0.0.1:5556``.
-        streams: Names of the streams to hear; None for all.
-        kinds: Any of "scores", "event", "status" and "service"; None for all, or where `streams` are named for all
+        endpoint: the service's endpoint, such as ``tcp://127.0.0.1:5556``.
+        streams: names of the streams to hear; None for all.
+        kinds: any of "scores", "event", "status" and "service"; None for all, or where `streams` are named for all
             that belong to a stream, which is all but "service". "levels" comes only where it is named.
-        key: A client's key, or the path of its file, where the service asks for one. A service that does not let this
+        key: a client's key, or the path of its file, where the service asks for one. A service that does not let this
             subscriber in is told of in the log, and tried again.
 
     Attributes:
-        skipped: Messages that were not of this version of the wire format and were left out.
+        skipped: messages that were not of this version of the wire format and were left out.
 
     Raises:
-        InputError: A kind does not exist, or a stream's name is not one.
-        WireError: The endpoint is malformed.
-        ConfigError: The key's file cannot be used.
+        InputError: a kind does not exist, or a stream's name is not one.
+        WireError: the endpoint is malformed.
+        ConfigError: the key's file cannot be used.
 
     Example:
         >>> with streamtag.Subscriber("tcp://127.0.0.1:5556", streams=["porch"], kinds=["scores"]) as subscriber:
@@ -101,7 +101,7 @@ class Subscriber:
         """Hear more of a stream; to be called by the thread that reads.
 
         Raises:
-            InputError: A kind does not exist, or the stream's name is not one.
+            InputError: a kind does not exist, or the stream's name is not one.
         """
         prefixes = _prefixes([stream], kinds)
         with self._lock:
