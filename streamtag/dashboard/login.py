@@ -57,18 +57,19 @@ def read_token(file: str) -> str:
     Raises:
         ConfigError: It cannot be read, or holds none that nobody could guess.
     """
-    token = _first_line(file, "--token-file")
+    token = _first_line(file, "--token-file: it")
     if not re.fullmatch(r"[!-~]{16,}", token):
-        raise ConfigError(f"--token-file: {file} holds no token: at least 16 letters, digits or signs, without spaces")
+        raise ConfigError("--token-file: it holds no token: at least 16 letters, digits or signs, without spaces")
     return token
 
 
 def _first_line(file: str, option: str) -> str:
+    """Return a file's first line; no error names the file: somebody may have written the secret in its place."""
     try:
         lines = Path(file).expanduser().read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not a text in UTF-8"
-        raise ConfigError(f"{option}: {file} cannot be read: {reason}") from error
+        raise ConfigError(f"{option} cannot be read: {reason}") from error
     return lines[0] if lines else ""
 
 
@@ -83,7 +84,7 @@ def read_account(text: str) -> Account:
         raise ConfigError("--auth takes user:password-file, such as anna:/etc/streamtag/password")
     password = _first_line(file, "--auth: the password file")
     if not password:
-        raise ConfigError(f"--auth: the password file {file} is empty; its first line is the password")
+        raise ConfigError("--auth: the password file is empty; its first line is the password")
     return Account(user, password)
 
 

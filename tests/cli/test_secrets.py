@@ -89,6 +89,7 @@ def test_a_password_in_another_place_of_the_command_line_is_not_echoed(capsys: p
         ["--config", source, "doctor"],
         ["dashboard", "--connect", source],
         ["dashboard", "--auth", f"admin:{PASSWORD}"],
+        ["dashboard", "--token-file", PASSWORD],
     ):
         try:
             status: object = main(arguments)
