@@ -136,3 +136,18 @@ def test_models_list_names_the_packaged_bundles(call: Call) -> None:
     listed = json.loads(call("models", "list", "--json").stdout)
     names = [line.split()[0] for line in call("models", "list").stdout.splitlines()[1:]]
     assert [bundle["name"] for bundle in listed] == names
+
+
+LEVELS = """
+import logging
+from streamtag.cli import main
+main(["--log-level", "debug", "models", "list"])
+names = ("streamtag.dashboard.server", "uvicorn.error", "websockets", "httpx", "python_multipart")
+print([logging.getLogger(name).isEnabledFor(logging.DEBUG) for name in names])
+"""
+
+
+def test_debug_shows_what_the_program_does_and_not_what_libraries_are_given() -> None:
+    """Headers with cookies and passwords, for one."""
+    told = subprocess.run([sys.executable, "-c", LEVELS], capture_output=True, text=True, check=True, timeout=100)
+    assert told.stdout.splitlines()[-1] == "[True, False, False, False, False]"

@@ -163,3 +163,15 @@ def test_whoever_answers_hears_nothing_of_cookies_and_passwords(visit: Visit) ->
     told = client.get("/streamtag/headers", auth=("anna", "correct horse"), headers={"X-Forwarded-Host": "evil"}).json()
     assert not {"cookie", "authorization", "x-forwarded-host"} & set(told)
     assert "user-agent" in told
+
+
+@pytest.mark.parametrize(("client", "is_told"), [("192.0.2.5", True), ("127.0.0.1", False)])
+def test_who_logs_in_over_http_from_elsewhere_is_warned(
+    visit: Visit, client: str, is_told: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    visitor = TestClient(visit(ANNA).app, base_url=HOME, client=(client, 5), follow_redirects=False)
+    assert ("not encrypted" in visitor.get("/login").text) is is_told
+    for _ in range(2):
+        assert visitor.post("/login", data={"user": "anna", "password": "correct horse"}).status_code == 303
+    assert caplog.text.count("a password came over http") == is_told
+    visitor.close()
