@@ -16,7 +16,7 @@ from streamtag.settings import EventSettings
 from train.data.clips import Clip, load
 from train.data.folders import read_folders
 from train.evaluate import bundle_scorer
-from train.export.alarms import PATCH_MINUTES, Absent, Scores, Thresholds, false_onsets, quiet
+from train.export.alarms import PATCH_MINUTES, Absent, Scores, Thresholds, false_onsets, is_quiet
 from train.labels.kinds import may_be_in
 from train.labels.table import SILENCE
 from train.prepare import say
@@ -115,7 +115,7 @@ def streams_of(folder: Path, score: Callable[[Scores], Scores], names: Sequence[
         except InputError as error:
             say(f"skipped: {error}")
             continue
-        possible = may_be_in(kind) | ({SILENCE} if quiet(patches) else set())
+        possible = may_be_in(kind) | ({SILENCE} if is_quiet(patches).any() else set())
         found.append(Stream(kind, score(patches), np.array([name not in possible for name in names])))
     if not found:
         raise ConfigError(f"{folder}: no recording in it can be read")

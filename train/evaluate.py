@@ -14,6 +14,7 @@ from streamtag.errors import ConfigError
 from train.clipset import ClipSet, Judged, windows_of
 from train.data.sets import Collection, collect
 from train.export.graphs import run_graph
+from train.export.reliability import reliability
 from train.fit import test_sets
 from train.labels import LabelTable
 from train.loop import LAST, score_patches, trained_network
@@ -126,6 +127,7 @@ def evaluate(
         entry: dict[str, Any] = {
             "clip": measure(item.clips.means(item.scores)[:, columns], item.clips.truth[:, columns]).as_dict(),
             "patch": measure(item.scores[:, columns], patch_truth[:, columns]).as_dict(),
+            "reliability": reliability([(item.clips, item.scores)], labels),
             "skipped": list(item.clips.skipped),
             "told_apart": {
                 name: told_apart(item.clips.means(item.scores), item.clips.truth, known, labels.index(name))

@@ -111,6 +111,8 @@ def test_export_counts_false_alarms_in_the_folder_that_the_settings_name(
     assert (alarms["recordings"], set(alarms["kinds"])) == (2, {"speech", "noise"})
     card = bundle.read("card.md").decode()
     assert "## False alarms" in card
+    assert bundle.manifest["reliability"]["windows"] > 10
+    assert "## How often a score is right" in card
     assert "| speech | 0.2 |" in card
     without = msgspec.json.decode(msgspec.json.encode(bundle.manifest)) | {"alarms": {}}
     assert "## False alarms" not in write_card(without, [{"set": "made"}], [])

@@ -16,6 +16,7 @@ from train.data.sets import Collection, collect
 from train.experiments.esc50 import esc50, outcome
 from train.experiments.fold_page import ALONE, OTHERS, TAUGHT, TEACHER, as_page
 from train.experiments.folds import FOLDS, make_windows, without_twins
+from train.last_layer import FITTED
 from train.settings import DataSettings, FitSettings, Settings, TeacherSettings
 
 RUNS = [(OTHERS, 0), *((name, fold) for name in (ALONE, TAUGHT) for fold in FOLDS)]
@@ -103,6 +104,13 @@ def test_each_fold_is_trained_judged_and_not_done_again(run: tuple[Settings, Col
     outcome(settings, collection, windows, OTHERS, 0)
     found = outcome(settings, collection, windows, ALONE, 1) | outcome(settings, collection, windows, TAUGHT, 1)
     assert all(0 <= found[name] <= 1 for name in (ALONE, TAUGHT, TEACHER))
+    fitted = {path.parent.name for path in settings.output.glob(f"*/{FITTED}")}
+    assert fitted == {"alone-1", "taught-1"}
+    windows.cache.shard(windows.plain(1)[0]).rename(settings.output / "hidden")
+    (settings.output / "taught-1" / "outcome.json").unlink()
+    again = outcome(settings, collection, windows, TAUGHT, 1)
+    assert again[TAUGHT] == found[TAUGHT], "the last layer heard the fold that is tested"
+    (settings.output / "hidden").rename(windows.cache.shard(windows.plain(1)[0]))
     for name, fold in RUNS:
         folder = settings.output / {OTHERS: "others", ALONE: f"alone-{fold}", TAUGHT: f"taught-{fold}"}[name]
         folder.mkdir(exist_ok=True)

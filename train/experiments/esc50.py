@@ -20,6 +20,7 @@ from train.experiments.folds import FOLDS, FoldWindows, make_windows
 from train.experiments.trial import with_fit
 from train.fit import begun
 from train.labels import LabelTable
+from train.last_layer import fit_last_layer, save_last_layer
 from train.loop import LAST, score_patches, train, trained_network
 from train.metrics import top_1
 from train.parallel import DistributedContext
@@ -103,6 +104,9 @@ def _train(run: Settings, collection: Collection, windows: FoldWindows, name: st
     else:
         cache, names = windows.without(fold).narrowed([every.index(label) for label in own]), own
     network = train(run, cache, names, {}, context, begin)
+    if run.render.plain:
+        fit_last_layer(network, cache, names, run.fit.seed)
+        save_last_layer(run, network, names)
     tests = ClipSet.of([clip for clip in collection.split.train if clip.fold == fold], LabelTable(own))
     columns = [names.index(label) for label in own]
 

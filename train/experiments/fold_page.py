@@ -40,8 +40,9 @@ def as_page(found: Mapping[Key, Found], settings: Settings) -> str:
         "Accuracy over a fold's 400 clips by the mean over their patches of 960 ms, of one network that never saw the "
         "fold, nor a Freesound recording that has a clip in it. Without other data the network learns from the other "
         "four folds alone. With them it begins with what it learnt from the other sets, and then learns from the four "
-        "folds, the other sets and a teacher: a head on the published YAMNet's embedding, trained on the same windows. "
-        "YAMNet itself learnt from AudioSet, whose recordings are not Freesound's.",
+        "folds, the other sets and a teacher: a head on what the published YAMNet and mn04 hear, trained on the same "
+        "windows. These two learnt from AudioSet, whose recordings are not Freesound's. Where there are plain windows "
+        "the last layer is fitted once more, on those of the same recordings.",
         "",
         f"| fold | {ALONE} | minutes | {TAUGHT} | minutes | {TEACHER} |",
         "|---|---|---|---|---|---|",

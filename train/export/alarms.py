@@ -28,9 +28,9 @@ def off_of(on: Thresholds) -> Thresholds:
     return on * np.float32(OFF_SHARE)
 
 
-def quiet(patches: NDArray[np.float32]) -> bool:
-    """Return whether one of a recording's patches, float32 [patches, 96, 64], holds silence."""
-    return bool(patches.mean(axis=(1, 2)).min() < _QUIET)
+def is_quiet(patches: NDArray[np.float32]) -> Absent:
+    """Return which patches, float32 [patches, 96, 64], hold silence, bool [patches]."""
+    return np.asarray(patches.mean(axis=(1, 2)) < _QUIET)
 
 
 def onsets(scores: Scores, on: Thresholds, off: Thresholds) -> NDArray[np.int_]:

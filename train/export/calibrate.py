@@ -13,6 +13,10 @@ Logits = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
 
+LEAST_SCORE = 0.05
+"""Most scores of a tagger are near 0 and right; they would hide the others."""
+
+
 @dataclass(frozen=True, slots=True)
 class Calibration:
     """Factor and offset of the logits, and the mean gap between score and frequency before and after."""
@@ -23,13 +27,18 @@ class Calibration:
     error_after: float
 
 
-def calibration_error(scores: NDArray[np.floating], truth: Mask, counts: Mask, bins: int = 10) -> float:
-    """Return the mean gap between a score and how often it is right, over ten equal bins from 0.05 up.
+def bins_of(scores: NDArray[np.floating], count: int) -> NDArray[np.intp]:
+    """Return the bin of each score among `count` equal ones."""
+    return np.minimum((scores * count).astype(np.intp), count - 1)
 
-    Most scores of a tagger are near 0 and right; they would hide the others and are left out. Bins weigh by content.
+
+def calibration_error(scores: NDArray[np.floating], truth: Mask, counts: Mask, bins: int = 10) -> float:
+    """Return the mean gap between a score and how often it is right, over equal bins from 0.05 up.
+
+    Bins weigh by content.
     """
-    used = counts & (scores >= 0.05)
-    place = np.minimum((scores[used] * bins).astype(np.intp), bins - 1)
+    used = counts & (scores >= LEAST_SCORE)
+    place = bins_of(scores[used], bins)
     right = truth[used]
     gaps = [
         abs(float(scores[used][place == index].mean() - right[place == index].mean())) * float((place == index).sum())

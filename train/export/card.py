@@ -6,6 +6,8 @@ from typing import Any
 
 from train.data.clips import Clip
 
+_BAR = 30
+
 
 def credits_of(clips: Iterable[Clip]) -> list[dict[str, Any]]:
     """Return one row for each set, credit and licence: how many clips came from there."""
@@ -48,6 +50,38 @@ def _alarms(alarms: dict[str, Any]) -> list[str]:
     ]
 
 
+def _bar(mean: float, right: float) -> str:
+    cells = ["█" if at < round(_BAR * right) else "·" for at in range(_BAR)]
+    cells[min(_BAR - 1, round(_BAR * mean))] = "┃"
+    return f"`{''.join(cells)}`"
+
+
+def _reliability(found: dict[str, Any]) -> list[str]:
+    """Return the section on how often a score is right, with a bar for each bin."""
+    if not found:
+        return []
+    rows = [
+        {
+            "score": f"{row['from']:g} to {row['to']:g}",
+            "scores": row["scores"],
+            "mean score": row["mean"],
+            "share that is right": row["right"],
+            "": _bar(row["mean"], row["right"]),
+        }
+        for row in found["bins"]
+    ]
+    return [
+        "## How often a score is right",
+        "",
+        f"{found['windows']} windows of the held-back recordings, as they are, by the recordings' own labels. Expected "
+        f"calibration error: {found['error']:g} (of scores from 0.05, the gap of each bin weighed by its scores). A "
+        "bar is as long as the share that is right; where a score means what it says it ends at ┃, the mean score.",
+        "",
+        *_table(rows),
+        "",
+    ]
+
+
 def write_card(manifest: dict[str, Any], credit: list[dict[str, Any]], limits: Iterable[str]) -> str:
     """Return the card in Markdown."""
     network, data = manifest["network"], manifest["data"]
@@ -81,6 +115,7 @@ def write_card(manifest: dict[str, Any], credit: list[dict[str, Any]], limits: I
         "",
         "Further figures are in `manifest.json`.",
         "",
+        *_reliability(manifest.get("reliability", {})),
         *_alarms(manifest.get("alarms", {})),
         "## Labels",
         "",

@@ -83,7 +83,7 @@ def limits_of(manifest: dict[str, Any]) -> list[str]:
             if manifest["weak_labels"]
             else ""
         ),
-        "A score is calibrated over made mixtures of the training sets' kind; elsewhere 0.5 may mean other odds.",
+        "A score is calibrated over recordings of the training sets' kind; elsewhere 0.5 may mean other odds.",
         "Speech and Music are told apart from other sounds, not who speaks or what is played.",
         "Sung words, sounds under water and sounds far below the rest of a scene are hardly covered.",
         "Not made for alarms on which life depends.",

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from streamtag.audio.frontend import PATCH_SAMPLES, log_mel_windows, parameters
 from streamtag.bundle import FORMAT, Bundle
+from train.clipset import ClipSet
 from train.data.bank import make_bank
 from train.data.clips import load_all
 from train.data.render import render
@@ -25,7 +26,9 @@ from train.export.card import credits_of, write_card
 from train.export.description import bundle_entry, data_of, limits_of, write_labels
 from train.export.held_back import judge
 from train.export.modules import FromWaveform, HalfBody, Scores
+from train.export.reliability import known_of
 from train.fit import test_sets
+from train.labels import LabelTable
 from train.loop import trained_network
 from train.metrics import Metrics, measure
 from train.networks.blocks import Classifier
@@ -35,6 +38,8 @@ from train.settings import Settings
 
 CALIBRATION_WINDOWS = 6000
 _QUANTISE_WINDOWS = 600
+_LEAST_WINDOWS = 300
+"""Of recordings as they are, to set the scores' scale by; with fewer it is set by made ones."""
 TENSORRT = "tensorrt"
 _INT8_MAY_COST = 0.5
 _APART = ("Speech", "Music", "Silence")
@@ -79,9 +84,11 @@ def export(
     labels = collection.labels
     network, step = trained_network(settings, labels.names)
     patches, truth, counts = made_windows(collection, settings, windows)
+    tests = test_sets(collection)
     softmax = settings.fit.loss == "softmax"
-    logits = logits_of(network, patches)
-    calibration = unchanged(logits, truth, counts) if softmax else calibrate(logits, truth, counts, network.competition)
+    real, right, known = _to_calibrate(tests, labels) or (patches, truth, counts)
+    logits = logits_of(network, real)
+    calibration = unchanged(logits, right, known) if softmax else calibrate(logits, right, known, network.competition)
     say(f"calibration: x {calibration.scale:.3f} {calibration.bias:+.3f}, "
         f"error {calibration.error_before:.3f} -> {calibration.error_after:.3f}")  # fmt: skip
     scores = Scores(network, calibration.scale, calibration.bias, softmax=softmax)
@@ -89,10 +96,10 @@ def export(
         folder = Path(name)
         precisions = _graphs(scores, patches, folder, tensorrt=tensorrt)
         parity, made, quantised = _parity(scores, folder, patches, truth & counts)
-        tests = test_sets(collection)
         data = data_of(collection, settings, step, note)
         graph = folder / ("model.int8.onnx" if parity["int8_map_points_lost"] <= _INT8_MAY_COST else "model.onnx")
-        metrics, thresholds, weak, alarms = judge(graph, tests, labels, settings, data["labels"])
+        judged = judge(graph, tests, labels, settings, data["labels"])
+        metrics = judged["metrics"]
         metrics["told_apart"] = {
             name: told_apart(quantised, truth, counts, labels.index(name)) for name in _APART if name in labels.names
         }
@@ -112,12 +119,9 @@ def export(
                 "multiplies": multiplies(network),
                 "competition": network.competition,
             },
-            "thresholds": thresholds,
-            "metrics": metrics,
+            **judged,
             "parity": parity,
             "judged_by": graph.name,
-            "weak_labels": weak,
-            "alarms": alarms,
             "data": data,
         }
         write_labels(labels, folder / "labels.csv")
@@ -131,6 +135,16 @@ def export(
         )
         _place(folder, target)
     return Bundle.open(target)
+
+
+def _to_calibrate(
+    tests: dict[str, ClipSet], labels: LabelTable
+) -> tuple[NDArray[np.float32], NDArray[np.bool_], NDArray[np.bool_]] | None:
+    """Return patches, truth and known labels of the calibration recordings as they are; None where they are too few."""
+    clips = tests.get("calibration")
+    if clips is None or len(clips.patches) < _LEAST_WINDOWS:
+        return None
+    return clips.patches, *known_of(clips, labels)
 
 
 def _graphs(scores: Scores, patches: NDArray[np.float32], folder: Path, *, tensorrt: bool) -> dict[str, str]:

@@ -12,6 +12,7 @@ from train.clipset import ClipSet, Judged
 from train.evaluate import compare_with_yamnet
 from train.export import graphs
 from train.export.alarms import off_of, onsets_a_minute
+from train.export.reliability import reliability
 from train.export.thresholds import as_manifest, asked, labelled_streams
 from train.labels import LabelTable
 from train.metrics import average_precision, measure
@@ -26,13 +27,16 @@ _WEAK_PRECISION = 0.5
 
 def judge(
     graph: Path, tests: dict[str, ClipSet], labels: LabelTable, settings: Settings, known: dict[str, dict[str, int]]
-) -> tuple[dict[str, dict[str, Any]], dict[str, Any], list[str], dict[str, Any]]:
-    """Return metrics by set of clips as a graph has them, the events' thresholds, the weak labels and false alarms.
+) -> dict[str, Any]:
+    """Return what a manifest says of a graph.
 
-    A weak label begins no event at its own threshold, which no score passes. The false alarms are those in recordings
-    of `[data] alarms`; none where it names none.
+    Returns:
+        `metrics` by set of clips; `thresholds` of events; `weak_labels`, which begin no event at their own threshold,
+        which no score passes; `reliability` of scores; `alarms`, the false ones in recordings of `[data] alarms`, where
+        it names some.
     """
     judged: list[tuple[ClipSet, NDArray[np.float32]]] = []
+    heard: dict[str, tuple[ClipSet, NDArray[np.float32]]] = {}
     metrics: dict[str, dict[str, Any]] = {}
     rate: dict[str, tuple[list[NDArray[np.float32]], list[NDArray[np.bool_]]]] = {}
     for name, clips in tests.items():
@@ -47,7 +51,7 @@ def judge(
             if "teacher" in beside:
                 metrics[f"{name}, the teacher on them"] = beside["teacher"]
             say(f"{name} on labels that YAMNet has: {beside}")
-        rate[name] = labelled_streams(clips, scores, labels)
+        rate[name], heard[name] = labelled_streams(clips, scores, labels), (clips, scores)
     weak = weak_labels(judged, labels, known) if judged else []
     folder = settings.data.alarms
     listened = (
@@ -68,7 +72,9 @@ def judge(
         }
         say(f"false alarms: {metrics['false_alarms']}, most by {labels.names[worst]}; raised: {thresholds['labels']}")
     alarms = count(listened, labels.names, on, off_of(on)).as_dict() if listened else {}
-    return metrics, thresholds, weak, alarms
+    judged_on = [part for name, part in heard.items() if name != "calibration"] or list(heard.values())
+    found = {"metrics": metrics, "thresholds": thresholds, "weak_labels": weak, "alarms": alarms}
+    return found | ({"reliability": reliability(judged_on, labels)} if judged_on else {})
 
 
 def weak_labels(

@@ -8,7 +8,7 @@ import numpy as np
 from streamtag.settings import DEFAULT_OFF, DEFAULT_ON
 from train.alarms import MOST_OF_A_LABEL, Stream
 from train.clipset import ClipSet
-from train.export.alarms import OFF_SHARE, Absent, Scores, Thresholds, quiet, raised_thresholds
+from train.export.alarms import OFF_SHARE, Absent, Scores, Thresholds, is_quiet, raised_thresholds
 from train.labels import LabelTable, unsure_with
 from train.labels.table import SILENCE
 
@@ -26,7 +26,7 @@ def labelled_streams(clips: ClipSet, scores: Scores, labels: LabelTable) -> tupl
         absent = ~clips.truth[row]
         for name in clip.labels:
             absent[[index[other] for other in unsure_with(name) if other in index]] = False
-        if SILENCE in index and quiet(clips.patches[clips.owner == row]):
+        if SILENCE in index and is_quiet(clips.patches[clips.owner == row]).any():
             absent[index[SILENCE]] = False
         streams.append(scores[clips.owner == row])
         absences.append(absent)
