@@ -14,5 +14,5 @@ mount -t proc proc "$root/proc"
 mount --rbind /dev "$root/dev"
 mount -t tmpfs -o mode=1777 tmpfs "$root/tmp"
 mount -t tmpfs -o mode=0700,uid=10001,gid=10001 tmpfs "$root/var/lib/streamtag"
-exec setpriv --no-new-privs --bounding-set=-all chroot --userspec=10001:10001 "$root" /usr/bin/env -i \
+exec setpriv --no-new-privs chroot --userspec=10001:10001 "$root" /usr/bin/env -i \
     HOME=/var/lib/streamtag PATH=/opt/streamtag/bin:/usr/bin:/bin PYTHONUNBUFFERED=1 "$@"' sh "$@"

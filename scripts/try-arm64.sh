@@ -1,35 +1,40 @@
 #!/bin/sh
-# Install the wheel in dist/ into a Debian for arm64 from wheels alone, emulated by qemu, and compare what it hears in the
-# demo's recording with what it hears here. Says nothing of speed. On a Raspberry Pi this does: streamtag bench
+# Put the wheel in dist/ and what it needs, from wheels for arm64 alone, into a Debian for arm64 that qemu emulates, and
+# compare what it hears in the demo's recording with what it hears here. Says nothing of speed; on a Raspberry Pi this
+# does: streamtag bench
 #   scripts/try-arm64.sh FOLDER
 set -eu
 root=$1
 tools=.venv-tools
+site="$root/w/site"
+# Unpacked and not set up: to set up a Debian by emulation takes longer than all that is tried in it.
 mkdir -p "$root"
-mmdebstrap --quiet --variant=minbase --architectures=arm64 --include=python3,python3-venv,libportaudio2 bookworm "$root"
-mkdir -p "$root/w/wheels"
+mmdebstrap --quiet --variant=extract --architectures=arm64 --include=coreutils,dash,libportaudio2,python3 bookworm "$root"
+mkdir -p "$root/w" "$root/tmp" "$root/proc" "$root/dev"
 printf 'hypothesis\npytest\npytest-timeout\n' >"$root/w/tests.in"
 "$tools/bin/uv" pip compile --quiet --universal --generate-hashes --python-version 3.11 --constraint constraints.txt \
     --no-annotate --no-header --no-emit-index-url -o "$root/w/core.txt" pyproject.toml "$root/w/tests.in"
-"$tools/bin/python" -m pip download --quiet --require-hashes --requirement "$root/w/core.txt" --only-binary :all: \
-    --python-version 3.11 --implementation cp --abi cp311 --abi abi3 --abi none --platform manylinux_2_28_aarch64 \
-    --platform manylinux_2_27_aarch64 --platform manylinux_2_26_aarch64 --platform manylinux2014_aarch64 --dest "$root/w/wheels"
-cp dist/*.whl "$root/w/wheels/"
+of_arm() {
+    "$tools/bin/python" -m pip "$@" --quiet --only-binary :all: --python-version 3.11 --implementation cp \
+        --abi cp311 --abi abi3 --abi none --platform manylinux_2_28_aarch64 --platform manylinux_2_27_aarch64 \
+        --platform manylinux_2_26_aarch64 --platform manylinux_2_17_aarch64 --platform manylinux2014_aarch64
+}
+of_arm install --require-hashes --requirement "$root/w/core.txt" --target "$site"
+of_arm install --no-deps --target "$site" dist/*.whl
 git archive HEAD tests pyproject.toml | tar -C "$root/w" -xf -
+cp streamtag/bundles/default/demo.flac "$root/w/"
 mount --bind /proc "$root/proc"
 mount --bind /dev "$root/dev"
-demo=streamtag/bundles/default/demo.flac
-cp "$demo" "$root/w/demo.flac"
-chroot "$root" /bin/sh -euc '
+status=0
+env -i PATH=/usr/sbin:/usr/bin:/bin HOME=/tmp PYTHONPATH=/w/site chroot "$root" /bin/sh -euc '
 cd /w
-python3 -m venv venv
-venv/bin/pip install --quiet --no-index --find-links wheels --require-hashes --requirement core.txt
-venv/bin/pip install --quiet --no-index --no-deps wheels/streamtag*.whl
-venv/bin/streamtag doctor >doctor.txt || true
-venv/bin/streamtag tag --format jsonl demo.flac >tagged.jsonl
-venv/bin/python -m pytest -q -p no:cacheprovider --timeout 900 tests/audio tests/wire/test_messages.py tests/engine/test_queue.py'
+python3.11 -m streamtag doctor || true
+python3.11 -m streamtag tag --format jsonl demo.flac >tagged.jsonl
+python3.11 -m pytest -q -p no:cacheprovider --timeout 900 tests/audio tests/wire/test_messages.py tests/engine/test_queue.py' \
+    || status=$?
 umount "$root/proc" "$root/dev"
-.venv/bin/streamtag tag --format jsonl "$demo" >"$root/w/here.jsonl"
+[ "$status" -eq 0 ] || exit "$status"
+.venv/bin/streamtag tag --format jsonl streamtag/bundles/default/demo.flac >"$root/w/here.jsonl"
 "$tools/bin/python" - "$root/w/here.jsonl" "$root/w/tagged.jsonl" <<'PYTHON'
 import json, sys
 
