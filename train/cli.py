@@ -112,6 +112,19 @@ def _alarms(arguments: argparse.Namespace) -> None:
     print(json.dumps({"bundle": title, **alarms.as_dict()}, indent=1) if arguments.json else as_text(title, alarms))
 
 
+def _disagreements(arguments: argparse.Namespace) -> None:
+    from train.data.sets import collect
+    from train.disagreements import as_markdown, as_rows, disagreements
+    from train.judges import judges
+
+    settings = _settings(arguments)
+    weights = settings.teacher.mn04 if settings.teacher else arguments.weights
+    yamnet = settings.teacher.yamnet if settings.teacher else arguments.yamnet_file
+    taggers = judges((), yamnet, weights)
+    found = disagreements(collect(settings.data).split.train, taggers)
+    print(json.dumps(as_rows(found), indent=1) if arguments.json else as_markdown(found, taggers))
+
+
 def _networks(arguments: argparse.Namespace) -> None:
     from train.networks.paper_table import as_text, table
 
@@ -201,6 +214,13 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--no-pictures", action="store_true", help="write evaluation.json alone")
     evaluate.add_argument("--json", action="store_true", help="print the figures")
     evaluate.set_defaults(run=_evaluate)
+    disagreements = commands.add_parser(
+        "disagreements",
+        help="list a run's recordings that YAMNet and mn04 both hear as something else than their labels",
+    )
+    _run_options(disagreements)
+    disagreements.add_argument("--json", action="store_true", help="print JSON")
+    disagreements.set_defaults(run=_disagreements)
     alarms = commands.add_parser("alarms", help="count what a bundle hears in recordings that is not in them")
     alarms.add_argument(
         "--folder",

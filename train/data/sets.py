@@ -14,6 +14,7 @@ from train.data.manifest import read_manifest
 from train.data.split import Split, split
 from train.data.urbansound8k import read_urbansound8k
 from train.labels import LabelTable
+from train.labels.corrections import corrected
 from train.settings import DataSettings
 
 
@@ -74,4 +75,4 @@ def collect(settings: DataSettings) -> Collection:
     )
     names = [label for clip in clips for label in clip.labels]
     labels = LabelTable.of([*names, *settings.extra_labels], settings.own_labels)
-    return Collection(parts, tuple(clip for clip in clips if clip.kind == "room"), labels)
+    return Collection(corrected(parts), tuple(clip for clip in clips if clip.kind == "room"), labels)
