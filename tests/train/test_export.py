@@ -142,7 +142,7 @@ def test_a_score_that_stays_up_is_one_onset_and_a_pause_makes_another() -> None:
 
 
 def test_a_label_that_cries_wolf_gets_a_higher_threshold_until_it_does_not() -> None:
-    loud = np.tile(np.array([[0.7, 0.1], [0.0, 0.1], [0.0, 0.1]], np.float32), (40, 1))
+    loud = np.tile(np.array([[0.72, 0.1], [0.0, 0.1], [0.0, 0.1]], np.float32), (40, 1))
     absent, half = np.array([True, True]), np.full(2, 0.5, np.float32)
     assert onsets_a_minute([loud], [absent], half)[0] > 1
     assert raised_thresholds([loud], [absent], half, 1.0).tolist() == pytest.approx([0.75, 0.5], abs=0.01)
