@@ -11,7 +11,7 @@ site="$root/w/site"
 mkdir -p "$root"
 mmdebstrap --quiet --variant=extract --architectures=arm64 --include=coreutils,dash,libportaudio2,python3 bookworm "$root"
 mkdir -p "$root/w" "$root/tmp" "$root/proc" "$root/dev"
-printf 'hypothesis\npytest\npytest-timeout\n' >"$root/w/tests.in"
+printf 'hypothesis\npytest\npytest-timeout\nsoundfile\n' >"$root/w/tests.in"
 "$tools/bin/uv" pip compile --quiet --universal --generate-hashes --python-version 3.11 --constraint constraints.txt \
     --no-annotate --no-header --no-emit-index-url -o "$root/w/core.txt" pyproject.toml "$root/w/tests.in"
 of_arm() {
