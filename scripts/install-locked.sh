@@ -14,12 +14,11 @@ locked() {
 
 locked "$2"
 if [ "$2" = install ]; then
-    if ! locked torch --no-deps 2>"$1/torch.log"; then
-        # Whoever tells pip of another index or folder chose a build of torch by that, whose hash nobody here knows.
-        "$python" -m pip config list | grep -Eq "index-url|find-links" || { cat "$1/torch.log" >&2; exit 1; }
-        echo "==> torch is taken as pip's configuration names it: of that build no hash is known"
+    # Whoever tells pip of another index or folder chose a build of torch by that; by hashes pip would take PyPI's.
+    if "$python" -m pip config list | grep -Eq "index-url|find-links"; then
+        echo "==> torch is taken as pip's configuration names it, not by its hash"
         pip --constraint constraints.txt "$(grep '^torch==' constraints.txt)"
-    elif "$python" -c "
+    elif locked torch --no-deps && "$python" -c "
 import importlib.metadata as found, sys
 sys.exit(not any(line.startswith('nvidia-') or line.startswith('cuda-toolkit') for line in found.requires('torch')))"; then
         locked torch-cuda
