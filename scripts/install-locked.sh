@@ -18,10 +18,13 @@ if [ "$2" = install ]; then
     if "$python" -m pip config list | grep -Eq "index-url|find-links"; then
         echo "==> torch is taken as pip's configuration names it, not by its hash"
         pip --constraint constraints.txt "$(grep '^torch==' constraints.txt)"
-    elif locked torch --no-deps && "$python" -c "
+    else
+        locked torch --no-deps
+        if "$python" -c "
 import importlib.metadata as found, sys
-sys.exit(not any(line.startswith('nvidia-') or line.startswith('cuda-toolkit') for line in found.requires('torch')))"; then
-        locked torch-cuda
+sys.exit(not any(line.startswith(('nvidia-', 'cuda-toolkit')) for line in found.requires('torch')))"; then
+            locked torch-cuda
+        fi
     fi
 fi
 pip --no-deps --no-build-isolation --editable .
