@@ -1,6 +1,7 @@
 """Metrics over scores [n, labels] and truth [n, labels]; means over classes are balanced (each class counts once).
 
-scikit-learn counts; what it has no answer for, such as a class without a true item, is NaN here.
+scikit-learn counts; what it has no answer for, such as a class without a true item or a score that is no number, is NaN
+here.
 """
 
 import math
@@ -20,12 +21,13 @@ def average_precision(scores: Scores, truth: Truth) -> float:
 
     The area under the precision-recall steps; equal scores count as one step.
     """
-    return float(average_precision_score(truth, scores)) if truth.any() else math.nan
+    return float(average_precision_score(truth, scores)) if truth.any() and np.isfinite(scores).all() else math.nan
 
 
 def area_under_roc(scores: Scores, truth: Truth) -> float:
     """Return the chance that a true item outranks a false one, ties counting half; NaN without both kinds."""
-    return float(roc_auc_score(truth, scores)) if truth.any() and not truth.all() else math.nan
+    has_answer = truth.any() and not truth.all() and np.isfinite(scores).all()
+    return float(roc_auc_score(truth, scores)) if has_answer else math.nan
 
 
 def d_prime(auc: float) -> float:
@@ -39,7 +41,7 @@ def lwlrap(scores: Scores, truth: Truth) -> float:
     """Return the label-weighted label-ranking average precision (DCASE 2019, task 2); NaN where nothing is true."""
     weights = truth.sum(axis=1)
     labelled = weights > 0
-    if not labelled.any():
+    if not labelled.any() or not np.isfinite(scores).all():
         return math.nan
     ranked = truth[labelled], scores[labelled]
     return float(label_ranking_average_precision_score(*ranked, sample_weight=weights[labelled]))
@@ -74,7 +76,7 @@ def measure(scores: Scores, truth: Truth) -> Metrics:
     there = np.flatnonzero(truth.any(axis=0))
     precisions = [average_precision(scores[:, index], truth[:, index]) for index in there]
     areas = [area_under_roc(scores[:, index], truth[:, index]) for index in there]
-    auc = float(np.nanmean(areas)) if len(areas) else float("nan")
+    auc = float(np.nanmean(areas)) if np.isfinite(areas).any() else float("nan")
     return Metrics(
         len(scores),
         len(there),

@@ -87,3 +87,9 @@ def test_top_1_counts_items_with_a_label_alone() -> None:
     scores = np.array([[0.9, 0.1], [0.9, 0.1], [0.9, 0.1]])
     truth = np.array([[True, False], [False, True], [False, False]])
     assert top_1(scores, truth) == 0.5
+
+
+def test_scores_that_are_no_numbers_have_no_metrics() -> None:
+    truth = np.array([[True, False], [False, True], [True, False]])
+    found = measure(np.full(truth.shape, np.nan), truth)
+    assert np.isnan([found.map, found.auc, found.d_prime, found.lwlrap]).all()
