@@ -15,7 +15,6 @@ from streamtag.bundle import Bundle
 from streamtag.errors import InputError
 from streamtag.runtimes.onnx import OnnxModel
 from streamtag.sources import open_source
-from train.metrics import average_precision
 
 _DEMO = Path(streamtag.__file__).parent / "bundles" / "default" / "demo.json"
 
@@ -37,8 +36,16 @@ class Material:
     def mean_average_precision(self, scores: NDArray[np.float32]) -> float:
         """Return the mean over the labels that are heard and not always heard; NaN without any."""
         heard = np.flatnonzero(self.truth.any(axis=0) & ~self.truth.all(axis=0))
-        each = [average_precision(scores[:, label], self.truth[:, label]) for label in heard]
+        each = [_average_precision(scores[:, label], self.truth[:, label]) for label in heard]
         return float(np.mean(each)) if each else float("nan")
+
+
+def _average_precision(scores: NDArray[np.float32], truth: NDArray[np.bool_]) -> float:
+    """As scikit-learn's, which need not be where engines are compiled: the area under the precision-recall steps."""
+    order = np.argsort(-scores, kind="stable")
+    last = np.append(np.flatnonzero(np.diff(scores[order])), len(scores) - 1)
+    hits = np.cumsum(truth[order])[last]
+    return float(np.sum(np.diff(hits, prepend=0) * hits / (last + 1)) / truth.sum())
 
 
 def read_material(bundle: Bundle, clips: Path | None) -> Material:

@@ -1,3 +1,4 @@
+import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -49,6 +50,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return next((rank for rank, part in enumerate(SLOW_FIRST) if file.startswith(part)), len(SLOW_FIRST))
 
     items.sort(key=place)
+
+
+@pytest.fixture(autouse=True)
+def _own_log_level() -> Iterator[None]:
+    """Forget the level that a command set, when it ran in this process."""
+    yield
+    logging.getLogger("streamtag").setLevel(logging.NOTSET)
 
 
 @pytest.fixture(scope="session", autouse=True)

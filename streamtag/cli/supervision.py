@@ -58,6 +58,7 @@ def watch() -> Watched:
     while True:
         began = time.monotonic()
         ready, told = os.pipe()
+        signal.pthread_sigmask(signal.SIG_BLOCK, _PASSED_ON)  # until each of the two knows what to do with them
         child = os.fork()
         if child == 0:
             os.close(ready)
@@ -90,6 +91,7 @@ class _Watcher:
     def wait(self, child: int) -> int:
         """Wait for the end of a process and return its status."""
         self._child = child
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _PASSED_ON)
         if self.is_ending:
             os.kill(child, signal.SIGTERM)
         _, status = os.waitpid(child, 0)
@@ -110,6 +112,7 @@ class _Watcher:
         if faulthandler.is_enabled():  # whose own handlers are no objects that could be put back
             faulthandler.disable()
             faulthandler.enable()
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _PASSED_ON)
 
     def _pass_on(self, number: int, frame: FrameType | None) -> None:
         self.is_ending = self.is_ending or number in _ENDING

@@ -11,7 +11,7 @@ import pytest
 from streamtag.cli import main
 from streamtag.dashboard.hub import Hub
 from streamtag.wire import Subscriber
-from tests.cli.commands import run, running
+from tests.cli.commands import error_of, run, running
 from tests.sources.secret_ways import PASSWORD, WAYS
 
 Call = Callable[..., subprocess.CompletedProcess[str]]
@@ -85,7 +85,6 @@ def test_a_password_in_another_place_of_the_command_line_is_not_echoed(capsys: p
         ["subscribe", source],
         ["subscribe", "--stream", source],
         ["models", "info", source],
-        ["run", source],
         ["--config", source, "doctor"],
         ["dashboard", "--connect", source],
         ["dashboard", "--auth", f"admin:{PASSWORD}"],
@@ -97,6 +96,7 @@ def test_a_password_in_another_place_of_the_command_line_is_not_echoed(capsys: p
             status = ended.code
         assert status != 0, arguments
         assert PASSWORD not in repr(capsys.readouterr()), arguments
+    assert PASSWORD not in error_of("run", source, status=2)  # it forks, which no test's process must
 
 
 @pytest.mark.parametrize("way", ["as it should be", "one slash", "a blank in it", "no scheme"])
