@@ -1,4 +1,5 @@
 import argparse
+import os
 import signal
 from functools import partial
 
@@ -6,6 +7,9 @@ from streamtag.cli.arguments import Commands, add_key, endpoint, key_of
 from streamtag.cli.stopping import Stop
 
 __all__ = ["add"]
+
+_BEHIND_SCORING = 10
+"""Who tells others can wait for the processor, and beside a service it must."""
 
 
 def add(commands: Commands) -> None:
@@ -29,6 +33,7 @@ def _run(options: argparse.Namespace) -> None:
     stop = Stop()
     if options.with_parent:  # Ctrl-C reaches both: the service ends first, and tells of it
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+        os.nice(_BEHIND_SCORING)
     config = load_config(options.config)
     heard = partial(print, "ready", flush=True) if options.with_parent else lambda: None
     relay(config, options.connect or config.service.endpoint, stop, heard, key=key_of(options))
