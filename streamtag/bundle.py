@@ -103,6 +103,15 @@ class Bundle:
         return content
 
     @property
+    def embedder(self) -> str:
+        """What names the embeddings that it makes: the SHA-256 of its float32 network, in hexadecimal.
+
+        The files of other precisions are made of that one, and their embeddings are nearly the same.
+        """
+        name = "model.onnx" if "model.onnx" in self.files else min(self.files, default="")
+        return str(self.files[name]["sha256"]) if name else self.labels_hash
+
+    @property
     def label_set(self) -> LabelSet:
         """The labels, with the `on` and the `off` by which the model asks to judge their events, where it does.
 

@@ -130,7 +130,8 @@ class EventSettings(LabelThresholds, frozen=True, kw_only=True):
 class HistorySettings(Struct, frozen=True, kw_only=True):
     """`[history]`: without a `path` none is kept. `clips` keeps a short recording around each onset.
 
-    Of one in whose span a label of `no_clip_when` reaches its `off` none is kept.
+    `embeddings` keeps what the network makes of each onset, and of one in twenty of all other windows, to be searched.
+    Of a recording in whose span a label of `no_clip_when` reaches its `off` none is kept.
     """
 
     path: Text | None = None
@@ -138,6 +139,7 @@ class HistorySettings(Struct, frozen=True, kw_only=True):
     max_megabytes: Annotated[float, number(1, 10_000_000)] = 500.0
     clips: Flag = False
     clip_seconds: Annotated[float, number(0.5, 60)] = 4.0
+    embeddings: Flag = False
     no_clip_when: Labels = ()
 
 

@@ -1,8 +1,23 @@
 """Events of the last days in SQLite, and a short recording around each onset where that is wanted."""
 
+from streamtag.history.embeddings import StoredEmbeddings
 from streamtag.history.event_ids import event_id, read_event_id
 from streamtag.history.export import FORMATS, export
 from streamtag.history.reader import HistoryReader, StoredEvent
 from streamtag.history.recorder import History
+from streamtag.history.verdicts import Verdict, read_verdicts, withdraw_verdict, write_verdict
 
-__all__ = ["FORMATS", "History", "HistoryReader", "StoredEvent", "event_id", "export", "read_event_id"]
+__all__ = [
+    "FORMATS",
+    "History",
+    "HistoryReader",
+    "StoredEmbeddings",
+    "StoredEvent",
+    "Verdict",
+    "event_id",
+    "export",
+    "read_event_id",
+    "read_verdicts",
+    "withdraw_verdict",
+    "write_verdict",
+]

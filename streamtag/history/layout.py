@@ -8,11 +8,46 @@ from typing import Final
 
 from streamtag.errors import HistoryError
 
-__all__ = ["VERSION", "bring_up_to_date", "clip_file", "clip_folder", "opened_to_read"]
+__all__ = ["LEARNS", "VERSION", "bring_up_to_date", "clip_file", "clip_folder", "opened_to_read"]
 
-VERSION: Final = 1
+VERSION: Final = 2
 """Of the tables below; stands in the file as `PRAGMA user_version`. Files of before it was counted have 0."""
 
+LEARNS: Final = 2
+"""The version from which on a history keeps embeddings and verdicts."""
+
+_LEARNING: Final = (
+    # What made embeddings, by a number that is short in every row.
+    "CREATE TABLE embedders (id INTEGER PRIMARY KEY, hash TEXT NOT NULL UNIQUE)",
+    """CREATE TABLE embeddings (
+        id INTEGER PRIMARY KEY,
+        session TEXT NOT NULL,      -- of the service
+        token INTEGER,              -- the event's that it began; NULL where it stands for the rest
+        stream TEXT NOT NULL,
+        time REAL NOT NULL,         -- Unix seconds at which its window begins
+        embedder INTEGER NOT NULL,
+        scale REAL NOT NULL,
+        vector BLOB NOT NULL,       -- int8 [d]; times `scale` it is the embedding
+        kept REAL NOT NULL,         -- as an event's
+        UNIQUE (session, token)
+    )""",
+    "CREATE INDEX embeddings_by_time ON embeddings (time)",
+    "CREATE INDEX embeddings_by_kept ON embeddings (kept)",
+    # Whole by themselves: they outlive their events.
+    """CREATE TABLE verdicts (
+        event TEXT PRIMARY KEY,     -- its name: see `event_ids.py`
+        stream TEXT NOT NULL,
+        label TEXT NOT NULL,
+        time REAL NOT NULL,         -- Unix seconds of the onset
+        is_right INTEGER NOT NULL,  -- whether the label is heard there
+        who TEXT NOT NULL,
+        given REAL NOT NULL,        -- Unix seconds
+        peak REAL,                  -- the event's; NULL where it is of a moment that was no event
+        embedder TEXT,              -- its hash; NULL with `scale` and `vector` where no embedding was kept
+        scale REAL,
+        vector BLOB
+    )""",
+)
 _TABLES: Final = (
     """CREATE TABLE events (
         id INTEGER PRIMARY KEY,
@@ -36,6 +71,7 @@ _TABLES: Final = (
     "CREATE TABLE sessions (session TEXT PRIMARY KEY, running INTEGER NOT NULL)",
     # Files of clips whose event is gone, until they are gone too.
     "CREATE TABLE cleared (clip TEXT PRIMARY KEY)",
+    *_LEARNING,
 )
 _STEPS: Final[dict[int, tuple[str, ...]]] = {
     0: (
@@ -45,6 +81,7 @@ _STEPS: Final[dict[int, tuple[str, ...]]] = {
         "CREATE INDEX events_by_kept ON events (kept)",
         "CREATE TABLE cleared (clip TEXT PRIMARY KEY)",
     ),
+    1: _LEARNING,
 }
 """By version: what leads from it to the next."""
 _COLUMNS_OF_0: Final = frozenset(

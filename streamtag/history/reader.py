@@ -7,8 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from streamtag.errors import HistoryError
-from streamtag.history.layout import clip_file, opened_to_read
+from streamtag.history.embeddings import EMPTY, StoredEmbeddings
+from streamtag.history.layout import LEARNS, clip_file, opened_to_read
 
 __all__ = ["HistoryReader", "StoredEvent"]
 
@@ -145,6 +148,57 @@ class HistoryReader:
             found = base.execute(query, (event,)).fetchone()
         path = clip_file(self._path, found[0] or "") if found else None
         return path if path is not None and path.is_file() else None
+
+    def event(self, event: int) -> StoredEvent | None:
+        """Return an event by its number, None where there is none.
+
+        Raises:
+            HistoryError: There is no history, or it cannot be read.
+        """
+        if not 0 <= event <= _LARGEST_ID:
+            return None
+        with self._opened() as (base, _):
+            row = base.execute(f"SELECT {_COLUMNS} FROM events WHERE id = ?", (event,)).fetchone()  # noqa: S608
+        return _event(row) if row else None
+
+    def embeddings(
+        self, embedder: str, *, stream: str = "", since: float | None = None, until: float | None = None, event: int = 0
+    ) -> StoredEmbeddings:
+        """Return the embeddings that are kept, oldest first.
+
+        Args:
+            embedder: Hash of what made them; those of other models are left out.
+            stream: As for `search`.
+            since: Unix seconds of the earliest.
+            until: Unix seconds of the latest.
+            event: The number of the event that each began; 0: any, and those that began none.
+
+        Raises:
+            HistoryError: There is no history, or it cannot be read.
+        """
+        where, values = _conditions("", "", stream, since, until)
+        where = [f"embeddings.{each}" for each in where]
+        where.append("embedder = (SELECT id FROM embedders WHERE hash = ?)")
+        values.append(embedder)
+        if event:
+            where.append("events.id = ?")
+            values.append(event)
+        query = f"""SELECT embeddings.id, embeddings.stream, embeddings.time, COALESCE(events.id, 0), vector, scale
+            FROM embeddings LEFT JOIN events USING (session, token)
+            {_where(where)} ORDER BY embeddings.time, embeddings.id"""  # noqa: S608
+        with self._opened() as (base, version):
+            rows = base.execute(query, values).fetchall() if version >= LEARNS else []
+        if not rows:
+            return EMPTY
+        ids, streams, times, events, vectors, scales = zip(*rows, strict=True)
+        return StoredEmbeddings(
+            np.array(ids, np.int64),
+            list(streams),
+            np.array(times),
+            np.array(events, np.int64),
+            np.frombuffer(b"".join(vectors), np.int8).reshape(len(rows), -1),
+            np.array(scales, np.float32),
+        )
 
     @contextmanager
     def _opened(self) -> Iterator[tuple[sqlite3.Connection, int]]:

@@ -5,14 +5,20 @@ import logging
 import secrets
 import sqlite3
 import time
+import zlib
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Final, Literal, NamedTuple
 
-from streamtag.audio import Patch
+import numpy as np
+from numpy.typing import NDArray
+
+from streamtag.audio import PATCH_SAMPLES, SAMPLE_RATE, Patch
 from streamtag.errors import HistoryError
 from streamtag.history.clips import Clip, ClipCutter
 from streamtag.history.clock import EvenClock
+from streamtag.history.embeddings import Embedding
 from streamtag.history.lock import HeldError
 from streamtag.history.store import Begin, DiskFullError, End, Record, Store
 from streamtag.history.trouble import Trouble
@@ -24,6 +30,8 @@ __all__ = ["History", "HistoryFares"]
 
 _ROUND_SECONDS: Final = 0.5
 _COMPLAINT_SECONDS: Final = 60.0
+_OF_THE_REST: Final = 20  # of so many windows that began no event one is kept
+_WINDOW_SECONDS: Final = PATCH_SAMPLES / SAMPLE_RATE
 _DAMAGED: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 # The connection is as good as before, and to let go of it would let another service have the file.
 _PASSING: Final = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL)
@@ -64,6 +72,8 @@ class History:
         self._cutter = ClipCutter(settings.clip_seconds) if settings.clips else None
         self._tokens = itertools.count()  # `next` on it is one step, whichever thread takes it
         self._open: dict[tuple[str, int], int] = {}
+        self._heard: dict[str, Embedding] = {}  # by stream, its newest
+        self._counts: dict[str, int] = {}  # by stream, its embeddings
         self._waiting = Waiting()
         self._store: Store | None = None
         self._complain_at = 0.0
@@ -102,6 +112,23 @@ class History:
         if self._cutter is not None:
             self._waiting.put_clips(self._cutter.patch(stream, patch, is_protected=is_protected))
 
+    def embedding(self, stream: str, patch: Patch, embedder: str, vector: NDArray[np.float32]) -> None:
+        """Take in what the network made of a stream's newest patch: kept if it begins an event, else one in twenty.
+
+        Args:
+            stream: The stream's name.
+            patch: The patch.
+            embedder: Hash of what made it.
+            vector: float32 [d], which is not changed any more.
+        """
+        if not self._settings.embeddings:
+            return
+        count = self._counts.get(stream, zlib.crc32(stream.encode()))  # streams that begin together take turns
+        self._counts[stream] = count + 1
+        heard = self._heard[stream] = Embedding(stream, patch.time - _WINDOW_SECONDS, embedder, vector)
+        if count % _OF_THE_REST == 0:
+            self._waiting.put_embedding(heard)
+
     def begin(self, stream: str, event: int, label: str, onset: float, peak: float, time: float) -> None:
         """Keep an onset.
 
@@ -115,6 +142,9 @@ class History:
         """
         token = self._open[stream, event] = next(self._tokens)
         self._waiting.put(Begin(token, stream, label, time, onset, peak))
+        heard = self._heard.get(stream)
+        if heard is not None:
+            self._waiting.put_embedding(replace(heard, token=token))
         if self._cutter is not None:
             self._cutter.want(stream, token, onset)
 
@@ -126,6 +156,8 @@ class History:
 
     def leave(self, stream: str) -> None:
         """Let go of the recent sound of a stream that was interrupted or ended."""
+        self._heard.pop(stream, None)
+        self._counts.pop(stream, None)
         if self._cutter is not None:
             self._waiting.put_clips(self._cutter.leave(stream))
 
@@ -188,6 +220,7 @@ class History:
 
     def _write(self, store: Store) -> None:
         self._waiting.write(partial(self._write_records, store))
+        self._waiting.write_embeddings(store.write_embeddings)
         store.prune()
         for clip in self._waiting.take_clips():
             self._keep(store, clip)

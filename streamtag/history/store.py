@@ -10,8 +10,10 @@ from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Final
 
+from streamtag.history import learning
 from streamtag.history.clips import Clip, write_clip
 from streamtag.history.clock import EvenClock
+from streamtag.history.embeddings import Embedding
 from streamtag.history.layout import bring_up_to_date, clip_file, clip_folder, opened_to_read
 from streamtag.history.lock import Lock
 from streamtag.settings import HistorySettings
@@ -142,6 +144,11 @@ class Store:
             raise
         self._name_clip(found[0], name, size)
 
+    def write_embeddings(self, embeddings: list[Embedding]) -> None:
+        """Write embeddings, all or none."""
+        with self._base:
+            learning.write(self._base, self._session, self._clock.now(), embeddings)
+
     def prune(self) -> None:
         """Remove what is older or more than the settings keep; does nothing if it did so a moment ago."""
         self._follow_clock()
@@ -151,16 +158,22 @@ class Store:
         if self._clock.is_even:
             oldest = self._clock.now() - self._settings.keep_days * _DAY
             self._remove([row[0] for row in self._base.execute("SELECT id FROM events WHERE kept < ?", (oldest,))])
+            with self._base:
+                learning.remove_older(self._base, oldest)
+        with self._base:
+            learning.remove_surplus(self._base, self._most_bytes)
+        self._base.executescript("PRAGMA incremental_vacuum")  # `execute` frees a single page
         self._shrink_to(self._most_bytes)
         self._give_back()
 
     def size(self) -> int:
-        """Return the bytes that events and clips take; pages of the file that are free count as room."""
+        """Return the bytes that events, clips and embeddings take; pages of the file that are free count as room."""
         pages, free, page = (
             self._base.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "freelist_count", "page_size")
         )
         clips = self._base.execute("SELECT COALESCE(SUM(clip_bytes), 0) FROM events").fetchone()[0]
-        return int((pages - free) * page + clips)
+        said = learning.verdict_bytes(self._base)  # they are few, and dear
+        return max(0, int((pages - free) * page + clips - said))
 
     def close(self) -> None:
         """Say that the session ended in good order, and close."""
@@ -220,7 +233,9 @@ class Store:
         jump = self._clock.look()
         if jump:
             with self._base:  # what was written until now is as old as it was before
-                self._base.execute("UPDATE events SET kept = kept + ? WHERE session = ?", (jump, self._session))
+                for table in ("events", "embeddings"):
+                    change = f"UPDATE {table} SET kept = kept + ? WHERE session = ?"  # noqa: S608
+                    self._base.execute(change, (jump, self._session))
 
     def _name_clip(self, event: int, name: str | None, size: int) -> None:
         with self._base:
@@ -264,6 +279,9 @@ class Store:
         with self._base:
             self._base.executemany(
                 "INSERT OR IGNORE INTO cleared SELECT clip FROM events WHERE id = ? AND clip IS NOT NULL", rows
+            )
+            self._base.executemany(
+                "DELETE FROM embeddings WHERE (session, token) = (SELECT session, token FROM events WHERE id = ?)", rows
             )
             self._base.executemany("DELETE FROM events WHERE id = ?", rows)
         self._clear_files()

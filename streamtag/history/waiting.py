@@ -7,18 +7,22 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from streamtag.history.clips import Clip
+from streamtag.history.embeddings import Embedding
 from streamtag.history.store import Record
 
 __all__ = ["Waiting"]
 
 _MOST_RECORDS: Final = 10_000
 _MOST_CLIPS: Final = 32
+_MOST_EMBEDDINGS: Final = 4_000
 _WAITING_SHARE: Final = 0.1
 _MOST_WAIT_SECONDS: Final = 0.2
 
 
 class Waiting:
-    """Bounded queues of records and clips; where there are too many the oldest is dropped, and records are counted.
+    """Bounded queues of records, clips and embeddings; the oldest are dropped where there are too many.
+
+    Records that are dropped are counted.
 
     Attributes:
         dropped: Records that were dropped.
@@ -30,6 +34,7 @@ class Waiting:
         self.is_stopping = False
         self._records: deque[Record] = deque()
         self._clips: deque[Clip] = deque(maxlen=_MOST_CLIPS)
+        self._embeddings: deque[Embedding] = deque(maxlen=_MOST_EMBEDDINGS)
         self._changed = threading.Condition()
         self._is_refused = False
         self._taken = self._settled = 0  # records: that came, and that were written or dropped
@@ -58,6 +63,10 @@ class Waiting:
             with self._changed:
                 self._clips.append(clip)
                 self._changed.notify_all()
+
+    def put_embedding(self, embedding: Embedding) -> None:
+        """Have an embedding wait, from any thread; it is written with the next records, or after a while."""
+        self._embeddings.append(embedding)
 
     def settle(self, seconds: float) -> bool:
         """See `History.settle`."""
@@ -109,6 +118,17 @@ class Waiting:
             clips = list(self._clips)
             self._clips.clear()
             return clips
+
+    def write_embeddings(self, write: Callable[[list[Embedding]], None]) -> None:
+        """Have all embeddings written; if that lets an error out those wait on for which there is room."""
+        embeddings = [self._embeddings.popleft() for _ in range(len(self._embeddings))]
+        try:
+            if embeddings:
+                write(embeddings)
+        except BaseException:
+            room = _MOST_EMBEDDINGS - len(self._embeddings)
+            self._embeddings.extendleft(reversed(embeddings[-room:] if room else []))
+            raise
 
     def hold(self) -> None:
         """Let nobody wait for the file, which cannot be written now."""

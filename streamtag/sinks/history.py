@@ -8,7 +8,7 @@ from streamtag.audio import Patch
 from streamtag.events import EventRules
 from streamtag.history import History
 from streamtag.settings import Config
-from streamtag.sinks.sink import SinkMessage
+from streamtag.sinks.sink import Embedding, SinkMessage
 from streamtag.wire.messages import EventHeader, HistoryState, ScoresHeader, ServiceHeader, StatusHeader
 
 __all__ = ["HistorySink", "open_sink"]
@@ -34,6 +34,7 @@ class HistorySink:
         # By the hash of a stream's labels, the rows of those of `no_clip_when`, and their `off`.
         self._protected: dict[str, list[tuple[int, float]]] = {}
         self._heard: dict[str, Patch] = {}  # by stream, the patch whose scores come next
+        self.wants_embeddings = config.history.embeddings
 
     @property
     def kinds(self) -> frozenset[str]:
@@ -58,10 +59,12 @@ class HistorySink:
             for each in rules
         }
 
-    def hear(self, stream: str, patch: Patch) -> None:
-        """Take in sound, for clips."""
+    def hear(self, stream: str, patch: Patch, embedding: Embedding | None = None) -> None:
+        """Take in sound, for clips, and what the network made of it."""
         if stream in self._left_out:
             return
+        if embedding is not None:
+            self._history.embedding(stream, patch, *embedding)
         if self._protects:
             self._heard[stream] = patch
         else:

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Sequence
 from streamtag.audio import Patch
 from streamtag.events import EventRules
 from streamtag.settings import Config
-from streamtag.sinks.sink import LocalSink, SinkMessage
+from streamtag.sinks.sink import Embedding, LocalSink, SinkMessage
 from streamtag.wire.messages import ServiceHeader
 
 __all__ = ["LocalSinks"]
@@ -32,10 +32,15 @@ class LocalSinks:
         for sink in self._sinks:
             sink.go_by(config, rules)
 
-    def hear(self, stream: str, patch: Patch) -> None:
-        """Hand over the sound of a patch."""
+    @property
+    def want_embeddings(self) -> bool:
+        """Whether anybody wants to be given embeddings with the sound."""
+        return any(sink.wants_embeddings for sink in self._sinks)
+
+    def hear(self, stream: str, patch: Patch, embedding: Embedding | None = None) -> None:
+        """Hand over the sound of a patch, and its embedding where anybody wants it."""
         for sink in self._sinks:
-            sink.hear(stream, patch)
+            sink.hear(stream, patch, embedding)
 
     def takes(self, kind: str) -> bool:
         """Tell whether anybody takes messages of a kind."""

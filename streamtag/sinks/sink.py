@@ -17,7 +17,7 @@ from streamtag.settings import Config
 from streamtag.threads import Worker
 from streamtag.wire.messages import Header, ServiceHeader
 
-__all__ = ["Deliveries", "Delivering", "LocalSink", "Overseer", "Sink", "SinkMessage", "SinkQueue"]
+__all__ = ["Deliveries", "Delivering", "Embedding", "LocalSink", "Overseer", "Sink", "SinkMessage", "SinkQueue"]
 
 _MOST_WAITING: Final = 10_000
 _LOOK_SECONDS: Final = 0.2
@@ -39,6 +39,18 @@ class SinkMessage(NamedTuple):
     header: Header | AlertNotice
     patch: NDArray[np.float32] | None = None
     rolling: NDArray[np.float32] | None = None
+
+
+class Embedding(NamedTuple):
+    """What the network made of a patch.
+
+    Attributes:
+        embedder: Hash of what made it.
+        vector: float32 [d], which nobody changes any more.
+    """
+
+    embedder: str
+    vector: NDArray[np.float32]
 
 
 class Sink(Protocol):
@@ -115,6 +127,10 @@ class LocalSink(Protocol):
     def restarts(self) -> int:
         """How often it failed in a way that nobody foresaw, and went on."""
 
+    @property
+    def wants_embeddings(self) -> bool:
+        """Whether `hear` is to be given them."""
+
     def start(self) -> None:
         """Begin; what cannot be opened is told of, and nothing else waits for it."""
 
@@ -126,8 +142,8 @@ class LocalSink(Protocol):
             rules: Each model's labels and their thresholds.
         """
 
-    def hear(self, stream: str, patch: Patch) -> None:
-        """Take in the sound of a patch, before what it scored."""
+    def hear(self, stream: str, patch: Patch, embedding: Embedding | None = None) -> None:
+        """Take in the sound of a patch, before what it scored; with its embedding where the sink wants them."""
 
     def take(self, message: SinkMessage) -> None:
         """Take in a message, before it is published."""
@@ -150,6 +166,8 @@ class SinkQueue:
     Attributes:
         dropped: Messages that the sink never got.
     """
+
+    wants_embeddings = False
 
     def __init__(self, sink: Sink, most: int = _MOST_WAITING) -> None:
         self.name = sink.name
@@ -189,7 +207,7 @@ class SinkQueue:
     def go_by(self, config: Config, rules: Iterable[EventRules]) -> None:
         """Leave the sink as it was made."""
 
-    def hear(self, stream: str, patch: Patch) -> None:
+    def hear(self, stream: str, patch: Patch, embedding: Embedding | None = None) -> None:
         """Leave the sound alone: what a sink is told of are messages."""
 
     def take(self, message: SinkMessage) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from streamtag.errors import HistoryError
-from streamtag.history import HistoryReader
+from streamtag.history import HistoryReader, Verdict, layout, read_verdicts, write_verdict
 from streamtag.history.layout import VERSION, clip_folder
 from streamtag.history.store import Begin, Store
 from streamtag.settings import HistorySettings
@@ -89,9 +89,31 @@ def test_a_history_that_no_service_has_brought_up_to_date_yet_can_be_read(first:
     assert version(first) == 0
 
 
+def test_a_history_of_before_anything_was_taught_keeps_its_events_and_takes_verdicts_from_then_on(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as base:
+        base.execute("PRAGMA journal_mode = WAL")
+        for step in (FIRST, *layout._STEPS[0]):
+            base.executescript(step)
+        base.execute("PRAGMA user_version = 1")
+        base.execute(
+            "INSERT INTO events VALUES (1, '0123abcd', 0, 'yard', 'Dog', ?, 4.8, 5.76, 0.75, 0, ?, NULL)", (NOW, NOW)
+        )
+        base.commit()
+    said = Verdict("yard", "Dog", NOW, is_right=False, who="ann", given=NOW + 60)
+    assert len(HistoryReader(path).embeddings("some model")) == 0
+    assert read_verdicts(path) == []
+    with pytest.raises(HistoryError, match="an earlier Streamtag wrote it; start the service once"):
+        write_verdict(path, said)
+    Store(path, SETTINGS).close()
+    write_verdict(path, said)
+    assert read_verdicts(path) == [said]
+    assert [event.label for event in HistoryReader(path).search()] == ["Dog"]
+    assert version(path) == VERSION
+
+
 def test_what_fails_half_way_leaves_the_first_version_whole(first: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     steps = ("ALTER TABLE events ADD COLUMN kept REAL NOT NULL DEFAULT 0", "this is no SQL")
-    monkeypatch.setattr("streamtag.history.layout._STEPS", {0: steps})
+    monkeypatch.setitem(layout._STEPS, 0, steps)
     with pytest.raises(sqlite3.OperationalError):
         Store(first, SETTINGS)
     monkeypatch.undo()
@@ -110,7 +132,7 @@ def test_a_history_of_a_newer_version_is_refused_and_not_touched(path: Path, in_
         base.close()
     before = {file: file.read_bytes() for file in path.parent.iterdir() if not file.name.endswith("-shm")}
     for attempt in (lambda: Store(path, SETTINGS), HistoryReader(path).search, lambda: HistoryReader(path).clip(1)):
-        with pytest.raises(HistoryError, match=r"history\.sqlite: a newer Streamtag wrote it \(version 2, this"):
+        with pytest.raises(HistoryError, match=r"history\.sqlite: a newer Streamtag wrote it \(version 3, this"):
             attempt()
     assert {file: file.read_bytes() for file in path.parent.iterdir() if not file.name.endswith("-shm")} == before
     base.close()

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from streamtag.history.clips import Clip
+from streamtag.history.embeddings import Embedding
 from streamtag.history.layout import clip_folder
 from streamtag.history.lock import HeldError
 from streamtag.history.reader import HistoryReader
@@ -311,3 +312,48 @@ def test_a_batch_that_is_written_again_is_there_once(store: Store, path: Path) -
     for _ in range(2):
         store.write([begin(0), End(0, 2.88, 0.9)])
     assert rows(path) == 1
+
+
+def embedding(index: int, token: int | None = None, embedder: str = "this model") -> Embedding:
+    vector = np.random.default_rng(index).normal(size=64).astype(np.float32)
+    return Embedding("yard", NOW + index, embedder, vector, token)
+
+
+def test_embeddings_are_found_again_by_model_and_time_and_with_their_event(store: Store, path: Path) -> None:
+    store.write([begin(7)])
+    store.write_embeddings([embedding(0), embedding(1, token=7), embedding(2), embedding(3, embedder="another")])
+    found = HistoryReader(path).embeddings("this model", stream="yard", since=NOW + 1)
+    (event,) = HistoryReader(path).search()
+    assert (found.streams, found.times.tolist()) == (["yard", "yard"], [NOW + 1, NOW + 2])
+    assert found.events.tolist() == [event.id, 0]
+    for row, index in ((0, 1), (1, 2)):
+        exact = embedding(index).vector
+        np.testing.assert_allclose(found.rows(slice(None))[row], exact, atol=np.abs(exact).max() / 250)
+    assert HistoryReader(path).embeddings("this model", event=event.id).times.tolist() == [NOW + 1]
+
+
+def test_an_event_takes_its_embedding_along(store: Store, path: Path, clock: Clock) -> None:
+    store.write([begin(0)])
+    store.write_embeddings([embedding(0, token=0), embedding(1)])
+    clock.go_on(DAY - 60)
+    store.write_embeddings([embedding(2)])
+    clock.go_on(120)
+    prune(store)
+    assert HistoryReader(path).embeddings("this model").times.tolist() == [NOW + 2]
+
+
+def test_embeddings_take_half_of_the_room_at_most_and_the_oldest_go_first(store: Store, path: Path) -> None:
+    store.write([begin(0)])
+    store.write_embeddings([embedding(index) for index in range(4000)])
+    prune(store)
+    times = HistoryReader(path).embeddings("this model").times
+    assert store.size() < 600_000
+    assert 2000 < len(times) < 4000
+    assert times[-1] == NOW + 3999
+    assert rows(path) == 1
+
+
+def test_an_embedding_that_is_no_numbers_is_left_out(store: Store, path: Path) -> None:
+    bad = Embedding("yard", NOW, "this model", np.full(64, np.nan, np.float32))
+    store.write_embeddings([bad, embedding(1)])
+    assert HistoryReader(path).embeddings("this model").times.tolist() == [NOW + 1]
