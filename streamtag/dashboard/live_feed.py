@@ -73,12 +73,13 @@ class LiveFeed:
         await socket.accept()
         page, requests = _Page(), _Requests()
         visitor = socket.scope[VISITOR]
-        await asyncio.to_thread(self._hub.add, page)
+        added = asyncio.get_running_loop().run_in_executor(None, self._hub.add, page)
         tasks = [
             asyncio.create_task(page.send_to(socket)),
             asyncio.create_task(self._watch(page, requests, visitor)),
         ]
         try:
+            await asyncio.shield(added)
             while True:
                 requests.put(await socket.receive_text())
         except (WebSocketDisconnect, KeyError, msgspec.DecodeError, RecursionError):
@@ -86,8 +87,8 @@ class LiveFeed:
         finally:
             for task in tasks:
                 task.cancel()
+            added.add_done_callback(lambda _: self._hub.remove(page))  # never before it was added
             await asyncio.gather(*tasks, return_exceptions=True)
-            self._hub.remove(page)
         with suppress(RuntimeError, WebSocketDisconnect):
             await socket.close(1008)
 

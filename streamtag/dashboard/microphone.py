@@ -6,6 +6,7 @@ import re
 import secrets
 import struct
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any, Final
 
@@ -66,11 +67,15 @@ class Microphones:
         stream = PRIVATE_PREFIX + secrets.token_hex(8)
         service = self._hub.service or {}
         pusher = PcmPusher(reachable(service["input"], self._hub.endpoint), _PUSH_SECONDS, key=self._hub.key)
+        # One thread uses the pusher; what it was given is done in order even where this task is cancelled meanwhile.
+        thread = ThreadPoolExecutor(1, "microphone")
         try:
             await _tell(socket, kind="ready", stream=stream, seconds=MOST_SECONDS)
-            await _Reception(socket, pusher, stream, rate, self._hub).run()
+            await _Reception(socket, pusher, thread, stream, rate, self._hub).run()
         finally:
-            await asyncio.to_thread(pusher.close)
+            closed = thread.submit(pusher.close)
+            thread.shutdown(wait=False)
+            await asyncio.shield(asyncio.wrap_future(closed))
 
     def _refusal(self, rate: str) -> str:
         service = self._hub.service
@@ -86,9 +91,12 @@ class Microphones:
 class _Reception:
     """The sound of one page, from its first sample to its last."""
 
-    def __init__(self, socket: WebSocket, pusher: PcmPusher, stream: str, rate: int, hub: Hub) -> None:
+    def __init__(
+        self, socket: WebSocket, pusher: PcmPusher, thread: ThreadPoolExecutor, stream: str, rate: int, hub: Hub
+    ) -> None:
         self._socket = socket
         self._pusher = pusher
+        self._thread = thread
         self._stream = stream
         self._rate = rate
         self._hub = hub
@@ -106,8 +114,9 @@ class _Reception:
         except (WebSocketDisconnect, TimeoutError):
             pass
         finally:
+            ended = self._thread.submit(self._pusher.end, self._stream)
             with suppress(WireError):
-                await asyncio.to_thread(self._pusher.end, self._stream)
+                await asyncio.shield(asyncio.wrap_future(ended))
         with suppress(WebSocketDisconnect, RuntimeError):
             await _tell(self._socket, kind="ended", samples=self._received, reason=reason)
             await self._socket.close()
@@ -130,7 +139,8 @@ class _Reception:
             self._received += len(samples)
             if self._received > (now - self._began + _AHEAD_SECONDS) * self._rate or not 0 <= start < 2**52:
                 return "The page sent more than a microphone can."
-            await asyncio.to_thread(self._pusher.push, self._stream, samples, self._rate, int(start))
+            pushed = self._thread.submit(self._pusher.push, self._stream, samples, self._rate, int(start))
+            await asyncio.wrap_future(pushed)
             self._is_taken = self._is_taken or self._hub.has(self._stream)
             if not self._is_taken and now - self._began > _TAKEN_SECONDS:
                 return "The service takes no more streams: it has as many as it may."

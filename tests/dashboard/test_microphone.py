@@ -1,20 +1,24 @@
 """A microphone of the page, with a publisher for a service that takes it up or does not."""
 
+import asyncio
 import struct
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import zmq
 from starlette.applications import Starlette
 from starlette.routing import WebSocketRoute
 from starlette.testclient import TestClient
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
+from starlette.websockets import WebSocket
 
 from streamtag.dashboard import microphone
 from streamtag.dashboard.access import VISITOR
 from streamtag.dashboard.hub import Hub
 from streamtag.dashboard.microphone import Microphones
-from streamtag.wire import Outgoing, Publisher, ServiceHeader
+from streamtag.wire import Outgoing, PcmPusher, Publisher, ServiceHeader
 from tests.dashboard.conftest import until
 from tests.wire import samples
 
@@ -84,3 +88,51 @@ def test_what_came_in_is_told_once_the_service_has_the_stream(
 def test_a_rate_that_is_none_is_refused(page: TestClient, rate: str) -> None:
     with page.websocket_connect(f"/?rate={rate}") as socket:
         assert socket.receive_json()["reason"] == "Your browser records at a rate that the service cannot use."
+
+
+def test_what_a_visitor_needed_is_let_go_even_where_the_visit_is_cancelled_and_every_thread_is_busy(
+    publisher: Publisher, input_: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[str] = []
+
+    class Told(PcmPusher):
+        def end(self, stream: str) -> None:
+            done.append("ended")
+
+        def close(self) -> None:
+            super().close()
+            done.append("closed")
+
+    monkeypatch.setattr(microphone, "PcmPusher", Told)
+    hub = Hub(publisher.endpoint)
+    hub.start()
+    publisher.publish([service(input_)])
+    assert until(lambda: hub.service is not None)
+    ready = asyncio.Event()
+
+    async def receive() -> Message:
+        if not ready.is_set():
+            return {"type": "websocket.connect"}
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async def send(message: Message) -> None:
+        ready.set()
+
+    async def visit() -> None:
+        busy = threading.Event()
+        with ThreadPoolExecutor(1) as threads:
+            asyncio.get_running_loop().set_default_executor(threads)
+            threads.submit(busy.wait)
+            scope = {"type": "websocket", "path": "/", "query_string": b"rate=16000", "headers": [], VISITOR: "visitor"}
+            task = asyncio.create_task(Microphones(hub).serve(WebSocket(scope, receive, send)))
+            await ready.wait()
+            await asyncio.sleep(0)
+            while not task.done():
+                task.cancel()
+                await asyncio.sleep(0)
+            busy.set()
+
+    asyncio.run(visit())
+    hub.stop()
+    assert until(lambda: done == ["ended", "closed"])
