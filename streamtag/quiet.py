@@ -9,6 +9,7 @@ SWITCHES = {
     "ORT_DISABLE_TELEMETRY": "1",  # ONNX Runtime: read once, when it is imported
     "GRADIO_ANALYTICS_ENABLED": "False",
     "HF_HUB_DISABLE_TELEMETRY": "1",  # comes with Gradio
+    "RAY_USAGE_STATS_ENABLED": "0",  # Ray: read when a cluster starts
     "DO_NOT_TRACK": "1",  # whoever keeps to https://consoledonottrack.com
 }
 """Environment variables by which libraries are told to send nothing and to keep nothing for sending."""

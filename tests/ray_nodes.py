@@ -1,0 +1,73 @@
+"""A Ray cluster of several nodes on this machine, as Ray's own tests make one: all on the loopback, with a token."""
+
+import secrets
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+__all__ = ["Nodes", "ray_nodes"]
+
+_NODE = {"node_ip_address": "127.0.0.1", "object_store_memory": 80 << 20}
+
+
+class Nodes:
+    """The nodes: a head that runs no work, and those that were added.
+
+    Attributes:
+        address: the head's, HOST:PORT.
+        environment: what a process must have in its environment to connect.
+    """
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        from ray.cluster_utils import Cluster
+
+        self.environment = dict(environment)
+        self._cluster: Any = Cluster(
+            initialize_head=True, head_node_args={**_NODE, "num_cpus": 0, "include_dashboard": False}
+        )
+        self.address: str = self._cluster.address
+
+    def add(self, cpus: int = 1, **resources: float) -> Any:
+        """Add a node and wait until it is there."""
+        return self._cluster.add_node(**_NODE, num_cpus=cpus, resources=resources)
+
+    def kill(self, node: Any) -> None:
+        """Kill all processes of a node at once, as a loss of power does."""
+        processes = [psutil.Process(info.process.pid) for each in node.all_processes.values() for info in each]
+        below = [child for process in processes for child in process.children(recursive=True)]
+        for process in [*processes, *below]:
+            process.kill()
+        self._cluster.remove_node(node, allow_graceful=False)
+
+    def close(self) -> None:
+        """End all nodes."""
+        self._cluster.shutdown()
+
+
+@contextmanager
+def ray_nodes() -> Iterator[Nodes]:
+    """Yield a cluster whose head runs, and end it."""
+    # Not below pytest's folders: a socket's path may have 107 characters.
+    with tempfile.TemporaryDirectory(prefix="ray-nodes-") as name, pytest.MonkeyPatch.context() as patch:
+        folder = Path(name)
+        (folder / "ray").mkdir()
+        token = folder / "token"
+        token.write_text(secrets.token_hex(32))
+        environment = {
+            "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+            "RAY_AUTH_MODE": "token",
+            "RAY_AUTH_TOKEN_PATH": str(token),
+            "RAY_TMPDIR": name,
+        }
+        for key, value in environment.items():
+            patch.setenv(key, value)
+        nodes = Nodes(environment)
+        try:
+            yield nodes
+        finally:
+            nodes.close()
