@@ -1,6 +1,8 @@
 """What the page asks about past events: a search, a clip, a table to download."""
 
 import asyncio
+import time
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,11 +16,14 @@ from streamtag.dashboard.slots import FullError
 from streamtag.dashboard.spool import Spool
 from streamtag.errors import HistoryError
 from streamtag.history import FORMATS, HistoryReader, StoredEvent, export
+from streamtag.history.counts import HOUR
 from streamtag.settings import Config
 
 __all__ = ["Export", "HistoryRoutes"]
 
 _PAGE: Final = 100
+_MOST_SPANS: Final = 31
+_MOST_EARLIER: Final = 7
 _MOST_EXPORTED: Final = 200_000
 _NO_HISTORY: Final = "No history is kept. Ask for one with a [history] path in the service's configuration."
 
@@ -34,8 +39,8 @@ class HistoryRoutes:
         if self.reader is None:
             return JSONResponse({"error": _NO_HISTORY}, 404)
         query = request.query_params
-        time, id_ = number(query.get("before_time")), whole(query.get("before_id"))
-        before = None if time is None or id_ is None else (time, id_)
+        moment, id_ = number(query.get("before_time")), whole(query.get("before_id"))
+        before = None if moment is None or id_ is None else (moment, id_)
         try:
             events = self.reader.search(**_wishes(request), before=before, limit=_PAGE + 1)
             labels, streams = self.reader.names()
@@ -56,6 +61,46 @@ class HistoryRoutes:
         kind = "attachment" if "download" in request.query_params else "inline"
         name = f"streamtag-{event}.wav"
         return FileResponse(path, media_type="audio/wav", filename=name, content_disposition_type=kind)
+
+    def counts(self, request: Request) -> Response:
+        """Answer with how many events of each label there were between `edges`, and how many are usual.
+
+        `edges` are Unix seconds, ascending and whole hours apart; `earlier` is how many times as much before is looked
+        at to say what is usual, as far into each as it is now into the time asked for.
+        """
+        if self.reader is None:
+            return JSONResponse({"error": _NO_HISTORY}, 404)
+        query = request.query_params
+        edges = [number(text) for text in query.get("edges", "").split(",", _MOST_SPANS + 1)]
+        earlier = min(_MOST_EARLIER, whole(query.get("earlier")) or 0)
+        known = [edge for edge in edges if edge is not None]
+        is_whole = all(after - before >= HOUR for before, after in pairwise(known))
+        if len(known) < len(edges) or not 2 <= len(edges) <= _MOST_SPANS + 1 or not is_whole:
+            return JSONResponse({"error": "The times asked for are none."}, 422)
+        begin, span = known[0], known[-1] - known[0]
+        elapsed = min(span, max(0.0, time.time() - begin))
+        try:
+            counts, oldest = self.reader.counts(
+                known, elapsed=elapsed, earlier=earlier, stream=query.get("stream", "")[:64]
+            )
+            _, streams = self.reader.names()
+        except HistoryError as error:
+            return _unreadable(error)
+        # Of a stretch that the history does not reach back to nobody knows what was heard in it.
+        known_before = 0 if oldest is None else sum(oldest <= begin - back * span for back in range(1, earlier + 1))
+        labels = [
+            {
+                "label": each.label,
+                "counts": each.counts,
+                "total": each.total,
+                "first": each.first,
+                "last": each.last,
+                "usual": sum(each.before[:known_before]) / known_before if known_before else None,
+            }
+            for each in counts
+            if each.total
+        ]
+        return JSONResponse({"labels": labels, "compared": known_before, "oldest": oldest, "streams": streams})
 
 
 class Export:
@@ -106,6 +151,7 @@ def _wishes(request: Request) -> dict[str, Any]:
     query = request.query_params
     return {
         "text": query.get("text", "")[:100],
+        "label": query.get("label", "")[:200],
         "stream": query.get("stream", "")[:64],
         "since": number(query.get("since")),
         "until": number(query.get("until")),

@@ -1,5 +1,7 @@
-"""The page itself: Gradio's frame and tabs around the project's own views."""
+"""The page itself: Gradio's frame around the project's own views."""
 
+import html
+import json
 import os
 from importlib import resources
 from pathlib import Path
@@ -12,6 +14,8 @@ __all__ = ["STATIC", "mount_page"]
 STATIC: Final = "/streamtag/static"
 _VIEWS: Final = {
     "live": "Live",
+    "streams": "Streams",
+    "day": "Day",
     "history": "History",
     "tuning": "Thresholds",
     "alerts": "Alerts",
@@ -30,11 +34,8 @@ def mount_page(app: FastAPI, folder: Path, *, with_logout: bool) -> None:
     import gradio as gr
 
     with gr.Blocks(title="Streamtag", fill_width=True, analytics_enabled=False) as page:
-        _place(gr, "header")
-        with gr.Tabs(elem_id="st-tabs"):
-            for name, title in _VIEWS.items():
-                with gr.Tab(title, id=name, elem_id=f"st-tab-{name}"):
-                    _place(gr, name)
+        for name in ("header", "tabs", *_VIEWS):
+            _place(gr, name)
     fonts = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif"]
     theme = gr.themes.Base(font=fonts, font_mono=["ui-monospace", "Consolas", "monospace"])
     gr.mount_gradio_app(
@@ -42,7 +43,7 @@ def mount_page(app: FastAPI, folder: Path, *, with_logout: bool) -> None:
         page,
         path="/",
         theme=theme,
-        head=_text("head.html") + (_LOGIN if with_logout else ""),
+        head=_text("head.html") + _views() + (_LOGIN if with_logout else ""),
         footer_links=[],
         show_error=False,
         run_history=False,
@@ -58,6 +59,11 @@ def _place(gr: Any, name: str) -> None:
     """Leave room for one of our views, which `static/main.js` puts there: what Gradio has for it evaluates texts."""
     with gr.Column(elem_id=f"st-{name}", elem_classes="st-place"):
         pass
+
+
+def _views() -> str:
+    """Tell the page's scripts which views there are, and what they are called, in this order."""
+    return f'<meta name="streamtag-views" content="{html.escape(json.dumps(_VIEWS))}">\n'
 
 
 def _text(file: str) -> str:

@@ -36,8 +36,10 @@ from streamtag.dashboard.page import STATIC, mount_page
 from streamtag.dashboard.protocol import MICROPHONE, protocols
 from streamtag.dashboard.recordings import MOST_BYTES, Recordings
 from streamtag.dashboard.spool import Spool
+from streamtag.dashboard.stream_routes import StreamRoutes
 from streamtag.dashboard.threshold_routes import ThresholdRoutes
 from streamtag.dashboard.tls import open_context
+from streamtag.dashboard.wall import Wall
 from streamtag.errors import StreamtagError
 from streamtag.keys import ClientKey
 from streamtag.settings import Config
@@ -134,12 +136,16 @@ def build(
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         hub.start()
         api.start()
+        wall.start()
         yield
+        wall.stop()
         api.stop()
         hub.stop()
         recordings.close()
 
     api = Api(hub.endpoint, config, hub.key)
+    wall = Wall(hub.endpoint, hub.key)
+    streams = StreamRoutes(api.feed, wall)
     spool = Spool(folder)
     past, thresholds = HistoryRoutes(config), ThresholdRoutes(hub, config, may_write=may_write)
     alerts = AlertRoutes(hub, config, may_write=may_write)
@@ -152,7 +158,9 @@ def build(
         WebSocketRoute("/streamtag/live", live.serve),
         WebSocketRoute(MICROPHONE, microphones.serve),
         Route(RECORDING, recordings.serve, methods=["POST"]),
+        Route("/streamtag/streams", _fresh(streams.show)),
         Route("/streamtag/history", _fresh(past.search)),
+        Route("/streamtag/day", _fresh(past.counts)),
         Route(EXPORT, Export(past, spool), methods=["GET"]),
         Route("/streamtag/history/clips/{event}", past.clip),
         Route("/streamtag/tuning", _fresh(thresholds.show)),

@@ -1,7 +1,7 @@
 """Reading a history that a service may be writing at the same moment."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from streamtag.errors import HistoryError
+from streamtag.history.counts import LabelCounts, count_events
 from streamtag.history.embeddings import EMPTY, StoredEmbeddings
 from streamtag.history.layout import LEARNS, clip_file, opened_to_read
 
@@ -83,6 +84,7 @@ class HistoryReader:
         self,
         *,
         text: str = "",
+        label: str = "",
         stream: str = "",
         since: float | None = None,
         until: float | None = None,
@@ -92,6 +94,7 @@ class HistoryReader:
 
         Args:
             text: As for `search`.
+            label: As for `search`.
             stream: As for `search`.
             since: As for `search`.
             until: As for `search`.
@@ -100,7 +103,7 @@ class HistoryReader:
         Raises:
             HistoryError: There is no history, or it cannot be read.
         """
-        where, values = _conditions(text, "", stream, since, until)
+        where, values = _conditions(text, label, stream, since, until)
         first = f"SELECT time, id FROM events {_where(where)} ORDER BY time DESC, id DESC LIMIT 1 OFFSET ?"  # noqa: S608
         with self._opened() as (base, _):
             oldest = base.execute(first, (*values, limit - 1)).fetchone()
@@ -121,6 +124,25 @@ class HistoryReader:
             labels = [row[0] for row in base.execute("SELECT DISTINCT label FROM events ORDER BY label")]
             streams = [row[0] for row in base.execute("SELECT DISTINCT stream FROM events ORDER BY stream")]
         return labels, streams
+
+    def counts(
+        self, edges: Sequence[float], *, elapsed: float, earlier: int, stream: str = ""
+    ) -> tuple[list[LabelCounts], float | None]:
+        """Return how many events of each label there were, as `count_events` does, and when the oldest of all began.
+
+        Args:
+            edges: As for `count_events`.
+            elapsed: As for `count_events`.
+            earlier: As for `count_events`.
+            stream: As for `count_events`.
+
+        Raises:
+            HistoryError: There is no history, or it cannot be read.
+        """
+        with self._opened() as (base, _):
+            counts = count_events(base, edges, elapsed=elapsed, earlier=earlier, stream=stream)
+            oldest = base.execute("SELECT MIN(time) FROM events").fetchone()[0]
+        return counts, oldest
 
     def size(self) -> tuple[int, int]:
         """Return the number of events, and the bytes of the file and of all clips.

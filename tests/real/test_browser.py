@@ -137,13 +137,38 @@ def test_the_header_counts_streams_by_how_they_are(visitor: Visitor) -> None:
         ],
     )
     assert told == [
-        "Connected: 2 streams",
-        "Connected: 1 stream",
+        "Connected: 2 live",
+        "Connected: 1 live",
         "Connected: 2 live, 1 reconnecting",
         "Connected: 1 failed, 1 ended",
         "Connected: 0 streams",
         "Connected: 2 streams",
     ]
+
+
+def test_the_wall_leads_to_a_stream_and_says_how_it_is(visitor: Visitor) -> None:
+    visitor.open("Streams")
+    tile = visitor.page.locator("#st-streams").get_by_role("button", name="demo")
+    expect(tile.locator(".st-tile-state")).to_have_text("Live")
+    expect(tile.locator(".st-tile-sound")).to_contain_text(re.compile(r" 0\.\d\d"))
+    tile.click()
+    expect(visitor.page.locator("#st-live .st-stream")).to_have_value("demo")
+    expect(visitor.page.locator("#st-live .st-state-text")).to_contain_text("Live since")
+
+
+def test_a_day_is_seen_at_a_glance_and_a_field_shows_its_events(visitor: Visitor) -> None:
+    visitor.open("Day")
+    view = visitor.page.locator("#st-day")
+    music = view.get_by_role("row", name=re.compile("^Music"))
+    expect(music.locator(".st-day-total")).to_have_text(re.compile("[1-9]"))
+    music.get_by_role("button").first.press("Enter")
+    expect(view.locator(".st-field-events h2")).to_contain_text("Music, ")
+    expect(view.locator(".st-field-events li").first).to_contain_text("demo")
+    view.get_by_label("Week", exact=True).check()
+    expect(view.locator(".st-day-hour")).to_have_count(7)
+    expect(music.locator(".st-day-total")).to_have_text(re.compile("[1-9]"))
+    view.get_by_role("button", name="Earlier").click()
+    expect(view.get_by_text("The history does not reach back so far.")).to_be_visible()
 
 
 def test_moved_thresholds_show_their_events_and_reach_the_service(visitor: Visitor, site: Site) -> None:
@@ -304,12 +329,12 @@ def test_three_microphones_lose_nothing_while_two_look_on(chromium: Browser, sit
 def test_the_page_goes_on_when_the_service_was_killed_and_returns(visitor: Visitor, site: Site) -> None:
     page = visitor.page
     connection = page.locator(".st-connection-text")
-    expect(connection).to_have_text("Connected: 1 stream")
+    expect(connection).to_have_text("Connected: 1 live")
     site.service.kill()
     expect(connection).to_contain_text("stopped answering")
     expect(page.locator("#st-live .st-state-text")).to_contain_text("away")
     site.service.start()
-    expect(connection).to_have_text("Connected: 1 stream")
+    expect(connection).to_have_text("Connected: 1 live")
     expect(page.locator("#st-live .st-state-text")).to_contain_text("Live since")
     updates = page.locator("#st-live .st-meter-bar").get_attribute("data-updates")
     expect(page.locator("#st-live .st-meter-bar")).not_to_have_attribute("data-updates", updates or "")
@@ -328,9 +353,11 @@ def test_a_phone_shows_it_all_in_its_width(chromium: Browser, site: Site) -> Non
 def test_tabs_and_controls_work_from_the_keyboard_and_have_names(visitor: Visitor) -> None:
     page = visitor.page
     page.get_by_role("tab", name="Live").focus()
-    page.keyboard.press("Tab")
-    page.keyboard.press("Enter")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
     expect(page.get_by_role("tab", name="History")).to_have_attribute("aria-selected", "true")
+    expect(page.locator("#st-history .st-view")).to_be_visible()
     nameless = page.evaluate(
         """() => [...document.querySelectorAll("button, input, select, a[href], canvas, audio")]
             .filter((element) => element.closest(".st-view, .st-header") && element.offsetParent !== null)

@@ -52,7 +52,11 @@ def _responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 class Api:
-    """An application of its own, to be mounted in the page's."""
+    """An application of its own, to be mounted in the page's.
+
+    Attributes:
+        feed: what the service says now.
+    """
 
     def __init__(self, connect: str, config: Config, key: ClientKey | None = None) -> None:
         """Prepare it.
@@ -62,10 +66,10 @@ class Api:
             config: Where its history lies.
             key: With which the service lets us in, where it asks for one.
         """
-        self._feed = Feed(connect, key)
-        self._past = Past(self._feed, config)
+        self.feed = Feed(connect, key)
+        self._past = Past(self.feed, config)
         with_clips = config.history.clips and config.history.path is not None
-        self._stream = EventsStream(self._feed, self._past, with_clips=with_clips)
+        self._stream = EventsStream(self.feed, self._past, with_clips=with_clips)
         app = FastAPI(
             title="Streamtag",
             version="1",
@@ -113,28 +117,28 @@ class Api:
 
     def start(self) -> None:
         """Begin to listen to the service."""
-        self._feed.start()
+        self.feed.start()
 
     def stop(self) -> None:
         """Listen no more."""
-        self._feed.stop()
+        self.feed.stop()
 
     def streams(self, response: Response) -> Streams:
         """Answer with every public stream."""
         response.headers["Cache-Control"] = "no-store"
-        service = self._feed.service
+        service = self.feed.service
         told = Service(
-            state=self._feed.connection,
+            state=self.feed.connection,
             version=None if service is None else service.version,
             model=None if service is None else service.model,
             runtime=None if service is None else service.runtime,
             sustainable_streams=None if service is None else service.sustainable_streams,
         )
-        return Streams(service=told, streams=[_of_status(each) for each in self._feed.streams()])
+        return Streams(service=told, streams=[_of_status(each) for each in self.feed.streams()])
 
     def labels(self) -> Any:
         """Answer with the model's labels."""
-        service = self._feed.service
+        service = self.feed.service
         if service is None:
             return _error("The tagging service was not heard yet.", 503)
         return Labels(model=service.model, labels_hash=service.labels_hash, labels=service.labels)

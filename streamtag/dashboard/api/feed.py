@@ -43,6 +43,7 @@ class Feed:
         self._streams: dict[str, StatusHeader] = {}
         self._absent: dict[str, float] = {}
         self._events: deque[Told] = deque(maxlen=_MOST_EVENTS)
+        self._last: dict[str, EventHeader] = {}
         self._first: set[str] = set()
         self._count = 0
         self._began = time.time()
@@ -81,6 +82,11 @@ class Feed:
         """Return what was told lately, oldest first."""
         with self._lock:
             return list(self._events)
+
+    def last_events(self) -> dict[str, EventHeader]:
+        """Return the newest onset or end of each public stream, also one of before the page began."""
+        with self._lock:
+            return dict(self._last)
 
     def follow(self, listener: Callable[[Told], None]) -> list[Told]:
         """Call `listener` with what is told from now on, in the feed's thread; return what was told before."""
@@ -122,10 +128,13 @@ class Feed:
             # One that is told of before the service lists it is not gone.
             if now - self._absent.setdefault(stream, now) >= _GONE_SECONDS:
                 del self._streams[stream], self._absent[stream]
+                self._last.pop(stream, None)
         for stream in self._private & self._streams.keys():
             del self._streams[stream]
+            self._last.pop(stream, None)
 
     def _take_event(self, header: EventHeader) -> None:
+        self._last[header.stream] = header
         is_old = header.stream not in self._first and header.time < self._began
         self._first.add(header.stream)
         if is_old or header.onset_time is None:

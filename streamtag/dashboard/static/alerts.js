@@ -1,7 +1,7 @@
 // Alerts: which there are, what came of them, and one tried on the last day before it is saved.
 
 import { AlertForm } from "./alert_form.js";
-import { clock, day, fillList, make, score, setText } from "./format.js";
+import { ask, clock, day, fillList, make, score, setText } from "./format.js";
 import { sharedFeed } from "./feed.js";
 
 const REFRESH_MS = 5000;
@@ -123,12 +123,4 @@ function past({ time, stream, what, value }, reason, alert = "") {
   if (reason) words.append(make("p", "st-soft", reason));
   item.append(make("time", "", `${day(time)}, ${clock(time)}`), words);
   return item;
-}
-
-async function ask(address, method = "GET") {
-  try {
-    return await (await fetch(address, { method })).json();
-  } catch {
-    return { error: "The page's server does not answer." };
-  }
 }

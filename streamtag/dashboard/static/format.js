@@ -81,3 +81,12 @@ export function fitted(canvas) {
   context.setTransform(ratio, 0, 0, ratio, 0, 0);
   return context;
 }
+
+// Asks the page's server; what went wrong is the answer's `error`.
+export async function ask(address, method = "GET", body = undefined) {
+  try {
+    return await (await fetch(address, { method, body })).json();
+  } catch {
+    return { error: "The page's server does not answer." };
+  }
+}

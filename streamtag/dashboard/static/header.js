@@ -23,11 +23,10 @@ export function mount(element) {
   };
 }
 
-// How many streams there are; where not all of them are live, how many are what.
+// How many streams are what; how many there are, where a service does not tell.
 function counts({ streams, states = {} }) {
   const told = STATES.filter((state) => states[state]).map((state) => `${states[state]} ${state}`);
-  if (told.length && states.live !== streams.length) return told.join(", ");
-  return `${streams.length} ${streams.length === 1 ? "stream" : "streams"}`;
+  return told.join(", ") || `${streams.length} ${streams.length === 1 ? "stream" : "streams"}`;
 }
 
 export function words(service) {

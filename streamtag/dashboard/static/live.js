@@ -3,6 +3,7 @@
 import { clock, fillSelect, length, setText } from "./format.js";
 import { sharedFeed } from "./feed.js";
 import { Panel } from "./panel.js";
+import { onWish } from "./views.js";
 
 const QUIET_MS = 3000;
 
@@ -14,6 +15,7 @@ export function mount(element) {
   const text = element.querySelector(".st-state-text");
   let status = null;
   let session = "";
+  let wanted = ""; // a stream that another view led to, until the service tells of it
 
   function look(stream) {
     if (stream === feed.stream) return;
@@ -33,6 +35,7 @@ export function mount(element) {
   select.onchange = () => look(select.value);
   feed.on("service", (service) => {
     fillSelect(select, service.streams);
+    if (service.streams.includes(wanted)) [select.value, wanted] = [wanted, ""];
     if (service.state !== "connected") status = null;
     if (service.streams.length) look(select.value);
     if (service.session !== session) panel.heard = Date.now();
@@ -44,6 +47,12 @@ export function mount(element) {
     tell();
   });
   setInterval(tell, 1000);
+  onWish("live", (stream) => {
+    wanted = stream;
+    if (!feed.service.streams.includes(stream)) return;
+    [select.value, wanted] = [stream, ""];
+    look(stream);
+  });
 }
 
 // Returns a kind for the mark's shape and colour, and a sentence.

@@ -5,6 +5,12 @@ import { make, setText } from "./format.js";
 const LOWEST = -70;
 const LOUD = -1;
 const HOLD_SECONDS = 1.5;
+const SILENCE = -119;
+
+// A level in words.
+export function decibels(level) {
+  return level <= SILENCE ? "silence" : `${String(Math.round(level)).replace("-", "\u2212")} dB`;
+}
 
 export class Meter {
   constructor(element) {
@@ -33,8 +39,8 @@ export class Meter {
       this.heldAt = end;
     }
     this.bar.dataset.loud = this.held >= LOUD;
-    const level = `${String(Math.round(rms)).replace("-", "\u2212")} dB`;
-    this.draw(rms, rms <= -119 ? "silence" : this.held >= LOUD ? `${level}, too loud` : level);
+    const level = decibels(rms);
+    this.draw(rms, rms > SILENCE && this.held >= LOUD ? `${level}, too loud` : level);
     this.bar.dataset.updates = 1 + Number(this.bar.dataset.updates || 0);
   }
 

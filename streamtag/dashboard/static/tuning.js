@@ -1,6 +1,6 @@
 // Thresholds: what events would there have been?
 
-import { clock, fillList, fillSelect, length, make, score, setText } from "./format.js";
+import { ask, clock, fillList, fillSelect, length, make, score, setText } from "./format.js";
 import { sharedFeed } from "./feed.js";
 import { Plot } from "./plot.js";
 
@@ -133,12 +133,4 @@ export function mount(element) {
 
   new IntersectionObserver(([entry]) => { if (entry.isIntersecting) open(); }).observe(element);
   setInterval(() => { if (isShown()) load(); }, REFRESH_MS);
-}
-
-async function ask(address, method = "GET") {
-  try {
-    return await (await fetch(address, { method })).json();
-  } catch {
-    return { error: "The page's server does not answer." };
-  }
 }
