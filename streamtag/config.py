@@ -27,6 +27,7 @@ from streamtag.settings import (
     ModelSettings,
     MqttSettings,
     NamedLabel,
+    PageSettings,
     ScoreSettings,
     ServiceSettings,
     Stream,
@@ -51,7 +52,7 @@ __all__ = [
 ]
 
 _S = TypeVar("_S", bound=Struct)
-_SECTIONS = ("service", "model", "scores", "events", *(kind.section for kind in SINKS), "stream")
+_SECTIONS = ("service", "model", "scores", "events", *(kind.section for kind in SINKS), "page", "stream")
 
 
 def load_config(path: str | Path) -> Config:
@@ -122,6 +123,7 @@ class _Reader:
             scores=self._section(ScoreSettings, document, "scores"),
             events=self._events(document),
             history=msgspec.structs.replace(history, path=history.path and self._tables.absolute(history.path)),
+            page=self._section(PageSettings, document, "page"),
             mqtt=self._mqtt(document),
             metrics=self._section(MetricsSettings, document, "metrics") if "metrics" in document else None,
             webhooks=self._webhooks(document),

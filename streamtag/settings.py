@@ -45,6 +45,7 @@ __all__ = [
     "MqttSettings",
     "NamedLabel",
     "NotifySettings",
+    "PageSettings",
     "ScoreSettings",
     "ServiceSettings",
     "Stream",
@@ -143,6 +144,12 @@ class HistorySettings(Struct, frozen=True, kw_only=True):
     no_clip_when: Labels = ()
 
 
+class PageSettings(Struct, frozen=True, kw_only=True):
+    """`[page]`: with `listen` the web page lets its visitors hear streams, and the service gives their sound away."""
+
+    listen: Flag = False
+
+
 class Stream(Struct, frozen=True, kw_only=True):
     """`[[stream]]`: one source of sound.
 
@@ -188,6 +195,7 @@ class Config(Struct, frozen=True, kw_only=True):
     scores: ScoreSettings = ScoreSettings()
     events: EventSettings = msgspec.field(default_factory=EventSettings)
     history: HistorySettings = HistorySettings()
+    page: PageSettings = PageSettings()
     mqtt: MqttSettings | None = None
     metrics: MetricsSettings | None = None
     webhooks: tuple[WebhookSettings, ...] = ()

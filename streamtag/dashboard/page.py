@@ -23,11 +23,12 @@ _VIEWS: Final = {
     "recording": "Recording",
 }
 _LOGIN: Final = '<meta name="streamtag-login">\n'
+_LISTEN: Final = '<meta name="streamtag-listen">\n'
 _QUEUE_SECONDS: Final = 0.5
 """The page uses none of Gradio's queue, which would look for work a thousand times a second."""
 
 
-def mount_page(app: FastAPI, folder: Path, *, with_logout: bool) -> None:
+def mount_page(app: FastAPI, folder: Path, *, with_logout: bool, with_listening: bool) -> None:
     """Add the page to an application, at its root; what Gradio keeps for a moment is kept in `folder`."""
     os.environ["GRADIO_TEMP_DIR"] = str(folder / "gradio")
     os.environ.setdefault("PATH", os.defpath)  # in an empty environment a library of Gradio's would fail
@@ -43,7 +44,7 @@ def mount_page(app: FastAPI, folder: Path, *, with_logout: bool) -> None:
         page,
         path="/",
         theme=theme,
-        head=_text("head.html") + _views() + (_LOGIN if with_logout else ""),
+        head=_text("head.html") + _views() + (_LOGIN if with_logout else "") + (_LISTEN if with_listening else ""),
         footer_links=[],
         show_error=False,
         run_history=False,

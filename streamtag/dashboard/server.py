@@ -29,6 +29,7 @@ from streamtag.dashboard.hosts import HostNames, is_loopback
 from streamtag.dashboard.hub import Hub
 from streamtag.dashboard.ingress import AnyHost, Ingress, Prefixed
 from streamtag.dashboard.limits import Limits
+from streamtag.dashboard.listening import Listening
 from streamtag.dashboard.live_feed import LiveFeed
 from streamtag.dashboard.login import Account, Logins, read_account, read_token
 from streamtag.dashboard.microphone import Microphones
@@ -137,7 +138,9 @@ def build(
         hub.start()
         api.start()
         wall.start()
+        listening.start()
         yield
+        listening.stop()
         wall.stop()
         api.stop()
         hub.stop()
@@ -145,6 +148,7 @@ def build(
 
     api = Api(hub.endpoint, config, hub.key)
     wall = Wall(hub.endpoint, hub.key)
+    listening = Listening(hub, is_allowed=config.page.listen)
     streams = StreamRoutes(api.feed, wall)
     spool = Spool(folder)
     past, thresholds = HistoryRoutes(config), ThresholdRoutes(hub, config, may_write=may_write)
@@ -156,6 +160,7 @@ def build(
         Mount(STATIC, StaticFiles(directory=str(resources.files("streamtag.dashboard") / "static"))),
         api.mount,
         WebSocketRoute("/streamtag/live", live.serve),
+        WebSocketRoute("/streamtag/listen", listening.serve),
         WebSocketRoute(MICROPHONE, microphones.serve),
         Route(RECORDING, recordings.serve, methods=["POST"]),
         Route("/streamtag/streams", _fresh(streams.show)),
@@ -171,7 +176,7 @@ def build(
         Route("/streamtag/alerts/save", alerts.save, methods=["POST"]),
         Route("/streamtag/alerts/remove", alerts.remove, methods=["POST"]),
     ]
-    mount_page(app, folder, with_logout=logins.account is not None)
+    mount_page(app, folder, with_logout=logins.account is not None, with_listening=config.page.listen)
     limits = Limits(Prefixed(app), streams=frozenset({EVENTS}), own=frozenset({RECORDING, EXPORT}))
     access = Access(limits, logins=logins, names=names, large={RECORDING: MOST_BYTES})
     page = SecurityHeaders(access, in_frame=ingress is not None)

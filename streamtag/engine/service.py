@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from streamtag.engine.changes import check, taken_over
 from streamtag.engine.inference import Inference
 from streamtag.engine.levels import LevelMeter
+from streamtag.engine.live_sound import LiveSound, taps
 from streamtag.engine.load import PATCH_SECONDS
 from streamtag.engine.measures import measured
 from streamtag.engine.messages import model_info
@@ -297,7 +298,14 @@ class Service:
         def is_watched(name: str) -> bool:
             return not queue.is_paused and self._publisher.is_watched(name)
 
-        stream.intake.patcher.tap = LevelMeter(name, self._publisher.publish, is_watched).take
+        def is_listened_to(name: str) -> bool:
+            may_be = self._config.page.listen and not stream.is_private and not queue.is_paused
+            return may_be and self._publisher.is_watched(name, "audio")
+
+        stream.intake.patcher.tap = taps(
+            LevelMeter(name, self._publisher.publish, is_watched),
+            LiveSound(name, self._publisher.publish, is_listened_to),
+        )
         self._pauses.begin(stream)
         return stream
 

@@ -4,6 +4,7 @@ from streamtag.wire.control import ServiceControl
 from streamtag.wire.messages import (
     KINDS,
     ON_REQUEST,
+    AudioHeader,
     EventHeader,
     LevelsHeader,
     Message,
@@ -13,6 +14,7 @@ from streamtag.wire.messages import (
     StatusHeader,
     TopLabel,
     as_json,
+    audio_payload,
     levels_payload,
     scores_payload,
 )
@@ -25,6 +27,7 @@ from streamtag.wire.subscriber import Subscriber
 __all__ = [
     "KINDS",
     "ON_REQUEST",
+    "AudioHeader",
     "EventHeader",
     "LevelsHeader",
     "Message",
@@ -45,6 +48,7 @@ __all__ = [
     "Subscriber",
     "TopLabel",
     "as_json",
+    "audio_payload",
     "levels_payload",
     "scores_payload",
 ]

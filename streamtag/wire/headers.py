@@ -12,6 +12,7 @@ from streamtag.limits import STREAM_ID
 
 __all__ = [
     "HEADERS",
+    "AudioHeader",
     "EventHeader",
     "Header",
     "Histogram",
@@ -244,7 +245,25 @@ class LevelsHeader(_Header, kw_only=True, gc=False):
     bands: _Count
 
 
-Header = ScoresHeader | EventHeader | StatusHeader | ServiceHeader | LevelsHeader
+class AudioHeader(_Header, kw_only=True, gc=False):
+    """Sound of a stream as the model hears it, made only where the configuration allows it; see `audio_payload`.
+
+    Attributes:
+        start: Stream seconds of the first sample.
+        end: Stream seconds after the last.
+        rate: Samples a second.
+        samples: How many there are in the payload, one channel.
+    """
+
+    kind: Literal["audio"] = "audio"
+    stream: StreamId
+    start: float
+    end: float
+    rate: _Count
+    samples: _Count
+
+
+Header = ScoresHeader | EventHeader | StatusHeader | ServiceHeader | LevelsHeader | AudioHeader
 HEADERS: Final[dict[object, type[Header]]] = {
     field.default: header
     for header in get_args(Header)

@@ -16,6 +16,7 @@ from streamtag.message_kinds import KINDS, ON_REQUEST
 from streamtag.wire.headers import (
     HEADERS,
     VERSION,
+    AudioHeader,
     EventHeader,
     Header,
     Histogram,
@@ -33,6 +34,7 @@ from streamtag.wire.headers import (
 __all__ = [
     "KINDS",
     "ON_REQUEST",
+    "AudioHeader",
     "EventHeader",
     "Header",
     "Histogram",
@@ -48,6 +50,7 @@ __all__ = [
     "StreamState",
     "TopLabel",
     "as_json",
+    "audio_payload",
     "check_stream_id",
     "decode",
     "encode_header",
@@ -58,6 +61,7 @@ __all__ = [
 ]
 
 _FLOAT32: Final = np.dtype("<f4")
+_INT16: Final = np.dtype("<i2")
 _COLUMN_LOW: Final = -5.0
 _COLUMN_STEPS: Final = 24.0
 _ALWAYS_THERE: Final = frozenset({"v", "session", "seq", "time"})
@@ -80,6 +84,7 @@ class Message:
         rolling: rolling scores, float32 [n] (read-only), or None.
         missed: messages of the same topic that were lost just before this one.
         columns: spectrum, uint8 [frames, bands] (read-only), or None where the message is not of kind "levels".
+        samples: sound, int16 [n] (read-only), or None where the message is not of kind "audio".
         typed: the header as the struct of its kind, without what this version does not know; None where it was not read
             from the wire.
 
@@ -95,6 +100,7 @@ class Message:
     rolling: NDArray[np.float32] | None = None
     missed: int = 0
     columns: NDArray[np.uint8] | None = None
+    samples: NDArray[np.int16] | None = None
     typed: Header | None = None
 
 
@@ -124,6 +130,11 @@ def levels_payload(columns: NDArray[np.float32]) -> bytes:
     """Turn log-mel columns [frames, bands] into a payload: a byte b stands for the log-mel value b / 24 - 5."""
     steps: NDArray[np.float32] = np.rint((columns - _COLUMN_LOW) * _COLUMN_STEPS)
     return bytes(steps.clip(0, 255).astype(np.uint8))
+
+
+def audio_payload(samples: NDArray[np.float32]) -> bytes:
+    """Turn samples in [-1, 1], one channel, into a payload: int16 little-endian, 32767 for 1."""
+    return bytes(np.rint(samples * np.float32(32767)).clip(-32768, 32767).astype(_INT16))
 
 
 def _plain_number(value: object) -> object:
@@ -156,6 +167,8 @@ def decode(frames: list[bytes]) -> Message:
         raise WireError(f"the topic {topic[:80]!r} does not belong to its header ({topic_of(header)!r})")
     if isinstance(header, LevelsHeader):
         return Message(fields, columns=_columns(header, payload), typed=header)
+    if isinstance(header, AudioHeader):
+        return Message(fields, samples=_samples(header, payload), typed=header)
     if not isinstance(header, ScoresHeader):
         return Message(fields, typed=header)
     if len(payload) != 8 * header.n:
@@ -175,8 +188,18 @@ def _columns(header: LevelsHeader, payload: bytes) -> NDArray[np.uint8]:
     return np.frombuffer(payload, np.uint8).reshape(header.frames, header.bands)
 
 
+def _samples(header: AudioHeader, payload: bytes) -> NDArray[np.int16]:
+    if len(payload) != 2 * header.samples:
+        raise WireError(
+            f"the payload of {topic_of(header)!r} has {len(payload)} bytes where its samples take {2 * header.samples}"
+        )
+    return np.frombuffer(payload, _INT16)
+
+
 def as_json(message: Message) -> dict[str, Any]:
-    """Give a message as one JSON object: the header, and as lists of numbers "patch" and "rolling", or "columns"."""
+    """Give a message as one JSON object: the header, and its payload as lists of numbers, by the names of `Message`."""
+    if message.samples is not None:
+        return {**message.header, "samples": message.samples.tolist()}
     if message.columns is not None:
         return {**message.header, "columns": message.columns.tolist()}
     if message.patch is None or message.rolling is None:

@@ -12,6 +12,7 @@ from typing import Final
 import zmq
 
 from streamtag.keys import Gate
+from streamtag.message_kinds import KEPT
 from streamtag.threads import Worker
 from streamtag.wire.admission import Admission
 from streamtag.wire.endpoints import bind
@@ -122,9 +123,9 @@ class Publisher:
         if self._inbox.forget(stream):
             self._wakeup.set()
 
-    def is_watched(self, stream: str) -> bool:
-        """Tell, in any thread, whether somebody subscribes to the levels of a stream by name, or to all levels."""
-        return self._subscriptions.is_watched(stream)
+    def is_watched(self, stream: str, kind: str = "levels") -> bool:
+        """Tell, in any thread, whether somebody asks for a kind that is made on request, of a stream or of all."""
+        return self._subscriptions.is_watched(stream, kind)
 
     @property
     def beats(self) -> int:
@@ -192,7 +193,8 @@ class Publisher:
             header.session = session
             header.seq = topic.next_seq
             topic.next_seq += 1
-            topic.newest = message
+            if header.kind in KEPT:
+                topic.newest = message
             if listened:
                 self._send_frames(name, message)
         self._messages += len(messages)

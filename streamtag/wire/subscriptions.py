@@ -3,6 +3,8 @@
 import logging
 from typing import Final
 
+from streamtag.message_kinds import ON_REQUEST
+
 __all__ = ["MAX_FRAME_BYTES", "Subscriptions"]
 
 _log = logging.getLogger(__name__)
@@ -12,7 +14,7 @@ MAX_FRAME_BYTES: Final = 512
 _MOST: Final = 200_000
 """Subscriptions beyond this are served, but not remembered: they get no replay."""
 _MOST_PARTS: Final = 100
-_LEVELS: Final = b"levels/"
+_ON_REQUEST: Final = tuple(f"{kind}/".encode("ascii") for kind in ON_REQUEST)
 
 
 class Subscriptions:
@@ -23,8 +25,8 @@ class Subscriptions:
 
     def __init__(self) -> None:
         self._prefixes: set[bytes] = set()
-        self._level_names: set[bytes] = set()
-        self._level_parts: tuple[bytes, ...] = ()  # replaced as a whole: other threads read it
+        self._names: set[bytes] = set()
+        self._parts: tuple[bytes, ...] = ()  # replaced as a whole: other threads read it
         self._told = False
 
     def __bool__(self) -> bool:
@@ -36,9 +38,9 @@ class Subscriptions:
         prefix = frame[1:]
         if frame[:1] == b"\x00":
             self._prefixes.discard(prefix)
-            self._level_names.discard(prefix)
-            if prefix in self._level_parts:
-                self._level_parts = tuple(part for part in self._level_parts if part != prefix)
+            self._names.discard(prefix)
+            if prefix in self._parts:
+                self._parts = tuple(part for part in self._parts if part != prefix)
             return None
         if frame[:1] != b"\x01":
             return None
@@ -47,22 +49,22 @@ class Subscriptions:
                 self._tell()
                 return None
             self._prefixes.add(prefix)
-            if prefix.startswith(_LEVELS):
+            if prefix.startswith(_ON_REQUEST):
                 self._watch(prefix)
         return prefix
 
-    def is_watched(self, stream: str) -> bool:
-        """Tell whether somebody subscribes to the levels of a stream by name, or to all levels."""
-        if not self._level_names and not self._level_parts:
+    def is_watched(self, stream: str, kind: str = "levels") -> bool:
+        """Tell whether somebody subscribes to a kind that is made on request, of a stream by name or of all."""
+        if not self._names and not self._parts:
             return False
-        name = f"levels/{stream}/".encode("ascii")
-        return name in self._level_names or name.startswith(self._level_parts)
+        name = f"{kind}/{stream}/".encode("ascii")
+        return name in self._names or name.startswith(self._parts)
 
     def _watch(self, prefix: bytes) -> None:
-        if prefix.endswith(b"/") and prefix != _LEVELS:
-            self._level_names.add(prefix)
-        elif len(self._level_parts) < _MOST_PARTS:
-            self._level_parts += (prefix,)
+        if prefix.endswith(b"/") and prefix not in _ON_REQUEST:
+            self._names.add(prefix)
+        elif len(self._parts) < _MOST_PARTS:
+            self._parts += (prefix,)
 
     def _tell(self) -> None:
         if not self._told:

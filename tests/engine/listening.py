@@ -11,6 +11,7 @@ from streamtag.settings import (
     EventSettings,
     HistorySettings,
     ModelSettings,
+    PageSettings,
     ScoreSettings,
     ServiceSettings,
     Stream,
@@ -30,6 +31,7 @@ def config(
     rolling: int = 5,
     events: EventSettings | None = None,
     history: HistorySettings | None = None,
+    page: PageSettings | None = None,
     **model: Any,
 ) -> Config:
     """Settings of a service at any free ports."""
@@ -39,6 +41,7 @@ def config(
         scores=ScoreSettings(rolling=rolling),
         events=events or EventSettings(),
         history=history or HistorySettings(),
+        page=page or PageSettings(),
         streams=streams,
     )
 

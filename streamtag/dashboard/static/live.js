@@ -2,6 +2,7 @@
 
 import { clock, fillSelect, length, setText } from "./format.js";
 import { sharedFeed } from "./feed.js";
+import { Listener } from "./listener.js";
 import { Panel } from "./panel.js";
 import { onWish } from "./views.js";
 
@@ -15,10 +16,13 @@ export function mount(element) {
   const text = element.querySelector(".st-state-text");
   let status = null;
   let session = "";
+  const listen = element.querySelector(".st-listen");
+  let listener = null;
   let wanted = ""; // a stream that another view led to, until the service tells of it
 
   function look(stream) {
     if (stream === feed.stream) return;
+    listener?.stop();
     panel.clear();
     status = null;
     feed.watch(stream);
@@ -32,6 +36,24 @@ export function mount(element) {
     setText(text, words);
   }
 
+  listen.hidden = !document.querySelector('meta[name="streamtag-listen"]');
+  listen.onclick = () => {
+    if (listener) {
+      listener.stop();
+      return;
+    }
+    listener = new Listener(feed.stream, {
+      onEnd: (words) => {
+        listener = null;
+        listen.setAttribute("aria-pressed", false);
+        setText(listen, "Listen");
+        listen.title = words;
+        if (words) setText(text, words);
+      },
+    });
+    listen.setAttribute("aria-pressed", true);
+    setText(listen, "Stop listening");
+  };
   select.onchange = () => look(select.value);
   feed.on("service", (service) => {
     fillSelect(select, service.streams);
