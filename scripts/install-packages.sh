@@ -8,7 +8,7 @@ for_program="libportaudio2"
 # The tests start a sound server, an RTSP and an Icecast server and a browser.
 for_tests="alsa-utils espeak-ng ffmpeg gcc gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-bad
     gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-rtsp gstreamer1.0-tools icecast2
-    libasound2-plugins libc6-dev libzmq3-dev mosquitto nodejs npm openssl procps prometheus pulseaudio pulseaudio-utils python3-gi strace systemd"
+    libasound2-plugins libc6-dev libzmq3-dev mosquitto nats-server nodejs npm openssl procps prometheus pulseaudio pulseaudio-utils python3-gi strace systemd"
 # Ubuntu's browser is a snap, which servers and containers cannot run: there the Makefile takes Playwright's own.
 grep -qx "ID=ubuntu" /etc/os-release || for_tests="$for_tests chromium"
 

@@ -14,10 +14,10 @@ trap 'rm -f "$of_torch"' EXIT
 lock -o requirements/tools.txt requirements/tools.in
 lock -o requirements/build.txt requirements/build.in
 lock --extra dashboard -o requirements/demo.txt pyproject.toml requirements/build.in
-lock --extra dashboard --extra metrics --extra mqtt --extra notify -o requirements/image.txt pyproject.toml
-lock --extra dashboard --extra metrics --extra mqtt --extra notify --extra tensorrt \
+lock --extra dashboard --extra metrics --extra mqtt --extra nats --extra notify -o requirements/image.txt pyproject.toml
+lock --extra dashboard --extra metrics --extra mqtt --extra nats --extra notify --extra tensorrt \
     -o requirements/image-gpu.txt pyproject.toml
-lock --extra dashboard --extra metrics --extra mqtt --extra notify --extra train --extra dev --no-emit-package torch \
+lock --extra dashboard --extra metrics --extra mqtt --extra nats --extra notify --extra train --extra dev --no-emit-package torch \
     -o requirements/install.txt pyproject.toml requirements/build.in
 # What torch alone brings is for its builds with CUDA.
 grep '^torch==' constraints.txt | lock -o "$of_torch" -

@@ -27,6 +27,7 @@ from streamtag.settings import (
     ModelSettings,
     MqttSettings,
     NamedLabel,
+    NatsSettings,
     PageSettings,
     ScoreSettings,
     ServiceSettings,
@@ -126,6 +127,7 @@ class _Reader:
             page=self._section(PageSettings, document, "page"),
             mqtt=self._mqtt(document),
             metrics=self._section(MetricsSettings, document, "metrics") if "metrics" in document else None,
+            nats=self._nats(document),
             webhooks=self._webhooks(document),
             notify=notify,
             alerts=read_alerts(self._tables, document, streams={stream.id for stream in streams}, notify=notify),
@@ -226,6 +228,20 @@ class _Reader:
             ca_file=mqtt.ca_file and self._tables.absolute(mqtt.ca_file),
         )
 
+    def _nats(self, document: dict[str, Any]) -> NatsSettings | None:
+        if "nats" not in document:
+            return None
+        nats = self._section(NatsSettings, document, "nats")
+        self._tables.check_one_of("password", "password_file", nats, ("nats",), "[nats]")
+        self._tables.check_one_of("token", "token_file", nats, ("nats",), "[nats]")
+        has_password = nats.password is not None or nats.password_file is not None
+        if has_password != (nats.user is not None):
+            raise self._tables.error(("nats",), "[nats] user and password (or password_file) belong together")
+        paths = {key: getattr(nats, key) for key in ("password_file", "token_file", "ca_file")}
+        return msgspec.structs.replace(
+            nats, **{key: self._tables.absolute(path) for key, path in paths.items() if path is not None}
+        )
+
     def _webhooks(self, document: dict[str, Any]) -> tuple[WebhookSettings, ...]:
         hooks: dict[str, WebhookSettings] = {}
         for index, table in enumerate(self._tables.tables(document, "webhook", "address")):
@@ -251,6 +267,7 @@ class _Reader:
                 (("webhook", i, "labels"), "[[webhook]] labels", hook)
                 for i, hook in enumerate(document.get("webhook", []))
             ),
+            (("nats", "labels"), "[nats] labels", document.get("nats", {})),
             (("history", "no_clip_when"), "[history] no_clip_when", document.get("history", {})),
         ]
         named = [

@@ -17,7 +17,7 @@ STATE: Final = "state"
 STATES: Final = ("starting", "live", "paused", "reconnecting", "stalled", "ended", "failed")
 _TROUBLE: Final = ("reconnecting", "stalled", "failed")
 """The states that an alert on states goes by where it names none."""
-_OTHERS: Final = {"mqtt": "[mqtt]", "webhook": "[[webhook]]"}
+_OTHERS: Final = {"mqtt": "[mqtt]", "nats": "[nats]", "webhook": "[[webhook]]"}
 """What an alert can be sent to besides notifications, which cannot be called so, and the section of each."""
 _SOUND: Final = (-120.0, 0.0)
 

@@ -20,7 +20,7 @@ class RuntimeKind(NamedTuple):
         module: In `streamtag.runtimes`.
         package: What is imported of it; None where it comes with Streamtag.
         remedy: How to install it.
-        device: Where it runs a model.
+        device: Where it runs a model; on a server its `open_model` takes the server's address too.
         is_automatic: Whether `auto` may take it.
         runs_any_file: Whether its `open_file(bundle, file, threads)` runs any graph of patches that a bundle holds.
     """
@@ -28,7 +28,7 @@ class RuntimeKind(NamedTuple):
     module: str
     package: str | None
     remedy: str
-    device: Literal["CPU", "GPU"] = "CPU"
+    device: Literal["CPU", "GPU", "server"] = "CPU"
     is_automatic: bool = False
     runs_any_file: bool = False
 
@@ -43,6 +43,7 @@ RUNTIMES: Final = {
         device="GPU",
         is_automatic=True,
     ),
+    "triton": RuntimeKind("triton", "tritonclient", "pip install 'streamtag[triton]'", device="server"),
     "torch": RuntimeKind("torch", "torch", "pip install 'streamtag[train]'"),
 }
 RUNTIME_NAMES: Final = (AUTO, *RUNTIMES)

@@ -24,6 +24,7 @@ __all__ = [
     "Level",
     "Listen",
     "Name",
+    "NatsServers",
     "PageAddress",
     "PortNumber",
     "RuntimeName",
@@ -31,9 +32,11 @@ __all__ = [
     "Seconds",
     "Span",
     "StreamId",
+    "Subject",
     "Text",
     "Topic",
     "TopicOrNone",
+    "TritonServer",
     "Urls",
     "WebAddress",
     "number",
@@ -96,6 +99,17 @@ TopicOrNone = Annotated[
         description='the beginning of a topic, such as "homeassistant", or "" for none',
     ),
 ]
+NatsServers = Annotated[
+    tuple[Annotated[str, Meta(pattern=rf"\A(?:nats|tls)://[A-Za-z0-9_.\[\]:%-]+?(?::(?:{PORT}))?\Z")], ...],
+    Meta(min_length=1, description='a list of servers, such as ["nats://127.0.0.1:4222"], nats:// or tls://'),
+]
+Subject = Annotated[
+    str,
+    Meta(
+        pattern=r"\A[A-Za-z0-9_-]{1,64}(?:\.[A-Za-z0-9_-]{1,64}){0,8}\Z",
+        description='the beginning of a subject, such as "streamtag" or "site.streamtag"',
+    ),
+]
 WebAddress = Annotated[
     str,
     Meta(
@@ -117,6 +131,13 @@ Listen = Annotated[
     Meta(
         pattern=rf"\A(?:[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\]):(?:{PORT})\Z",
         description='an address and a port, such as "127.0.0.1:9464"',
+    ),
+]
+TritonServer = Annotated[
+    str,
+    Meta(
+        pattern=rf"\A(?:[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\]):(?:{PORT})(?:/[A-Za-z0-9_.-]{{1,100}})?\Z",
+        description='an address and a port, such as "127.0.0.1:8001", perhaps with a model as in "127.0.0.1:8001/name"',
     ),
 ]
 DayTime = Annotated[str, Meta(pattern=r"\A(?:(?:[01]\d|2[0-3]):[0-5]\d|sunrise|sunset)\Z")]

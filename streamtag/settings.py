@@ -25,10 +25,18 @@ from streamtag.setting_types import (
     Span,
     StreamId,
     Text,
+    TritonServer,
     number,
     whole,
 )
-from streamtag.sink_settings import AlertSettings, MetricsSettings, MqttSettings, NotifySettings, WebhookSettings
+from streamtag.sink_settings import (
+    AlertSettings,
+    MetricsSettings,
+    MqttSettings,
+    NatsSettings,
+    NotifySettings,
+    WebhookSettings,
+)
 
 __all__ = [
     "DEFAULT_OFF",
@@ -44,6 +52,7 @@ __all__ = [
     "ModelSettings",
     "MqttSettings",
     "NamedLabel",
+    "NatsSettings",
     "NotifySettings",
     "PageSettings",
     "ScoreSettings",
@@ -85,12 +94,13 @@ class ServiceSettings(Struct, frozen=True, kw_only=True):
 
 
 class ModelSettings(Struct, frozen=True, kw_only=True):
-    """`[model]`: the bundle (a packaged name, or a path), and how it is run."""
+    """`[model]`: the bundle (a packaged name, or a path), and how it is run; by `triton` where `runtime` says so."""
 
     bundle: Text = "default"
     runtime: RuntimeName = "auto"
     max_batch: Annotated[int, whole(1, 4096)] = 256
     max_wait_ms: Annotated[float, number(0, 1000)] = 10.0
+    triton: TritonServer = "127.0.0.1:8001"
 
 
 class ScoreSettings(Struct, frozen=True, kw_only=True):
@@ -198,6 +208,7 @@ class Config(Struct, frozen=True, kw_only=True):
     page: PageSettings = PageSettings()
     mqtt: MqttSettings | None = None
     metrics: MetricsSettings | None = None
+    nats: NatsSettings | None = None
     webhooks: tuple[WebhookSettings, ...] = ()
     notify: tuple[NotifySettings, ...] = ()
     alerts: tuple[AlertSettings, ...] = ()

@@ -38,6 +38,7 @@ SINKS: Final = [
     SinkKind("mqtt", "mqtt", "mqtt"),
     SinkKind("metrics", "metrics", "metrics"),
     SinkKind("webhook", "webhook", "webhooks", is_list=True),
+    SinkKind("nats", "nats", "nats"),
     SinkKind("notify", "notify", "notify", is_list=True),
     SinkKind("alert", "alerts", "alerts", is_list=True),
 ]

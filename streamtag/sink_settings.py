@@ -13,10 +13,12 @@ from streamtag.setting_types import (
     Labels,
     Listen,
     Name,
+    NatsServers,
     PortNumber,
     Seconds,
     Span,
     StreamId,
+    Subject,
     Text,
     Topic,
     TopicOrNone,
@@ -26,7 +28,7 @@ from streamtag.setting_types import (
     whole,
 )
 
-__all__ = ["AlertSettings", "MetricsSettings", "MqttSettings", "NotifySettings", "WebhookSettings"]
+__all__ = ["AlertSettings", "MetricsSettings", "MqttSettings", "NatsSettings", "NotifySettings", "WebhookSettings"]
 
 
 class MqttSettings(Struct, frozen=True, kw_only=True):
@@ -72,6 +74,26 @@ class WebhookSettings(Struct, frozen=True, kw_only=True):
         return "WebhookSettings()"  # an address may be a secret
 
 
+class NatsSettings(Struct, frozen=True, kw_only=True):
+    """`[nats]`: servers of NATS whose JetStream is told of events, of all labels where `labels` is absent.
+
+    Subjects begin with `subject` and the service's name.
+    """
+
+    servers: NatsServers
+    subject: Subject = "streamtag"
+    user: Text | None = None
+    password: Text | None = None
+    password_file: Text | None = None
+    token: Text | None = None
+    token_file: Text | None = None
+    ca_file: Text | None = None
+    labels: Labels | None = None
+
+    def __repr__(self) -> str:
+        return f"NatsSettings(servers={self.servers!r})"
+
+
 class NotifySettings(Struct, frozen=True, kw_only=True):
     """`[[notify]]`: addresses in Apprise's form that alerts are sent to, in the file or in `urls_file`, one a line.
 
@@ -91,7 +113,8 @@ class AlertSettings(Struct, frozen=True, kw_only=True):
     """`[[alert]]`: when to tell of something, and whom.
 
     `when` is a label or a group, whose events it goes by, or "level" or "state". Everything else narrows that down; see
-    `streamtag.alerts.rules`. `send` names notifications, "mqtt" and "webhook"; all that there are where it is absent.
+    `streamtag.alerts.rules`. `send` names notifications, "mqtt", "nats" and "webhook"; all that there are where it is
+    absent.
     """
 
     name: Annotated[str, Meta(pattern=r"\A[^\x00-\x1f]{1,100}\Z", description="1 to 100 characters on one line")]

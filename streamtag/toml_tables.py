@@ -17,7 +17,7 @@ from streamtag.toml_lines import KeyPath, key_lines
 __all__ = ["TableReader", "may_be", "near", "quoted"]
 
 _S = TypeVar("_S", bound=Struct)
-_SECRET = ("source", "password", "token", "url", "urls")
+_SECRET = ("source", "password", "token", "url", "urls", "servers")
 _FEW = 12
 _SHOWN = 60
 

@@ -162,8 +162,8 @@ def test_a_bundle_beside_the_file_is_found_by_its_folder_name(tmp_path: Path) ->
         ),
         (
             '[model]\nruntime = "cuda"\n',
-            'live.toml, line 2: [model] runtime = "cuda": must be "auto", "onnxruntime", "openvino", "tensorrt" '
-            'or "torch"',
+            'live.toml, line 2: [model] runtime = "cuda": must be "auto", "onnxruntime", "openvino", "tensorrt", '
+            '"triton" or "torch"',
         ),
         (
             '[service]\nendpoint = "5556"\n',

@@ -64,9 +64,9 @@ def test_every_locked_version_has_hashes_and_is_the_one_that_is_pinned(lock: Pat
     ("name", "extras"),
     [
         ("demo", ["dashboard"]),
-        ("install", ["dashboard", "metrics", "mqtt", "notify", "train", "dev"]),
-        ("image", ["dashboard", "metrics", "mqtt", "notify"]),
-        ("image-gpu", ["dashboard", "metrics", "mqtt", "notify", "tensorrt"]),
+        ("install", ["dashboard", "metrics", "mqtt", "nats", "notify", "train", "dev"]),
+        ("image", ["dashboard", "metrics", "mqtt", "nats", "notify"]),
+        ("image-gpu", ["dashboard", "metrics", "mqtt", "nats", "notify", "tensorrt"]),
     ],
 )
 def test_a_lock_file_holds_all_that_its_extras_ask_for(name: str, extras: list[str]) -> None:

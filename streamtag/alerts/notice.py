@@ -21,7 +21,7 @@ class AlertNotice(msgspec.Struct, frozen=True, kw_only=True):
         time: Unix seconds at which it was told.
         onset_time: Unix seconds at which what it tells of began.
         value: The highest score so far, or level in dBFS; None of a state.
-        send: Who is told: names of notifications, "mqtt", "webhook".
+        send: Who is told: names of notifications, "mqtt", "nats", "webhook".
         clip: Whether the recording goes with it, where one is kept.
         clip_url: Where the recording will be, None where nobody can reach it.
     """

@@ -55,6 +55,7 @@ class AlertRoutes:
                 "held": [_logged(each) for each in logged if not each.is_told],
                 "recipients": [
                     *(["mqtt"] if config.mqtt is not None else []),
+                    *(["nats"] if config.nats is not None else []),
                     *(["webhook"] if config.webhooks else []),
                     *(notify.name for notify in config.notify),
                 ],

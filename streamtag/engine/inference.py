@@ -14,6 +14,7 @@ from streamtag.engine.stream import EngineStream
 from streamtag.events import Event, EventRules
 from streamtag.intake import Change, Pause
 from streamtag.model import DEFAULT
+from streamtag.runtimes import ServerUnavailableError
 from streamtag.scoring import ScoreStage
 from streamtag.sinks.local import LocalSinks
 from streamtag.sinks.sink import SinkMessage
@@ -42,6 +43,8 @@ class _Round:
         self.patches: list[Patch] = []
         self.due = 0
         """How many, of those not yet taken in, are to be taken in now."""
+        self.failure = ""
+        """Why none of them could be scored."""
         self._scores = np.empty((0, 0), np.float32)
         self._done = 0
 
@@ -50,7 +53,10 @@ class _Round:
         self.patches.append(patch)
 
     def score(self) -> None:
-        self._scores = self.stage.score(self.patches)
+        try:
+            self._scores = self.stage.score(self.patches)
+        except ServerUnavailableError as error:
+            self.failure = str(error)
 
     def take_due(self) -> tuple[list[EngineStream], list[Patch], NDArray[np.float32]]:
         """Return what is due: whose each patch is, the patches, and their scores."""
@@ -166,7 +172,7 @@ class Inference:
         begin = time.perf_counter()
         rounds = self._score(work)
         self._work_off(work, rounds)
-        patches = sum(len(each.patches) for each in rounds.values())
+        patches = sum(len(each.patches) for each in rounds.values() if not each.failure)
         self.scored += patches
         self._repeat()
         self.load.add(time.perf_counter() - begin, patches)
@@ -184,7 +190,8 @@ class Inference:
         for each in rounds.values():
             begin = time.perf_counter()
             each.score()
-            self.measures.add_batch(len(each.patches), time.perf_counter() - begin)
+            if not each.failure:
+                self.measures.add_batch(len(each.patches), time.perf_counter() - begin)
         return rounds
 
     def _work_off(self, work: list[Work[EngineStream]], rounds: dict[str, _Round]) -> None:
@@ -205,8 +212,18 @@ class Inference:
     def _publish_patches(self, rounds: dict[str, _Round]) -> None:
         """Let the streams take in what is due, and tell of it."""
         for each in rounds.values():
-            if each.due:
+            if each.due and each.failure:
+                self._drop(each.take_due()[0], each.failure)
+            elif each.due:
                 self._publish_batch(each.stage, *each.take_due())
+
+    def _drop(self, streams: Iterable[EngineStream], reason: str) -> None:
+        """Count patches that could not be scored, and tell of it, once for each stream."""
+        for stream in streams:
+            stream.queue.count_dropped()
+            if stream.stall(reason):
+                self._end_events(stream)
+                self._tell(stream)
 
     def _publish_batch(
         self, stage: ScoreStage, streams: list[EngineStream], patches: list[Patch], scores: NDArray[np.float32]
@@ -215,6 +232,9 @@ class Inference:
         scored = scores_messages(streams, batch, stage.model, stage.rolling)
         has_sinks, takes_scores = bool(self._sinks), self._sinks.takes("scores")
         told: list[Outgoing] = []
+        for stream in streams:
+            if stream.stall(""):
+                self._tell(stream)
         for stream, patch, result, message in zip(streams, patches, batch.scores, scored, strict=True):
             stream.note(patch)
             if has_sinks and not stream.is_private:

@@ -68,7 +68,7 @@ def open_models(config: Config, bundles: Mapping[str, Bundle]) -> OpenModels:
         is_cpu = True
         for name, bundle in bundles.items():
             most = settings[name].max_batch
-            runtime = open_runtime(bundle, names[name], max_batch=most)
+            runtime = open_runtime(bundle, names[name], max_batch=most, server=settings[name].triton)
             names[name] = runtime.name  # chosen, and told, once
             models.setdefault(name, Model.of(name, bundle, runtime))
             stages[name] = ScoreStage(models[name], runtime, rules[name], config.scores.rolling, most)

@@ -66,6 +66,10 @@ class StreamQueue(Generic[Stream]):
         """Take in no more patches until the reason is empty: then the first that began after that."""
         self._queues.pause(self, reason)
 
+    def count_dropped(self, patches: int = 1) -> None:
+        """Count patches that were taken and could not be scored."""
+        self._queues.count_dropped(self, patches)
+
     def leave(self, last: Action) -> None:
         """Add the last that is to be done for the stream; nothing of it follows."""
         self._queues.leave(self, last)
@@ -139,6 +143,11 @@ class StreamQueues(Generic[Stream]):
             self._append(queue, last, math.inf)
             queue.has_left = True
             self._room.notify_all()
+
+    def count_dropped(self, queue: StreamQueue[Stream], patches: int) -> None:
+        """Count patches, as the queue's own `count_dropped`."""
+        with self._lock:
+            queue.dropped_patches += patches
 
     def call(self, action: Action) -> None:
         """Have the taking thread do something before anything else that is pending."""

@@ -49,6 +49,7 @@ class EngineStream:
         self.memory = memory
         self.told = self._of_source = self.intake.newest
         self._paused = ""  # why it is not scored, empty where it is
+        self._unscored = ""  # why what it brings cannot be scored, empty where it can
         self.scored = 0
         self.status_due = 0.0  # monotonic seconds
         self._began = self.told.since  # Unix seconds of stream second 0, by the newest patch
@@ -67,11 +68,20 @@ class EngineStream:
         self._show(time.time())
         return True
 
+    def stall(self, reason: str) -> bool:
+        """Take over why what it brings cannot be scored, an empty reason where it can; tell whether that is news."""
+        if bool(reason) == bool(self._unscored):
+            return False
+        self._unscored = reason
+        return self._show(time.time())
+
     def _show(self, since: float) -> bool:
-        """Where it is paused, that stands in place of that it is live; what else its source says is told anyway."""
+        """Why it is not scored stands in place of that it is live; what else its source says is told anyway."""
         state, reason = self._of_source.state, self._of_source.reason
         if self._paused and state == "live":
             state, reason = "paused", self._paused
+        elif self._unscored and state == "live":
+            state, reason = "stalled", self._unscored
         shown = Change(state, reason, since)
         if shown == self.told:
             return False

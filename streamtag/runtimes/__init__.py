@@ -17,9 +17,13 @@ from streamtag.runtime_kinds import RUNTIME_NAMES, RUNTIMES, meant_by
 if TYPE_CHECKING:
     from streamtag.bundle import Bundle
 
-__all__ = ["Embedded", "Runtime", "WindowRuntime", "load_runtime", "open_runtime"]
+__all__ = ["Embedded", "Runtime", "ServerUnavailableError", "WindowRuntime", "load_runtime", "open_runtime"]
 
 logger = logging.getLogger(__name__)
+
+
+class ServerUnavailableError(RuntimeUnavailableError):
+    """A server that runs the model is away for now: what was to be scored is lost, and the next may be scored again."""
 
 
 class Embedded(NamedTuple):
@@ -84,7 +88,9 @@ def load_runtime(name: str) -> Any:
         raise RuntimeUnavailableError(f"runtime {name} cannot be loaded ({error}): {kind.remedy}") from error
 
 
-def open_runtime(bundle: Bundle, name: str = "auto", threads: int = 1, max_batch: int = 256) -> Runtime:
+def open_runtime(
+    bundle: Bundle, name: str = "auto", threads: int = 1, max_batch: int = 256, server: str | None = None
+) -> Runtime:
     """Open a bundle's model.
 
     Args:
@@ -93,6 +99,7 @@ def open_runtime(bundle: Bundle, name: str = "auto", threads: int = 1, max_batch
             "auto" takes, and why, is logged.
         threads: how many threads one call may use.
         max_batch: the most patches that one call will be given.
+        server: the address of one that runs the model, where the library asks one; None for its default.
 
     Raises:
         RuntimeUnavailableError: the library or its device is not there, or there is no such runtime.
@@ -100,7 +107,7 @@ def open_runtime(bundle: Bundle, name: str = "auto", threads: int = 1, max_batch
     """
     first, *others = meant_by(name)
     if not others:
-        return _open(bundle, first, threads, max_batch)
+        return _open(bundle, first, threads, max_batch, server)
     try:
         model, reason = _open(bundle, first, threads, max_batch), ""
     except (RuntimeUnavailableError, BundleError) as error:
@@ -117,6 +124,7 @@ def _first_of(names: list[str], bundle: Bundle, threads: int, max_batch: int) ->
     return _open(bundle, last, threads, max_batch)
 
 
-def _open(bundle: Bundle, name: str, threads: int, max_batch: int) -> Runtime:
-    open_model = cast("Callable[[Bundle, int, int], Runtime]", load_runtime(name).open_model)
-    return open_model(bundle, threads, max_batch)
+def _open(bundle: Bundle, name: str, threads: int, max_batch: int, server: str | None = None) -> Runtime:
+    open_model = cast("Callable[..., Runtime]", load_runtime(name).open_model)
+    where = (server,) if RUNTIMES[name].device == "server" else ()
+    return open_model(bundle, threads, max_batch, *where)

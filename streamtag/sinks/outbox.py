@@ -86,17 +86,22 @@ class Outbox:
 
     def next(self, receiver: str, now: float) -> Letter | None:
         """Return the oldest letter for a receiver that is due."""
+        found = self.oldest(receiver, now, 1)
+        return found[0] if found else None
+
+    def oldest(self, receiver: str, now: float, most: int) -> list[Letter]:
+        """Return the oldest letters for a receiver that are due, at most so many."""
         query = (
-            "SELECT number, id, body, made, tries FROM letters WHERE receiver = ? AND due <= ? ORDER BY number LIMIT 1"
+            "SELECT number, id, body, made, tries FROM letters WHERE receiver = ? AND due <= ? ORDER BY number LIMIT ?"
         )
         with self._lock:
-            found = self._base.execute(query, (receiver, now)).fetchone()
-        return Letter(*found) if found else None
+            found = self._base.execute(query, (receiver, now, most)).fetchall()
+        return [Letter(*row) for row in found]
 
-    def done(self, number: int) -> None:
-        """Forget a letter."""
+    def done(self, *numbers: int) -> None:
+        """Forget letters."""
         with self._lock, self._base:
-            self._base.execute("DELETE FROM letters WHERE number = ?", (number,))
+            self._base.executemany("DELETE FROM letters WHERE number = ?", [(number,) for number in numbers])
 
     def put_off(self, number: int, due: float) -> None:
         """Try a letter again later, in Unix seconds."""

@@ -5,12 +5,11 @@ import pytest
 
 from streamtag.config import load_config
 from streamtag.sinks import webhook
-from streamtag.sinks.sink import SinkMessage
 from streamtag.sinks.webhook import WebhookSink
-from streamtag.wire.messages import EventHeader
 from tests.ports import free_port
 from tests.real.servers import wait_until
 from tests.sinks.receiver import Receiver
+from tests.sinks.samples import event
 
 
 @pytest.fixture(autouse=True)
@@ -54,26 +53,6 @@ def begin(tmp_path: Path, port: int) -> Iterator[Callable[..., WebhookSink]]:
     yield make
     for sink in sinks:
         sink.close()
-
-
-def event(state: str, number: int, label: str = "Dog", session: str = "1a2b3c4d") -> SinkMessage:
-    is_on = state == "on"
-    header = EventHeader(
-        session=session,
-        seq=2 * number + (not is_on),
-        time=1_700_000_002.0,
-        stream="porch",
-        id=number,
-        label=label,
-        index=0,
-        state=state,
-        onset=1.0,
-        offset=None if is_on else 2.0,
-        peak=0.9,
-        onset_time=1_700_000_000.5,
-        offset_time=None if is_on else 1_700_000_001.5,
-    )
-    return SinkMessage(header)
 
 
 def test_an_event_is_delivered_as_a_cloud_event(
