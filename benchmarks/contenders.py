@@ -23,7 +23,7 @@ from streamtag.errors import StreamtagError
 from streamtag.events import EventRules
 from streamtag.model import DEFAULT, Model
 from streamtag.runtimes import open_runtime
-from streamtag.scoring import ScoreStage
+from streamtag.scoring import Judging, ScoreStage
 from streamtag.settings import Config, EventSettings, ModelSettings, ServiceSettings
 from streamtag.sources import open_source
 from streamtag.wire import PcmPusher, Publisher
@@ -107,10 +107,10 @@ class InProcess:
         opened = Bundle.open(bundle)
         runtime = open_runtime(opened, "onnxruntime")
         model = Model.of(DEFAULT, opened, runtime)
-        self._stage = ScoreStage(model, runtime, EventRules(model.labels, EventSettings()), 5, _BATCH)
+        self._stage = ScoreStage(model, runtime, Judging(EventRules(model.labels, EventSettings()), 5), _BATCH)
         self._publisher = Publisher("tcp://127.0.0.1:*")
         queues: StreamQueues[EngineStream] = StreamQueues()
-        self._streams = [EngineStream(f"s{index}", "", model, self._stage.memory(), queues) for index in range(64)]
+        self._streams = [EngineStream(f"s{index}", "", self._stage, queues) for index in range(64)]
         self._counted = 0
 
     def __enter__(self) -> Self:
@@ -141,7 +141,7 @@ class InProcess:
             for stream, block in zip(streams, blocks[first : first + _BATCH], strict=True):
                 patches += stream.intake.patcher.feed(Block(block, 240 + self._counted, 16000, time.time()))
             batch = self._stage.run([stream.memory for stream in streams], patches)
-            messages = scores_messages(streams, batch, self._stage.model, self._stage.rolling)
+            messages = scores_messages(streams, batch, self._stage)
             for stream, result in zip(streams, batch.scores, strict=True):
                 messages += [event_message(stream, event) for event in result.events]
             self._publisher.publish(messages)

@@ -19,7 +19,7 @@ from streamtag.engine.stream import EngineStream
 from streamtag.events import EventRules
 from streamtag.model import DEFAULT, Model
 from streamtag.runtimes import Runtime, load_runtime, open_runtime
-from streamtag.scoring import ScoreStage
+from streamtag.scoring import Judging, ScoreStage
 from streamtag.settings import Config
 from streamtag.sinks.local import LocalSinks
 from streamtag.threads import Worker
@@ -126,7 +126,7 @@ def _score(endpoint: str, config: Config, variant: Variant, seconds: float, thre
     model = Model.of(DEFAULT, bundle, runtimes[0])
     workers = [
         Inference(
-            {DEFAULT: ScoreStage(model, runtime, rules, config.scores.rolling, config.model.max_batch)},
+            {DEFAULT: ScoreStage(model, runtime, Judging(rules, config.scores.rolling), config.model.max_batch)},
             publisher.publish,
             LocalSinks([]),
             _ignore,

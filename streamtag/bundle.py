@@ -4,13 +4,14 @@ import csv
 import hashlib
 import io
 import logging
-from importlib import resources
 from pathlib import Path
 from typing import Any, Final
 
 from streamtag import manifest as manifests
+from streamtag.audio import Geometry
 from streamtag.audio.frontend import parameters
 from streamtag.bundle_files import holds, read_file
+from streamtag.bundle_places import added, find, installed
 from streamtag.errors import BundleError
 from streamtag.labels import LabelSet, labels_sha256
 from streamtag.manifest import FORMAT, MOST_LABELS
@@ -27,13 +28,6 @@ _MAY_LACK = ("tensorrt/", "waveform.onnx")
 
 logger = logging.getLogger(__name__)
 
-_PACKAGED = Path(str(resources.files("streamtag"))) / "bundles"
-
-
-def installed() -> list[str]:
-    """Return the names of the bundles that come with the package."""
-    return sorted(path.parent.name for path in _PACKAGED.glob("*/manifest.json"))
-
 
 class Bundle:
     """A model with its labels and thresholds; every file is checked against the manifest when it is read.
@@ -46,6 +40,8 @@ class Bundle:
         labels: the labels' display names, in the order of the scores.
         mids: the labels' AudioSet identifiers; empty where there is none.
         labels_hash: SHA-256 of the labels, in hexadecimal.
+        geometry: how it wants its sound.
+        hears_sound: whether sound goes into it as it is, or else log-mel patches, made here.
         files: by file name, its `sha256`, `bytes`, `precision`, and input and output names and shapes.
         left_out: files for GPUs that the manifest names and this copy of the bundle goes without.
     """
@@ -64,7 +60,13 @@ class Bundle:
         named: dict[str, dict[str, Any]] = self.manifest["files"]
         self.left_out = [file for file in named if file.startswith(_MAY_LACK) and not holds(path, file)]
         self.files = {file: entry for file, entry in named.items() if file not in self.left_out}
-        self._check_frontend()
+        window: dict[str, int] | None = self.manifest.get("window")
+        self.hears_sound = window is not None
+        if window is None:
+            self._check_frontend()
+            self.geometry = Geometry(hop=self.manifest["frontend"]["patch_hop_samples"])
+        else:
+            self.geometry = Geometry(window["rate"], window["samples"], window["hop"])
         self.labels, self.mids = self._read_labels()
         self.labels_hash = labels_sha256(self.labels)
         expected = self.manifest["labels"]
@@ -75,18 +77,19 @@ class Bundle:
 
     @classmethod
     def open(cls, name_or_path: str | Path = "default") -> "Bundle":
-        """Open a packaged bundle by name, or any by the path of its folder or zipped file.
+        """Open a packaged or added bundle by name, or any by the path of its folder or zipped file.
 
         Raises:
             BundleError: there is none, or it is damaged or made for another front end.
         """
-        for path in (_PACKAGED / name_or_path, Path(name_or_path)):
-            if path.is_file() or (path / "manifest.json").is_file():
+        for path in (find(str(name_or_path)), Path(name_or_path)):
+            if path is not None and (path.is_file() or (path / "manifest.json").is_file()):
                 return cls(path)
         if Path(name_or_path).is_dir():
             raise BundleError(f"{name_or_path}: not a bundle, it has no manifest.json")
         known = ", ".join(installed()) or "none"
-        raise BundleError(f"{name_or_path}: no such bundle; packaged are: {known}; or give a bundle's path")
+        others = f"; added are: {', '.join(added())}" if added() else ""
+        raise BundleError(f"{name_or_path}: no such bundle; packaged are: {known}{others}; or give a bundle's path")
 
     def read(self, file: str) -> bytes:
         """Return the content of one of the manifest's files.

@@ -5,7 +5,7 @@ Paths in a configuration (the bundle's, the history's, a file's to play) are rel
 
 import re
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from importlib import import_module
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,6 +15,7 @@ import msgspec
 from msgspec import Struct
 
 from streamtag.config_alerts import check_span, named_labels, read_alerts, read_notify
+from streamtag.config_models import check_groups, read_group_labels, read_groups, read_model, read_models
 from streamtag.errors import ConfigError
 from streamtag.settings import (
     DEFAULT_OFF,
@@ -53,7 +54,17 @@ __all__ = [
 ]
 
 _S = TypeVar("_S", bound=Struct)
-_SECTIONS = ("service", "model", "scores", "events", *(kind.section for kind in SINKS), "page", "stream")
+_SECTIONS = (
+    "service",
+    "model",
+    "models",
+    "groups",
+    "scores",
+    "events",
+    *(kind.section for kind in SINKS),
+    "page",
+    "stream",
+)
 
 
 def load_config(path: str | Path) -> Config:
@@ -79,13 +90,15 @@ def load_config(path: str | Path) -> Config:
 
 
 def check_labels(config: Config, labels: Iterable[str]) -> None:
-    """Raise ConfigError if `[events.labels]` or a sink names a label that the model does not have.
+    """Raise ConfigError if a group, `[events.labels]` or a sink names a label that the model does not have.
 
     Args:
         config: the settings.
-        labels: all names that the model knows.
+        labels: all names that the model knows, those of groups left out.
     """
     known = list(labels)
+    check_groups(config, known)
+    known += config.groups
     for name in config.events.labels:
         if name not in known:
             line = config.label_lines.get(name)
@@ -109,9 +122,11 @@ class _Reader:
             if name not in _SECTIONS:
                 raise self._tables.error((name,), f"{quoted(name)}: unknown section{near(name, _SECTIONS)}")
         service = self._service(document)
-        model = self._section(ModelSettings, document, "model")
+        model = read_model(self._tables, document.get("model", {}), ("model",), "[model]")
+        models = read_models(self._tables, document)
+        groups = read_groups(self._tables, document)
         history = self._section(HistorySettings, document, "history")
-        streams = self._streams(document)
+        streams = self._streams(document, models)
         notify = read_notify(self._tables, document)
         if len(streams) > service.max_streams:
             place = ("stream", service.max_streams)
@@ -120,7 +135,9 @@ class _Reader:
             )
         return Config(
             service=service,
-            model=msgspec.structs.replace(model, bundle=self._bundle(model.bundle)),
+            model=model,
+            models=models,
+            groups=groups,
             scores=self._section(ScoreSettings, document, "scores"),
             events=self._events(document),
             history=msgspec.structs.replace(history, path=history.path and self._tables.absolute(history.path)),
@@ -136,6 +153,7 @@ class _Reader:
             path=self._tables.path,
             label_lines=self._label_lines(document),
             sink_labels=self._sink_labels(document),
+            group_labels=read_group_labels(self._tables, groups),
         )
 
     def _section(self, kind: type[_S], document: dict[str, Any], name: str) -> _S:
@@ -186,7 +204,7 @@ class _Reader:
             text = f"{title} off = {off}: must not be above on = {on}"
             raise self._tables.error((*keys, "off"), text)
 
-    def _streams(self, document: dict[str, Any]) -> tuple[Stream, ...]:
+    def _streams(self, document: dict[str, Any], models: Collection[str]) -> tuple[Stream, ...]:
         streams: dict[str, Stream] = {}
         for index, table in enumerate(self._tables.tables(document, "stream", "stream")):
             keys = ("stream", index)
@@ -205,6 +223,10 @@ class _Reader:
                 if takers and not isinstance(value, bool) and _scheme(stream.source) not in takers:
                     only = " and ".join(dict.fromkeys(takers.values()))
                     raise self._tables.error((*keys, key), f"[[stream]] {key}: only for {only}")
+            if stream.model != "default" and stream.model not in models:
+                known = near(stream.model, ("default", *models))
+                text = f"[[stream]] model: there is no [models.{quoted(stream.model)}]{known}"
+                raise self._tables.error((*keys, "model"), text)
             if stream.pause is not None:
                 check_span(self._tables, stream.pause, (*keys, "pause"), "[[stream]] pause", document)
             streams[stream.id] = msgspec.structs.replace(
@@ -283,12 +305,6 @@ class _Reader:
         names = document.get("events", {}).get("labels", {})
         lines = self._tables.lines() if names else {}
         return {name: lines["events", "labels", name] for name in names}
-
-    def _bundle(self, bundle: str) -> str:
-        """Return a packaged bundle's name as it is, a path from the file's folder."""
-        is_path = "/" in bundle or bundle.endswith(".streamtag") or self._tables.is_there(f"{bundle}/manifest.json")
-        packaged = (Path(__file__).parent / "bundles" / bundle).is_dir()
-        return self._tables.absolute(bundle) if is_path and not packaged else bundle
 
     def _source(self, source: str) -> str:
         """Return the source with a path to a file or a session description made absolute."""

@@ -25,7 +25,7 @@ class Event:
     """Counts from 0 within its stream."""
     label: str
     index: int
-    """The label's row in the bundle."""
+    """The label's place in its stream's label set."""
     state: Literal["on", "off"]
     onset: float
     """Stream seconds at which the patch that began it starts."""
@@ -68,7 +68,7 @@ def thresholds_of(label: str, settings: EventSettings, model: Mapping[str, Mappi
     )
 
 
-# Stream seconds are sample counts divided by 16 000: half a sample absorbs what the division rounds off.
+# Stream seconds are sample counts divided by a rate: half a sample of 16 kHz absorbs what the division rounds off.
 _ROUNDING = 0.5 / 16000
 
 
@@ -113,7 +113,7 @@ class EventDetector:
     """Hysteresis over one stream's patch scores: each label on its own, any number of labels at once.
 
     Attributes:
-        rules: what it judges by; others may take their place at any time, and events that are on go on.
+        rules: what it judges by.
     """
 
     def __init__(self, rules: EventRules) -> None:
@@ -151,6 +151,21 @@ class EventDetector:
                     self._next_id += 1
                     events.append(self._event(index, event, "on"))
         return events + self._expire(end)
+
+    def judge_by(self, rules: EventRules) -> list[Event]:
+        """Go on with other rules; return the ends of events whose labels they lack, the others go on."""
+        before = self.rules.labels.names
+        if rules.labels.names == before:
+            self.rules = rules
+            return []
+        places = {name: index for index, name in enumerate(rules.labels.names)}
+        ends = self._close([index for index in self._open if before[index] not in places])
+        self.rules = rules
+        self._open = {places[before[index]]: event for index, event in self._open.items()}
+        self._cool_until = {
+            places[before[index]]: time for index, time in self._cool_until.items() if before[index] in places
+        }
+        return ends
 
     def finish(self) -> list[Event]:
         """End every event: the stream ended or its source was lost."""

@@ -1,11 +1,11 @@
-"""Where this program keeps what it can make again."""
+"""Where this program keeps what it can make again, and what a user gave it."""
 
 import os
 from pathlib import Path
 
-from platformdirs import user_cache_path
+from platformdirs import user_cache_path, user_data_path
 
-__all__ = ["NOWHERE", "cache_folder"]
+__all__ = ["NOWHERE", "cache_folder", "data_folder"]
 
 NOWHERE = Path(os.devnull, "streamtag")
 """A path at which nothing can be kept: reading and writing fail with an `OSError`."""
@@ -19,5 +19,13 @@ def cache_folder() -> Path:
     """
     try:
         return user_cache_path("streamtag")
+    except RuntimeError:
+        return NOWHERE
+
+
+def data_folder() -> Path:
+    """Return the user's folder for what is to stay, whether or not it is there; `NOWHERE` as of `cache_folder`."""
+    try:
+        return user_data_path("streamtag")
     except RuntimeError:
         return NOWHERE

@@ -8,11 +8,16 @@ from msgspec import Meta, Struct
 
 from streamtag.bundle_files import FILE_NAME, MOST_BYTES
 
-__all__ = ["FORMAT", "MOST_LABELS", "check", "is_printable", "parse"]
+__all__ = ["FORMAT", "HIGHEST_RATE", "LOWEST_RATE", "MOST_LABELS", "MOST_SAMPLES", "check", "is_printable", "parse"]
 
 FORMAT: Final = 1
 """The layout of the folder that this version reads."""
 MOST_LABELS: Final = 100_000
+LOWEST_RATE: Final = 8_000
+HIGHEST_RATE: Final = 96_000
+"""Samples a second of what a model may hear."""
+MOST_SAMPLES: Final = 60 * HIGHEST_RATE
+"""In a window, or from one to the next."""
 _MOST_DEPTH: Final = 20
 # Control characters, and those that turn the direction of writing or end a line: a terminal obeys them.
 _UNPRINTABLE: Final = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff]")
@@ -33,6 +38,12 @@ class _File(Struct, kw_only=True):
 class _Labels(Struct, kw_only=True):
     count: Annotated[int, Meta(ge=1, le=MOST_LABELS)]
     sha256: _Sha256
+
+
+class _Window(Struct, frozen=True, kw_only=True):
+    rate: Annotated[int, Meta(ge=LOWEST_RATE, le=HIGHEST_RATE)]
+    samples: Annotated[int, Meta(ge=1, le=MOST_SAMPLES)]
+    hop: Annotated[int, Meta(ge=1, le=MOST_SAMPLES)]
 
 
 class _Network(Struct, frozen=True, kw_only=True):
@@ -60,7 +71,8 @@ class _Manifest(Struct, kw_only=True):
     created: str = ""
     summary: str = ""
     weak_labels: list[str] = []
-    frontend: dict[str, Any]
+    frontend: dict[str, Any] = {}
+    window: _Window | None = None
     labels: _Labels
     files: dict[Annotated[str, Meta(pattern=FILE_NAME)], _File]
     network: _Network = _Network()
@@ -99,6 +111,11 @@ def check(manifest: dict[str, Any]) -> None:
         msgspec.convert(manifest, _Manifest)
     except msgspec.ValidationError as error:
         raise ValueError(f"its manifest is not as it should be: {error}") from error
+    if bool(manifest.get("frontend")) == ("window" in manifest):
+        raise ValueError(
+            "its manifest must say either the front end that makes patches (`frontend`), or rate, samples and hop of "
+            "the sound that goes in as it is (`window`)"
+        )
 
 
 def is_printable(text: str) -> bool:

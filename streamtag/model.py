@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
+from streamtag.audio import LOG_MEL_GEOMETRY, Geometry
 from streamtag.bundle import Bundle
 from streamtag.labels import LabelSet
 from streamtag.runtimes import Runtime
@@ -21,16 +22,21 @@ class Model:
         name: the name by which streams refer to it.
         bundle: the name of its bundle, which its scores carry.
         runtime: what runs it, in words: library, device and precision.
-        labels: what its scores are of.
+        labels: what the network scores; what its streams are scored on, groups and taught labels too, is in the rules
+            by which they are judged.
+        geometry: how it wants its sound.
+        memory_bytes: of the machine's memory, what opening it took, for all threads that score.
     """
 
     name: str
     bundle: str
     runtime: str
     labels: LabelSet
+    geometry: Geometry = LOG_MEL_GEOMETRY
+    memory_bytes: int = 0
 
     @classmethod
-    def of(cls, name: str, bundle: Bundle, runtime: Runtime) -> "Model":
+    def of(cls, name: str, bundle: Bundle, runtime: Runtime, memory_bytes: int = 0) -> "Model":
         """Return the model of a bundle that a runtime has opened."""
         words = f"{runtime.name} {runtime.device} {runtime.precision}"
-        return cls(name, bundle.name, words, bundle.label_set)
+        return cls(name, bundle.name, words, bundle.label_set, bundle.geometry, memory_bytes)

@@ -1,20 +1,28 @@
 """From a batch of patches to scores, rolling scores and events: the one place where that is done."""
 
+import logging
+import math
+import time
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from streamtag.audio import PATCH_HOP, SAMPLE_RATE, Patch
+from streamtag.audio import Patch
 from streamtag.events import Event, EventDetector, EventRules
+from streamtag.labels import LabelSet
 from streamtag.model import Model
 from streamtag.rolling import RollingSum
-from streamtag.runtimes import Embedded, Runtime
+from streamtag.runtimes import Runtime
 from streamtag.runtimes.scorer import Scorer
 
-__all__ = ["Batch", "ScoreStage", "Scores", "StreamMemory"]
+__all__ = ["Batch", "Heads", "Judging", "ScoreStage", "Scored", "Scores", "StreamMemory"]
+
+_COMPLAINT_SECONDS = 60.0
+
+logger = logging.getLogger(__name__)
 
 
 class Scores(msgspec.Struct, frozen=True, eq=False, gc=False):
@@ -33,7 +41,7 @@ class Scores(msgspec.Struct, frozen=True, eq=False, gc=False):
     start: float
     """Stream seconds of its first sample."""
     end: float
-    """`start` + 0.96."""
+    """Where the next patch begins: `start` + 0.96, or what the model's hop is."""
     time: float
     """Unix seconds at which its last sample was captured."""
     rms_dbfs: float
@@ -58,6 +66,47 @@ class Scores(msgspec.Struct, frozen=True, eq=False, gc=False):
         return rolling
 
 
+class Heads(Protocol):
+    """The taught labels of a model: what scores them, from the embeddings of patches."""
+
+    @property
+    def names(self) -> Sequence[str]:
+        """Of the labels, as they stand in the label set."""
+
+    def score(self, embeddings: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return float32 [n, names] in [0, 1] of embeddings, float32 [n, d]."""
+
+
+class Judging(NamedTuple):
+    """What a model's streams are scored on, and by what their events are judged; it may change while they run.
+
+    Attributes:
+        rules: by what events are judged; their label set says what the columns of the scores are.
+        rolling: the number of patches in a rolling score.
+        heads: what scores the label set's taught labels; None where it has none.
+    """
+
+    rules: EventRules
+    rolling: int
+    heads: Heads | None = None
+
+
+class Scored(NamedTuple):
+    """What the network says of a batch.
+
+    Attributes:
+        scores: float32 [n, the model's labels] in [0, 1].
+        embeddings: float32 [n, d]: what the scores were made of; None where nobody asked for them.
+    """
+
+    scores: NDArray[np.float32]
+    embeddings: NDArray[np.float32] | None = None
+
+    def part(self, rows: slice) -> "Scored":
+        """Return some of the rows."""
+        return Scored(self.scores[rows], None if self.embeddings is None else self.embeddings[rows])
+
+
 class StreamMemory:
     """What one stream remembers from patch to patch once they are scored: rolling scores and open events.
 
@@ -65,15 +114,23 @@ class StreamMemory:
         events: the detector of its events.
     """
 
-    def __init__(self, rules: EventRules, rolling: int) -> None:
-        self.events = EventDetector(rules)
-        self._set_rolling(rolling)
+    def __init__(self, judging: Judging) -> None:
+        self.events = EventDetector(judging.rules)
+        self._set_rolling(judging.rolling)
 
-    def set(self, rules: EventRules, rolling: int) -> None:
-        """Go on with other settings; a rolling score over another number of patches begins anew."""
-        self.events.rules = rules
-        if rolling != self._rolling_size:
-            self._set_rolling(rolling)
+    def go_by(self, judging: Judging) -> list[Event]:
+        """Go on with other settings; return the ends of events whose labels are gone.
+
+        A rolling score over another number of patches begins anew; other labels leave those that stay alone.
+        """
+        names, before = judging.rules.labels.names, self.events.rules.labels.names
+        ends = self.events.judge_by(judging.rules)
+        if judging.rolling != self._rolling_size:
+            self._set_rolling(judging.rolling)
+        elif names != before:
+            places = {name: column for column, name in enumerate(before)}
+            self._rolling.rearrange([places.get(name) for name in names])
+        return ends
 
     def add(self, scores: NDArray[np.float32], out: NDArray[np.float32]) -> int:
         """Take in a patch's scores; write the sum of the last ones and return of how many it is."""
@@ -101,53 +158,68 @@ class ScoreStage:
 
     Attributes:
         model: the model.
-        rules: by what events are judged; what is made from now on goes by them.
-        rolling: the number of patches in a rolling score.
+        judging: what is made from now on goes by it.
+        bad_patches: how many scored what is no number so far, and were taken as 0.
     """
 
-    def __init__(self, model: Model, runtime: Runtime, rules: EventRules, rolling: int, max_batch: int) -> None:
+    def __init__(self, model: Model, runtime: Runtime, judging: Judging, max_batch: int) -> None:
         """Make room for batches of at most `max_batch` patches.
 
         Args:
             model: the model.
             runtime: what runs it.
-            rules: by what events are judged.
-            rolling: the number of patches in a rolling score.
+            judging: what its streams are scored on and judged by.
             max_batch: the most patches that one call brings.
         """
         self.model = model
-        self.rules = rules
-        self.rolling = rolling
-        self._scorer = Scorer(runtime, max_batch)
+        self.judging = judging
+        self.bad_patches = 0
+        self._complain_at = 0.0
+        self._most = model.geometry.batch(max_batch)
+        self._scorer = Scorer(runtime, self._most, model.geometry)
+
+    @property
+    def labels(self) -> LabelSet:
+        """What the columns of its scores are."""
+        return self.judging.rules.labels
 
     def memory(self) -> StreamMemory:
         """Return the memory of a stream that begins."""
-        return StreamMemory(self.rules, self.rolling)
+        return StreamMemory(self.judging)
 
-    def score(self, patches: Sequence[Patch]) -> NDArray[np.float32]:
-        """Return what the network says of each patch by itself, float32 [n, labels] in [0, 1]."""
-        return self._scorer.run([patch.window for patch in patches])
+    def score(self, patches: Sequence[Patch], *, embeds: bool = False) -> Scored:
+        """Return what the network says of each patch by itself, in one call of it; in several where patches are long.
 
-    def embed(self, patches: Sequence[Patch]) -> Embedded:
-        """Return what `score` does, and each patch's embedding, in one call of the network."""
-        return self._scorer.embed([patch.window for patch in patches])
+        Args:
+            patches: at most `max_batch`.
+            embeds: whether embeddings are wanted; where labels are taught they always come.
+        """
+        windows = [patch.window for patch in patches]
+        embeds |= self.judging.heads is not None
+        if len(windows) <= self._most:
+            return self._mended(self._ask(windows, embeds=embeds))
+        firsts = range(0, len(windows), self._most)
+        parts = [self._ask(windows[first : first + self._most], embeds=embeds) for first in firsts]
+        embeddings = [part.embeddings for part in parts if part.embeddings is not None]
+        scores = np.concatenate([part.scores for part in parts])
+        return self._mended(Scored(scores, np.concatenate(embeddings) if embeddings else None))
 
-    def follow(self, memories: Sequence[StreamMemory], patches: Sequence[Patch], scores: NDArray[np.float32]) -> Batch:
+    def follow(self, memories: Sequence[StreamMemory], patches: Sequence[Patch], scored: Scored) -> Batch:
         """Let streams take in what their patches scored, in order; a stream may be there more than once.
 
         Args:
             memories: of the stream that each patch is of.
             patches: what was scored.
-            scores: float32 [n, labels], as `score` returns them.
+            scored: as `score` returns it; without embeddings what is taught scores 0.
         """
-        rows = np.empty((len(patches), 2, scores.shape[1]), np.float32)
-        rows[:, 0] = scores
+        rules, _, heads = self.judging
+        rows = np.empty((len(patches), 2, len(rules.labels)), np.float32)
+        self._fill(rows[:, 0], scored, heads)
         counts = []
         results = []
-        for memory, patch, row, labels in zip(memories, patches, rows, self.rules.reached(scores), strict=True):
+        for memory, patch, row, labels in zip(memories, patches, rows, rules.reached(rows[:, 0]), strict=True):
             counts.append(memory.add(row[0], row[1]))
-            start = patch.start / SAMPLE_RATE
-            end = (patch.start + PATCH_HOP) / SAMPLE_RATE
+            start, end = patch.start_seconds, patch.end_seconds
             events = memory.events.push(row[0], start, end, labels)
             results.append(Scores(start, end, patch.time, patch.rms_dbfs, patch.peak_dbfs, row, events))
         rolling = rows[:, 1]
@@ -157,3 +229,35 @@ class ScoreStage:
     def run(self, memories: Sequence[StreamMemory], patches: Sequence[Patch]) -> Batch:
         """Score patches and let their streams take it in."""
         return self.follow(memories, patches, self.score(patches))
+
+    def _ask(self, windows: Sequence[NDArray[np.float32]], *, embeds: bool) -> Scored:
+        return Scored(*self._scorer.embed(windows)) if embeds else Scored(self._scorer.run(windows))
+
+    def _fill(self, columns: NDArray[np.float32], scored: Scored, heads: Heads | None) -> None:
+        """Write the scores of all labels: the model's, the taught ones, the groups."""
+        labels = self.labels
+        taught = slice(len(labels.of_model), len(labels.of_model) + len(labels.taught))
+        columns[:, : taught.start] = scored.scores
+        if labels.taught:
+            if heads is None or scored.embeddings is None:
+                columns[:, taught] = 0.0
+            else:
+                columns[:, taught] = heads.score(scored.embeddings)
+        labels.fill_groups(columns)
+
+    def _mended(self, scored: Scored) -> Scored:
+        """Return scores that are numbers: what is not finite, which only a broken network says, is taken as 0."""
+        if math.isfinite(float(scored.scores.sum())):
+            return scored
+        scores = scored.scores.copy()
+        bad = ~np.isfinite(scores)
+        scores[bad] = 0.0
+        self.bad_patches += int(bad.any(axis=1).sum())
+        if time.monotonic() >= self._complain_at:
+            self._complain_at = time.monotonic() + _COMPLAINT_SECONDS
+            told = "model %s gives scores that are not finite, %d patches so far: they are taken as 0; get it again"
+            logger.warning(told, self.model.name, self.bad_patches)
+        embeddings = scored.embeddings
+        if embeddings is not None:
+            embeddings = np.nan_to_num(embeddings, nan=0.0, posinf=0.0, neginf=0.0)
+        return Scored(scores, embeddings)

@@ -18,11 +18,13 @@ __all__ = [
     "Days",
     "Endpoint",
     "Flag",
+    "GroupMembers",
     "Host",
     "Hosts",
     "Labels",
     "Level",
     "Listen",
+    "ModelName",
     "Name",
     "NatsServers",
     "PageAddress",
@@ -75,6 +77,12 @@ PortNumber = Annotated[int, whole(1, 65_535)]
 Labels = Annotated[tuple[Text, ...], Meta(description='a list of labels, such as ["Dog", "Doorbell"]')]
 Name = Annotated[
     str, Meta(pattern=r"\A[A-Za-z0-9_-]{1,64}\Z", description="1 to 64 letters, digits, hyphens or underscores")
+]
+ModelName = Annotated[
+    str, Meta(pattern=r"\A[A-Za-z0-9_.-]{1,64}\Z", description="1 to 64 letters, digits, dots, hyphens or underscores")
+]
+GroupMembers = Annotated[
+    tuple[Text, ...], Meta(min_length=1, description='a list of labels, at least one, such as ["Dog", "Howl"]')
 ]
 Host = Annotated[
     str,

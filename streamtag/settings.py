@@ -17,6 +17,7 @@ from streamtag.setting_types import (
     Hosts,
     Labels,
     Level,
+    ModelName,
     Name,
     PageAddress,
     RuntimeName,
@@ -94,7 +95,11 @@ class ServiceSettings(Struct, frozen=True, kw_only=True):
 
 
 class ModelSettings(Struct, frozen=True, kw_only=True):
-    """`[model]`: the bundle (a packaged name, or a path), and how it is run; by `triton` where `runtime` says so."""
+    """`[model]`, `[models.NAME]`: the bundle (a packaged or added name, or a path), and how it is run.
+
+    By `triton` where `runtime` says so. Under `[models]` a bundle that is not said has the model's name. `max_wait_ms`
+    is read of `[model]` alone.
+    """
 
     bundle: Text = "default"
     runtime: RuntimeName = "auto"
@@ -166,7 +171,7 @@ class Stream(Struct, frozen=True, kw_only=True):
     `rate` and `channels` are of a microphone or of PCM on standard input (`-`), `format` of the latter;
     `timeout_seconds` and `ca_file` of a network stream, and `leads_to`: hosts to which its server may lead wherever
     they are. In the span of the day `pause` it is connected and not scored; `keep` false keeps all that is heard of it
-    out of the history.
+    out of the history. `model` is the name under `[models]` of what scores it, `default` that of `[model]`.
     """
 
     id: StreamId
@@ -181,6 +186,7 @@ class Stream(Struct, frozen=True, kw_only=True):
     pause: Span | None = None
     keep: Flag = True
     leads_to: Hosts | None = None
+    model: ModelName = "default"
 
     def __repr__(self) -> str:
         return f"Stream(id={self.id!r})"  # A source may hold a password.
@@ -197,11 +203,14 @@ class NamedLabel(NamedTuple):
 class Config(Struct, frozen=True, kw_only=True):
     """Everything that a configuration says; `path` is the file, None where a program made the settings itself.
 
-    `sections` holds what sinks of others are told, by section: see `streamtag.sink_kinds`.
+    `sections` holds what sinks of others are told, by section: see `streamtag.sink_kinds`. `groups` has the labels of
+    each group; the group's score is the highest of theirs.
     """
 
     service: ServiceSettings = ServiceSettings()
     model: ModelSettings = ModelSettings()
+    models: Mapping[str, ModelSettings] = msgspec.field(default_factory=dict)
+    groups: Mapping[str, tuple[str, ...]] = msgspec.field(default_factory=dict)
     scores: ScoreSettings = ScoreSettings()
     events: EventSettings = msgspec.field(default_factory=EventSettings)
     history: HistorySettings = HistorySettings()
@@ -217,3 +226,4 @@ class Config(Struct, frozen=True, kw_only=True):
     path: Path | None = None
     label_lines: Mapping[str, int] = msgspec.field(default_factory=dict)
     sink_labels: tuple[NamedLabel, ...] = ()
+    group_labels: tuple[NamedLabel, ...] = ()

@@ -1,5 +1,5 @@
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from os import PathLike, fspath
 from pathlib import Path
@@ -11,9 +11,10 @@ from streamtag.audio import Block, Patch, Patcher, Samples
 from streamtag.bundle import Bundle
 from streamtag.errors import InputError, SourceError
 from streamtag.events import Event, EventRules
+from streamtag.labels import LabelSet
 from streamtag.model import DEFAULT, Model
 from streamtag.runtimes import open_runtime
-from streamtag.scoring import Scores, ScoreStage, StreamMemory
+from streamtag.scoring import Judging, Scores, ScoreStage, StreamMemory
 from streamtag.settings import EventSettings, ScoreSettings
 from streamtag.sources import open_source
 
@@ -99,7 +100,7 @@ class Tagger:
 
     Attributes:
         bundle: the model.
-        labels: its labels, in the order of the scores.
+        labels: its labels, in the order of the scores, and behind them the groups.
 
     Example:
         >>> tagger = streamtag.Tagger()
@@ -115,25 +116,28 @@ class Tagger:
         *,
         rolling: int = ScoreSettings().rolling,
         events: EventSettings | None = None,
+        groups: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
         """Open a model.
 
         Args:
-            bundle: a packaged bundle's name, or the path of a bundle.
+            bundle: a packaged or added bundle's name, or the path of a bundle.
             runtime: "auto", "onnxruntime", "openvino", "tensorrt" or "torch".
             rolling: number of patches in a rolling score.
             events: thresholds; as in a configuration without `[events]` when absent.
+            groups: by name, labels whose highest score is the group's; those that the model lacks are left out.
 
         Raises:
             BundleError: there is no such bundle, or it is damaged.
             RuntimeUnavailableError: the runtime is not there.
         """
         self.bundle = Bundle.open(fspath(bundle))
-        self.labels = self.bundle.labels
         self._runtime = open_runtime(self.bundle, runtime)
         self._model = Model.of(DEFAULT, self.bundle, self._runtime)
-        self._rules = EventRules(self._model.labels, events or EventSettings())
-        self._rolling = rolling
+        of_model = self._model.labels
+        labels = LabelSet(of_model.of_model, of_model.thresholds, groups=groups or {})
+        self.labels = list(labels.names)
+        self._judging = Judging(EventRules(labels, events or EventSettings()), rolling)
 
     def tag(self, path: str | PathLike[str], *, max_seconds: float = float("inf")) -> Result:
         """Tag a whole recording, anything that FFmpeg reads.
@@ -192,7 +196,7 @@ class Tagger:
             ended = [event for event in events if event.state == "off"]
             return Part([each.start for each in scores], patches, ended, seconds, rate, told)
 
-        patcher = Patcher()
+        patcher = Patcher(self._model.geometry)
         stage = self._stage(_BATCH)
         memory = stage.memory()
         try:
@@ -227,11 +231,11 @@ class Tagger:
                 start += len(samples)
 
         stage = self._stage(1)
-        for scores in _score(stage, stage.memory(), Patcher(), placed(), 1):
+        for scores in _score(stage, stage.memory(), Patcher(self._model.geometry), placed(), 1):
             yield from scores
 
     def _stage(self, batch: int) -> ScoreStage:
-        return ScoreStage(self._model, self._runtime, self._rules, self._rolling, batch)
+        return ScoreStage(self._model, self._runtime, self._judging, batch)
 
 
 def _score(

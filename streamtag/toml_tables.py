@@ -123,12 +123,12 @@ def may_be(kind: Any) -> str:
     raise TypeError(f"{kind} does not say what it may be")
 
 
-def near(name: str, known: Iterable[str]) -> str:
-    """Return the end of a sentence about a name that is not known: the nearest that is, or all where they are few."""
+def near(name: str, known: Iterable[str], most: int = 1) -> str:
+    """Return the end of a sentence about a name that is not known: the nearest that are, or all where they are few."""
     names = list(known)
-    found = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
+    found = difflib.get_close_matches(name, names, n=most, cutoff=0.6)
     if found:
-        return f"; did you mean {quoted(found[0])}?"
+        return f"; did you mean {' or '.join(map(quoted, found))}?"
     return f"; known are {', '.join(names)}" if len(names) <= _FEW else ""
 
 

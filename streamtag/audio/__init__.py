@@ -13,6 +13,7 @@ from streamtag.audio.frontend import (
     log_mel,
     log_mel_windows,
 )
+from streamtag.audio.geometry import LOG_MEL_GEOMETRY, Geometry
 from streamtag.audio.patches import Patch, Patcher
 from streamtag.audio.resample import Resampler
 
@@ -20,12 +21,14 @@ __all__ = [
     "BANDS",
     "FRAMES",
     "HOP",
+    "LOG_MEL_GEOMETRY",
     "PATCH_HOP",
     "PATCH_SAMPLES",
     "SAMPLE_RATE",
     "WINDOW",
     "Block",
     "FrontEnd",
+    "Geometry",
     "Patch",
     "Patcher",
     "Resampler",

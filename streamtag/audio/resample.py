@@ -74,25 +74,26 @@ def _mean(floats: NDArray[np.float32], out: NDArray[np.float32]) -> NDArray[np.f
 
 
 class Resampler:
-    """Streaming conversion of one channel to 16 kHz by soxr, high quality.
+    """Streaming conversion of one channel by soxr, high quality; to 16 kHz, or what else a model wants.
 
     The samples that come out depend only on the samples that went in, to the last bit, not on how they were cut into
-    blocks. They come out late by the filter's length, some tens of milliseconds; at 16 kHz they pass through.
+    blocks. They come out late by the filter's length, some tens of milliseconds; where nothing is to be converted they
+    pass through.
     """
 
-    def __init__(self, rate: int) -> None:
-        """Start a conversion from `rate` Hz.
+    def __init__(self, rate: int, wanted: int = SAMPLE_RATE) -> None:
+        """Start a conversion from `rate` Hz to the one that is `wanted`.
 
         Raises:
             InputError: the rate is below 1 Hz or above 100 MHz.
         """
         if not MIN_RATE <= rate <= MAX_RATE:
             raise InputError(f"a sample rate of {rate} Hz cannot be used: it may be {MIN_RATE} to {MAX_RATE}")
-        self._portion = max(1, _PORTION * rate // max(rate, SAMPLE_RATE))
-        self._stream = None if rate == SAMPLE_RATE else soxr.ResampleStream(rate, SAMPLE_RATE, 1, "float32", "HQ")
+        self._portion = max(1, _PORTION * rate // max(rate, wanted))
+        self._stream = None if rate == wanted else soxr.ResampleStream(rate, wanted, 1, "float32", "HQ")
 
     def feed(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return what is ready at 16 kHz, float32 [m], after `samples`, float32 [n]."""
+        """Return what is ready at the wanted rate, float32 [m], after `samples`, float32 [n]."""
         if self._stream is None:
             return samples
         firsts = range(0, max(1, len(samples)), self._portion)

@@ -18,7 +18,7 @@ from streamtag.events import EventRules
 from streamtag.intake import Intake, PushedStreams
 from streamtag.model import DEFAULT, Model
 from streamtag.runtimes import open_runtime
-from streamtag.scoring import ScoreStage
+from streamtag.scoring import Judging, Scored, ScoreStage
 from streamtag.settings import Config
 from streamtag.sinks.local import LocalSinks
 from streamtag.wire import Publisher
@@ -58,8 +58,8 @@ class _WithoutModel(ScoreStage):
 
     known: NDArray[np.float32]
 
-    def score(self, patches: Sequence[Patch]) -> NDArray[np.float32]:
-        return self.known[: len(patches)]
+    def score(self, patches: Sequence[Patch], *, embeds: bool = False) -> Scored:
+        return Scored(self.known[: len(patches)])
 
 
 def _measure(endpoint: str, config: Config, streams: int) -> Overhead:
@@ -82,7 +82,7 @@ class _Rounds:
         runtime = open_runtime(bundle, config.model.runtime)
         model = Model.of(DEFAULT, bundle, runtime)
         rules = EventRules(model.labels, config.events)
-        stage = _WithoutModel(model, runtime, rules, config.scores.rolling, config.model.max_batch)
+        stage = _WithoutModel(model, runtime, Judging(rules, config.scores.rolling), config.model.max_batch)
         chance = np.random.default_rng(0)
         known = chance.uniform(0, 0.2, (config.model.max_batch, len(model.labels))).astype(np.float32)
         known[chance.uniform(size=known.shape) < _SHARE_REACHED] = 0.9

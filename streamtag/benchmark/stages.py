@@ -17,7 +17,7 @@ from streamtag.engine.stream import EngineStream
 from streamtag.events import EventRules
 from streamtag.model import DEFAULT, Model
 from streamtag.runtimes import Runtime, open_runtime
-from streamtag.scoring import Batch, ScoreStage
+from streamtag.scoring import Batch, Judging, Scored, ScoreStage
 from streamtag.settings import Config
 from streamtag.wire.messages import encode_header, topic_of
 
@@ -68,9 +68,9 @@ def _measure(
     block = Block(bursts(batch * 0.96 + 0.1), 0, SAMPLE_RATE, 0.0)
     patches = Patcher().feed(block)
     model = Model.of(DEFAULT, bundle, runtime)
-    stage = ScoreStage(model, runtime, EventRules(model.labels, config.events), config.scores.rolling, batch)
+    stage = ScoreStage(model, runtime, Judging(EventRules(model.labels, config.events), config.scores.rolling), batch)
     queues: StreamQueues[EngineStream] = StreamQueues()
-    streams = [EngineStream(f"s{index}", "", model, stage.memory(), queues) for index in range(batch)]
+    streams = [EngineStream(f"s{index}", "", stage, queues) for index in range(batch)]
     memories = [stream.memory for stream in streams]
     front_end = FrontEnd()
     log_mels = np.empty((batch, FRAMES, BANDS), np.float32)
@@ -84,10 +84,10 @@ def _measure(
         scores[:] = runtime.run(log_mels)
 
     def judge() -> Batch:
-        return stage.follow(memories, patches, scores)
+        return stage.follow(memories, patches, Scored(scores))
 
     def send() -> None:
-        for header, payload in scores_messages(streams, scored, model, stage.rolling):
+        for header, payload in scores_messages(streams, scored, stage):
             sender.send_multipart((topic_of(header), encode_header(header), payload))
 
     def drain() -> None:

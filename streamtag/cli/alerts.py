@@ -54,7 +54,8 @@ def _run(options: argparse.Namespace) -> None:
         raise ConfigError(f"{config.path}: it has no alert: write [[alert]]")
     if config.history.path is None:
         raise ConfigError(f"{config.path}: it keeps no history to try alerts on: write [history] path")
-    check_labels(config, Bundle.open(config.model.bundle).labels)
+    bundles = [config.model.bundle, *(model.bundle for model in config.models.values())]
+    check_labels(config, [label for bundle in bundles for label in Bundle.open(bundle).labels])
     others = [alert.name for alert in config.alerts if not can_be_replayed(alert)]
     if others:
         note(f"left out, for a history holds neither levels nor states: {', '.join(others)}")

@@ -133,7 +133,7 @@ def _screen(service: "Service", stream: str, title: str, page: Callable[[], str]
     console = Console()
     due = 0.0
     subscribe = f"{_program()} subscribe {service.endpoint}"
-    state = LiveState(stream, service.models[DEFAULT].labels.names, label_rows(console.height))
+    state = LiveState(stream, service.labels[DEFAULT].names, label_rows(console.height))
 
     class Screen:
         def take(self, message: "Message") -> None:

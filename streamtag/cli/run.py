@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from streamtag.cli.arguments import Commands
 from streamtag.cli.stopping import Stop
 from streamtag.cli.supervision import watch
-from streamtag.errors import ConfigError, StreamtagError
+from streamtag.errors import BundleError, ConfigError, RuntimeUnavailableError, StreamtagError
 from streamtag.systemd import Systemd, Watchdog
 
 if TYPE_CHECKING:
@@ -32,8 +32,9 @@ def add(commands: Commands) -> None:
     parser = commands.add_parser(
         "run",
         help="the service: all streams of a configuration",
-        description="Tag all streams of a configuration until SIGINT or SIGTERM. SIGHUP, or a change of the "
-        "file, reads [events], [scores] and the list of streams anew and leaves the streams that did not change alone.",
+        description="Tag all streams of a configuration until SIGINT or SIGTERM. SIGHUP, or a change of the file, "
+        "reads [events], [scores], [groups], [models] and the list of streams anew and leaves the streams that did not "
+        "change alone.",
     )
     parser.add_argument("config", metavar="CONFIG.toml", help="the configuration")
     parser.set_defaults(command=_run, default_log_level="info")
@@ -89,7 +90,7 @@ def _reload(service: "Service", sinks: "_Sinks", path: str) -> str:
     try:
         config = load_config(path)
         service.reload(config)
-    except ConfigError as error:
+    except (BundleError, ConfigError, RuntimeUnavailableError) as error:
         logger.error("the configuration was not reloaded, the old one stays: %s", error)
         return "the configuration was not reloaded, the log says why"
     logger.info("reloaded %s", path)

@@ -75,7 +75,12 @@ class Recordings:
         with self._pool_lock:
             if self._pool is None:
                 config = self._config
-                self._pool = TaggingPool(config.model.bundle, rolling=config.scores.rolling, events=config.events)
+                self._pool = TaggingPool(
+                    config.model.bundle,
+                    rolling=config.scores.rolling,
+                    events=config.events,
+                    groups=config.groups,
+                )
             return self._pool.tag(path, max_seconds=MOST_SECONDS)
 
 

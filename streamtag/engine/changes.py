@@ -12,7 +12,7 @@ from streamtag.settings import Config
 from streamtag.sink_kinds import SINKS
 from streamtag.wire.endpoints import is_local
 
-__all__ = ["check", "taken_over"]
+__all__ = ["check", "taken_over", "tell_what_waits"]
 
 _AT_START = ("service", "model", *(kind.section for kind in SINKS if kind.is_local))
 
@@ -25,7 +25,7 @@ def check(config: Config, labels: Iterable[LabelSet]) -> None:
     Raises:
         ConfigError: it names a label that no model of its has, or more streams than it allows, or lets strangers in.
     """
-    check_labels(config, dict.fromkeys(name for each in labels for name in each.names))
+    check_labels(config, dict.fromkeys(name for each in labels for name in (*each.of_model, *each.taught)))
     _check_reach(config)
     if len(config.streams) > config.service.max_streams:
         most = config.service.max_streams
@@ -49,18 +49,13 @@ def _check_reach(config: Config) -> None:
             )
 
 
-def taken_over(config: Config, running: Config, labels: Iterable[LabelSet]) -> Config:
-    """Return what a service goes on with: the new settings, but for the sections that are read at the start alone.
+def taken_over(config: Config, running: Config) -> Config:
+    """Return what a service goes on with: the new settings, but for the sections that are read at the start alone."""
+    return replace(config, **{section: getattr(running, section) for section in _AT_START})
 
-    Those that are other than the running ones are named in the log.
 
-    Raises:
-        ConfigError: as `check` does.
-    """
-    kept = {section: getattr(running, section) for section in _AT_START}
-    settings = replace(config, **kept)
-    check(settings, labels)
-    for section, before in kept.items():
-        if getattr(config, section) != before:
+def tell_what_waits(config: Config, running: Config) -> None:
+    """Name in the log the sections of new settings that wait for the next start."""
+    for section in _AT_START:
+        if getattr(config, section) != getattr(running, section):
             logger.warning("[%s] changed: that takes effect when the service is started anew", section)
-    return settings

@@ -1,21 +1,20 @@
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 import numpy as np
-from numpy.typing import NDArray
 
 from streamtag.audio import Patch
 from streamtag.engine.load import Load
-from streamtag.engine.measures import Measures
+from streamtag.engine.measures import Measures, ModelUse
 from streamtag.engine.messages import event_message, scores_messages, status_message
 from streamtag.engine.queue import StreamQueues, Work
 from streamtag.engine.stream import EngineStream
-from streamtag.events import Event, EventRules
+from streamtag.events import Event
 from streamtag.intake import Change, Pause
-from streamtag.model import DEFAULT
+from streamtag.model import DEFAULT, Model
 from streamtag.runtimes import ServerUnavailableError
-from streamtag.scoring import ScoreStage
+from streamtag.scoring import Judging, Scored, ScoreStage
 from streamtag.sinks.local import LocalSinks
 from streamtag.sinks.sink import SinkMessage
 from streamtag.threads import Worker
@@ -31,6 +30,8 @@ _LONGEST_ROUND_SECONDS = 0.25
 # The history takes a millisecond to write an event; scores do not wait for one, and events no longer than this.
 _SETTLE_SECONDS = 0.05
 
+_NOTHING = Scored(np.empty((0, 0), np.float32))
+
 logger = logging.getLogger(__name__)
 
 
@@ -45,24 +46,24 @@ class _Round:
         """How many, of those not yet taken in, are to be taken in now."""
         self.failure = ""
         """Why none of them could be scored."""
-        self._scores = np.empty((0, 0), np.float32)
+        self._scored = _NOTHING
         self._done = 0
 
     def add(self, stream: EngineStream, patch: Patch) -> None:
         self.streams.append(stream)
         self.patches.append(patch)
 
-    def score(self) -> None:
+    def score(self, *, embeds: bool) -> None:
         try:
-            self._scores = self.stage.score(self.patches)
+            self._scored = self.stage.score(self.patches, embeds=embeds)
         except ServerUnavailableError as error:
             self.failure = str(error)
 
-    def take_due(self) -> tuple[list[EngineStream], list[Patch], NDArray[np.float32]]:
-        """Return what is due: whose each patch is, the patches, and their scores."""
+    def take_due(self) -> tuple[list[EngineStream], list[Patch], Scored]:
+        """Return what is due: whose each patch is, the patches, and what the network says of them."""
         part = slice(self._done, self._done + self.due)
         self._done, self.due = part.stop, 0
-        return self.streams[part], self.patches[part], self._scores[part]
+        return self.streams[part], self.patches[part], self._scored.part(part)
 
 
 class Inference:
@@ -93,11 +94,12 @@ class Inference:
         self.load = Load()
         self.measures = Measures()
         self._streams: dict[str, EngineStream] = {}
-        self._stages = stages
+        self._stages = dict(stages)  # replaced as a whole: other threads read it
         self._publish_all = publish
         self._sinks = sinks
         self._max_batch = max_batch
         self._max_wait = max_wait
+        self._uses: dict[str, ModelUse] = {}
         self._look_due = 0.0
         self._stop_at: float | None = None
         self._thread = Worker("inference", self._run, on_failure=failed)
@@ -118,8 +120,20 @@ class Inference:
 
     def make_stream(self, name: str, source: str, model: str = DEFAULT) -> EngineStream:
         """Make a stream that this thread scores, from any thread; `add`, called in this one, takes it up."""
-        stage = self._stages[model]
-        return EngineStream(name, source, stage.model, stage.memory(), self.queues)
+        return EngineStream(name, source, self._stages[model], self.queues)
+
+    def use(self, names: Collection[str], added: Mapping[str, ScoreStage]) -> None:
+        """Have streams that are made from now on scored by these models; those that are there go on as they are.
+
+        Args:
+            names: of all models, from now on.
+            added: what scores those that are new, or others under the name of an old one.
+        """
+        self._stages = {name: added.get(name) or self._stages[name] for name in names}
+
+    def uses(self) -> dict[str, ModelUse]:
+        """Return what each model was used for so far, by its name, in any thread."""
+        return self._uses.copy()
 
     def scores(self, stream: EngineStream) -> bool:
         """Tell whether a stream is one of this thread's."""
@@ -127,8 +141,7 @@ class Inference:
 
     def add(self, stream: EngineStream) -> None:
         """Take up a stream; its status is published at once."""
-        stage = self._stages[stream.model.name]
-        stream.memory.set(stage.rules, stage.rolling)  # they may have changed since it was made
+        stream.memory.go_by(stream.stage.judging)  # it may have changed since the stream was made
         self._streams[stream.id] = stream
         self._publish_status([stream])
 
@@ -137,12 +150,14 @@ class Inference:
         self._end(stream, "the stream was removed")
         del self._streams[stream.id]
 
-    def judge_by(self, rules: Mapping[str, EventRules], rolling: int) -> None:
-        """Apply other thresholds, by the model's name, and another number of patches in a rolling score."""
-        for name, stage in self._stages.items():
-            stage.rules, stage.rolling = rules[name], rolling
+    def judge_by(self, judging: Mapping[Model, Judging]) -> None:
+        """Score and judge the streams of models by something else; events whose labels are gone end."""
+        for stage in {*self._stages.values(), *(stream.stage for stream in self._streams.values())}:
+            stage.judging = judging.get(stage.model, stage.judging)
         for stream in self._streams.values():
-            stream.memory.set(rules[stream.model.name], rolling)
+            ends = stream.memory.go_by(stream.stage.judging)
+            if ends:
+                self._publish_events(self._events_of(stream, ends))
 
     def stop(self, deadline: float) -> None:
         """Ask the thread to score what is pending until `deadline` (monotonic seconds), end all events, and end."""
@@ -172,34 +187,42 @@ class Inference:
         begin = time.perf_counter()
         rounds = self._score(work)
         self._work_off(work, rounds)
-        patches = sum(len(each.patches) for each in rounds.values() if not each.failure)
+        done = {stage: len(each.patches) for stage, each in rounds.items() if not each.failure}
+        patches = sum(done.values())
+        sound = sum(count * stage.model.geometry.seconds for stage, count in done.items())
         self.scored += patches
         self._repeat()
-        self.load.add(time.perf_counter() - begin, patches)
+        self.load.add(time.perf_counter() - begin, patches, sound)
         return bool(work)
 
-    def _score(self, work: list[Work[EngineStream]]) -> dict[str, _Round]:
-        """Score all patches that were taken, each model's in one batch."""
-        rounds: dict[str, _Round] = {}
+    def _score(self, work: list[Work[EngineStream]]) -> dict[ScoreStage, _Round]:
+        """Score all patches that were taken, each model's in batches of its own."""
+        rounds: dict[ScoreStage, _Round] = {}
         for stream, item in work:
             if stream is not None and isinstance(item, Patch):
-                name = stream.model.name
-                if name not in rounds:
-                    rounds[name] = _Round(self._stages[name])
-                rounds[name].add(stream, item)
-        for each in rounds.values():
+                stage = stream.stage
+                if stage not in rounds:
+                    rounds[stage] = _Round(stage)
+                rounds[stage].add(stream, item)
+        for stage, each in rounds.items():
             begin = time.perf_counter()
-            each.score()
+            each.score(embeds=False)
+            seconds = time.perf_counter() - begin
             if not each.failure:
-                self.measures.add_batch(len(each.patches), time.perf_counter() - begin)
+                self.measures.add_batch(len(each.patches), seconds)
+                self._note_use(stage, len(each.patches), seconds)
         return rounds
 
-    def _work_off(self, work: list[Work[EngineStream]], rounds: dict[str, _Round]) -> None:
+    def _note_use(self, stage: ScoreStage, patches: int, seconds: float) -> None:
+        name = stage.model.name
+        self._uses[name] = self._uses.get(name, ModelUse()).more(patches, seconds, stage.bad_patches)
+
+    def _work_off(self, work: list[Work[EngineStream]], rounds: dict[ScoreStage, _Round]) -> None:
         """Do in order what was taken from the queues; patches between two changes are published together."""
         for stream, item in work:
             if isinstance(item, Patch):
                 assert stream is not None
-                rounds[stream.model.name].due += 1
+                rounds[stream.stage].due += 1
                 continue
             self._publish_patches(rounds)
             if isinstance(item, Change | Pause):
@@ -209,7 +232,7 @@ class Inference:
                 item()
         self._publish_patches(rounds)
 
-    def _publish_patches(self, rounds: dict[str, _Round]) -> None:
+    def _publish_patches(self, rounds: dict[ScoreStage, _Round]) -> None:
         """Let the streams take in what is due, and tell of it."""
         for each in rounds.values():
             if each.due and each.failure:
@@ -226,16 +249,16 @@ class Inference:
                 self._tell(stream)
 
     def _publish_batch(
-        self, stage: ScoreStage, streams: list[EngineStream], patches: list[Patch], scores: NDArray[np.float32]
+        self, stage: ScoreStage, streams: list[EngineStream], patches: list[Patch], scored: Scored
     ) -> None:
-        batch = stage.follow([stream.memory for stream in streams], patches, scores)
-        scored = scores_messages(streams, batch, stage.model, stage.rolling)
+        batch = stage.follow([stream.memory for stream in streams], patches, scored)
+        messages = scores_messages(streams, batch, stage)
         has_sinks, takes_scores = bool(self._sinks), self._sinks.takes("scores")
         told: list[Outgoing] = []
         for stream in streams:
             if stream.stall(""):
                 self._tell(stream)
-        for stream, patch, result, message in zip(streams, patches, batch.scores, scored, strict=True):
+        for stream, patch, result, message in zip(streams, patches, batch.scores, messages, strict=True):
             stream.note(patch)
             if has_sinks and not stream.is_private:
                 self._sinks.hear(stream.id, patch)
@@ -243,7 +266,7 @@ class Inference:
                     self._sinks.take([SinkMessage(message.header, result.patch, result.rolling)])
             if result.events:
                 told += self._events_of(stream, result.events)
-        self._publish(scored)
+        self._publish(messages)
         self.measures.add_delays((patch.time for patch in patches), time.time())
         self._publish_events(told)
 

@@ -2,7 +2,6 @@ import time
 
 __all__ = ["Load"]
 
-PATCH_SECONDS = 0.96
 _KNOWN_AFTER_PATCHES = 200
 _MEMORY = 0.98
 _BUSY = 0.5
@@ -14,11 +13,12 @@ class Load:
     def __init__(self) -> None:
         self._patches = 0
         self._patch_seconds = 0.0
+        self._patch_sound = 0.0
         self._busy = 0.0
         self._last = time.perf_counter()
 
-    def add(self, seconds: float, patches: int) -> None:
-        """Count one round: the seconds that it worked, and the patches it scored."""
+    def add(self, seconds: float, patches: int, sound: float) -> None:
+        """Count one round: the seconds that it worked, the patches it scored, and of how many seconds they are."""
         now = time.perf_counter()
         elapsed = max(now - self._last, seconds, 1e-9)
         self._last = now
@@ -28,6 +28,7 @@ class Load:
         if patches:
             memory = _MEMORY**patches if self._patches else 0.0
             self._patch_seconds = memory * self._patch_seconds + (1 - memory) * seconds / patches
+            self._patch_sound = memory * self._patch_sound + (1 - memory) * sound / patches
             self._patches += patches
 
     @property
@@ -44,4 +45,4 @@ class Load:
         """How many unbroken streams the thread could score as they come; None until enough patches were seen."""
         if self._patches < _KNOWN_AFTER_PATCHES:
             return None
-        return int(PATCH_SECONDS / self._patch_seconds)
+        return int(self._patch_sound / self._patch_seconds)

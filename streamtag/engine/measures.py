@@ -2,11 +2,11 @@
 
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from streamtag.wire.messages import Histogram
 
-__all__ = ["Measures", "measured"]
+__all__ = ["Measures", "ModelUse", "measured", "used"]
 
 _BOUNDS: Final[dict[str, tuple[float, ...]]] = {
     "batch_patches": (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096),
@@ -14,6 +14,24 @@ _BOUNDS: Final[dict[str, tuple[float, ...]]] = {
     "publish_delay_seconds": (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5),
 }
 """Highest value of each class but the last."""
+
+
+class ModelUse(NamedTuple):
+    """What a model was used for in a thread, or in all.
+
+    Attributes:
+        patches: how many it scored.
+        seconds: how long front end and network took.
+        bad_patches: how many scored what is no number.
+    """
+
+    patches: int = 0
+    seconds: float = 0.0
+    bad_patches: int = 0
+
+    def more(self, patches: int, seconds: float, bad_patches: int) -> "ModelUse":
+        """Return it with so much more; `bad_patches` are all so far."""
+        return ModelUse(self.patches + patches, self.seconds + seconds, bad_patches)
 
 
 class Measures:
@@ -50,3 +68,10 @@ def measured(workers: Sequence[Measures]) -> dict[str, Histogram]:
         counts = [sum(column) for column in zip(*(counts for counts, _ in each), strict=True)]
         together[name] = Histogram(bounds=list(bounds), counts=counts, sum=sum(total for _, total in each))
     return together
+
+
+def used(workers: Sequence[dict[str, ModelUse]]) -> dict[str, ModelUse]:
+    """Return what all threads used each model for, by its name."""
+    names = dict.fromkeys(name for each in workers for name in each)
+    all_of = {name: [each.get(name, ModelUse()) for each in workers] for name in names}
+    return {name: ModelUse(*map(sum, zip(*each, strict=True))) for name, each in all_of.items()}

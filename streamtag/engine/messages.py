@@ -7,26 +7,25 @@ from numpy.typing import NDArray
 
 from streamtag.engine.stream import EngineStream
 from streamtag.events import Event
-from streamtag.model import Model
-from streamtag.scoring import Batch
-from streamtag.wire.messages import EventHeader, ModelInfo, Outgoing, ScoresHeader, TopLabel
+from streamtag.scoring import Batch, ScoreStage
+from streamtag.wire.messages import EventHeader, Outgoing, ScoresHeader, TopLabel
 
-__all__ = ["event_message", "model_info", "scores_messages", "status_message"]
+__all__ = ["event_message", "scores_messages", "status_message"]
 
 _TOP = 5
 
 
-def scores_messages(streams: Sequence[EngineStream], batch: Batch, model: Model, rolling: int) -> list[Outgoing]:
+def scores_messages(streams: Sequence[EngineStream], batch: Batch, stage: ScoreStage) -> list[Outgoing]:
     """Return the messages of a batch of patches.
 
     Args:
         streams: each patch's stream.
         batch: what each patch scored.
-        model: the streams' model.
-        rolling: the number of patches in a rolling score.
+        stage: what scored them.
     """
-    bundle, labels_hash, count = model.bundle, model.labels.hash, len(model.labels)
-    label_of = model.labels.names.__getitem__
+    labels, rolling = stage.labels, stage.judging.rolling
+    bundle, labels_hash, count = stage.model.bundle, labels.hash, len(labels)
+    label_of = labels.names.__getitem__
     messages = []
     for stream, score, indices, values in zip(streams, batch.scores, *_best(batch.rows[:, 1]), strict=True):
         header = ScoresHeader(
@@ -79,8 +78,3 @@ def event_message(stream: EngineStream, event: Event) -> Outgoing:
 def status_message(stream: EngineStream) -> Outgoing:
     """Return the message of a stream's state."""
     return Outgoing(stream.status())
-
-
-def model_info(model: Model) -> ModelInfo:
-    """Return what is told of a model."""
-    return ModelInfo(model.bundle, model.runtime, list(model.labels.names), model.labels.hash)

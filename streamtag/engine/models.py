@@ -1,79 +1,175 @@
 """The models of a service, by the names under which streams refer to them."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from streamtag.bundle import Bundle
+from streamtag.engine.changes import check
+from streamtag.errors import BundleError, RuntimeUnavailableError
 from streamtag.events import EventRules
 from streamtag.labels import LabelSet
+from streamtag.machine import resident_bytes
 from streamtag.model import DEFAULT, Model
-from streamtag.runtimes import open_runtime
-from streamtag.scoring import ScoreStage
+from streamtag.runtimes import Runtime, open_runtime
+from streamtag.scoring import Heads, Judging, ScoreStage
 from streamtag.settings import Config, ModelSettings
 
-__all__ = ["OpenModels", "bundles_of", "label_sets", "open_models", "rules_of"]
+__all__ = ["Models", "OpenModel"]
 
 
-class OpenModels(NamedTuple):
-    """What a service scores with.
+class OpenModel(NamedTuple):
+    """A model of a service, opened for all threads that score.
 
     Attributes:
-        models: by name.
-        stages: of each thread that scores, its stage of each model.
+        model: what it is.
+        runtimes: one for each of these threads.
+        max_batch: the most patches in a batch.
     """
 
-    models: dict[str, Model]
-    stages: list[dict[str, ScoreStage]]
+    model: Model
+    runtimes: list[Runtime]
+    max_batch: int
 
 
-def settings_of(config: Config) -> dict[str, ModelSettings]:
-    """Return the settings of each model that a configuration names: `[model]`."""
-    return {DEFAULT: config.model}
+@dataclass(frozen=True, slots=True, eq=False)
+class Models:
+    """All models of a service at a time, and what their streams are scored on; other settings make another one.
 
-
-def bundles_of(config: Config) -> dict[str, Bundle]:
-    """Open the bundle of each model.
-
-    Raises:
-        BundleError: there is no such bundle, or it is damaged.
+    Attributes:
+        settings: of each model.
+        opened: the models.
+        judging: of each, what its streams are scored on and judged by.
     """
-    return {name: Bundle.open(settings.bundle) for name, settings in settings_of(config).items()}
+
+    settings: Mapping[str, ModelSettings]
+    opened: Mapping[str, OpenModel]
+    judging: Mapping[str, Judging]
+
+    @classmethod
+    def open(cls, config: Config, heads: Mapping[str, Heads], before: "Models | None" = None) -> "Models":
+        """Open what a configuration names.
+
+        Args:
+            config: the settings.
+            heads: by model, what scores its taught labels.
+            before: what is open already: models with the same settings stay, for as many threads go the others.
+
+        Raises:
+            BundleError: there is no such model, it is damaged, or it has no file for its runtime.
+            RuntimeUnavailableError: a runtime that the configuration asks for is not there.
+            ConfigError: the settings cannot be served, as `streamtag.engine.changes.check` says.
+        """
+        settings = {DEFAULT: config.model, **config.models}
+        known = {} if before is None else before.opened
+        kept = {name: each for name, each in known.items() if before and settings.get(name) == before.settings[name]}
+        added = {name: each for name, each in settings.items() if name not in kept}
+        bundles = _bundles(added)
+        labels = {name: kept[name].model.labels if name in kept else bundles[name].label_set for name in settings}
+        judging = _judging(config, labels, heads)
+        check(config, [each.rules.labels for each in judging.values()])
+        threads = None if before is None else before.threads
+        opened = {**kept, **_open(added, bundles, threads)}
+        return cls(settings, {name: opened[name] for name in settings}, judging)
+
+    def with_heads(self, config: Config, heads: Mapping[str, Heads]) -> "Models":
+        """Return the same models with other taught labels.
+
+        Raises:
+            ConfigError: the settings name a label that is gone.
+        """
+        judging = _judging(config, {name: each.model.labels for name, each in self.opened.items()}, heads)
+        check(config, [each.rules.labels for each in judging.values()])
+        return Models(self.settings, self.opened, judging)
+
+    @property
+    def threads(self) -> int:
+        """For how many threads that score they are open."""
+        return len(self.opened[DEFAULT].runtimes)
+
+    @property
+    def labels(self) -> dict[str, LabelSet]:
+        """Of each, what its streams are scored on."""
+        return {name: each.rules.labels for name, each in self.judging.items()}
+
+    @property
+    def by_model(self) -> dict[Model, Judging]:
+        """What the streams of each are scored on and judged by."""
+        return {each.model: self.judging[name] for name, each in self.opened.items()}
+
+    @property
+    def rules(self) -> list[EventRules]:
+        """Of each, by what the events of its streams are judged."""
+        return [each.rules for each in self.judging.values()]
+
+    def stages(self, before: "Models | None" = None) -> list[dict[str, ScoreStage]]:
+        """Return for each thread that scores its stage of each model that is not the one of this name `before`."""
+        old = {} if before is None else before.opened
+        return [
+            {
+                name: ScoreStage(each.model, each.runtimes[thread], self.judging[name], each.max_batch)
+                for name, each in self.opened.items()
+                if old.get(name) is not each
+            }
+            for thread in range(self.threads)
+        ]
 
 
-def label_sets(bundles: Mapping[str, Bundle]) -> dict[str, LabelSet]:
-    """Return what each model scores."""
-    return {name: bundle.label_set for name, bundle in bundles.items()}
+def _bundles(settings: Mapping[str, ModelSettings]) -> dict[str, Bundle]:
+    bundles = {}
+    for name, each in settings.items():
+        with _naming(name):
+            bundles[name] = Bundle.open(each.bundle)
+    return bundles
 
 
-def rules_of(config: Config, labels: Mapping[str, LabelSet]) -> dict[str, EventRules]:
-    """Return by what the events of each model's streams are judged."""
-    return {name: EventRules(each, config.events) for name, each in labels.items()}
+def _judging(config: Config, labels: Mapping[str, LabelSet], heads: Mapping[str, Heads]) -> dict[str, Judging]:
+    judging = {}
+    for name, each in labels.items():
+        taught = heads.get(name)
+        of_all = LabelSet(each.of_model, each.thresholds, taught.names if taught else (), config.groups)
+        judging[name] = Judging(EventRules(of_all, config.events), config.scores.rolling, taught)
+    return judging
 
 
-def open_models(config: Config, bundles: Mapping[str, Bundle]) -> OpenModels:
-    """Open each model once for each core; where something else than the CPU runs one, one thread feeds them all.
+def _open(
+    settings: Mapping[str, ModelSettings], bundles: Mapping[str, Bundle], threads: int | None
+) -> dict[str, OpenModel]:
+    """Open models for so many threads; None: one for each core, where something else than the CPU runs a model one."""
+    runtimes: dict[str, list[Runtime]] = {name: [] for name in bundles}
+    sizes = dict.fromkeys(bundles, 0)
 
-    Raises:
-        BundleError: a bundle has no file for its runtime.
-        RuntimeUnavailableError: a runtime that the configuration asks for is not there.
-    """
-    settings = settings_of(config)
-    names: dict[str, str] = {name: each.runtime for name, each in settings.items()}
-    rules = rules_of(config, label_sets(bundles))
-    models: dict[str, Model] = {}
-    threads: list[dict[str, ScoreStage]] = []
-    while len(threads) < len(os.sched_getaffinity(0)):
-        stages = {}
-        is_cpu = True
-        for name, bundle in bundles.items():
-            most = settings[name].max_batch
-            runtime = open_runtime(bundle, names[name], max_batch=most, server=settings[name].triton)
-            names[name] = runtime.name  # chosen, and told, once
-            models.setdefault(name, Model.of(name, bundle, runtime))
-            stages[name] = ScoreStage(models[name], runtime, rules[name], config.scores.rolling, most)
-            is_cpu &= runtime.device == "CPU"
-        threads.append(stages)
-        if not is_cpu:
-            break
-    return OpenModels(models, threads)
+    def open_once(name: str, library: str) -> None:
+        before = resident_bytes()
+        with _naming(name):
+            most, server = settings[name].max_batch, settings[name].triton
+            runtimes[name].append(open_runtime(bundles[name], library, max_batch=most, server=server))
+        sizes[name] += max(0, resident_bytes() - before)
+
+    for name, each in settings.items():
+        open_once(name, each.runtime)
+    if threads is None:
+        is_cpu = all(runtime.device == "CPU" for opened in runtimes.values() for runtime in opened)
+        threads = len(os.sched_getaffinity(0)) if is_cpu else 1
+    for name, opened in runtimes.items():
+        while len(opened) < threads:
+            open_once(name, opened[0].name)  # what was chosen, and told, once
+    return {
+        name: OpenModel(
+            Model.of(name, bundle, runtimes[name][0], sizes[name]), runtimes[name], settings[name].max_batch
+        )
+        for name, bundle in bundles.items()
+    }
+
+
+@contextmanager
+def _naming(name: str) -> Iterator[None]:
+    """Have errors say which of several models they are about."""
+    try:
+        yield
+    except (BundleError, RuntimeUnavailableError) as error:
+        if name == DEFAULT:
+            raise
+        raise type(error)(f"[models.{name}]: {error}") from error

@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
-from streamtag.audio import Patch
+from streamtag.audio import LOG_MEL_GEOMETRY, PATCH_SAMPLES, Geometry, Patch
 from streamtag.intake import Item, Pause
 
 __all__ = ["Action", "StreamQueue", "StreamQueues", "Work"]
@@ -31,6 +31,7 @@ class StreamQueue(Generic[Stream]):
     Attributes:
         name: the stream's name.
         stream: whose it is.
+        geometry: of its patches.
         pending_patches: how many wait.
         dropped_patches: how many were dropped.
         paused_patches: how many were not to be scored.
@@ -38,9 +39,10 @@ class StreamQueue(Generic[Stream]):
         has_left: whether nothing of the stream is taken in any more.
     """
 
-    def __init__(self, queues: "StreamQueues[Stream]", name: str, stream: Stream) -> None:
+    def __init__(self, queues: "StreamQueues[Stream]", name: str, stream: Stream, geometry: Geometry) -> None:
         self.name = name
         self.stream = stream
+        self.geometry = geometry
         self.pending_patches = 0
         self.dropped_patches = 0
         self.paused_patches = 0
@@ -80,9 +82,9 @@ class StreamQueues(Generic[Stream]):
 
     Each name of a stream has its own, so that a stream stands behind all of an earlier one of the same name. A full
     one drops the stream's oldest patch and counts it, or makes a source that can wait do so. The room is shared out:
-    128 patches a stream, fewer when there are many streams, never fewer than 2. A patch that nobody took for 10 s is
-    dropped and counted too, unless its source waits for room: live scores that come later are of no use. What is taken
-    goes round the names, one patch each, so that none can crowd out another.
+    128 patches a stream, fewer when there are many streams or patches are long, never fewer than 2. A patch that nobody
+    took for 10 s is dropped and counted too, unless its source waits for room: live scores that come later are of no
+    use. What is taken goes round the names, one patch each, so that none can crowd out another.
     """
 
     def __init__(self) -> None:
@@ -104,9 +106,9 @@ class StreamQueues(Generic[Stream]):
         with self._lock:
             self._limit = min(_ONE_STREAM, max(_LEAST, _ALL_STREAMS // max(1, streams)))
 
-    def open(self, name: str, stream: Stream) -> StreamQueue[Stream]:
-        """Make a stream's queue."""
-        return StreamQueue(self, name, stream)
+    def open(self, name: str, stream: Stream, geometry: Geometry = LOG_MEL_GEOMETRY) -> StreamQueue[Stream]:
+        """Make a stream's queue; its patches will be of this geometry."""
+        return StreamQueue(self, name, stream, geometry)
 
     def put(self, queue: StreamQueue[Stream], items: Sequence[Item | Action], *, wait: bool = False) -> None:
         """Add to a stream's queue, as its own `put`."""
@@ -122,7 +124,7 @@ class StreamQueues(Generic[Stream]):
                     queue.skips_next = False
                     continue
                 if isinstance(item, Patch):
-                    if queue.pending_patches >= self._limit:
+                    if queue.pending_patches >= self._limit_of(queue):
                         self._drop_oldest(queue)
                     queue.pending_patches += 1
                     self._patches += 1
@@ -206,7 +208,10 @@ class StreamQueues(Generic[Stream]):
             self._room.notify_all()
 
     def _is_full(self, queue: StreamQueue[Stream]) -> bool:
-        return queue.pending_patches >= self._limit and not (queue.has_left or self._closed)
+        return queue.pending_patches >= self._limit_of(queue) and not (queue.has_left or self._closed)
+
+    def _limit_of(self, queue: StreamQueue[Stream]) -> int:
+        return max(_LEAST, self._limit * PATCH_SAMPLES // max(PATCH_SAMPLES, queue.geometry.samples))
 
     def _append(self, queue: StreamQueue[Stream], item: Item | Action, until: float) -> None:
         pending = self._pending.get(queue.name)

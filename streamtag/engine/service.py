@@ -7,23 +7,23 @@ from functools import partial
 
 from msgspec.structs import replace
 
-from streamtag.engine.changes import check, taken_over
+from streamtag.engine.changes import taken_over, tell_what_waits
 from streamtag.engine.inference import Inference
 from streamtag.engine.levels import LevelMeter
 from streamtag.engine.live_sound import LiveSound, taps
-from streamtag.engine.load import PATCH_SECONDS
 from streamtag.engine.measures import measured
-from streamtag.engine.messages import model_info
-from streamtag.engine.models import bundles_of, label_sets, open_models, rules_of
+from streamtag.engine.model_infos import ModelInfos
+from streamtag.engine.models import Models
 from streamtag.engine.pauses import Pauses
 from streamtag.engine.stream import EngineStream
 from streamtag.engine.streams import Streams
 from streamtag.errors import StreamtagError, WireError
 from streamtag.intake import Intake, PushedStreams, Reader
 from streamtag.keys import Gate
+from streamtag.labels import LabelSet
 from streamtag.limits import PRIVATE_PREFIX
 from streamtag.machine import version_of
-from streamtag.model import DEFAULT
+from streamtag.model import DEFAULT, Model
 from streamtag.scoring import ScoreStage
 from streamtag.settings import Config, Stream
 from streamtag.sinks.local import LocalSinks
@@ -54,12 +54,11 @@ class Service:
     Attributes:
         endpoint: where messages go out; the real one once started.
         input_endpoint: where PCM comes in; the real one once started, None without.
-        models: the models, by the names under which streams refer to them.
         key: with which this process itself may connect; None where nobody is asked for one.
     """
 
     def __init__(self, config: Config, crashes: int = 0) -> None:
-        """Open the model; nothing runs yet.
+        """Open the models; nothing runs yet.
 
         Args:
             config: the service's settings.
@@ -71,19 +70,18 @@ class Service:
             ConfigError: the configuration names a label that the model lacks, or more streams than it allows, its
                 sockets let strangers in, or its keys cannot be read.
         """
-        bundles = bundles_of(config)
-        check(config, label_sets(bundles).values())
+        self._models = Models.open(config, {})
+        self._infos = ModelInfos()
         self._config = config
         self._crashes = crashes
         gate = Gate(config.service.keys) if config.service.keys else None
         self.key = None if gate is None else gate.own
         self._publisher = Publisher(config.service.endpoint, gate=gate, on_failure=partial(self._fail, "publishing"))
         self._sinks = LocalSinks(open_local(config))
-        self._sinks.go_by(config, rules_of(config, label_sets(bundles)).values())
+        self._sinks.go_by(config, self._models.rules)
         self._failure: StreamtagError | None = None
         self._ended = threading.Event()
-        self.models, stages = open_models(config, bundles)
-        self._workers = [self._make_worker(each) for each in stages]
+        self._workers = [self._make_worker(each) for each in self._models.stages()]
         self._streams = Streams(self._workers, config.service.max_streams, self._publisher.forget)
         self._pcm = PushedStreams(self._create_pushed, self._streams.remove)
         endpoint = config.service.input
@@ -96,6 +94,16 @@ class Service:
         self._stopping = threading.Event()
         self._watch = Worker("watch", self._look)
         self._started = time.monotonic()
+
+    @property
+    def models(self) -> dict[str, Model]:
+        """The models, by the names under which streams refer to them."""
+        return {name: each.model for name, each in self._models.opened.items()}
+
+    @property
+    def labels(self) -> dict[str, LabelSet]:
+        """What the streams of each model are scored on."""
+        return self._models.labels
 
     @property
     def endpoint(self) -> str:
@@ -131,7 +139,7 @@ class Service:
         self._pauses.go_by(self._config.streams, self._config.service.place)
         self._watch.start()
         # Streams that begin together complete their patches together: spread over a patch they load the machine evenly.
-        pause = min(_LONGEST_PAUSE, PATCH_SECONDS / max(1, len(self._config.streams)))
+        pause = min(_LONGEST_PAUSE, self.models[DEFAULT].geometry.seconds / max(1, len(self._config.streams)))
         for settings in self._config.streams:
             self._open(settings)
             self._stopping.wait(pause)
@@ -142,24 +150,33 @@ class Service:
         Raises:
             ConfigError: as at the start; nothing changed then.
         """
-        labels = {name: model.labels for name, model in self.models.items()}
-        config = taken_over(config, self._config, labels.values())
+        settings = taken_over(config, self._config)
+        models = Models.open(settings, {}, self._models)
+        tell_what_waits(config, self._config)
         before = {stream.id: stream for stream in self._config.streams}
-        after = {stream.id: stream for stream in config.streams}
-        self._config = config
-        self._reserved = _with_readers(config)
-        rules = rules_of(config, labels)
-        for worker in self._workers:
-            worker.queues.call(partial(worker.judge_by, rules, config.scores.rolling))
-        self._pauses.go_by(self._config.streams, self._config.service.place)
-        self._sinks.go_by(config, rules.values())
-        sounds = {id_: _sound(settings) for id_, settings in before.items()}
+        after = {stream.id: stream for stream in settings.streams}
+        self._config = settings
+        self._reserved = _with_readers(settings)
+        others = self._go_by(models)
+        self._pauses.go_by(settings.streams, settings.service.place)
+        self._sinks.go_by(settings, models.rules)
+        sounds = {id_: _sound(stream) for id_, stream in before.items() if stream.model not in others}
         self._close(
-            [settings for id_, settings in before.items() if id_ not in after or _sound(after[id_]) != sounds[id_]]
+            [stream for id_, stream in before.items() if id_ not in after or sounds.get(id_) != _sound(after[id_])]
         )
-        for id_, settings in after.items():
-            if sounds.get(id_) != _sound(settings):
-                self._open(settings)
+        for id_, stream in after.items():
+            if sounds.get(id_) != _sound(stream):
+                self._open(stream)
+
+    def _go_by(self, models: Models) -> set[str]:
+        """Score by other models, and by other rules; return the names of the models that are others now."""
+        stages = models.stages(self._models)
+        known = self._models.opened
+        self._models = models
+        for worker, added in zip(self._workers, stages, strict=True):
+            worker.use(set(models.opened), added)
+            worker.queues.call(partial(worker.judge_by, models.by_model))
+        return {name for name, each in known.items() if models.opened.get(name) is not each}
 
     def wait(self, seconds: float | None = None) -> bool:
         """Wait until the service ends, for at most `seconds`; return whether it did.
@@ -231,13 +248,13 @@ class Service:
         streams = self._streams.all()
         sustainable = [worker.load.sustainable_streams for worker in self._workers]
         known = [count for count in sustainable if count is not None]
-        model = self.models[DEFAULT]
+        model, labels = self.models[DEFAULT], self.labels[DEFAULT]
         header = ServiceHeader(
             version=_VERSION,
             model=model.bundle,
             runtime=model.runtime,
-            labels=list(model.labels.names),
-            labels_hash=model.labels.hash,
+            labels=list(labels.names),
+            labels_hash=labels.hash,
             streams=[stream.id for stream in streams],
             patches=sum(worker.scored for worker in self._workers),
             dropped_patches=self._streams.dropped_patches,
@@ -250,7 +267,7 @@ class Service:
             states=dict(self._streams.count_states()),
             private=[stream.id for stream in streams if stream.is_private],
             measures=measured([worker.measures for worker in self._workers]),
-            models={name: model_info(each) for name, each in self.models.items()},
+            models=self._infos.tell(self._models, streams, [worker.uses() for worker in self._workers]),
         )
         self._sinks.describe(header)
         return Outgoing(header)
@@ -263,6 +280,9 @@ class Service:
 
     def _open(self, settings: Stream) -> None:
         if settings.source == _PUSHED:
+            stream = self._streams.get(settings.id)
+            if stream is not None and stream.stage.model.name != settings.model:
+                self._pcm.withdraw(settings.id)  # it was pushed before it was named
             self._pcm.declare(settings.id)
             stream = self._streams.get(settings.id)
             if stream is not None:
@@ -289,8 +309,10 @@ class Service:
 
     def _add(self, name: str, source: str) -> EngineStream | None:
         # Under such a name the page pushes a visitor's microphone; whoever configures one means it to be kept.
-        is_named = any(settings.id == name for settings in self._config.streams)
-        stream = self._streams.add(name, source, is_private=name.startswith(PRIVATE_PREFIX) and not is_named)
+        settings = next((settings for settings in self._config.streams if settings.id == name), None)
+        is_private = name.startswith(PRIVATE_PREFIX) and settings is None
+        model = DEFAULT if settings is None else settings.model
+        stream = self._streams.add(name, source, model=model, is_private=is_private)
         if stream is None:
             return None
         queue = stream.queue

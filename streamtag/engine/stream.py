@@ -1,11 +1,10 @@
 import time
 
-from streamtag.audio import PATCH_HOP, PATCH_SAMPLES, SAMPLE_RATE, Patch
+from streamtag.audio import Patch
 from streamtag.engine.queue import StreamQueues
 from streamtag.events import Event
 from streamtag.intake import Change, Intake
-from streamtag.model import Model
-from streamtag.scoring import StreamMemory
+from streamtag.scoring import ScoreStage
 from streamtag.wire.messages import StatusHeader
 
 __all__ = ["EngineStream"]
@@ -26,8 +25,7 @@ class EngineStream:
         self,
         id: str,  # noqa: A002
         source: str,
-        model: Model,
-        memory: StreamMemory,
+        stage: ScoreStage,
         queues: "StreamQueues[EngineStream]",
     ) -> None:
         """Make a stream.
@@ -35,18 +33,17 @@ class EngineStream:
         Args:
             id: its name on the wire.
             source: where its sound comes from, without secrets.
-            model: by which it is scored.
-            memory: what it remembers from patch to patch.
+            stage: what scores it.
             queues: where it waits to be scored.
         """
         self.id = id
         self.source = source
-        self.queue = queues.open(id, self)
-        self.intake = Intake(id, self.queue)
+        self.queue = queues.open(id, self, stage.model.geometry)
+        self.intake = Intake(id, self.queue, stage.model.geometry)
         self.is_private = False
 
-        self.model = model
-        self.memory = memory
+        self.stage = stage
+        self.memory = stage.memory()
         self.told = self._of_source = self.intake.newest
         self._paused = ""  # why it is not scored, empty where it is
         self._unscored = ""  # why what it brings cannot be scored, empty where it can
@@ -91,7 +88,7 @@ class EngineStream:
     def note(self, patch: Patch) -> None:
         """Take in when a patch that was scored was captured."""
         self.scored += 1
-        self._began = patch.time - (patch.start + PATCH_SAMPLES) / SAMPLE_RATE
+        self._began = patch.time - (patch.start + len(patch.window)) / patch.geometry.rate
 
     def onset_time(self, event: Event) -> float:
         """Return the Unix second of an event's onset: of its end the one that was returned of its onset."""
@@ -116,5 +113,5 @@ class EngineStream:
             queue=queue.pending_patches,
             faults=intake.faults,
             paused=bool(self._paused),
-            paused_seconds=round(queue.paused_patches * PATCH_HOP / SAMPLE_RATE, 2),
+            paused_seconds=round(queue.paused_patches * self.stage.model.geometry.seconds, 2),
         )

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from streamtag.audio import Block, Patch, Patcher
+from streamtag.audio import LOG_MEL_GEOMETRY, Block, Geometry, Patch, Patcher
 from streamtag.redaction import scrub
 from streamtag.wire.messages import StreamState
 
@@ -63,12 +63,13 @@ class Intake:
         patcher: what cuts the sound.
     """
 
-    def __init__(self, stream: str, queue: Queue) -> None:
+    def __init__(self, stream: str, queue: Queue, geometry: Geometry = LOG_MEL_GEOMETRY) -> None:
         """Begin a stream, in the state "starting".
 
         Args:
             stream: its name.
             queue: where its patches and changes go.
+            geometry: how its model wants the sound.
         """
         self.stream = stream
         self.newest = Change("starting")
@@ -76,7 +77,7 @@ class Intake:
         self.channels = 0
         self.faults = 0
         self.waits = False
-        self.patcher = Patcher()
+        self.patcher = Patcher(geometry)
         self._queue = queue
         self._fault = ""  # the first, and why
         self._bad_samples_told = False

@@ -3,7 +3,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from streamtag.audio import SAMPLE_RATE, Block
+from streamtag.audio import Block
 from streamtag.errors import InputError
 from streamtag.intake.intake import Intake
 from streamtag.wire.pcm import PcmBlock, PcmEnd, PcmFault
@@ -17,8 +17,8 @@ FORGET_SECONDS = 60.0
 ABANDON_SECONDS = 3600.0
 """One that got no message for so long neither: programs that break off without an end must not fill the service."""
 _MOST_TOLD = 100
-# To begin a conversion to 16 kHz takes up to a millisecond of the thread that serves all: a stream may do so this often
-# at once, and then so often a second.
+# To begin a conversion to a model's rate takes up to a millisecond of the thread that serves all: a stream may do so
+# this often at once, and then so often a second.
 _CONVERSIONS = 20.0
 _CONVERSIONS_A_SECOND = 2.0
 
@@ -216,8 +216,9 @@ class PushedStreams:
             expected = round(expected * message.rate / intake.rate)
         start = expected if message.start is None else message.start
         is_begun = is_new_rate or start != expected
-        if is_begun and message.rate != SAMPLE_RATE and not pushed.conversions.may_begin():
-            most = f"at most {_CONVERSIONS_A_SECOND:.0f} times a second where the rate is not {SAMPLE_RATE} Hz"
+        wanted = intake.patcher.geometry.rate
+        if is_begun and message.rate != wanted and not pushed.conversions.may_begin():
+            most = f"at most {_CONVERSIONS_A_SECOND:.0f} times a second where the rate is not {wanted} Hz"
             self._blame(pushed, f"the sound breaks off or changes its rate too often; {most}")
             return
         try:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from streamtag.audio import BANDS, FRAMES, PATCH_SAMPLES, FrontEnd
+from streamtag.audio import BANDS, FRAMES, LOG_MEL_GEOMETRY, FrontEnd, Geometry
 from streamtag.runtimes import Embedded, Runtime, WindowRuntime
 
 __all__ = ["Scorer"]
@@ -14,16 +14,16 @@ __all__ = ["Scorer"]
 class Scorer:
     """Scores windows in batches, in memory of its own that is made once; for use by one thread."""
 
-    def __init__(self, runtime: Runtime, max_batch: int) -> None:
-        """Make room for batches of at most `max_batch` windows."""
+    def __init__(self, runtime: Runtime, max_batch: int, geometry: Geometry = LOG_MEL_GEOMETRY) -> None:
+        """Make room for batches of at most `max_batch` windows of the model's geometry."""
         self._runtime = runtime
         self._front_end = FrontEnd()
         on_device = isinstance(runtime, WindowRuntime)
-        row = (PATCH_SAMPLES,) if on_device else (FRAMES, BANDS)
+        row = (geometry.samples,) if on_device else (FRAMES, BANDS)
         self._batch = np.empty((max_batch, *row), np.float32)
 
     def run(self, windows: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
-        """Score at most `max_batch` windows, each float32 [15600]; return float32 [n, labels] in [0, 1]."""
+        """Score at most `max_batch` windows, each float32 [samples]; return float32 [n, labels] in [0, 1]."""
         if isinstance(self._runtime, WindowRuntime):
             return self._runtime.run_windows(self._whole(windows))
         return self._runtime.run(self._log_mels(windows))

@@ -23,6 +23,7 @@ class Model(Struct, frozen=True, tag=True):
     runtime: str
     rolling: int
     events: EventSettings
+    groups: dict[str, tuple[str, ...]] = {}
 
 
 class Tag(Struct, frozen=True, tag=True):

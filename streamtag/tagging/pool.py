@@ -1,14 +1,14 @@
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from importlib.util import find_spec
 from queue import SimpleQueue
 
 from streamtag import errors
-from streamtag.audio import PATCH_HOP, SAMPLE_RATE
 from streamtag.bundle import Bundle
 from streamtag.errors import RuntimeUnavailableError, SourceError, StreamtagError
+from streamtag.labels import LabelSet
 from streamtag.process import Link, LinkError, Process, SilentError
 from streamtag.redaction import redact
 from streamtag.runtime_kinds import RUNTIMES, meant_by
@@ -19,7 +19,6 @@ from streamtag.tagging.messages import Done, Model, Ready, Refused, Scored, Tag,
 __all__ = ["TaggingPool"]
 
 _SILENT_SECONDS = 60.0
-_PATCH_SECONDS = PATCH_HOP / SAMPLE_RATE
 
 
 class TaggingPool:
@@ -28,7 +27,8 @@ class TaggingPool:
     A recording that brings its process down fails alone, and the next one gets a new process.
 
     Attributes:
-        labels: the model's labels, in the order of the scores.
+        model_labels: the labels that the model scores.
+        labels: all labels, in the order of the scores: the model's, and behind them the groups.
     """
 
     def __init__(
@@ -38,6 +38,7 @@ class TaggingPool:
         *,
         rolling: int = ScoreSettings().rolling,
         events: EventSettings | None = None,
+        groups: Mapping[str, Sequence[str]] | None = None,
         processes: int = 1,
     ) -> None:
         """Make the pool; no process runs yet.
@@ -47,13 +48,18 @@ class TaggingPool:
             runtime: as for `Tagger`.
             rolling: as for `Tagger`.
             events: as for `Tagger`.
+            groups: as for `Tagger`.
             processes: how many recordings may be tagged at a time.
 
         Raises:
             BundleError: there is no such bundle, or it is damaged.
         """
-        self.labels = Bundle.open(bundle).labels
-        self._model = Model(bundle, runtime, rolling, events or EventSettings())
+        opened = Bundle.open(bundle)
+        of_groups = {name: tuple(members) for name, members in (groups or {}).items()}
+        self.model_labels = opened.labels
+        self.labels = list(LabelSet(opened.labels, groups=of_groups).names)
+        self._patch_seconds = opened.geometry.seconds
+        self._model = Model(bundle, runtime, rolling, events or EventSettings(), of_groups)
         self._idle: SimpleQueue[_Seat] = SimpleQueue()
         self._seats = [_Seat(self._model) for _ in range(processes)]
         for seat in self._seats:
@@ -90,7 +96,7 @@ class TaggingPool:
         order = Tag(os.fsencode(path), max_seconds)
         seat = self._idle.get()
         try:
-            return Result.of(self.labels, seat.tag(order, self.labels))
+            return Result.of(self.labels, seat.tag(order, self.labels, self._patch_seconds))
         finally:
             self._idle.put(seat)
 
@@ -139,7 +145,7 @@ class _Seat:
             raise _error_of(word)
         self._is_ready = isinstance(word, Ready)
 
-    def tag(self, order: Tag, labels: list[str]) -> Iterator[Part]:
+    def tag(self, order: Tag, labels: list[str], patch_seconds: float) -> Iterator[Part]:
         """Give the parts of a recording, as `Tagger.parts`."""
         path = redact(os.fsdecode(order.path))
         patches = 0
@@ -151,7 +157,7 @@ class _Seat:
                 if isinstance(word[0], Scored):
                     part = part_of(*word, labels)
                     patches += len(part.starts)
-                    if patches > order.max_seconds / _PATCH_SECONDS + 1:
+                    if patches > order.max_seconds / patch_seconds + 1:
                         raise LinkError("more scores than the recording may have")
                     yield part
             if not patches:

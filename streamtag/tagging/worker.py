@@ -47,7 +47,9 @@ class _Tagging:
 
     def _open(self, model: Model) -> Tagger | None:
         try:
-            tagger = Tagger(model.bundle, model.runtime, rolling=model.rolling, events=model.events)
+            tagger = Tagger(
+                model.bundle, model.runtime, rolling=model.rolling, events=model.events, groups=model.groups
+            )
         except (BundleError, RuntimeUnavailableError) as error:
             self._refuse(error)
             return None

@@ -63,12 +63,13 @@ class ScoresHeader(_Header, kw_only=True, gc=False):
 
     Attributes:
         start: Stream seconds of the patch's first sample.
-        end: `start` + 0.96.
+        end: Where the next patch begins: `start` + 0.96, or what the model's hop is.
         n: Number of labels.
         rolling: Number of patches in the rolling mean.
         rms_dbfs: Level of the patch; a full-scale square wave has 0, digital silence -120.
         peak_dbfs: Highest absolute sample, on the same scale.
-        lost_samples: 16 kHz samples that the stream has lost since it began, short rests not scored included.
+        lost_samples: Samples at its model's rate that the stream has lost since it began, short rests not scored
+            included.
         top: Up to five labels with the highest rolling scores, highest first.
     """
 
@@ -175,12 +176,28 @@ class ModelInfo(msgspec.Struct, gc=False):
         runtime: What runs it: library, device and precision.
         labels: All names, in the order of its scores.
         labels_hash: SHA-256 of the names, one a line.
+        rate: Samples a second of what it hears.
+        samples: In one of its windows.
+        hop: Samples from one window to the next.
+        streams: How many it scores.
+        patches: Windows that it scored since the start.
+        bad_patches: Of those, the ones of which it gave a score that is no number; it was taken as 0.
+        load: The share of one core that front end and network took of late.
+        memory_bytes: What opening it took of the machine's memory.
     """
 
     bundle: str
     runtime: str
     labels: list[str]
     labels_hash: str
+    rate: _Count = 16_000
+    samples: _Count = 15_600
+    hop: _Count = 15_360
+    streams: _Count = 0
+    patches: _Count = 0
+    bad_patches: _Count = 0
+    load: float = 0.0
+    memory_bytes: _Count = 0
 
 
 class ServiceHeader(_Header, kw_only=True, gc=False):

@@ -32,12 +32,16 @@ def config(
     events: EventSettings | None = None,
     history: HistorySettings | None = None,
     page: PageSettings | None = None,
+    models: dict[str, Path] | None = None,
+    groups: dict[str, tuple[str, ...]] | None = None,
     **model: Any,
 ) -> Config:
     """Settings of a service at any free ports."""
     return Config(
         service=ServiceSettings(endpoint=ANY_PORT, input=ANY_PORT, max_streams=max_streams),
         model=ModelSettings(bundle=str(bundle), **{"runtime": "onnxruntime", **model}),
+        models={name: ModelSettings(bundle=str(each), runtime="onnxruntime") for name, each in (models or {}).items()},
+        groups=groups or {},
         scores=ScoreSettings(rolling=rolling),
         events=events or EventSettings(),
         history=history or HistorySettings(),

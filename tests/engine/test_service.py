@@ -445,7 +445,7 @@ def test_a_slow_model_still_stops_within_two_seconds(
 def test_a_model_that_breaks_ends_the_service_with_its_cause(
     begin: Begin, monkeypatch: pytest.MonkeyPatch, whistle: Path
 ) -> None:
-    def break_down(*_: object) -> None:
+    def break_down(*_: object, embeds: bool) -> None:
         raise MemoryError("no room for scores")
 
     service, _ = begin()
