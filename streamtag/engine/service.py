@@ -324,9 +324,10 @@ class Service:
             may_be = self._config.page.listen and not stream.is_private and not queue.is_paused
             return may_be and self._publisher.is_watched(name, "audio")
 
+        geometry = stream.stage.model.geometry
         stream.intake.patcher.tap = taps(
             LevelMeter(name, self._publisher.publish, is_watched),
-            LiveSound(name, self._publisher.publish, is_listened_to),
+            LiveSound(name, self._publisher.publish, is_listened_to, geometry.rate),
         )
         self._pauses.begin(stream)
         return stream
