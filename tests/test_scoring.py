@@ -105,7 +105,7 @@ class Taught:
         self.names = names
 
     def score(self, embeddings: np.ndarray) -> np.ndarray:
-        return np.minimum(embeddings[:, : len(self.names)], np.float32(1))
+        return np.asarray(embeddings[:, : len(self.names)])
 
 
 def test_behind_the_models_labels_come_the_taught_ones_and_then_groups_with_their_highest_score(

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from typing import Final, Protocol
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,29 +10,12 @@ from numpy.typing import NDArray
 from streamtag.audio import SAMPLE_RATE
 from streamtag.wire.messages import AudioHeader, Outgoing, audio_payload
 
-__all__ = ["LiveSound", "Tap", "taps"]
+__all__ = ["LiveSound"]
 
 _CHUNK_SECONDS: Final = 0.24
 _BURST: Final = 40.0
 _PER_SECOND: Final = 8.0
 """Messages: somewhat more than real time, and all of a lump of a network stream."""
-
-
-class Tap(Protocol):
-    """Whoever is shown what is cut."""
-
-    def take(self, start: int, samples: NDArray[np.float32], captured: float) -> None:
-        """Take in float32 [n]; see `LiveSound.take`."""
-
-
-def taps(*every: Tap) -> Callable[[int, NDArray[np.float32], float], None]:
-    """Return what shows all of them what is cut."""
-
-    def take(start: int, samples: NDArray[np.float32], captured: float) -> None:
-        for each in every:
-            each.take(start, samples, captured)
-
-    return take
 
 
 class LiveSound:

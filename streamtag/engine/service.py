@@ -9,14 +9,13 @@ from msgspec.structs import replace
 
 from streamtag.engine.changes import taken_over, tell_what_waits
 from streamtag.engine.inference import Inference
-from streamtag.engine.levels import LevelMeter
-from streamtag.engine.live_sound import LiveSound, taps
 from streamtag.engine.measures import measured
 from streamtag.engine.model_infos import ModelInfos
 from streamtag.engine.models import Models
 from streamtag.engine.pauses import Pauses
 from streamtag.engine.stream import EngineStream
 from streamtag.engine.streams import Streams
+from streamtag.engine.taps import tap_of
 from streamtag.errors import StreamtagError, WireError
 from streamtag.intake import Intake, PushedStreams, Reader
 from streamtag.keys import Gate
@@ -315,20 +314,7 @@ class Service:
         stream = self._streams.add(name, source, model=model, is_private=is_private)
         if stream is None:
             return None
-        queue = stream.queue
-
-        def is_watched(name: str) -> bool:
-            return not queue.is_paused and self._publisher.is_watched(name)
-
-        def is_listened_to(name: str) -> bool:
-            may_be = self._config.page.listen and not stream.is_private and not queue.is_paused
-            return may_be and self._publisher.is_watched(name, "audio")
-
-        geometry = stream.stage.model.geometry
-        stream.intake.patcher.tap = taps(
-            LevelMeter(name, self._publisher.publish, is_watched),
-            LiveSound(name, self._publisher.publish, is_listened_to, geometry.rate),
-        )
+        stream.intake.patcher.tap = tap_of(stream, self._publisher, lambda: self._config.page.listen)
         self._pauses.begin(stream)
         return stream
 
