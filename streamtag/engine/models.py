@@ -95,6 +95,11 @@ class Models:
         return {name: each.rules.labels for name, each in self.judging.items()}
 
     @property
+    def by_name(self) -> dict[str, Model]:
+        """The models themselves."""
+        return {name: each.model for name, each in self.opened.items()}
+
+    @property
     def by_model(self) -> dict[Model, Judging]:
         """What the streams of each are scored on and judged by."""
         return {each.model: self.judging[name] for name, each in self.opened.items()}

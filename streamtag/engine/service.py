@@ -97,7 +97,7 @@ class Service:
     @property
     def models(self) -> dict[str, Model]:
         """The models, by the names under which streams refer to them."""
-        return {name: each.model for name, each in self._models.opened.items()}
+        return self._models.by_name
 
     @property
     def labels(self) -> dict[str, LabelSet]:
@@ -152,8 +152,7 @@ class Service:
         settings = taken_over(config, self._config)
         models = Models.open(settings, {}, self._models)
         tell_what_waits(config, self._config)
-        before = {stream.id: stream for stream in self._config.streams}
-        after = {stream.id: stream for stream in settings.streams}
+        before, after = ({stream.id: stream for stream in each.streams} for each in (self._config, settings))
         self._config = settings
         self._reserved = _with_readers(settings)
         others = self._go_by(models)
@@ -247,7 +246,7 @@ class Service:
         streams = self._streams.all()
         sustainable = [worker.load.sustainable_streams for worker in self._workers]
         known = [count for count in sustainable if count is not None]
-        model, labels = self.models[DEFAULT], self.labels[DEFAULT]
+        model, labels = self.models[DEFAULT], self._models.labels[DEFAULT]
         header = ServiceHeader(
             version=_VERSION,
             model=model.bundle,
@@ -283,8 +282,7 @@ class Service:
             if stream is not None and stream.stage.model.name != settings.model:
                 self._pcm.withdraw(settings.id)  # it was pushed before it was named
             self._pcm.declare(settings.id)
-            stream = self._streams.get(settings.id)
-            if stream is not None:
+            if (stream := self._streams.get(settings.id)) is not None:
                 stream.is_private = False  # also one that was pushed before it was named
             return
         stream = self._add(settings.id, redact(settings.source))
@@ -310,9 +308,8 @@ class Service:
         # Under such a name the page pushes a visitor's microphone; whoever configures one means it to be kept.
         settings = next((settings for settings in self._config.streams if settings.id == name), None)
         is_private = name.startswith(PRIVATE_PREFIX) and settings is None
-        model = DEFAULT if settings is None else settings.model
-        stream = self._streams.add(name, source, model=model, is_private=is_private)
-        if stream is None:
+        model = settings.model if settings else DEFAULT
+        if (stream := self._streams.add(name, source, model=model, is_private=is_private)) is None:
             return None
         stream.intake.patcher.tap = tap_of(stream, self._publisher, lambda: self._config.page.listen)
         self._pauses.begin(stream)
