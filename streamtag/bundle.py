@@ -115,6 +115,11 @@ class Bundle:
         return str(self.files[name]["sha256"]) if name else self.labels_hash
 
     @property
+    def has_embedding(self) -> bool:
+        """Whether it gives what its scores are made of: a graph of others may lack it."""
+        return not self.hears_sound or self.manifest.get("graph", {}).get("embedding", "embedding") is not None
+
+    @property
     def label_set(self) -> LabelSet:
         """The labels, with the `on` and the `off` by which the model asks to judge their events, where it does.
 

@@ -25,6 +25,7 @@ MESSAGE_KINDS: Final = {
     "status": MessageKind(),
     "service": MessageKind(of_stream=False),
     "levels": MessageKind(on_request=True),
+    "embedding": MessageKind(on_request=True),
     "audio": MessageKind(on_request=True, is_kept=False),
 }
 KINDS: Final = tuple(name for name, kind in MESSAGE_KINDS.items() if not kind.on_request)

@@ -25,6 +25,8 @@ class Model:
         labels: what the network scores; what its streams are scored on, groups and taught labels too, is in the rules
             by which they are judged.
         geometry: how it wants its sound.
+        embedder: what names its embeddings: see `Bundle.embedder`.
+        has_embedding: whether it gives any.
         memory_bytes: of the machine's memory, what opening it took, for all threads that score.
     """
 
@@ -34,9 +36,20 @@ class Model:
     labels: LabelSet
     geometry: Geometry = LOG_MEL_GEOMETRY
     memory_bytes: int = 0
+    embedder: str = ""
+    has_embedding: bool = True
 
     @classmethod
     def of(cls, name: str, bundle: Bundle, runtime: Runtime, memory_bytes: int = 0) -> "Model":
         """Return the model of a bundle that a runtime has opened."""
         words = f"{runtime.name} {runtime.device} {runtime.precision}"
-        return cls(name, bundle.name, words, bundle.label_set, bundle.geometry, memory_bytes)
+        return cls(
+            name,
+            bundle.name,
+            words,
+            bundle.label_set,
+            bundle.geometry,
+            memory_bytes,
+            bundle.embedder,
+            bundle.has_embedding,
+        )

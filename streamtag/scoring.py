@@ -192,10 +192,10 @@ class ScoreStage:
 
         Args:
             patches: at most `max_batch`.
-            embeds: whether embeddings are wanted; where labels are taught they always come.
+            embeds: whether embeddings are wanted, of a model that has any; where labels are taught they always come.
         """
         windows = [patch.window for patch in patches]
-        embeds |= self.judging.heads is not None
+        embeds = (embeds or self.judging.heads is not None) and self.model.has_embedding
         if len(windows) <= self._most:
             return self._mended(self._ask(windows, embeds=embeds))
         firsts = range(0, len(windows), self._most)

@@ -39,6 +39,8 @@ class Part:
     """The lowest sample rate so far."""
     notes: list[str]
     """What was wrong with it."""
+    embeddings: NDArray[np.float32] | None = None
+    """float32 [patches, d]: what the scores were made of; None where nobody asked for it, or the model has none."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,6 +68,9 @@ class Result:
     """What was wrong with the recording though it could be tagged, such as damaged packets."""
     rate: int
     """Samples a second of the recording; the lowest where it changes."""
+    embeddings: NDArray[np.float32] | None = None
+    """float32 [patches, d]: what the network made of each patch, and the scores were made of; None where it was not
+    asked for, or the model has none."""
 
     @classmethod
     def of(cls, labels: list[str], parts: Iterable[Part]) -> "Result":
@@ -73,6 +78,7 @@ class Result:
         parts = list(parts)
         seconds = parts[-1].seconds
         events = [_within(event, seconds) for part in parts for event in part.events]
+        embeddings = [part.embeddings for part in parts if part.embeddings is not None]
         return cls(
             labels=labels,
             seconds=seconds,
@@ -81,6 +87,7 @@ class Result:
             events=tuple(sorted(events, key=lambda event: (event.onset, event.id))),
             notes=tuple(note for part in parts for note in part.notes),
             rate=parts[-1].rate,
+            embeddings=np.concatenate(embeddings) if embeddings else None,
         )
 
     @property
@@ -150,13 +157,14 @@ class Tagger:
             SourceError: there is no such file, or it holds no audio.
             InputError: it is longer than `max_seconds`, or its sample rate cannot be used.
         """
-        return Result.of(self.labels, self.parts(path, max_seconds=max_seconds))
+        return Result.of(self.labels, self.parts(path, max_seconds=max_seconds, embeddings=True))
 
     def parts(
         self,
         path: str | PathLike[str],
         *,
         max_seconds: float = float("inf"),
+        embeddings: bool = False,
         on_block: Callable[[], None] = lambda: None,
     ) -> Iterator[Part]:
         """Tag a recording as `tag` does, and give what it scored part by part.
@@ -164,6 +172,7 @@ class Tagger:
         Args:
             path: the recording.
             max_seconds: refuse a longer one, as soon as that shows.
+            embeddings: whether they are wanted too.
             on_block: called now and then while nothing is scored yet.
 
         Raises:
@@ -188,27 +197,27 @@ class Tagger:
                     on_block()
                     yield block
 
-        def part(scores: list[Scores], rest: list[Event]) -> Part:
+        def part(scores: list[Scores], rest: list[Event], vectors: NDArray[np.float32] | None) -> Part:
             told = notes.copy()
             notes.clear()
             patches = np.array([each.patch for each in scores], np.float32).reshape(-1, len(self.labels))
             events = [event for each in scores for event in each.events] + rest
             ended = [event for event in events if event.state == "off"]
-            return Part([each.start for each in scores], patches, ended, seconds, rate, told)
+            return Part([each.start for each in scores], patches, ended, seconds, rate, told, vectors)
 
         patcher = Patcher(self._model.geometry)
         stage = self._stage(_BATCH)
         memory = stage.memory()
         try:
-            for scores in _score(stage, memory, patcher, blocks(), _BATCH):
-                yield part(scores, [])
+            for scores, vectors in _score(stage, memory, patcher, blocks(), _BATCH, embeds=embeddings):
+                yield part(scores, [], vectors)
         except InputError as error:
             raise InputError(f"{path}: {error}") from None
         if not patcher.patches:
             raise SourceError(f"{path}: it holds no audio")
         if patcher.bad_samples:
             notes.append(f"{patcher.bad_samples} samples are not finite and were taken as 0")
-        yield part([], memory.events.finish())
+        yield part([], memory.events.finish(), None)
 
     def stream(self, blocks: Iterable[Samples], rate: int) -> Iterator[Scores]:
         """Tag sound as it comes: one `Scores` a patch, as soon as its last sample is there.
@@ -231,7 +240,7 @@ class Tagger:
                 start += len(samples)
 
         stage = self._stage(1)
-        for scores in _score(stage, stage.memory(), Patcher(self._model.geometry), placed(), 1):
+        for scores, _ in _score(stage, stage.memory(), Patcher(self._model.geometry), placed(), 1):
             yield from scores
 
     def _stage(self, batch: int) -> ScoreStage:
@@ -239,19 +248,29 @@ class Tagger:
 
 
 def _score(
-    stage: ScoreStage, memory: StreamMemory, patcher: Patcher, blocks: Iterable[Block], batch: int
-) -> Iterator[list[Scores]]:
-    """Score what `blocks` hold, in batches of `batch` patches; the last may be smaller."""
+    stage: ScoreStage,
+    memory: StreamMemory,
+    patcher: Patcher,
+    blocks: Iterable[Block],
+    batch: int,
+    *,
+    embeds: bool = False,
+) -> Iterator[tuple[list[Scores], NDArray[np.float32] | None]]:
+    """Score what `blocks` hold, in batches of `batch` patches, the last perhaps smaller; with embeddings if asked."""
+
+    def scored(patches: list[Patch]) -> tuple[list[Scores], NDArray[np.float32] | None]:
+        found = stage.score(patches, embeds=embeds)
+        return stage.follow([memory] * len(patches), patches, found).scores, found.embeddings if embeds else None
+
     waiting: list[Patch] = []
     for block in blocks:
         waiting += patcher.feed(block)
         while len(waiting) >= batch:
-            yield stage.run([memory] * batch, waiting[:batch]).scores
+            yield scored(waiting[:batch])
             del waiting[:batch]
     waiting += patcher.finish()
     for first in range(0, len(waiting), batch):
-        patches = waiting[first : first + batch]
-        yield stage.run([memory] * len(patches), patches).scores
+        yield scored(waiting[first : first + batch])
 
 
 def _within(event: Event, seconds: float) -> Event:

@@ -7,16 +7,16 @@ import numpy as np
 from streamtag.audio import Patch
 from streamtag.engine.load import Load
 from streamtag.engine.measures import Measures, ModelUse
-from streamtag.engine.messages import event_message, scores_messages, status_message
+from streamtag.engine.messages import embedding_message, event_message, scores_messages, status_message
 from streamtag.engine.queue import StreamQueues, Work
 from streamtag.engine.stream import EngineStream
 from streamtag.events import Event
 from streamtag.intake import Change, Pause
 from streamtag.model import DEFAULT, Model
 from streamtag.runtimes import ServerUnavailableError
-from streamtag.scoring import Judging, Scored, ScoreStage
+from streamtag.scoring import Batch, Judging, Scored, ScoreStage
 from streamtag.sinks.local import LocalSinks
-from streamtag.sinks.sink import SinkMessage
+from streamtag.sinks.sink import Embedding, SinkMessage
 from streamtag.threads import Worker
 from streamtag.wire.messages import Outgoing
 
@@ -76,6 +76,7 @@ class Inference:
         sinks: LocalSinks,
         failed: Callable[[BaseException], None],
         *,
+        is_watched: Callable[[str, str], bool] = lambda stream, kind: False,
         max_batch: int,
         max_wait: float,
     ) -> None:
@@ -85,6 +86,7 @@ class Inference:
             stages: by the model's name, what scores the streams of each model, for this thread alone.
             publish: where messages go.
             sinks: who is told before anything is published.
+            is_watched: whether anybody asks for a stream's messages of a kind that is made on request.
             failed: told of an error that ended the thread; it cannot go on, for nobody knows what it left half done.
             max_batch: most patches in a batch.
             max_wait: seconds that a patch may wait for others while the thread is busy.
@@ -97,6 +99,7 @@ class Inference:
         self._stages = dict(stages)  # replaced as a whole: other threads read it
         self._publish_all = publish
         self._sinks = sinks
+        self._is_watched = is_watched
         self._max_batch = max_batch
         self._max_wait = max_wait
         self._uses: dict[str, ModelUse] = {}
@@ -206,16 +209,17 @@ class Inference:
                 rounds[stage].add(stream, item)
         for stage, each in rounds.items():
             begin = time.perf_counter()
-            each.score(embeds=False)
+            each.score(embeds=self._sinks.want_embeddings or bool(self._watched(each.streams)))
             seconds = time.perf_counter() - begin
             if not each.failure:
                 self.measures.add_batch(len(each.patches), seconds)
-                self._note_use(stage, len(each.patches), seconds)
+                use = self._uses.get(stage.model.name, ModelUse())
+                self._uses[stage.model.name] = use.more(len(each.patches), seconds, stage.bad_patches)
         return rounds
 
-    def _note_use(self, stage: ScoreStage, patches: int, seconds: float) -> None:
-        name = stage.model.name
-        self._uses[name] = self._uses.get(name, ModelUse()).more(patches, seconds, stage.bad_patches)
+    def _watched(self, streams: Iterable[EngineStream]) -> set[EngineStream]:
+        """Return those of the streams whose embeddings somebody asks for; never a visitor's."""
+        return {each for each in streams if self._is_watched(each.id, "embedding") and not each.is_private}
 
     def _work_off(self, work: list[Work[EngineStream]], rounds: dict[ScoreStage, _Round]) -> None:
         """Do in order what was taken from the queues; patches between two changes are published together."""
@@ -254,21 +258,32 @@ class Inference:
         batch = stage.follow([stream.memory for stream in streams], patches, scored)
         messages = scores_messages(streams, batch, stage)
         has_sinks, takes_scores = bool(self._sinks), self._sinks.takes("scores")
+        vectors = scored.embeddings if self._sinks.want_embeddings else None
         told: list[Outgoing] = []
         for stream in streams:
             if stream.stall(""):
                 self._tell(stream)
-        for stream, patch, result, message in zip(streams, patches, batch.scores, messages, strict=True):
+        for row, stream, patch, result, message in zip(
+            range(len(patches)), streams, patches, batch.scores, messages, strict=True
+        ):
             stream.note(patch)
             if has_sinks and not stream.is_private:
-                self._sinks.hear(stream.id, patch)
+                heard = None if vectors is None else Embedding(stage.model.embedder, vectors[row].copy())
+                self._sinks.hear(stream.id, patch, heard)
                 if takes_scores:
                     self._sinks.take([SinkMessage(message.header, result.patch, result.rolling)])
             if result.events:
                 told += self._events_of(stream, result.events)
         self._publish(messages)
+        self._publish_embeddings(streams, batch, scored)
         self.measures.add_delays((patch.time for patch in patches), time.time())
         self._publish_events(told)
+
+    def _publish_embeddings(self, streams: list[EngineStream], batch: Batch, scored: Scored) -> None:
+        if scored.embeddings is None or not (watched := self._watched(streams)):
+            return
+        rows = zip(streams, batch.scores, scored.embeddings, strict=True)
+        self._publish([embedding_message(*each) for each in rows if each[0] in watched])
 
     def _events_of(self, stream: EngineStream, events: Iterable[Event]) -> list[Outgoing]:
         """Return the messages of what began and ended in a stream, once the sinks have them."""

@@ -7,10 +7,10 @@ from numpy.typing import NDArray
 
 from streamtag.engine.stream import EngineStream
 from streamtag.events import Event
-from streamtag.scoring import Batch, ScoreStage
-from streamtag.wire.messages import EventHeader, Outgoing, ScoresHeader, TopLabel
+from streamtag.scoring import Batch, Scores, ScoreStage
+from streamtag.wire.messages import EmbeddingHeader, EventHeader, Outgoing, ScoresHeader, TopLabel, embedding_payload
 
-__all__ = ["event_message", "scores_messages", "status_message"]
+__all__ = ["embedding_message", "event_message", "scores_messages", "status_message"]
 
 _TOP = 5
 
@@ -55,6 +55,21 @@ def _best(rolling: NDArray[np.float32]) -> tuple[list[list[int]], list[list[floa
         np.argmax(rest, axis=1, out=place)
         rest[rows, place] = -1.0
     return best.T.tolist(), rolling[rows, best].T.tolist()
+
+
+def embedding_message(stream: EngineStream, scores: Scores, embedding: NDArray[np.float32]) -> Outgoing:
+    """Return the message of what the network made of a patch, float32 [d]."""
+    model = stream.stage.model
+    header = EmbeddingHeader(
+        time=scores.time,
+        stream=stream.id,
+        start=scores.start,
+        end=scores.end,
+        model=model.bundle,
+        embedder=model.embedder,
+        n=len(embedding),
+    )
+    return Outgoing(header, embedding_payload(embedding))
 
 
 def event_message(stream: EngineStream, event: Event) -> Outgoing:

@@ -238,6 +238,7 @@ class Service:
             self._publisher.publish,
             self._sinks,
             partial(self._fail, "scoring"),
+            is_watched=self._publisher.is_watched,
             max_batch=settings.max_batch,
             max_wait=settings.max_wait_ms / 1000,
         )

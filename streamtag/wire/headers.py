@@ -13,6 +13,7 @@ from streamtag.limits import STREAM_ID
 __all__ = [
     "HEADERS",
     "AudioHeader",
+    "EmbeddingHeader",
     "EventHeader",
     "Header",
     "Histogram",
@@ -280,7 +281,28 @@ class AudioHeader(_Header, kw_only=True, gc=False):
     samples: _Count
 
 
-Header = ScoresHeader | EventHeader | StatusHeader | ServiceHeader | LevelsHeader | AudioHeader
+class EmbeddingHeader(_Header, kw_only=True, gc=False):
+    """What the network made of a patch, made only while somebody subscribes to it; see `embedding_payload`.
+
+    Attributes:
+        time: Unix seconds at which the patch's last sample was captured.
+        start: Stream seconds of the patch's first sample, as of its scores.
+        end: Where the next patch begins.
+        model: Name of the model's bundle.
+        embedder: Hash that names what made it: only embeddings of the same one can be compared.
+        n: How many numbers it has.
+    """
+
+    kind: Literal["embedding"] = "embedding"
+    stream: StreamId
+    start: float
+    end: float
+    model: str
+    embedder: str
+    n: _Count
+
+
+Header = ScoresHeader | EventHeader | StatusHeader | ServiceHeader | LevelsHeader | AudioHeader | EmbeddingHeader
 HEADERS: Final[dict[object, type[Header]]] = {
     field.default: header
     for header in get_args(Header)

@@ -17,6 +17,7 @@ from streamtag.wire.headers import (
     HEADERS,
     VERSION,
     AudioHeader,
+    EmbeddingHeader,
     EventHeader,
     Header,
     Histogram,
@@ -35,6 +36,7 @@ __all__ = [
     "KINDS",
     "ON_REQUEST",
     "AudioHeader",
+    "EmbeddingHeader",
     "EventHeader",
     "Header",
     "Histogram",
@@ -53,6 +55,7 @@ __all__ = [
     "audio_payload",
     "check_stream_id",
     "decode",
+    "embedding_payload",
     "encode_header",
     "is_stream_id",
     "levels_payload",
@@ -85,6 +88,7 @@ class Message:
         missed: messages of the same topic that were lost just before this one.
         columns: spectrum, uint8 [frames, bands] (read-only), or None where the message is not of kind "levels".
         samples: sound, int16 [n] (read-only), or None where the message is not of kind "audio".
+        embedding: float32 [n] (read-only), or None where the message is not of kind "embedding".
         typed: the header as the struct of its kind, without what this version does not know; None where it was not read
             from the wire.
 
@@ -101,6 +105,7 @@ class Message:
     missed: int = 0
     columns: NDArray[np.uint8] | None = None
     samples: NDArray[np.int16] | None = None
+    embedding: NDArray[np.float32] | None = None
     typed: Header | None = None
 
 
@@ -137,6 +142,11 @@ def audio_payload(samples: NDArray[np.float32]) -> bytes:
     return bytes(np.rint(samples * np.float32(32767)).clip(-32768, 32767).astype(_INT16))
 
 
+def embedding_payload(embedding: NDArray[np.float32]) -> bytes:
+    """Turn an embedding, float32 [n], into a payload: float32 little-endian."""
+    return embedding.astype(_FLOAT32, copy=False).tobytes()
+
+
 def _plain_number(value: object) -> object:
     if isinstance(value, np.generic):
         return value.item()
@@ -169,6 +179,8 @@ def decode(frames: list[bytes]) -> Message:
         return Message(fields, columns=_columns(header, payload), typed=header)
     if isinstance(header, AudioHeader):
         return Message(fields, samples=_samples(header, payload), typed=header)
+    if isinstance(header, EmbeddingHeader):
+        return Message(fields, embedding=_embedding(header, payload), typed=header)
     if not isinstance(header, ScoresHeader):
         return Message(fields, typed=header)
     if len(payload) != 8 * header.n:
@@ -196,10 +208,20 @@ def _samples(header: AudioHeader, payload: bytes) -> NDArray[np.int16]:
     return np.frombuffer(payload, _INT16)
 
 
+def _embedding(header: EmbeddingHeader, payload: bytes) -> NDArray[np.float32]:
+    if len(payload) != 4 * header.n:
+        raise WireError(
+            f"the payload of {topic_of(header)!r} has {len(payload)} bytes where {header.n} numbers take {4 * header.n}"
+        )
+    return np.frombuffer(payload, _FLOAT32)
+
+
 def as_json(message: Message) -> dict[str, Any]:
     """Give a message as one JSON object: the header, and its payload as lists of numbers, by the names of `Message`."""
     if message.samples is not None:
         return {**message.header, "samples": message.samples.tolist()}
+    if message.embedding is not None:
+        return {**message.header, "embedding": message.embedding.tolist()}
     if message.columns is not None:
         return {**message.header, "columns": message.columns.tolist()}
     if message.patch is None or message.rolling is None:

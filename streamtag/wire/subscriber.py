@@ -36,7 +36,8 @@ class Subscriber:
         endpoint: the service's endpoint, such as ``tcp://127.0.0.1:5556``.
         streams: names of the streams to hear; None for all.
         kinds: any of "scores", "event", "status" and "service"; None for all, or where `streams` are named for all
-            that belong to a stream, which is all but "service". "levels" comes only where it is named.
+            that belong to a stream, which is all but "service". "levels",
+            "audio" and "embedding" come only where they are named.
         key: a client's key, or the path of its file, where the service asks for one. A service that does not let this
             subscriber in is told of in the log, and tried again.
 
