@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from streamtag.daytime import Place
 from streamtag.limits import CHANNELS, RATES
+from streamtag.paths import user_path
 from streamtag.setting_types import (
     ENDPOINT,
     ENDPOINT_FORM,
@@ -97,11 +98,12 @@ class ServiceSettings(Struct, frozen=True, kw_only=True):
 class ModelSettings(Struct, frozen=True, kw_only=True):
     """`[model]`, `[models.NAME]`: the bundle (a packaged or added name, or a path), and how it is run.
 
-    By `triton` where `runtime` says so. Under `[models]` a bundle that is not said has the model's name. `max_wait_ms`
-    is read of `[model]` alone.
+    By `triton` where `runtime` says so. Under `[models]` a bundle that is not said has the model's name. `heads`, the
+    folder of what was taught, and `max_wait_ms` are read of `[model]` alone.
     """
 
     bundle: Text = "default"
+    heads: Text = "heads"
     runtime: RuntimeName = "auto"
     max_batch: Annotated[int, whole(1, 4096)] = 256
     max_wait_ms: Annotated[float, number(0, 1000)] = 10.0
@@ -227,3 +229,8 @@ class Config(Struct, frozen=True, kw_only=True):
     label_lines: Mapping[str, int] = msgspec.field(default_factory=dict)
     sink_labels: tuple[NamedLabel, ...] = ()
     group_labels: tuple[NamedLabel, ...] = ()
+
+    @property
+    def heads_folder(self) -> Path:
+        """The folder of taught labels; beside the configuration, or here where there is none."""
+        return (self.path.parent if self.path else Path()) / user_path(self.model.heads)

@@ -1,6 +1,7 @@
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import isinf
 from os import PathLike, fspath
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from streamtag.scoring import Judging, Scores, ScoreStage, StreamMemory
 from streamtag.settings import EventSettings, ScoreSettings
 from streamtag.sources import open_source
 
-__all__ = ["Part", "Result", "Tagger"]
+__all__ = ["Part", "Result", "Span", "Tagger"]
 
 _BATCH = 64  # a minute of sound: larger ones hardly go faster
 
@@ -41,6 +42,18 @@ class Part:
     """What was wrong with it."""
     embeddings: NDArray[np.float32] | None = None
     """float32 [patches, d]: what the scores were made of; None where nobody asked for it, or the model has none."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Span:
+    """What the network made of windows of a recording."""
+
+    starts: list[float]
+    """Seconds at which each begins."""
+    levels: list[float]
+    """dBFS of each."""
+    embeddings: NDArray[np.float32]
+    """float32 [windows, d]."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -219,6 +232,53 @@ class Tagger:
             notes.append(f"{patcher.bad_samples} samples are not finite and were taken as 0")
         yield part([], memory.events.finish(), None)
 
+    def spans(
+        self,
+        path: str | PathLike[str],
+        begin: float = 0.0,
+        end: float = float("inf"),
+        *,
+        on_block: Callable[[], None] = lambda: None,
+    ) -> Iterator[Span]:
+        """Embed the windows of a recording from one second to another, which are cut from `begin` on.
+
+        Args:
+            path: the recording.
+            begin: seconds at which the first window begins.
+            end: seconds at which the last one ends; what is left over is padded where it lasts half a window or more.
+            on_block: called now and then while nothing is embedded yet.
+
+        Raises:
+            SourceError: as `tag` does, or it ends before `begin`.
+            InputError: its sample rate cannot be used.
+        """
+
+        def blocks() -> Iterator[Block]:
+            with open_source(f"file:{Path(path)}") as source:
+                for block in source:
+                    on_block()
+                    first = round(begin * block.rate)
+                    last = block.start + len(block.samples) if isinf(end) else round(end * block.rate)
+                    if block.start >= last:
+                        return
+                    low, high = max(0, first - block.start), last - block.start
+                    if low < min(high, len(block.samples)):
+                        yield Block(block.samples[low:high], block.start + low - first, block.rate, block.time)
+
+        patcher = Patcher(self._model.geometry)
+        stage = self._stage(_BATCH)
+        waiting: list[Patch] = []
+        for block in blocks():
+            waiting += patcher.feed(block)
+            while len(waiting) >= _BATCH:
+                yield _span(stage, waiting[:_BATCH], begin)
+                del waiting[:_BATCH]
+        waiting += patcher.finish()
+        if waiting:
+            yield _span(stage, waiting, begin)
+        if not patcher.patches:
+            raise SourceError(f"{path}: it holds no audio from second {begin:g} on")
+
     def stream(self, blocks: Iterable[Samples], rate: int) -> Iterator[Scores]:
         """Tag sound as it comes: one `Scores` a patch, as soon as its last sample is there.
 
@@ -271,6 +331,13 @@ def _score(
     waiting += patcher.finish()
     for first in range(0, len(waiting), batch):
         yield scored(waiting[first : first + batch])
+
+
+def _span(stage: ScoreStage, patches: list[Patch], begin: float) -> Span:
+    starts = [begin + patch.start_seconds for patch in patches]
+    embeddings = stage.score(patches, embeds=True).embeddings
+    assert embeddings is not None
+    return Span(starts, [patch.rms_dbfs for patch in patches], embeddings)
 
 
 def _within(event: Event, seconds: float) -> Event:

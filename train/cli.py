@@ -112,6 +112,13 @@ def _alarms(arguments: argparse.Namespace) -> None:
     print(json.dumps({"bundle": title, **alarms.as_dict()}, indent=1) if arguments.json else as_text(title, alarms))
 
 
+def _background(arguments: argparse.Namespace) -> None:
+    from streamtag.bundle import Bundle
+    from train.background import make_background
+
+    print(make_background(Bundle.open(arguments.bundle), arguments.data, arguments.sets))
+
+
 def _disagreements(arguments: argparse.Namespace) -> None:
     from train.data.sets import collect
     from train.disagreements import as_markdown, as_rows, disagreements
@@ -239,6 +246,15 @@ def _parser() -> argparse.ArgumentParser:
     _run_options(experiment, optional=True)
     experiment.add_argument("--page", type=Path, metavar="FILE", help="where to write the table, Markdown")
     experiment.set_defaults(run=_experiment)
+    background = commands.add_parser(
+        "background", help="embed sound of all kinds by a packaged model, from which taught labels are told"
+    )
+    background.add_argument("--bundle", default="default", metavar="BUNDLE", help="name or path (default: default)")
+    background.add_argument("--data", type=Path, required=True, metavar="FOLDER", help="the folder that holds the sets")
+    background.add_argument(
+        "--sets", nargs="+", metavar="NAME", default=["more", "wide", "deep", "deep/unlabelled"], help="which"
+    )
+    background.set_defaults(run=_background)
     data = commands.add_parser("data", help="fetch public sets: esc50, urbansound8k, fsd50k")
     data.add_argument("sets", nargs="+", metavar="SET", help="esc50, urbansound8k or fsd50k")
     data.add_argument("--root", type=Path, default=Path("data"), metavar="FOLDER", help="where to (default: data)")

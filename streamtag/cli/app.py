@@ -19,8 +19,10 @@ from streamtag.cli import (
     pause,
     relay,
     run,
+    search,
     subscribe,
     tag,
+    teach,
 )
 from streamtag.cli.standard_streams import OutputError, complain, open_closed, prepare
 from streamtag.errors import ConfigError, StreamtagError
@@ -29,7 +31,24 @@ from streamtag.redaction import ScrubbingFormatter, scrub
 
 __all__ = ["build_parser", "main"]
 
-_COMMANDS = (demo, listen, run, relay, pause, alerts, tag, subscribe, dashboard, devices, models, keys, doctor, bench)
+_COMMANDS = (
+    demo,
+    listen,
+    run,
+    relay,
+    pause,
+    alerts,
+    tag,
+    teach,
+    search,
+    subscribe,
+    dashboard,
+    devices,
+    models,
+    keys,
+    doctor,
+    bench,
+)
 _LEVELS = ("debug", "info", "warning", "error")
 _DONE, _FAILED, _WRONG_USE = 0, 1, 2
 

@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["EMPTY", "Embedding", "StoredEmbeddings", "lengthened", "shortened"]
+__all__ = ["EMPTY", "Embedding", "Heard", "StoredEmbeddings", "lengthened", "shortened"]
 
 _GREATEST: Final = 127
 
@@ -28,6 +28,15 @@ class Embedding:
     embedder: str
     vector: NDArray[np.float32]
     token: int | None = None
+
+
+class Heard(NamedTuple):
+    """One embedding that is kept: its stream, Unix seconds, hash of what made it, and float32 [d]."""
+
+    stream: str
+    time: float
+    embedder: str
+    vector: NDArray[np.float32]
 
 
 class StoredEmbeddings(NamedTuple):

@@ -1,5 +1,6 @@
 """Reading a history that a service may be writing at the same moment."""
 
+import json
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -11,7 +12,7 @@ import numpy as np
 
 from streamtag.errors import HistoryError
 from streamtag.history.counts import LabelCounts, count_events
-from streamtag.history.embeddings import EMPTY, StoredEmbeddings
+from streamtag.history.embeddings import EMPTY, Heard, StoredEmbeddings, lengthened
 from streamtag.history.layout import LEARNS, clip_file, opened_to_read
 
 __all__ = ["HistoryReader", "StoredEvent"]
@@ -184,7 +185,14 @@ class HistoryReader:
         return _event(row) if row else None
 
     def embeddings(
-        self, embedder: str, *, stream: str = "", since: float | None = None, until: float | None = None, event: int = 0
+        self,
+        embedder: str,
+        *,
+        stream: str = "",
+        since: float | None = None,
+        until: float | None = None,
+        event: int = 0,
+        ids: Sequence[int] | None = None,
     ) -> StoredEmbeddings:
         """Return the embeddings that are kept, oldest first.
 
@@ -194,6 +202,7 @@ class HistoryReader:
             since: Unix seconds of the earliest.
             until: Unix seconds of the latest.
             event: The number of the event that each began; 0: any, and those that began none.
+            ids: Their numbers; any where absent.
 
         Raises:
             HistoryError: There is no history, or it cannot be read.
@@ -205,6 +214,9 @@ class HistoryReader:
         if event:
             where.append("events.id = ?")
             values.append(event)
+        if ids is not None:
+            where.append("embeddings.id IN (SELECT value FROM json_each(?))")
+            values.append(json.dumps([int(each) for each in ids]))
         query = f"""SELECT embeddings.id, embeddings.stream, embeddings.time, COALESCE(events.id, 0), vector, scale
             FROM embeddings LEFT JOIN events USING (session, token)
             {_where(where)} ORDER BY embeddings.time, embeddings.id"""  # noqa: S608
@@ -221,6 +233,20 @@ class HistoryReader:
             np.frombuffer(b"".join(vectors), np.int8).reshape(len(rows), -1),
             np.array(scales, np.float32),
         )
+
+    def heard(self, *, event: int = 0, moment: int = 0) -> Heard | None:
+        """Return the embedding that began an event, or the one of a number, whatever model made it; None without one.
+
+        Raises:
+            HistoryError: There is no history, or it cannot be read.
+        """
+        which = "events.id = ?" if event else "embeddings.id = ?"
+        query = f"""SELECT embeddings.stream, embeddings.time, hash, scale, vector
+            FROM embeddings JOIN embedders ON embedders.id = embedder LEFT JOIN events USING (session, token)
+            WHERE {which} LIMIT 1"""  # noqa: S608
+        with self._opened() as (base, version):
+            row = base.execute(query, (event or moment,)).fetchone() if version >= LEARNS else None
+        return None if row is None else Heard(row[0], row[1], row[2], lengthened(row[3], row[4]))
 
     @contextmanager
     def _opened(self) -> Iterator[tuple[sqlite3.Connection, int]]:

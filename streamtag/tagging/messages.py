@@ -11,9 +11,24 @@ from msgspec import Meta, Struct
 from streamtag.events import Event
 from streamtag.process import LinkError
 from streamtag.settings import EventSettings
-from streamtag.tagger import Part
+from streamtag.tagger import Part, Span
 
-__all__ = ["Alive", "Done", "Model", "Order", "Ready", "Refused", "Scored", "Tag", "Word", "part_of", "scored_of"]
+__all__ = [
+    "Alive",
+    "Done",
+    "Embed",
+    "Heard",
+    "Model",
+    "Order",
+    "Ready",
+    "Refused",
+    "Scored",
+    "Tag",
+    "Word",
+    "part_of",
+    "scored_of",
+    "span_of",
+]
 
 
 class Model(Struct, frozen=True, tag=True):
@@ -33,7 +48,15 @@ class Tag(Struct, frozen=True, tag=True):
     max_seconds: float
 
 
-Order = Model | Tag
+class Embed(Struct, frozen=True, tag=True):
+    """Embed a part of a recording, as `Tagger.spans`."""
+
+    path: bytes
+    begin: float
+    end: float
+
+
+Order = Model | Tag | Embed
 
 
 class Ready(Struct, frozen=True, tag=True):
@@ -54,6 +77,13 @@ class Scored(Struct, frozen=True, tag=True):
     notes: list[bytes]
 
 
+class Heard(Struct, frozen=True, tag=True):
+    """A part of what was embedded, as `Span`; its embeddings are the bytes behind it."""
+
+    starts: list[float]
+    levels: list[float]
+
+
 class Done(Struct, frozen=True, tag=True):
     """The recording is tagged."""
 
@@ -65,7 +95,7 @@ class Refused(Struct, frozen=True, tag=True):
     reason: bytes
 
 
-Word = Ready | Alive | Scored | Done | Refused
+Word = Ready | Alive | Scored | Heard | Done | Refused
 
 
 def scored_of(part: Part) -> Scored:
@@ -90,3 +120,18 @@ def part_of(scored: Scored, payload: bytearray, labels: list[str]) -> Part:
         raise LinkError("there is no such label")
     notes = [note.decode(errors="surrogateescape") for note in scored.notes]
     return Part(scored.starts, patches, scored.events, scored.seconds, scored.rate, notes)
+
+
+def span_of(heard: Heard, payload: bytearray) -> Span:
+    """Return a span as it was before it was sent.
+
+    Raises:
+        LinkError: the bytes are no such embeddings.
+    """
+    count = len(heard.starts)
+    if count != len(heard.levels) or not count or not payload or len(payload) % (4 * count):
+        raise LinkError("its embeddings are not as many as its patches")
+    embeddings: Any = np.frombuffer(payload, np.float32).reshape(count, -1)
+    if not (np.isfinite(embeddings).all() and np.isfinite([*heard.starts, *heard.levels]).all()):
+        raise LinkError("its embeddings are no numbers")
+    return Span(heard.starts, heard.levels, embeddings)

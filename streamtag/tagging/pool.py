@@ -1,9 +1,10 @@
 import os
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from importlib.util import find_spec
 from queue import SimpleQueue
+from typing import TypeVar
 
 from streamtag import errors
 from streamtag.bundle import Bundle
@@ -13,10 +14,25 @@ from streamtag.process import Link, LinkError, Process, SilentError
 from streamtag.redaction import redact
 from streamtag.runtime_kinds import RUNTIMES, meant_by
 from streamtag.settings import EventSettings, ScoreSettings
-from streamtag.tagger import Part, Result
-from streamtag.tagging.messages import Done, Model, Ready, Refused, Scored, Tag, Word, part_of
+from streamtag.tagger import Part, Result, Span
+from streamtag.tagging.messages import (
+    Done,
+    Embed,
+    Heard,
+    Model,
+    Ready,
+    Refused,
+    Scored,
+    Tag,
+    Word,
+    part_of,
+    span_of,
+)
 
 __all__ = ["TaggingPool"]
+
+_W = TypeVar("_W", Scored, Heard)
+_P = TypeVar("_P", Part, Span)
 
 _SILENT_SECONDS = 60.0
 
@@ -100,6 +116,15 @@ class TaggingPool:
         finally:
             self._idle.put(seat)
 
+    def embed(self, path: str | os.PathLike[str], begin: float, end: float) -> list[Span]:
+        """Embed the windows of a recording from one second to another, as `Tagger.spans`; otherwise as `tag`."""
+        order = Embed(os.fsencode(path), begin, end)
+        seat = self._idle.get()
+        try:
+            return list(seat.embed(order, self._patch_seconds))
+        finally:
+            self._idle.put(seat)
+
     def close(self) -> None:
         """End all processes, in the middle of a recording too."""
         for seat in self._seats:
@@ -147,6 +172,17 @@ class _Seat:
 
     def tag(self, order: Tag, labels: list[str], patch_seconds: float) -> Iterator[Part]:
         """Give the parts of a recording, as `Tagger.parts`."""
+        most = order.max_seconds / patch_seconds + 1
+        return self._parts(order, Scored, lambda word, payload: part_of(word, payload, labels), most)
+
+    def embed(self, order: Embed, patch_seconds: float) -> Iterator[Span]:
+        """Give the parts of what is embedded of a recording, as `Tagger.spans`."""
+        return self._parts(order, Heard, span_of, (order.end - order.begin) / patch_seconds + 2)
+
+    def _parts(
+        self, order: Tag | Embed, kind: type[_W], read: Callable[[_W, bytearray], _P], most: float
+    ) -> Iterator[_P]:
+        """Give what the process makes of an order, at most so many patches of it."""
         path = redact(os.fsdecode(order.path))
         patches = 0
         try:
@@ -154,10 +190,10 @@ class _Seat:
             while not isinstance((word := link.receive(_SILENT_SECONDS))[0], Done):
                 if isinstance(word[0], Refused):
                     raise _error_of(word[0])
-                if isinstance(word[0], Scored):
-                    part = part_of(*word, labels)
+                if isinstance(word[0], kind):
+                    part = read(word[0], word[1])
                     patches += len(part.starts)
-                    if patches > order.max_seconds / patch_seconds + 1:
+                    if patches > most:
                         raise LinkError("more scores than the recording may have")
                     yield part
             if not patches:
@@ -171,7 +207,7 @@ class _Seat:
             self._end(alive=True)
             raise SourceError(f"{path}: its decoder sent what nobody understands ({error})") from None
 
-    def _give(self, order: Tag) -> Link:
+    def _give(self, order: Tag | Embed) -> Link:
         """Give the order to the process, which says at once that it has it; one that died meanwhile is made anew."""
         self.wait_ready()
         with suppress(EOFError, OSError):
@@ -180,7 +216,7 @@ class _Seat:
         self.wait_ready()
         return self._try_to_give(order)
 
-    def _try_to_give(self, order: Tag) -> Link:
+    def _try_to_give(self, order: Tag | Embed) -> Link:
         process = self._process
         if process is None:
             raise SourceError(f"{redact(os.fsdecode(order.path))}: the program ends")

@@ -9,16 +9,17 @@ it any more.
 import logging
 import os
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from queue import SimpleQueue
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from streamtag.errors import BundleError, InputError, RuntimeUnavailableError, SourceError
 from streamtag.process import Link, LinkError, limit_memory, link_from_arguments
 from streamtag.redaction import redact, scrub
 from streamtag.tagger import Tagger
-from streamtag.tagging.messages import Alive, Done, Model, Order, Ready, Refused, Tag, scored_of
+from streamtag.tagging.messages import Alive, Done, Embed, Heard, Model, Order, Ready, Refused, Scored, Tag, scored_of
 from streamtag.threads import Worker
 
 logger = logging.getLogger(__name__)
@@ -31,7 +32,7 @@ class _Tagging:
     """Does as it is ordered, one order after the other."""
 
     def __init__(self, link: Link) -> None:
-        self.orders: SimpleQueue[Model | Tag] = SimpleQueue()
+        self.orders: SimpleQueue[Order] = SimpleQueue()
         self._link = link
         self._alive_at = 0.0
 
@@ -43,7 +44,10 @@ class _Tagging:
             if isinstance(order, Model):
                 tagger = self._open(order)
             elif tagger is not None:
-                self._tag(tagger, order)
+                if isinstance(order, Tag):
+                    self._tag(tagger, order)
+                else:
+                    self._embed(tagger, order)
 
     def _open(self, model: Model) -> Tagger | None:
         try:
@@ -59,10 +63,28 @@ class _Tagging:
 
     def _tag(self, tagger: Tagger, order: Tag) -> None:
         path = Path(os.fsdecode(order.path))
+
+        def parts() -> Iterator[tuple[Scored, Any]]:
+            for part in tagger.parts(path, max_seconds=order.max_seconds, on_block=self._go_on):
+                yield scored_of(part), part.patches
+
+        self._send(path, parts())
+
+    def _embed(self, tagger: Tagger, order: Embed) -> None:
+        path = Path(os.fsdecode(order.path))
+
+        def parts() -> Iterator[tuple[Heard, Any]]:
+            for span in tagger.spans(path, order.begin, order.end, on_block=self._go_on):
+                yield Heard(span.starts, span.levels), span.embeddings
+
+        self._send(path, parts())
+
+    def _send(self, path: Path, parts: Iterator[tuple[Scored | Heard, Any]]) -> None:
+        """Send what becomes of a recording, and at the end that it is done, or why not."""
         try:
             self._live()
-            for part in tagger.parts(path, max_seconds=order.max_seconds, on_block=self._go_on):
-                self._link.send(scored_of(part), part.patches)
+            for word, payload in parts:
+                self._link.send(word, payload)
             self._link.send(Done())
         except (SourceError, InputError) as error:
             self._refuse(error)
