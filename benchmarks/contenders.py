@@ -208,7 +208,7 @@ def _mediapipe(model: Path) -> Run:
 def _script(bundle: Bundle) -> Run:
     import librosa
 
-    from streamtag.runtimes.onnx import open_session
+    from streamtag.runtimes.onnx_session import open_session
 
     session = open_session(bundle.read("model.onnx"), threads=1)
 

@@ -11,7 +11,7 @@ from benchmarks import contenders
 from streamtag.audio.frontend import log_mel_windows
 from streamtag.benchmark.machine import describe_machine
 from streamtag.bundle import Bundle, installed
-from streamtag.runtimes.onnx import open_session
+from streamtag.runtimes.onnx_session import open_session
 
 
 def main() -> None:

@@ -147,7 +147,7 @@ def _tensorrt(bundle: Bundle, precision: str, seconds: float) -> Iterator[Speed]
     windows = trial_windows()
     for kind, engine in engines.items():
         way = Way(bundle.name, f"TensorRT {tensorrt.supported_version()}", tensorrt.find_gpu().name, kind, precision)
-        rows = engine_input(kind, windows)
+        rows = engine_input(kind, windows, bundle.log_offset)
         inputs = engine.empty(AT_ONCE * engine.max_batch)
         for first in range(0, len(inputs), len(rows)):
             part = inputs[first : first + len(rows)]

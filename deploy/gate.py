@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deploy.material import Material, reference
+from streamtag.audio.frontend import LOG_OFFSET
 from streamtag.bundle import Bundle
 from streamtag.errors import RuntimeUnavailableError
 from streamtag.runtimes.parity import BATCHES, LIMITS, engine_input, trial_windows
@@ -69,17 +70,22 @@ def judge(what: str, kind: str, precision: str, run: Run, before: Callable[[], N
         before: called before each batch, to spoil what earlier ones left behind.
         trial: what to run.
     """
-    real, scores = _worst(kind, run, before, trial.material.windows, trial.material.expected)
-    random, _ = _worst(kind, run, before, trial.random, trial.expected)
+    real, scores = _worst(kind, run, before, trial.material.windows, trial.material.expected, trial.log_offset)
+    random, _ = _worst(kind, run, before, trial.random, trial.expected, trial.log_offset)
     right = trial.material.mean_average_precision(trial.material.expected)
     return Verdict(what, precision, real, random, 100 * (right - trial.material.mean_average_precision(scores)))
 
 
 def _worst(
-    kind: str, run: Run, before: Callable[[], None], windows: NDArray[np.float32], expected: NDArray[np.float32]
+    kind: str,
+    run: Run,
+    before: Callable[[], None],
+    windows: NDArray[np.float32],
+    expected: NDArray[np.float32],
+    log_offset: float,
 ) -> tuple[float, NDArray[np.float32]]:
     """Return the largest difference in any batch, and the scores of all windows in one."""
-    inputs = engine_input(kind, windows)
+    inputs = engine_input(kind, windows, log_offset)
     worst, scores = 0.0, expected
     for batch in sorted({size for size in BATCHES if size < len(windows)} | {len(windows)}):
         before()
@@ -97,14 +103,16 @@ class Trial:
         material: the real sound.
         random: windows float32 [n, 15600].
         expected: the right scores of `random`, float32 [n, labels].
+        log_offset: what the model's front end adds before the logarithm.
     """
 
     material: Material
     random: NDArray[np.float32]
     expected: NDArray[np.float32]
+    log_offset: float = LOG_OFFSET
 
     @classmethod
     def of(cls, bundle: Bundle, material: Material) -> "Trial":
         """Generate fresh sound for a model, and score it with ONNX Runtime."""
         random = trial_windows()
-        return cls(material, random, reference(bundle, random))
+        return cls(material, random, reference(bundle, random), bundle.log_offset)

@@ -70,7 +70,10 @@ def read_material(bundle: Bundle, clips: Path | None) -> Material:
 def reference(bundle: Bundle, windows: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return what the bundle's float32 model says of windows, through ONNX Runtime on all cores."""
     model = OnnxModel(bundle, "model.onnx", 0)
-    parts = [model.run(log_mel_windows(windows[at : at + 64])) for at in range(0, len(windows), 64)]
+    parts = [
+        model.run(log_mel_windows(windows[at : at + 64], log_offset=bundle.log_offset))
+        for at in range(0, len(windows), 64)
+    ]
     return np.concatenate(parts)
 
 

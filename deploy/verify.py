@@ -14,7 +14,7 @@ from deploy.material import read_material
 from streamtag.bundle import Bundle
 from streamtag.errors import BundleError, RuntimeUnavailableError
 from streamtag.runtimes import load_runtime
-from streamtag.runtimes.onnx import open_session
+from streamtag.runtimes.onnx_session import open_session
 
 
 def verify(bundle: Bundle, precision: str, max_batch: int, clips: Path | None = None) -> int:

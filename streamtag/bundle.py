@@ -7,12 +7,15 @@ import logging
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
+
 from streamtag import manifest as manifests
 from streamtag.audio import Geometry
-from streamtag.audio.frontend import parameters
+from streamtag.audio.frontend import LOG_OFFSET, parameters
 from streamtag.bundle_files import holds, read_file
 from streamtag.bundle_places import added, find, installed
 from streamtag.errors import BundleError
+from streamtag.graph_contract import GraphContract
 from streamtag.labels import LabelSet, labels_sha256
 from streamtag.manifest import FORMAT, MOST_LABELS
 
@@ -41,7 +44,9 @@ class Bundle:
         mids: the labels' AudioSet identifiers; empty where there is none.
         labels_hash: SHA-256 of the labels, in hexadecimal.
         geometry: how it wants its sound.
+        log_offset: what its front end adds before the logarithm, where log-mel goes in.
         hears_sound: whether sound goes into it as it is, or else log-mel patches, made here.
+        graph: how its graph of waveforms is run; None where log-mel goes in.
         files: by file name, its `sha256`, `bytes`, `precision`, and input and output names and shapes.
         left_out: files for GPUs that the manifest names and this copy of the bundle goes without.
     """
@@ -62,6 +67,9 @@ class Bundle:
         self.files = {file: entry for file, entry in named.items() if file not in self.left_out}
         window: dict[str, int] | None = self.manifest.get("window")
         self.hears_sound = window is not None
+        self.log_offset = LOG_OFFSET
+        contract = self.manifest.get("graph") or {}
+        self.graph = msgspec.convert(contract, GraphContract) if self.hears_sound else None
         if window is None:
             self._check_frontend()
             self.geometry = Geometry(hop=self.manifest["frontend"]["patch_hop_samples"])
@@ -117,7 +125,7 @@ class Bundle:
     @property
     def has_embedding(self) -> bool:
         """Whether it gives what its scores are made of: a graph of others may lack it."""
-        return not self.hears_sound or self.manifest.get("graph", {}).get("embedding", "embedding") is not None
+        return self.graph is None or self.graph.embedding is not None
 
     @property
     def label_set(self) -> LabelSet:
@@ -163,6 +171,9 @@ class Bundle:
         """A parameter that this version does not know changes no score: what does asks for another format."""
         theirs = self.manifest["frontend"]
         ours = parameters()
+        offset = theirs.get("log_offset")
+        if isinstance(offset, float) and 0 < offset <= 1:
+            self.log_offset = ours["log_offset"] = offset  # of others' models, which may add less to it
         for name in sorted(ours):
             if ours[name] != theirs.get(name):
                 difference = f"{name:.60} is {theirs.get(name)!s:.60} there and {ours[name]} here"

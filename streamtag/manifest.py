@@ -7,6 +7,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from streamtag.bundle_files import FILE_NAME, MOST_BYTES
+from streamtag.graph_contract import GraphContract
 
 __all__ = ["FORMAT", "HIGHEST_RATE", "LOWEST_RATE", "MOST_LABELS", "MOST_SAMPLES", "check", "is_printable", "parse"]
 
@@ -73,6 +74,7 @@ class _Manifest(Struct, kw_only=True):
     weak_labels: list[str] = []
     frontend: dict[str, Any] = {}
     window: _Window | None = None
+    graph: GraphContract | None = None
     labels: _Labels
     files: dict[Annotated[str, Meta(pattern=FILE_NAME)], _File]
     network: _Network = _Network()

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from streamtag.audio import LOG_MEL_GEOMETRY, Geometry
+from streamtag.audio.frontend import LOG_OFFSET
 from streamtag.bundle import Bundle
 from streamtag.labels import LabelSet
 from streamtag.runtimes import Runtime
@@ -27,6 +28,7 @@ class Model:
         geometry: how it wants its sound.
         embedder: what names its embeddings: see `Bundle.embedder`.
         has_embedding: whether it gives any.
+        log_offset: what its front end adds before the logarithm, where log-mel is made here.
         memory_bytes: of the machine's memory, what opening it took, for all threads that score.
     """
 
@@ -35,6 +37,7 @@ class Model:
     runtime: str
     labels: LabelSet
     geometry: Geometry = LOG_MEL_GEOMETRY
+    log_offset: float = LOG_OFFSET
     memory_bytes: int = 0
     embedder: str = ""
     has_embedding: bool = True
@@ -49,6 +52,7 @@ class Model:
             words,
             bundle.label_set,
             bundle.geometry,
+            bundle.log_offset,
             memory_bytes,
             bundle.embedder,
             bundle.has_embedding,

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from typing import Final, Literal, NamedTuple
 
-__all__ = ["AUTO", "RUNTIMES", "RUNTIME_NAMES", "RuntimeKind", "meant_by"]
+__all__ = ["AUTO", "FOR_SOUND", "RUNTIMES", "RUNTIME_NAMES", "RuntimeKind", "meant_by"]
 
 AUTO: Final = "auto"
 """The name that lets the program choose."""
+FOR_SOUND: Final = "onnxruntime"
+"""What runs other people's graphs, which take sound as it is."""
 
 
 class RuntimeKind(NamedTuple):

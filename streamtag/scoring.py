@@ -176,7 +176,7 @@ class ScoreStage:
         self.bad_patches = 0
         self._complain_at = 0.0
         self._most = model.geometry.batch(max_batch)
-        self._scorer = Scorer(runtime, self._most, model.geometry)
+        self._scorer = Scorer(runtime, self._most, model.geometry, model.log_offset)
 
     @property
     def labels(self) -> LabelSet:

@@ -117,11 +117,11 @@ def test_a_changed_file_is_refused(folder: Path) -> None:
     [
         (lambda manifest: manifest["labels"].update(count=9), "has 8 labels and the manifest says 9"),
         (lambda manifest: manifest["labels"].update(sha256="0" * 64), "other labels than the manifest says"),
-        (lambda manifest: manifest["frontend"].update(log_offset=0.001), "log_offset is 0.001 there and 0.01 here"),
+        (lambda manifest: manifest["frontend"].update(log_offset=1.5), "log_offset is 1.5 there and 0.01 here"),
         (lambda manifest: manifest["frontend"].pop("log"), "log is None there and natural here"),
         (lambda manifest: manifest.update(format=2), "its format is 2 and this version of streamtag reads 1"),
         (lambda manifest: manifest.pop("format"), "its format is None"),
-        (lambda manifest: manifest.pop("frontend"), "missing required field `frontend`"),
+        (lambda manifest: manifest.pop("frontend"), "must say either the front end that makes patches"),
         (lambda manifest: manifest.pop("labels"), "missing required field `labels`"),
         (lambda manifest: manifest.pop("files"), "missing required field `files`"),
         (lambda manifest: manifest.pop("name"), "missing required field `name`"),

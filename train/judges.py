@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from streamtag.audio.frontend import PATCH_SAMPLES, SAMPLE_RATE
 from streamtag.bundle import Bundle
 from streamtag.errors import ConfigError
-from streamtag.runtimes.onnx import open_session
+from streamtag.runtimes.onnx_session import open_session
 from train.clipset import ClipSet, windows_of
 from train.export.graphs import run_graph
 

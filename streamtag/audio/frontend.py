@@ -26,7 +26,6 @@ LOG_OFFSET = 0.01
 # Neighbouring bands share few bins: products of these sizes cost less than half of a single one, and stay below the
 # size from which OpenBLAS wakes its threads, which would spin on other cores.
 _BAND_GROUPS = (0, 32, 48, 64)
-_OFFSET = np.float32(LOG_OFFSET)
 # As arrays, because NumPy would make one of a number each time.
 FULL_SCALE = {
     np.dtype(np.int16): np.array(1 / 2**15, np.float32),
@@ -105,8 +104,14 @@ class FrontEnd:
     One patch at a time keeps every stage within the processor's cache.
     """
 
-    def __init__(self, frames: int = FRAMES) -> None:
-        """Make the memory for `frames` frames at a time: a patch's, or those of a shorter stretch."""
+    def __init__(self, frames: int = FRAMES, log_offset: float = LOG_OFFSET) -> None:
+        """Make the memory for `frames` frames at a time: a patch's, or those of a shorter stretch.
+
+        Args:
+            frames: how many.
+            log_offset: what is added before the logarithm.
+        """
+        self._offset = np.float32(log_offset)
         self._spectra = Spectra(_matrices(), HOP, frames)
         self._groups = _band_groups()
 
@@ -115,28 +120,31 @@ class FrontEnd:
 
         Args:
             window: float32 [15600], mono at 16 kHz, contiguous.
-            out: float32 [96, 64], ln(mel magnitude + 0.01).
+            out: float32 [96, 64], ln(mel magnitude + the offset).
         """
         magnitudes = self._spectra.magnitudes(window)
         for rows, bands, weights in self._groups:
             np.matmul(magnitudes[rows].T, weights, out=out[:, bands])
-        np.add(out, _OFFSET, out=out)
+        np.add(out, self._offset, out=out)
         np.log(out, out=out)
 
 
-def log_mel_windows(windows: NDArray[np.float32], out: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
+def log_mel_windows(
+    windows: NDArray[np.float32], out: NDArray[np.float32] | None = None, log_offset: float = LOG_OFFSET
+) -> NDArray[np.float32]:
     """Return one log-mel patch for each window of samples.
 
     Args:
         windows: float32 [n, 15600], mono at 16 kHz, each row contiguous.
         out: float32 [n, 96, 64] to write into; made when absent.
+        log_offset: what is added before the logarithm.
 
     Returns:
-        float32 [n, 96, 64], ln(mel magnitude + 0.01).
+        float32 [n, 96, 64], ln(mel magnitude + the offset).
     """
     if out is None:
         out = np.empty((len(windows), FRAMES, BANDS), np.float32)
-    front_end = FrontEnd()
+    front_end = FrontEnd(log_offset=log_offset)
     for window, patch in zip(windows, out, strict=True):
         front_end.log_mel(window, patch)
     return out

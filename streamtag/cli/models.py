@@ -1,9 +1,10 @@
 import argparse
+import dataclasses
 import textwrap
 from typing import TYPE_CHECKING, Any
 
 from streamtag.cli.arguments import Commands, read_config
-from streamtag.cli.output import print_json, table
+from streamtag.cli.output import note, print_json, print_json_line, table
 
 if TYPE_CHECKING:
     from streamtag.bundle import Bundle
@@ -17,34 +18,117 @@ def add(commands: Commands) -> None:
     """Add the command."""
     parser = commands.add_parser("models", help="bundles and what is in them")
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
-    listing = actions.add_parser("list", help="the packaged bundles")
+    listing = actions.add_parser("list", help="the packaged bundles, and those that were added")
     listing.add_argument("--json", action="store_true", help="print JSON")
     listing.set_defaults(command=_list)
     info = actions.add_parser("info", help="what a bundle holds")
     info.add_argument(
-        "bundle", metavar="BUNDLE", nargs="?", help="a packaged name, or a path (default: [model] bundle)"
+        "bundle", metavar="BUNDLE", nargs="?", help="a packaged or added name, or a path (default: [model] bundle)"
     )
     info.add_argument("--json", action="store_true", help="print the manifest")
     info.set_defaults(command=_info)
+    adding = actions.add_parser(
+        "add",
+        help="add a model: a bundle, a model.toml beside an ONNX file, or yamnet.tflite",
+        description="Check a model and keep it as a bundle under a name, for `[model] bundle` and `[models.NAME]`.",
+    )
+    adding.add_argument("file", metavar="FILE", help="a bundle (folder or .streamtag), a model.toml, or yamnet.tflite")
+    adding.add_argument("--name", metavar="NAME", help="by which it will be known (default: its own)")
+    adding.add_argument("--force", action="store_true", help="replace one of this name")
+    adding.set_defaults(command=_add)
+    removing = actions.add_parser("remove", help="take an added model away")
+    removing.add_argument("name", metavar="NAME", help="an added model")
+    removing.set_defaults(command=_remove)
+    packing = actions.add_parser("pack", help="write a bundle as one file, and print its SHA-256")
+    packing.add_argument("bundle", metavar="BUNDLE", help="a packaged or added name, or a path")
+    packing.add_argument("file", metavar="FILE.streamtag", help="where to")
+    packing.set_defaults(command=_pack)
+    checking = actions.add_parser("check", help="what a model takes in and says of recordings")
+    checking.add_argument("bundle", metavar="BUNDLE", help="a packaged or added name, or a path")
+    checking.add_argument("files", metavar="FILE", nargs="+", help="recordings")
+    checking.add_argument("--json", action="store_true", help="print one JSON object a recording")
+    checking.set_defaults(command=_check)
 
 
 def _list(options: argparse.Namespace) -> None:
-    from streamtag.bundle import Bundle, installed
+    from streamtag.bundle import Bundle
+    from streamtag.bundle_places import added, installed
+    from streamtag.errors import BundleError
 
-    bundles = [(name, Bundle.open(name)) for name in installed()]
+    bundles: list[Bundle] = []
+    broken = []
+    for name in (*installed(), *added()):
+        try:
+            bundles.append(Bundle.open(name))
+        except BundleError as error:  # one that cannot be used hides no other
+            broken.append(str(error))
+    known = [(bundle, bundle.path.name, bundle.path.name not in installed()) for bundle in bundles]
     if options.json:
-        print_json(
-            [
-                {"name": name, "version": bundle.version, "labels": len(bundle.labels), "path": str(bundle.path)}
-                for name, bundle in bundles
-            ]
+        print_json([_listed(bundle, name, is_added=is_added) for bundle, name, is_added in known])
+    else:
+        rows = [
+            (name, bundle.version, str(len(bundle.labels)), bundle.manifest.get("summary", ""), str(bundle.path))
+            for bundle, name, _ in known
+        ]
+        print(table([("NAME", "VERSION", "LABELS", "FOR", "PATH"), *rows]), end="")
+    for reason in broken:
+        note(reason)
+
+
+def _listed(bundle: "Bundle", name: str, *, is_added: bool) -> dict[str, object]:
+    geometry = bundle.geometry
+    return {
+        "name": name,
+        "version": bundle.version,
+        "labels": len(bundle.labels),
+        "path": str(bundle.path),
+        "added": is_added,
+        "rate": geometry.rate,
+        "samples": geometry.samples,
+        "hop": geometry.hop,
+    }
+
+
+def _add(options: argparse.Namespace) -> None:
+    from streamtag.foreign.add import add_model
+
+    added = add_model(options.file, options.name, note, force=options.force)
+    print(f"{added.name}\t{added.path}")
+
+
+def _remove(options: argparse.Namespace) -> None:
+    from streamtag.foreign.store import remove
+
+    print(f"removed {remove(options.name)}")
+
+
+def _pack(options: argparse.Namespace) -> None:
+    from streamtag.bundle import Bundle
+    from streamtag.foreign.bundle_copy import pack_bundle
+    from streamtag.paths import user_path
+
+    target = user_path(options.file)
+    print(f"{pack_bundle(Bundle.open(options.bundle), target)}  {target}")
+
+
+def _check(options: argparse.Namespace) -> None:
+    from streamtag.bundle import Bundle
+    from streamtag.foreign.check import check_model
+
+    for checked in check_model(Bundle.open(options.bundle), options.files):
+        if options.json:
+            top = [{"label": label, "score": score} for label, score in checked.top]
+            print_json_line({**dataclasses.asdict(checked), "top": top})
+            continue
+        print(f"{checked.file}: {checked.windows} windows of {checked.samples} samples at {checked.rate} Hz")
+        print(
+            f"  {checked.takes} in: least {checked.least:.4g}, mean {checked.mean:.4g}, greatest {checked.greatest:.4g}"
         )
-        return
-    rows = [
-        (name, bundle.version, str(len(bundle.labels)), bundle.manifest.get("summary", ""), str(bundle.path))
-        for name, bundle in bundles
-    ]
-    print(table([("NAME", "VERSION", "LABELS", "FOR", "PATH"), *rows]), end="")
+        for label, score in checked.top:
+            print(f"  {score:.3f}  {label}")
+        verdict = "within 0 to 1" if checked.within else "NOT within 0 to 1: set activation in its model.toml"
+        print(f"  scores from {checked.lowest:.3g} to {checked.highest:.3g}, {verdict}")
+        print(f"  {checked.ms_a_window:.2f} ms a window")
 
 
 def _info(options: argparse.Namespace) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamtag.errors import BundleError, RuntimeUnavailableError
-from streamtag.runtime_kinds import RUNTIME_NAMES, RUNTIMES, meant_by
+from streamtag.runtime_kinds import FOR_SOUND, RUNTIME_NAMES, RUNTIMES, meant_by
 
 if TYPE_CHECKING:
     from streamtag.bundle import Bundle
@@ -125,6 +125,8 @@ def _first_of(names: list[str], bundle: Bundle, threads: int, max_batch: int) ->
 
 
 def _open(bundle: Bundle, name: str, threads: int, max_batch: int, server: str | None = None) -> Runtime:
+    if bundle.hears_sound and name != FOR_SOUND:
+        raise BundleError(f"bundle {bundle.path}: it takes sound as it is, which runs with runtime {FOR_SOUND} alone")
     open_model = cast("Callable[..., Runtime]", load_runtime(name).open_model)
     where = (server,) if RUNTIMES[name].device == "server" else ()
     return open_model(bundle, threads, max_batch, *where)

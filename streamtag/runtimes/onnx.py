@@ -1,40 +1,18 @@
 """ONNX Runtime on the CPU."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from streamtag.bundle import Bundle
 from streamtag.errors import BundleError
 from streamtag.runtimes import Embedded
 from streamtag.runtimes.fastest_file import faster_file
+from streamtag.runtimes.onnx_session import open_session, reason_of
+from streamtag.runtimes.onnx_window import OnnxWindowModel
 
-__all__ = ["OnnxModel", "open_file", "open_model", "open_session"]
-
-onnxruntime.disable_telemetry_events()  # for programs that imported it before this package
-
-
-def open_session(graph: bytes | Path, threads: int = 0) -> onnxruntime.InferenceSession:
-    """Open a graph on the CPU.
-
-    Args:
-        graph: its file, or what stands in it.
-        threads: how many threads one call may use; 0: one for each core.
-
-    Raises:
-        Exception: it is no graph that ONNX Runtime takes; its errors share no base class of their own.
-    """
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 4  # what goes wrong is raised, and told by whoever asked
-    # A spinning pool keeps cores busy between batches: live audio leaves them idle most of the time.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    content = graph if isinstance(graph, bytes) else str(graph)
-    return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+__all__ = ["OnnxModel", "open_file", "open_model"]
 
 
 class OnnxModel:
@@ -53,8 +31,7 @@ class OnnxModel:
         try:
             self._session = open_session(content, threads)
         except Exception as error:  # its exceptions share no base class of their own
-            reason = " ".join(str(error).split())
-            raise BundleError(f"bundle {bundle.path}: ONNX Runtime cannot load {file}: {reason}") from error
+            raise BundleError(f"bundle {bundle.path}: ONNX Runtime cannot load {file}: {reason_of(error)}") from error
         inputs = {each.name for each in self._session.get_inputs()}
         outputs = {each.name: each.shape for each in self._session.get_outputs()}
         if inputs != {"patches"} or not outputs.keys() >= {"scores", "embedding"}:
@@ -78,8 +55,7 @@ class OnnxModel:
         try:
             results = self._session.run(names, {"patches": patches[:, np.newaxis]})
         except Exception as error:
-            reason = " ".join(str(error).split())
-            raise BundleError(f"{self._file} cannot be computed by ONNX Runtime: {reason}") from error
+            raise BundleError(f"{self._file} cannot be computed by ONNX Runtime: {reason_of(error)}") from error
         return [np.asarray(result, np.float32) for result in results]
 
 
@@ -88,6 +64,8 @@ def open_file(bundle: Bundle, file: str, threads: int) -> OnnxModel:
     return OnnxModel(bundle, file, threads)
 
 
-def open_model(bundle: Bundle, threads: int, max_batch: int) -> OnnxModel:
+def open_model(bundle: Bundle, threads: int, max_batch: int) -> OnnxModel | OnnxWindowModel:
     """Open the bundle's fastest file that keeps its accuracy; ONNX Runtime takes batches of any size."""
+    if bundle.graph is not None:
+        return OnnxWindowModel(bundle, bundle.graph, threads)
     return OnnxModel(bundle, faster_file(bundle, threads, OnnxModel), threads)

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamtag.audio import BANDS, FRAMES, LOG_MEL_GEOMETRY, FrontEnd, Geometry
+from streamtag.audio.frontend import LOG_OFFSET
 from streamtag.runtimes import Embedded, Runtime, WindowRuntime
 
 __all__ = ["Scorer"]
@@ -14,10 +15,19 @@ __all__ = ["Scorer"]
 class Scorer:
     """Scores windows in batches, in memory of its own that is made once; for use by one thread."""
 
-    def __init__(self, runtime: Runtime, max_batch: int, geometry: Geometry = LOG_MEL_GEOMETRY) -> None:
-        """Make room for batches of at most `max_batch` windows of the model's geometry."""
+    def __init__(
+        self, runtime: Runtime, max_batch: int, geometry: Geometry = LOG_MEL_GEOMETRY, log_offset: float = LOG_OFFSET
+    ) -> None:
+        """Make room for batches.
+
+        Args:
+            runtime: what runs the model.
+            max_batch: the most windows in one.
+            geometry: how the model wants its sound.
+            log_offset: what the front end adds before the logarithm.
+        """
         self._runtime = runtime
-        self._front_end = FrontEnd()
+        self._front_end = FrontEnd(log_offset=log_offset)
         on_device = isinstance(runtime, WindowRuntime)
         row = (geometry.samples,) if on_device else (FRAMES, BANDS)
         self._batch = np.empty((max_batch, *row), np.float32)

@@ -184,8 +184,9 @@ class TensorRtModel:
         from streamtag.runtimes.onnx import OnnxModel
 
         windows = trial_windows()
-        reference = OnnxModel(self._bundle, "model.onnx", 0).run(log_mel_windows(windows))
-        require(self.precision, differences(engine, kind, windows, reference), self._files[kind])
+        offset = self._bundle.log_offset
+        reference = OnnxModel(self._bundle, "model.onnx", 0).run(log_mel_windows(windows, log_offset=offset))
+        require(self.precision, differences(engine, kind, windows, reference, offset), self._files[kind])
 
 
 def _rows(windows: NDArray[Any]) -> NDArray[Any]:

@@ -17,7 +17,7 @@ from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, Q
 from onnxruntime.quantization.shape_inference import quant_pre_process
 from torch import nn
 
-from streamtag.runtimes.onnx import open_session
+from streamtag.runtimes.onnx_session import open_session
 
 OPSET = 17
 OUTPUTS = ("scores", "embedding")
