@@ -67,8 +67,12 @@ _SECTIONS = (
 )
 
 
-def load_config(path: str | Path) -> Config:
+def load_config(path: str | Path, besides: Collection[str] = ()) -> Config:
     """Read a configuration file.
+
+    Args:
+        path: the file.
+        besides: sections that somebody else reads.
 
     Raises:
         ConfigError: the file cannot be read, is not TOML, or has a key that is unknown, of the wrong type, out of
@@ -86,7 +90,7 @@ def load_config(path: str | Path) -> Config:
         raise ConfigError(_syntax_error(path, str(error))) from error
     except RecursionError as error:
         raise ConfigError(f"{path}: its tables or arrays are nested too deeply") from error
-    return _Reader(path, text).config(document)
+    return _Reader(path, text).config({name: each for name, each in document.items() if name not in besides})
 
 
 def check_labels(config: Config, labels: Iterable[str]) -> None:

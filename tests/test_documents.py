@@ -13,6 +13,7 @@ import pytest
 from streamtag import sources
 from streamtag.cli.app import build_parser
 from streamtag.config import load_config
+from streamtag.fleet.settings import FleetSettings
 from streamtag.message_kinds import MESSAGE_KINDS
 from streamtag.settings import (
     DEFAULT_OFF,
@@ -145,6 +146,17 @@ def test_a_section_is_shown_with_all_its_keys_defaults_and_ranges(heading: str) 
         real = None if fields[name].required or fields[name].default == () else fields[name].default
         taken = {} if heading == "`[[alert]]`" else TAKEN_FOR_NONE  # where `on` is of several kinds
         assert value == (taken.get(name) if real is None else real), name
+        for said in described(fields[name].type):
+            assert said in may_be, f"{name}: {said}"
+
+
+def test_a_fleets_section_is_shown_with_all_its_keys_defaults_and_ranges() -> None:
+    text = sections("scale.md", "##")["A fleet"]
+    shown = {names(key)[0]: (default, may_be) for key, default, may_be in rows(text[text.index("`[fleet]`:") :])}
+    fields = {field.name: field for field in msgspec.structs.fields(FleetSettings)}
+    assert list(shown) == list(fields)
+    for name, (default, may_be) in shown.items():
+        assert tomllib.loads(f"value = {default.strip('`')}")["value"] == fields[name].default
         for said in described(fields[name].type):
             assert said in may_be, f"{name}: {said}"
 

@@ -1,13 +1,11 @@
 import argparse
 import gc
 import logging
-import os
-import signal
 import time
-from types import FrameType
 from typing import TYPE_CHECKING
 
 from streamtag.cli.arguments import Commands
+from streamtag.cli.edits import Edits, Hangups
 from streamtag.cli.stopping import Stop
 from streamtag.cli.supervision import watch
 from streamtag.errors import BundleError, ConfigError, RuntimeUnavailableError, StreamtagError
@@ -21,7 +19,6 @@ if TYPE_CHECKING:
 __all__ = ["add"]
 
 _LOOK_SECONDS = 0.25
-_EDIT_SECONDS = 1.0
 _SINKS_READY_SECONDS = 10.0
 
 logger = logging.getLogger(__name__)
@@ -50,8 +47,8 @@ def _run(options: argparse.Namespace) -> None:
     systemd = Systemd()
     watchdog = Watchdog(systemd)
     stop = Stop()
-    hangups = _Hangups()
-    edits = _Edits(options.config)
+    hangups = Hangups()
+    edits = Edits(options.config)
     config = load_config(options.config)
     sinks = _Sinks(options)
     # Whoever is told of the streams is there before the first of them begins.
@@ -138,46 +135,3 @@ class _Sinks:
         keeper, self._keeper = self._keeper, None
         if keeper is not None:
             keeper.stop()
-
-
-class _Edits:
-    """Notices that the file was written anew, once nobody has written to it for a second."""
-
-    def __init__(self, path: str) -> None:
-        self._path = path
-        self._known = self._last = self._look()
-        self._due = time.monotonic() + _EDIT_SECONDS
-
-    def take(self) -> bool:
-        """Tell whether the file was changed since the last time that this was told."""
-        if time.monotonic() < self._due:
-            return False
-        self._due = time.monotonic() + _EDIT_SECONDS
-        before, self._last = self._last, self._look()
-        if self._last is None or self._last == self._known or self._last != before:
-            return False
-        self._known = self._last
-        return True
-
-    def _look(self) -> tuple[int, int, int] | None:
-        try:
-            found = os.stat(self._path)
-        except OSError:
-            return None  # an editor that puts another file in its place may leave none for a moment
-        return found.st_mtime_ns, found.st_size, found.st_ino
-
-
-class _Hangups:
-    """Notices SIGHUP."""
-
-    def __init__(self) -> None:
-        self._pending = False
-        signal.signal(signal.SIGHUP, self._note)
-
-    def take(self) -> bool:
-        """Tell whether a SIGHUP came since the last look."""
-        pending, self._pending = self._pending, False
-        return pending
-
-    def _note(self, number: int, frame: FrameType | None) -> None:
-        self._pending = True

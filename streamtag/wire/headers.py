@@ -20,6 +20,7 @@ __all__ = [
     "HistoryState",
     "LevelsHeader",
     "ModelInfo",
+    "NodeInfo",
     "ScoresHeader",
     "ServiceHeader",
     "StatusHeader",
@@ -201,6 +202,34 @@ class ModelInfo(msgspec.Struct, gc=False):
     memory_bytes: _Count = 0
 
 
+class NodeInfo(msgspec.Struct, gc=False):
+    """A node of a fleet.
+
+    Attributes:
+        name: Ray's id of it, shortened.
+        endpoint: Where its own service publishes.
+        state: `starting`, `live`, `slow` (it has more streams than it carries), `lost` or `failed`.
+        reason: Why it is not live.
+        streams: How many it scores.
+        room: How many it is given at most.
+        sustainable_streams: How many it could score as they come, None until known.
+        patches: What its service has scored since its start.
+        dropped_patches: What its service could not.
+        restarts: How often its service was started again.
+    """
+
+    name: str
+    endpoint: str
+    state: str
+    reason: str
+    streams: _Count
+    room: _Count
+    sustainable_streams: int | None
+    patches: _Count
+    dropped_patches: _Count
+    restarts: _Count = 0
+
+
 class ServiceHeader(_Header, kw_only=True, gc=False):
     """State of the whole service; `sustainable_streams` is None until known, `uptime` in seconds.
 
@@ -217,6 +246,8 @@ class ServiceHeader(_Header, kw_only=True, gc=False):
             and `publish_delay_seconds` (from a patch's last sample to its message).
         models: All models, by the names under which streams refer to them; `default` is the one that `model`,
             `runtime`, `labels` and `labels_hash` tell of.
+        nodes: Of a fleet, its nodes; counts and states are those of all of them then.
+        homeless: Streams of a fleet that no node scores now.
     """
 
     kind: Literal["service"] = "service"
@@ -239,6 +270,8 @@ class ServiceHeader(_Header, kw_only=True, gc=False):
     private: list[StreamId] = []
     measures: dict[str, Histogram] = {}
     models: dict[str, ModelInfo] = {}
+    nodes: list[NodeInfo] = []
+    homeless: list[StreamId] = []
 
 
 class LevelsHeader(_Header, kw_only=True, gc=False):
