@@ -7,7 +7,7 @@ from streamtag.audio import LOG_MEL_GEOMETRY, Geometry
 from streamtag.audio.frontend import LOG_OFFSET
 from streamtag.bundle import Bundle
 from streamtag.labels import LabelSet
-from streamtag.runtimes import Runtime
+from streamtag.runtimes import ListRuntime, Runtime
 
 __all__ = ["DEFAULT", "Model"]
 
@@ -43,7 +43,7 @@ class Model:
     has_embedding: bool = True
 
     @classmethod
-    def of(cls, name: str, bundle: Bundle, runtime: Runtime, memory_bytes: int = 0) -> "Model":
+    def of(cls, name: str, bundle: Bundle, runtime: Runtime | ListRuntime, memory_bytes: int = 0) -> "Model":
         """Return the model of a bundle that a runtime has opened."""
         words = f"{runtime.name} {runtime.device} {runtime.precision}"
         return cls(

@@ -5,6 +5,7 @@ can say nothing but such words: nothing that it sends is run.
 """
 
 import logging
+import os
 import resource
 import select
 import signal
@@ -14,6 +15,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import UnionType
@@ -115,22 +117,36 @@ class Link:
 class Process:
     """A process that runs a module of this package, which speaks over `link_from_arguments`."""
 
-    def __init__(self, module: str, words: type[Any] | UnionType) -> None:
+    def __init__(
+        self,
+        module: str,
+        words: type[Any] | UnionType,
+        files: Sequence[int] = (),
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         """Start the process.
+
+        Args:
+            module: what it runs.
+            words: what it may say.
+            files: open files that it gets too, as further arguments.
+            environment: what is added to this process's own.
 
         Raises:
             OSError: no process can be started.
         """
         ours, theirs = socket.socketpair()
         with theirs:
+            shared = [theirs.fileno(), *files]
             try:
                 # Of a session of its own, or an interrupt at the terminal would end it before its owner has closed.
                 self._process = subprocess.Popen(
-                    python("-m", module, str(theirs.fileno())),
+                    python("-m", module, *map(str, shared)),
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL,
-                    pass_fds=[theirs.fileno()],
+                    pass_fds=shared,
                     start_new_session=True,
+                    env=None if environment is None else {**os.environ, **environment},
                 )
             except OSError:
                 ours.close()
@@ -142,6 +158,11 @@ class Process:
     def pid(self) -> int:
         """The process's number."""
         return self._process.pid
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the process is gone."""
+        return self._process.poll() is not None
 
     def kill(self) -> None:
         """End the process at once; may be called from any thread."""

@@ -15,7 +15,7 @@ from streamtag.events import Event, EventDetector, EventRules
 from streamtag.labels import LabelSet
 from streamtag.model import Model
 from streamtag.rolling import RollingSum
-from streamtag.runtimes import Runtime
+from streamtag.runtimes import ListRuntime, Runtime
 from streamtag.runtimes.scorer import Scorer
 
 __all__ = ["Batch", "Heads", "Judging", "ScoreStage", "Scored", "Scores", "StreamMemory"]
@@ -162,7 +162,7 @@ class ScoreStage:
         bad_patches: how many scored what is no number so far, and were taken as 0.
     """
 
-    def __init__(self, model: Model, runtime: Runtime, judging: Judging, max_batch: int) -> None:
+    def __init__(self, model: Model, runtime: Runtime | ListRuntime, judging: Judging, max_batch: int) -> None:
         """Make room for batches of at most `max_batch` patches.
 
         Args:

@@ -29,6 +29,7 @@ __all__ = [
     "NatsServers",
     "PageAddress",
     "PortNumber",
+    "Processes",
     "RuntimeName",
     "SampleFormat",
     "Seconds",
@@ -73,6 +74,10 @@ RuntimeName = Annotated[str, Meta(pattern=rf"\A(?:{'|'.join(RUNTIME_NAMES)})\Z",
 SampleFormat = Annotated[str, Meta(pattern=rf"\A(?:{'|'.join(SAMPLE_FORMATS)})\Z", description=one_of(SAMPLE_FORMATS))]
 
 
+Processes = Annotated[
+    Literal["auto"] | Annotated[int, Meta(ge=1, le=1024)],
+    Meta(description='"auto", or a whole number from 1 to 1024'),
+]
 PortNumber = Annotated[int, whole(1, 65_535)]
 Labels = Annotated[tuple[Text, ...], Meta(description='a list of labels, such as ["Dog", "Doorbell"]')]
 Name = Annotated[

@@ -21,6 +21,7 @@ from streamtag.setting_types import (
     ModelName,
     Name,
     PageAddress,
+    Processes,
     RuntimeName,
     SampleFormat,
     Seconds,
@@ -74,12 +75,14 @@ class ServiceSettings(Struct, frozen=True, kw_only=True):
     `name` is what the service is called beside others, by sinks; the host's name where it is absent. `keys` is the
     folder of the keys that every socket asks for; `open` lets sockets that ask for none be reached from other machines.
     `latitude` and `longitude`, in degrees, say where the sun rises and sets. `page` is the web page's address as others
-    reach it, with which sinks begin where a recording is.
+    reach it, with which sinks begin where a recording is. `processes` is how many processes
+    score; with 1 the service does by itself.
     """
 
     name: Name | None = None
     endpoint: Endpoint = "tcp://127.0.0.1:5556"
     input: Endpoint | None = None
+    processes: Processes = "auto"
     max_streams: Annotated[int, whole(1, 1_000_000)] = 10_000
     keys: Text | None = None
     open: Flag = False

@@ -8,11 +8,14 @@ from msgspec.structs import replace
 from streamtag.config import check_labels
 from streamtag.errors import ConfigError
 from streamtag.labels import LabelSet
-from streamtag.settings import Config
+from streamtag.settings import Config, Stream
 from streamtag.sink_kinds import SINKS
 from streamtag.wire.endpoints import is_local
 
-__all__ = ["check", "taken_over", "tell_what_waits"]
+__all__ = ["PUSHED", "check", "sound_of", "taken_over", "tell_what_waits", "with_readers"]
+
+PUSHED = "zmq:"
+"""The source of a stream that other programs push."""
 
 _AT_START = ("service", "model", *(kind.section for kind in SINKS if kind.is_local))
 
@@ -59,3 +62,13 @@ def tell_what_waits(config: Config, running: Config) -> None:
     for section in _AT_START:
         if getattr(config, section) != getattr(running, section):
             logger.warning("[%s] changed: that takes effect when the service is started anew", section)
+
+
+def sound_of(settings: Stream) -> Stream:
+    """Return what of a stream's settings its source is opened by: the rest may change while it is read."""
+    return replace(settings, pause=None, keep=True)
+
+
+def with_readers(config: Config) -> frozenset[str]:
+    """Return the names of the streams that nobody may push."""
+    return frozenset(stream.id for stream in config.streams if stream.source != PUSHED)

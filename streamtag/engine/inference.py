@@ -1,24 +1,24 @@
 import logging
 import time
+from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping
-
-import numpy as np
 
 from streamtag.audio import Patch
 from streamtag.engine.load import Load
 from streamtag.engine.measures import Measures, ModelUse
 from streamtag.engine.messages import embedding_message, event_message, scores_messages, status_message
-from streamtag.engine.queue import StreamQueues, Work
+from streamtag.engine.queue import Action, StreamQueues, Work
+from streamtag.engine.rounds import Round, rounds_of, without_patches
 from streamtag.engine.stream import EngineStream
 from streamtag.events import Event
 from streamtag.intake import Change, Pause
 from streamtag.model import DEFAULT, Model
-from streamtag.runtimes import ServerUnavailableError
 from streamtag.scoring import Batch, Judging, Scored, ScoreStage
 from streamtag.sinks.local import LocalSinks
 from streamtag.sinks.sink import Embedding, SinkMessage
 from streamtag.threads import Worker
 from streamtag.wire.messages import Outgoing
+from streamtag.workers import ScoringWorker, WorkerLostError
 
 __all__ = ["Inference"]
 
@@ -30,40 +30,7 @@ _LONGEST_ROUND_SECONDS = 0.25
 # The history takes a millisecond to write an event; scores do not wait for one, and events no longer than this.
 _SETTLE_SECONDS = 0.05
 
-_NOTHING = Scored(np.empty((0, 0), np.float32))
-
 logger = logging.getLogger(__name__)
-
-
-class _Round:
-    """The patches of one model that were taken at once."""
-
-    def __init__(self, stage: ScoreStage) -> None:
-        self.stage = stage
-        self.streams: list[EngineStream] = []
-        self.patches: list[Patch] = []
-        self.due = 0
-        """How many, of those not yet taken in, are to be taken in now."""
-        self.failure = ""
-        """Why none of them could be scored."""
-        self._scored = _NOTHING
-        self._done = 0
-
-    def add(self, stream: EngineStream, patch: Patch) -> None:
-        self.streams.append(stream)
-        self.patches.append(patch)
-
-    def score(self, *, embeds: bool) -> None:
-        try:
-            self._scored = self.stage.score(self.patches, embeds=embeds)
-        except ServerUnavailableError as error:
-            self.failure = str(error)
-
-    def take_due(self) -> tuple[list[EngineStream], list[Patch], Scored]:
-        """Return what is due: whose each patch is, the patches, and what the network says of them."""
-        part = slice(self._done, self._done + self.due)
-        self._done, self.due = part.stop, 0
-        return self.streams[part], self.patches[part], self._scored.part(part)
 
 
 class Inference:
@@ -79,6 +46,7 @@ class Inference:
         is_watched: Callable[[str, str], bool] = lambda stream, kind: False,
         max_batch: int,
         max_wait: float,
+        worker: ScoringWorker | None = None,
     ) -> None:
         """Prepare the thread; `start` starts it.
 
@@ -90,6 +58,7 @@ class Inference:
             failed: told of an error that ended the thread; it cannot go on, for nobody knows what it left half done.
             max_batch: most patches in a batch.
             max_wait: seconds that a patch may wait for others while the thread is busy.
+            worker: the process in which the stages are scored; None where that is done in this thread.
         """
         self.queues: StreamQueues[EngineStream] = StreamQueues()
         self.scored = 0
@@ -103,6 +72,10 @@ class Inference:
         self._max_batch = max_batch
         self._max_wait = max_wait
         self._uses: dict[str, ModelUse] = {}
+        self._worker = worker
+        self._at_rest: deque[Action] = deque()
+        self._leave: Callable[[Inference], None] = lambda _: None
+        self._join: Callable[[Inference], None] = lambda _: None
         self._look_due = 0.0
         self._stop_at: float | None = None
         self._thread = Worker("inference", self._run, on_failure=failed)
@@ -113,6 +86,11 @@ class Inference:
         return self._thread.beats
 
     @property
+    def is_ready(self) -> bool:
+        """Whether it can score; not while the process that does is begun anew."""
+        return self._worker is None or self._worker.is_ready
+
+    @property
     def error(self) -> BaseException | None:
         """What ended the thread, if it did not end by itself."""
         return self._thread.error
@@ -120,6 +98,10 @@ class Inference:
     def start(self) -> None:
         """Start the thread."""
         self._thread.start()
+
+    def share(self, leave: Callable[["Inference"], None], join: Callable[["Inference"], None]) -> None:
+        """Have others score its streams while it cannot: it calls `leave` then, and `join` when it can again."""
+        self._leave, self._join = leave, join
 
     def make_stream(self, name: str, source: str, model: str = DEFAULT) -> EngineStream:
         """Make a stream that this thread scores, from any thread; `add`, called in this one, takes it up."""
@@ -153,14 +135,33 @@ class Inference:
         self._end(stream, "the stream was removed")
         del self._streams[stream.id]
 
+    def call_at_rest(self, action: Action) -> None:
+        """Have the thread do something soon, when nothing of any stream is half done."""
+        self._at_rest.append(action)
+
+    def give_up(self, name: str) -> EngineStream | None:
+        """Let another thread go on with a stream, if it was taken up; to be called in this one."""
+        return self._streams.pop(name, None)
+
+    def take_over(self, stream: EngineStream | None) -> None:
+        """Go on with what another thread gave up."""
+        if stream is not None:
+            self._streams[stream.id] = stream
+            stages = (stage for stage in self._stages.values() if stage.model is stream.stage.model)
+            stream.stage = next(stages, stream.stage)
+            self._go_by(stream)
+
     def judge_by(self, judging: Mapping[Model, Judging]) -> None:
         """Score and judge the streams of models by something else; events whose labels are gone end."""
         for stage in {*self._stages.values(), *(stream.stage for stream in self._streams.values())}:
             stage.judging = judging.get(stage.model, stage.judging)
         for stream in self._streams.values():
-            ends = stream.memory.go_by(stream.stage.judging)
-            if ends:
-                self._publish_events(self._events_of(stream, ends))
+            self._go_by(stream)
+
+    def _go_by(self, stream: EngineStream) -> None:
+        ends = stream.memory.go_by(stream.stage.judging)
+        if ends:
+            self._publish_events(self._events_of(stream, ends))
 
     def stop(self, deadline: float) -> None:
         """Ask the thread to score what is pending until `deadline` (monotonic seconds), end all events, and end."""
@@ -185,10 +186,17 @@ class Inference:
 
     def _step(self, linger: float, timeout: float) -> bool:
         self._thread.beat()
+        while self._at_rest:
+            self._at_rest.popleft()()
+        if not self._can_score(timeout):
+            return False
         most = min(self._max_batch, self.load.patches_in(_LONGEST_ROUND_SECONDS) or self._max_batch)
         work = self.queues.take(most, linger, timeout)
         begin = time.perf_counter()
-        rounds = self._score(work)
+        try:
+            rounds = self._score(work)
+        except WorkerLostError:
+            work, rounds = without_patches(work), {}
         self._work_off(work, rounds)
         done = {stage: len(each.patches) for stage, each in rounds.items() if not each.failure}
         patches = sum(done.values())
@@ -198,15 +206,23 @@ class Inference:
         self.load.add(time.perf_counter() - begin, patches, sound)
         return bool(work)
 
-    def _score(self, work: list[Work[EngineStream]]) -> dict[ScoreStage, _Round]:
+    def _can_score(self, timeout: float) -> bool:
+        """Tell whether the process is there that scores; where it is not, do what else is to be done meanwhile."""
+        if self._worker is None:
+            return True
+        was_ready = self._worker.is_ready
+        if self._worker.look(timeout):
+            if not was_ready:
+                self._join(self)
+            return True
+        self._work_off(self.queues.take(0, 0.0, 0.0), {})
+        self._leave(self)
+        self._repeat()
+        return False
+
+    def _score(self, work: list[Work[EngineStream]]) -> dict[ScoreStage, Round]:
         """Score all patches that were taken, each model's in batches of its own."""
-        rounds: dict[ScoreStage, _Round] = {}
-        for stream, item in work:
-            if stream is not None and isinstance(item, Patch):
-                stage = stream.stage
-                if stage not in rounds:
-                    rounds[stage] = _Round(stage)
-                rounds[stage].add(stream, item)
+        rounds = rounds_of(work)
         for stage, each in rounds.items():
             begin = time.perf_counter()
             each.score(embeds=self._sinks.want_embeddings or bool(self._watched(each.streams)))
@@ -221,7 +237,7 @@ class Inference:
         """Return those of the streams whose embeddings somebody asks for; never a visitor's."""
         return {each for each in streams if self._is_watched(each.id, "embedding") and not each.is_private}
 
-    def _work_off(self, work: list[Work[EngineStream]], rounds: dict[ScoreStage, _Round]) -> None:
+    def _work_off(self, work: list[Work[EngineStream]], rounds: dict[ScoreStage, Round]) -> None:
         """Do in order what was taken from the queues; patches between two changes are published together."""
         for stream, item in work:
             if isinstance(item, Patch):
@@ -236,7 +252,7 @@ class Inference:
                 item()
         self._publish_patches(rounds)
 
-    def _publish_patches(self, rounds: dict[ScoreStage, _Round]) -> None:
+    def _publish_patches(self, rounds: dict[ScoreStage, Round]) -> None:
         """Let the streams take in what is due, and tell of it."""
         for each in rounds.values():
             if each.due and each.failure:

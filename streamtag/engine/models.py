@@ -1,7 +1,7 @@
 """The models of a service, by the names under which streams refer to them."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -13,9 +13,10 @@ from streamtag.events import EventRules
 from streamtag.labels import LabelSet
 from streamtag.machine import resident_bytes
 from streamtag.model import DEFAULT, Model
-from streamtag.runtimes import Runtime, open_runtime
+from streamtag.runtimes import ListRuntime, Runtime, open_runtime
 from streamtag.scoring import Heads, Judging, ScoreStage
 from streamtag.settings import Config, ModelSettings
+from streamtag.workers import Open, ScoringWorker, end_workers, open_in_workers
 
 __all__ = ["Models", "OpenModel"]
 
@@ -30,7 +31,7 @@ class OpenModel(NamedTuple):
     """
 
     model: Model
-    runtimes: list[Runtime]
+    runtimes: Sequence[Runtime | ListRuntime]
     max_batch: int
 
 
@@ -42,20 +43,29 @@ class Models:
         settings: of each model.
         opened: the models.
         judging: of each, what its streams are scored on and judged by.
+        workers: the processes in which they are open; none where they are in this one.
     """
 
     settings: Mapping[str, ModelSettings]
     opened: Mapping[str, OpenModel]
     judging: Mapping[str, Judging]
+    workers: Sequence[ScoringWorker] = ()
 
     @classmethod
-    def open(cls, config: Config, heads: Mapping[str, Heads], before: "Models | None" = None) -> "Models":
+    def open(
+        cls,
+        config: Config,
+        heads: Mapping[str, Heads],
+        before: "Models | None" = None,
+        begin: Callable[[Config], Sequence[ScoringWorker]] = lambda _: (),
+    ) -> "Models":
         """Open what a configuration names.
 
         Args:
             config: the settings.
             heads: by model, what scores its taught labels.
             before: what is open already: models with the same settings stay, for as many threads go the others.
+            begin: starts the processes in which they are to be open, where there is none `before`.
 
         Raises:
             BundleError: there is no such model, it is damaged, or it has no file for its runtime.
@@ -70,9 +80,17 @@ class Models:
         labels = {name: kept[name].model.labels if name in kept else bundles[name].label_set for name in settings}
         judging = _judging(config, labels, heads)
         check(config, [each.rules.labels for each in judging.values()])
-        threads = None if before is None else before.threads
-        opened = {**kept, **_open(added, bundles, threads)}
-        return cls(settings, {name: opened[name] for name in settings}, judging)
+        workers = begin(config) if before is None else before.workers
+        try:
+            if workers:
+                opened = {**kept, **_open_in(workers, added, bundles)}
+            else:
+                opened = {**kept, **_open(added, bundles, None if before is None else before.threads)}
+        except BaseException:
+            if before is None:
+                end_workers(workers)
+            raise
+        return cls(settings, {name: opened[name] for name in settings}, judging, workers)
 
     def with_heads(self, config: Config, heads: Mapping[str, Heads]) -> "Models":
         """Return the same models with other taught labels.
@@ -82,7 +100,7 @@ class Models:
         """
         judging = _judging(config, {name: each.model.labels for name, each in self.opened.items()}, heads)
         check(config, [each.rules.labels for each in judging.values()])
-        return Models(self.settings, self.opened, judging)
+        return Models(self.settings, self.opened, judging, self.workers)
 
     @property
     def threads(self) -> int:
@@ -167,6 +185,21 @@ def _open(
         )
         for name, bundle in bundles.items()
     }
+
+
+def _open_in(
+    workers: Sequence[ScoringWorker], settings: Mapping[str, ModelSettings], bundles: Mapping[str, Bundle]
+) -> dict[str, OpenModel]:
+    """Open models in processes."""
+    found = {}
+    for name, bundle in bundles.items():
+        wanted, geometry = settings[name], bundle.geometry
+        order = Open(wanted.bundle, wanted.runtime, geometry.batch(wanted.max_batch), geometry.samples)
+        with _naming(name):
+            runtimes = open_in_workers(workers, order)
+        memory = sum(runtime.memory_bytes for runtime in runtimes)
+        found[name] = OpenModel(Model.of(name, bundle, runtimes[0], memory), runtimes, wanted.max_batch)
+    return found
 
 
 @contextmanager

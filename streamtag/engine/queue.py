@@ -55,6 +55,10 @@ class StreamQueue(Generic[Stream]):
         """Tell whether it is one of these."""
         return self._queues is queues
 
+    def move_to(self, queues: "StreamQueues[Stream]") -> None:
+        """Be one of these from now on; for `StreamQueues.move`, which holds both locks."""
+        self._queues = queues
+
     def put(self, items: Sequence[Item | Action], *, wait: bool = False) -> None:
         """Add what follows, oldest first; what comes after the stream has left is ignored.
 
@@ -62,11 +66,14 @@ class StreamQueue(Generic[Stream]):
             items: what follows.
             wait: when the queue is full wait for room instead of dropping its oldest patch.
         """
-        self._queues.put(self, items, wait=wait)
+        rest: Sequence[Item | Action] = items
+        while rest:  # what could not be put where the stream is no longer goes where it was moved
+            rest = self._queues.put(self, rest, wait=wait)
 
     def pause(self, reason: str) -> None:
         """Take in no more patches until the reason is empty: then the first that began after that."""
-        self._queues.pause(self, reason)
+        while not self._queues.pause(self, reason):
+            pass
 
     def count_dropped(self, patches: int = 1) -> None:
         """Count patches that were taken and could not be scored."""
@@ -74,7 +81,8 @@ class StreamQueue(Generic[Stream]):
 
     def leave(self, last: Action) -> None:
         """Add the last that is to be done for the stream; nothing of it follows."""
-        self._queues.leave(self, last)
+        while not self._queues.leave(self, last):
+            pass
 
 
 class StreamQueues(Generic[Stream]):
@@ -110,41 +118,70 @@ class StreamQueues(Generic[Stream]):
         """Make a stream's queue; its patches will be of this geometry."""
         return StreamQueue(self, name, stream, geometry)
 
-    def put(self, queue: StreamQueue[Stream], items: Sequence[Item | Action], *, wait: bool = False) -> None:
-        """Add to a stream's queue, as its own `put`."""
+    def put(
+        self, queue: StreamQueue[Stream], items: Sequence[Item | Action], *, wait: bool = False
+    ) -> Sequence[Item | Action]:
+        """Add to a stream's queue, as its own `put`; return what is left because the stream was moved meanwhile."""
         until = math.inf if wait else time.monotonic() + _LONGEST_WAIT_SECONDS
         with self._lock:
-            for item in items:
+            for place, item in enumerate(items):
                 while wait and isinstance(item, Patch) and self._is_full(queue):
                     self._room.wait()
+                if not queue.belongs_to(self):
+                    return items[place:]
                 if queue.has_left:
-                    return
+                    return ()
                 if isinstance(item, Patch) and (queue.is_paused or queue.skips_next):
                     queue.paused_patches += 1
                     queue.skips_next = False
                     continue
                 if isinstance(item, Patch):
-                    if queue.pending_patches >= self._limit_of(queue):
+                    while queue.pending_patches >= self._limit_of(queue):  # more, where it was moved here
                         self._drop_oldest(queue)
                     queue.pending_patches += 1
                     self._patches += 1
                 self._append(queue, item, until)
+            return ()
 
-    def pause(self, queue: StreamQueue[Stream], reason: str) -> None:
-        """Pause a stream, as its queue's own `pause`."""
+    def pause(self, queue: StreamQueue[Stream], reason: str) -> bool:
+        """Pause a stream, as its queue's own `pause`; return whether it is here."""
         with self._lock:
+            if not queue.belongs_to(self):
+                return False
             if queue.has_left or (not reason and not queue.is_paused):
-                return
+                return True
             queue.is_paused, queue.skips_next = bool(reason), not reason
             self._append(queue, Pause(reason), math.inf)
             self._room.notify_all()
+            return True
 
-    def leave(self, queue: StreamQueue[Stream], last: Action) -> None:
-        """Add the last of a stream, as its queue's own `leave`."""
+    def leave(self, queue: StreamQueue[Stream], last: Action) -> bool:
+        """Add the last of a stream, as its queue's own `leave`; return whether it is here."""
         with self._lock:
+            if not queue.belongs_to(self):
+                return False
             self._append(queue, last, math.inf)
             queue.has_left = True
             self._room.notify_all()
+            return True
+
+    def move(self, queue: StreamQueue[Stream], to: "StreamQueues[Stream]", first: Action) -> None:
+        """Give all that is of a queue's name to another thread's queues; `first` is done there before what waits.
+
+        For the thread that takes from here, at a moment at which it has worked off what it took.
+        """
+        one, other = sorted((self, to), key=id)
+        with one._lock, other._lock:
+            waiting = self._pending.pop(queue.name, deque())
+            if waiting:
+                self._turns.remove(queue.name)
+            for each in {queue, *(whose for whose, _, _ in waiting)}:
+                each.move_to(to)
+                self._patches -= each.pending_patches
+                to._patches += each.pending_patches
+            for whose, item, until in [(queue, first, math.inf), *waiting]:
+                to._append(whose, item, until)
+            self._room.notify_all()  # who waits for room looks for it where the stream is now
 
     def count_dropped(self, queue: StreamQueue[Stream], patches: int) -> None:
         """Count patches, as the queue's own `count_dropped`."""
@@ -208,7 +245,8 @@ class StreamQueues(Generic[Stream]):
             self._room.notify_all()
 
     def _is_full(self, queue: StreamQueue[Stream]) -> bool:
-        return queue.pending_patches >= self._limit_of(queue) and not (queue.has_left or self._closed)
+        is_here = queue.belongs_to(self)
+        return is_here and queue.pending_patches >= self._limit_of(queue) and not (queue.has_left or self._closed)
 
     def _limit_of(self, queue: StreamQueue[Stream]) -> int:
         return max(_LEAST, self._limit * PATCH_SAMPLES // max(PATCH_SAMPLES, queue.geometry.samples))

@@ -4,15 +4,15 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from functools import partial
+from itertools import zip_longest
 
-from msgspec.structs import replace
-
-from streamtag.engine.changes import taken_over, tell_what_waits
+from streamtag.engine.changes import PUSHED, sound_of, taken_over, tell_what_waits, with_readers
 from streamtag.engine.inference import Inference
 from streamtag.engine.measures import measured
 from streamtag.engine.model_infos import ModelInfos
 from streamtag.engine.models import Models
 from streamtag.engine.pauses import Pauses
+from streamtag.engine.processes import begin_workers
 from streamtag.engine.stream import EngineStream
 from streamtag.engine.streams import Streams
 from streamtag.engine.taps import tap_of
@@ -30,6 +30,7 @@ from streamtag.sinks.table import open_local
 from streamtag.sources import ReceiverPool, redact
 from streamtag.threads import Worker
 from streamtag.wire import Outgoing, PauseRequest, PcmInput, PcmPuller, Publisher, ServiceHeader
+from streamtag.workers import ScoringWorker, end_workers
 
 __all__ = ["Service"]
 
@@ -41,7 +42,6 @@ _LOOK_SECONDS = 0.25
 _REPEAT_SECONDS = 4.5
 _REST_SECONDS = 1.0  # between messages that tell of other states alone, which may change all the time
 _LONGEST_PAUSE = 0.05
-_PUSHED = "zmq:"
 _VERSION = version_of("streamtag")
 
 logger = logging.getLogger(__name__)
@@ -69,7 +69,7 @@ class Service:
             ConfigError: the configuration names a label that the model lacks, or more streams than it allows, its
                 sockets let strangers in, or its keys cannot be read.
         """
-        self._models = Models.open(config, {})
+        self._models = Models.open(config, {}, begin=begin_workers)
         self._infos = ModelInfos()
         self._config = config
         self._crashes = crashes
@@ -80,7 +80,7 @@ class Service:
         self._sinks.go_by(config, self._models.rules)
         self._failure: StreamtagError | None = None
         self._ended = threading.Event()
-        self._workers = [self._make_worker(each) for each in self._models.stages()]
+        self._workers = [self._make_worker(*each) for each in zip_longest(self._models.stages(), self._models.workers)]
         self._streams = Streams(self._workers, config.service.max_streams, self._publisher.forget)
         self._pcm = PushedStreams(self._create_pushed, self._streams.remove)
         endpoint = config.service.input
@@ -88,7 +88,7 @@ class Service:
         self._pauses = Pauses(self._streams.get, self._pcm.owner_of)
         self._receivers = ReceiverPool()
         self._readers: dict[str, Reader] = {}
-        self._reserved = _with_readers(config)
+        self._reserved = with_readers(config)
         self._running = False
         self._stopping = threading.Event()
         self._watch = Worker("watch", self._look)
@@ -120,13 +120,14 @@ class Service:
         Raises:
             WireError: an endpoint is in use or not of this machine.
         """
-        self._publisher.start()
-        if self._puller is not None:
-            try:
+        try:
+            self._publisher.start()
+            if self._puller is not None:
                 self._puller.start()
-            except WireError:
-                self._publisher.stop()
-                raise
+        except WireError:
+            self._publisher.stop()
+            end_workers(self._models.workers)
+            raise
         self._running = True
         self._started = time.monotonic()
         for model in self.models.values():
@@ -134,6 +135,7 @@ class Service:
         logger.info("publishing on %s", self.endpoint)
         self._sinks.start()
         for worker in self._workers:
+            worker.share(self._streams.leave, self._streams.join)
             worker.start()
         self._pauses.go_by(self._config.streams, self._config.service.place)
         self._watch.start()
@@ -154,16 +156,16 @@ class Service:
         tell_what_waits(config, self._config)
         before, after = ({stream.id: stream for stream in each.streams} for each in (self._config, settings))
         self._config = settings
-        self._reserved = _with_readers(settings)
+        self._reserved = with_readers(settings)
         others = self._go_by(models)
         self._pauses.go_by(settings.streams, settings.service.place)
         self._sinks.go_by(settings, models.rules)
-        sounds = {id_: _sound(stream) for id_, stream in before.items() if stream.model not in others}
+        sounds = {id_: sound_of(stream) for id_, stream in before.items() if stream.model not in others}
         self._close(
-            [stream for id_, stream in before.items() if id_ not in after or sounds.get(id_) != _sound(after[id_])]
+            [stream for id_, stream in before.items() if id_ not in after or sounds.get(id_) != sound_of(after[id_])]
         )
         for id_, stream in after.items():
-            if sounds.get(id_) != _sound(stream):
+            if sounds.get(id_) != sound_of(stream):
                 self._open(stream)
 
     def _go_by(self, models: Models) -> set[str]:
@@ -201,6 +203,7 @@ class Service:
     def stop(self) -> None:
         """Score what is queued, end all events and close the sockets, within 2 s."""
         if not self._running:
+            end_workers(self._models.workers)
             return
         self._running = False
         self._stopping.set()
@@ -221,6 +224,7 @@ class Service:
             worker.join(deadline + _SCORE_REST_SECONDS - time.monotonic())
         self._publisher.publish([self._message()])
         self._publisher.stop()
+        end_workers(self._models.workers)
         self._sinks.stop(_WRITE_REST_SECONDS)
         self._ended.set()
 
@@ -231,7 +235,7 @@ class Service:
             self._failure.__cause__ = error
         self._ended.set()
 
-    def _make_worker(self, stages: dict[str, ScoreStage]) -> Inference:
+    def _make_worker(self, stages: dict[str, ScoreStage], process: ScoringWorker | None) -> Inference:
         settings = self._config.model
         return Inference(
             stages,
@@ -241,6 +245,7 @@ class Service:
             is_watched=self._publisher.is_watched,
             max_batch=settings.max_batch,
             max_wait=settings.max_wait_ms / 1000,
+            worker=process,
         )
 
     def _message(self) -> Outgoing:
@@ -267,18 +272,24 @@ class Service:
             private=[stream.id for stream in streams if stream.is_private],
             measures=measured([worker.measures for worker in self._workers]),
             models=self._infos.tell(self._models, streams, [worker.uses() for worker in self._workers]),
+            processes=sum(process.is_ready for process in self._models.workers) if self._models.workers else 1,
         )
         self._sinks.describe(header)
         return Outgoing(header)
+
+    def _states(self) -> tuple[Counter[str], list[bool], dict[str, int]]:
+        """What of the service others want to hear of soon when it changes."""
+        return self._streams.count_states(), [process.is_ready for process in self._models.workers], self._restarts()
 
     def _restarts(self) -> dict[str, int]:
         restarts = {"service": self._crashes, "watch": self._watch.restarts}
         if self._puller is not None:
             restarts["input"] = self._puller.restarts
+        restarts["scoring"] = sum(process.restarts for process in self._models.workers)
         return {name: count for name, count in restarts.items() if count}
 
     def _open(self, settings: Stream) -> None:
-        if settings.source == _PUSHED:
+        if settings.source == PUSHED:
             stream = self._streams.get(settings.id)
             if stream is not None and stream.stage.model.name != settings.model:
                 self._pcm.withdraw(settings.id)  # it was pushed before it was named
@@ -302,7 +313,7 @@ class Service:
             reader.join(deadline - time.monotonic())
             self._streams.remove(name)
         for settings in streams:
-            if settings.source == _PUSHED:
+            if settings.source == PUSHED:
                 self._pcm.withdraw(settings.id)
 
     def _add(self, name: str, source: str) -> EngineStream | None:
@@ -317,7 +328,7 @@ class Service:
         return stream
 
     def _create_pushed(self, name: str) -> Intake | None:
-        stream = None if name in self._reserved else self._add(name, _PUSHED)
+        stream = None if name in self._reserved else self._add(name, PUSHED)
         return None if stream is None else stream.intake
 
     def _take_pcm(self, message: PcmInput) -> None:
@@ -327,24 +338,14 @@ class Service:
             self._pcm.take(message)
 
     def _look(self) -> None:
-        due, told = 0.0, Counter[str]()
+        due, told = 0.0, self._states()
         while not self._stopping.wait(_LOOK_SECONDS):
             self._watch.beat()
             self._pcm.look()
             self._pauses.look()
-            now, states = time.monotonic(), self._streams.count_states()
+            now, states = time.monotonic(), self._states()
             is_other = states != told and now >= due - _REPEAT_SECONDS + _REST_SECONDS
             if self._streams.changed.is_set() or is_other or now >= due:
                 self._streams.changed.clear()
                 due, told = now + _REPEAT_SECONDS, states
                 self._publisher.publish([self._message()])
-
-
-def _sound(settings: Stream) -> Stream:
-    """Return what of a stream's settings its source is opened by: the rest may change while it is read."""
-    return replace(settings, pause=None, keep=True)
-
-
-def _with_readers(config: Config) -> frozenset[str]:
-    """Return the names of the streams that nobody may push."""
-    return frozenset(stream.id for stream in config.streams if stream.source != _PUSHED)

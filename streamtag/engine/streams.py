@@ -43,12 +43,11 @@ class Streams:
             if name in self._streams or len(self._streams) >= self._most:
                 return None
             before = self._leaving.get(name)  # what is still told of it must come first: so they share a queue
-            number = self._number_of(before) if before else self._shares.index(min(self._shares))
+            number = self._number_of(before) if before else self._least_of(range(len(self._workers)))
             self._share(number, 1)
-            worker = self._workers[number]
-            stream = self._streams[name] = worker.make_stream(name, source, model)
+            stream = self._streams[name] = self._workers[number].make_stream(name, source, model)
             stream.is_private = is_private
-        stream.queue.put([partial(worker.add, stream)])
+            stream.queue.put([partial(self._begin, stream)])
         self.changed.set()
         return stream
 
@@ -59,12 +58,10 @@ class Streams:
             if stream is None:
                 return
             self._leaving[name] = stream
-            number = self._number_of(stream)
-            self._share(number, -1)
-            worker = self._workers[number]
+            self._share(self._number_of(stream), -1)
 
         def let_go() -> None:
-            worker.remove(stream)
+            self._worker_of(stream).remove(stream)
             self._forget(name)
             with self._lock:
                 self._dropped_before += stream.queue.dropped_patches
@@ -95,9 +92,58 @@ class Streams:
         """Count the streams in each state, those of visitors of the page left out."""
         return Counter(stream.told.state for stream in self.all() if not stream.is_private)
 
+    def leave(self, worker: Inference) -> None:
+        """Have others score the streams of a thread that cannot, as evenly as may be; called in it, while it rests."""
+        number = self._workers.index(worker)
+        with self._lock:
+            others = [other for other, each in enumerate(self._workers) if other != number and each.is_ready]
+            if others:
+                for name in self._names_of(number):
+                    self._move(name, number, self._least_of(others))
+
+    def join(self, worker: Inference) -> None:
+        """Let a thread that can score again have its share of the streams; from any thread."""
+        number = self._workers.index(worker)
+        with self._lock:
+            ready = [other for other, each in enumerate(self._workers) if each.is_ready]
+            fair = sum(self._shares[other] for other in ready) // max(1, len(ready))
+        for other in ready:
+            if other != number and self._shares[other] > fair:
+                self._workers[other].call_at_rest(partial(self._give, other, number, fair))
+
+    def _give(self, number: int, to: int, keep: int) -> None:
+        with self._lock:
+            for name in self._names_of(number)[keep:] if self._workers[to].is_ready else ():
+                self._move(name, number, to)
+
+    def _move(self, name: str, number: int, to: int) -> None:
+        """Let another thread go on with all streams of a name, from the first thing that waits of them on."""
+        worker, other = self._workers[number], self._workers[to]
+        newest = self._streams.get(name) or self._leaving[name]
+        stream = worker.give_up(name)
+        worker.queues.move(newest.queue, other.queues, partial(other.take_over, stream))
+        if name in self._streams:
+            self._share(number, -1)
+            self._share(to, 1)
+
+    def _begin(self, stream: EngineStream) -> None:
+        self._worker_of(stream).add(stream)
+
     def _share(self, number: int, more: int) -> None:
         self._shares[number] += more
         self._workers[number].queues.share_among(self._shares[number])
+
+    def _least_of(self, numbers: Sequence[int]) -> int:
+        """Return which of these workers has the fewest streams; of those that can score, where there are any."""
+        ready = [number for number in numbers if self._workers[number].is_ready]
+        return min(ready or numbers, key=self._shares.__getitem__)
+
+    def _names_of(self, number: int) -> list[str]:
+        there = {**self._leaving, **self._streams}
+        return [name for name, stream in there.items() if self._workers[number].scores(stream)]
+
+    def _worker_of(self, stream: EngineStream) -> Inference:
+        return self._workers[self._number_of(stream)]
 
     def _number_of(self, stream: EngineStream) -> int:
         """Return the number of the worker that scores a stream."""

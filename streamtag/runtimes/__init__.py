@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast, runtime_checkable
@@ -17,7 +17,15 @@ from streamtag.runtime_kinds import FOR_SOUND, RUNTIME_NAMES, RUNTIMES, meant_by
 if TYPE_CHECKING:
     from streamtag.bundle import Bundle
 
-__all__ = ["Embedded", "Runtime", "ServerUnavailableError", "WindowRuntime", "load_runtime", "open_runtime"]
+__all__ = [
+    "Embedded",
+    "ListRuntime",
+    "Runtime",
+    "ServerUnavailableError",
+    "WindowRuntime",
+    "load_runtime",
+    "open_runtime",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -70,6 +78,29 @@ class WindowRuntime(Protocol):
 
     def embed_windows(self, windows: NDArray[Any]) -> Embedded:
         """Return the scores and the embeddings of such samples, in one call."""
+        ...
+
+
+@runtime_checkable
+class ListRuntime(Protocol):
+    """A model that runs elsewhere, and takes windows from where they lie.
+
+    Attributes:
+        name: the library, as `[model] runtime` names it.
+        device: where it runs, such as "CPU".
+        precision: the arithmetic, such as "int8".
+    """
+
+    name: str
+    device: str
+    precision: str
+
+    def run_list(self, windows: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+        """Score windows, float32 [samples] each; return float32 [n, labels] in [0, 1]."""
+        ...
+
+    def embed_list(self, windows: Sequence[NDArray[np.float32]]) -> Embedded:
+        """Return the scores and the embeddings of such windows, in one call."""
         ...
 
 

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from streamtag.audio import BANDS, FRAMES, LOG_MEL_GEOMETRY, FrontEnd, Geometry
 from streamtag.audio.frontend import LOG_OFFSET
-from streamtag.runtimes import Embedded, Runtime, WindowRuntime
+from streamtag.runtimes import Embedded, ListRuntime, Runtime, WindowRuntime
 
 __all__ = ["Scorer"]
 
@@ -16,7 +16,11 @@ class Scorer:
     """Scores windows in batches, in memory of its own that is made once; for use by one thread."""
 
     def __init__(
-        self, runtime: Runtime, max_batch: int, geometry: Geometry = LOG_MEL_GEOMETRY, log_offset: float = LOG_OFFSET
+        self,
+        runtime: Runtime | ListRuntime,
+        max_batch: int,
+        geometry: Geometry = LOG_MEL_GEOMETRY,
+        log_offset: float = LOG_OFFSET,
     ) -> None:
         """Make room for batches.
 
@@ -26,6 +30,9 @@ class Scorer:
             geometry: how the model wants its sound.
             log_offset: what the front end adds before the logarithm.
         """
+        self._elsewhere = runtime if isinstance(runtime, ListRuntime) else None
+        if isinstance(runtime, ListRuntime):
+            return
         self._runtime = runtime
         self._front_end = FrontEnd(log_offset=log_offset)
         on_device = isinstance(runtime, WindowRuntime)
@@ -34,12 +41,16 @@ class Scorer:
 
     def run(self, windows: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
         """Score at most `max_batch` windows, each float32 [samples]; return float32 [n, labels] in [0, 1]."""
+        if self._elsewhere is not None:
+            return self._elsewhere.run_list(windows)
         if isinstance(self._runtime, WindowRuntime):
             return self._runtime.run_windows(self._whole(windows))
         return self._runtime.run(self._log_mels(windows))
 
     def embed(self, windows: Sequence[NDArray[np.float32]]) -> Embedded:
         """Score windows as `run` does, and return their embeddings too, in one call of the runtime."""
+        if self._elsewhere is not None:
+            return self._elsewhere.embed_list(windows)
         if isinstance(self._runtime, WindowRuntime):
             return self._runtime.embed_windows(self._whole(windows))
         return self._runtime.embed(self._log_mels(windows))

@@ -248,6 +248,7 @@ class ServiceHeader(_Header, kw_only=True, gc=False):
             `runtime`, `labels` and `labels_hash` tell of.
         nodes: Of a fleet, its nodes; counts and states are those of all of them then.
         homeless: Streams of a fleet that no node scores now.
+        processes: How many processes score now; 1 where the service does so by itself.
     """
 
     kind: Literal["service"] = "service"
@@ -272,6 +273,7 @@ class ServiceHeader(_Header, kw_only=True, gc=False):
     models: dict[str, ModelInfo] = {}
     nodes: list[NodeInfo] = []
     homeless: list[StreamId] = []
+    processes: _Count = 1
 
 
 class LevelsHeader(_Header, kw_only=True, gc=False):

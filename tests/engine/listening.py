@@ -28,6 +28,7 @@ def config(
     *,
     streams: tuple[Stream, ...] = (),
     max_streams: int = 100,
+    processes: int = 1,
     rolling: int = 5,
     events: EventSettings | None = None,
     history: HistorySettings | None = None,
@@ -38,7 +39,7 @@ def config(
 ) -> Config:
     """Settings of a service at any free ports."""
     return Config(
-        service=ServiceSettings(endpoint=ANY_PORT, input=ANY_PORT, max_streams=max_streams),
+        service=ServiceSettings(endpoint=ANY_PORT, input=ANY_PORT, max_streams=max_streams, processes=processes),
         model=ModelSettings(bundle=str(bundle), **{"runtime": "onnxruntime", **model}),
         models={name: ModelSettings(bundle=str(each), runtime="onnxruntime") for name, each in (models or {}).items()},
         groups=groups or {},

@@ -42,7 +42,7 @@ def service(tiny: Path, keys: Path, opened: ExitStack) -> Service:
     service = Service(
         replace(
             settings,
-            service=ServiceSettings(endpoint=ANY_PORT, input=ANY_PORT, keys=str(keys)),
+            service=ServiceSettings(endpoint=ANY_PORT, input=ANY_PORT, keys=str(keys), processes=1),
             streams=(Stream(id="door", source="zmq:"),),
         )
     )
@@ -139,11 +139,11 @@ def test_sockets_for_other_machines_ask_for_keys_or_are_meant_to_be_open(
     settings = config(tiny)
     service: dict[str, Any] = {"endpoint": ANY_PORT, "input": ANY_PORT, socket: endpoint}
     with pytest.raises(ConfigError) as refused:
-        Service(replace(settings, service=ServiceSettings(**service)))
+        Service(replace(settings, service=ServiceSettings(processes=1, **service)))
     for part in (f'[service] {socket} = "{endpoint}"', "streamtag keys new", "open = true"):
         assert part in str(refused.value)
-    Service(replace(settings, service=ServiceSettings(**service, open=True)))
-    Service(replace(settings, service=ServiceSettings(**service, keys=str(keys))))
+    Service(replace(settings, service=ServiceSettings(processes=1, **service, open=True)))
+    Service(replace(settings, service=ServiceSettings(processes=1, **service, keys=str(keys))))
 
 
 @pytest.mark.parametrize(
@@ -156,4 +156,4 @@ def test_sockets_on_this_machine_need_neither(tiny: Path, endpoint: str) -> None
 
 def test_a_folder_without_keys_is_refused(tiny: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no server's key is there"):
-        Service(replace(config(tiny), service=ServiceSettings(keys=str(tmp_path))))
+        Service(replace(config(tiny), service=ServiceSettings(keys=str(tmp_path), processes=1)))

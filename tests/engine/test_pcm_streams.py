@@ -364,11 +364,11 @@ def test_scores_of_others_go_out_however_long_pushed_sound_takes(
     held, released = threading.Event(), threading.Event()
     make = Resampler.__init__
 
-    def make_slowly(resampler: Resampler, rate: int) -> None:
+    def make_slowly(resampler: Resampler, rate: int, wanted: int) -> None:
         if rate == 44100:
             held.set()
             released.wait(60)
-        make(resampler, rate)
+        make(resampler, rate, wanted)
 
     monkeypatch.setattr(Resampler, "__init__", make_slowly)
     path = write(tmp_path / "low.wav", tone(2.0))

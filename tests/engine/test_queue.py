@@ -249,3 +249,26 @@ def test_every_patch_is_taken_once_or_counted_as_dropped(steps: list[tuple[str, 
             assert len(taken[name]) + streams[name].dropped_patches == put[name]
             assert taken[name] == sorted(set(taken[name]))
             assert streams[name].pending_patches == 0
+
+
+def test_a_stream_that_is_moved_keeps_its_order_and_what_waits_for_room() -> None:
+    before: Queues = StreamQueues()
+    after: Queues = StreamQueues()
+    one, other = stream(before), stream(before, "b")
+    before.share_among(4096)  # room for two patches a stream
+    one.put([patch(0), patch(1)])
+    other.put([patch(0)])
+    waiting = threading.Thread(target=one.put, args=([patch(2), patch(3)],), kwargs={"wait": True})
+    waiting.start()
+    done: list[str] = []
+    before.move(one, after, lambda: done.append("taken over"))
+    waiting.join(60)
+    assert not waiting.is_alive()
+    assert numbers(before) == [("b", 0)]
+    work = after.take(10, 0.0, 0.0)
+    first = work[0][1]
+    assert not isinstance(first, Patch | Change)
+    assert [item.start for _, item in work[1:] if isinstance(item, Patch)] == [0, 1, 2, 3]
+    assert (one.pending_patches, one.dropped_patches) == (0, 0)
+    one.leave(lambda: None)
+    assert len(after.take(10, 0.0, 0.0)) == 1

@@ -137,7 +137,7 @@ def test_a_stopped_service_leaves_its_ports_to_the_next(serve: Serve, tiny: Path
     first = serve()
     endpoint, input_endpoint = first.endpoint, first.input_endpoint
     first.stop()
-    again = ServiceSettings(endpoint=endpoint, input=input_endpoint)
+    again = ServiceSettings(endpoint=endpoint, input=input_endpoint, processes=1)
     second = Service(msgspec.structs.replace(config(tiny), service=again))
     second.start()
     second.stop()

@@ -1,0 +1,188 @@
+"""A process that scores for one thread, and the next one when it is lost."""
+
+import logging
+import threading
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streamtag.errors import RuntimeUnavailableError, StreamtagError
+from streamtag.runtimes import Embedded
+from streamtag.workers.messages import Open, Opened
+from streamtag.workers.scoring_process import ScoringProcess, WorkerLostError
+
+__all__ = ["ScoringWorker", "WorkerRuntime", "end_workers", "open_in_workers"]
+
+_FIRST_PAUSE_SECONDS: Final = 0.1
+_LONGEST_PAUSE_SECONDS: Final = 30.0
+_SETTLED_SECONDS: Final = 60.0
+"""A process that lived for so long is begun anew after the shortest pause."""
+
+logger = logging.getLogger(__name__)
+
+
+class ScoringWorker:
+    """Scores in a process of its own; one that is lost is begun anew, with the same models.
+
+    One thread scores with it and looks after it; any may open further models.
+
+    Attributes:
+        restarts: how often the process was begun anew.
+        is_ready: whether there is a process that can score.
+    """
+
+    def __init__(self, number: int) -> None:
+        """Start the process.
+
+        Args:
+            number: what it is called in the log.
+
+        Raises:
+            OSError: none can be started, or no memory be shared with it.
+        """
+        self.restarts = 0
+        self.is_ready = True
+        self._number = number
+        self._orders: list[Open] = []  # all models that were opened
+        self._process: ScoringProcess | None = ScoringProcess()
+        self._began = time.monotonic()
+        self._pause = _FIRST_PAUSE_SECONDS
+        self._begin_at = 0.0
+        self._left = 0  # models that the process has yet to open
+        self._lock = threading.Lock()
+
+    @property
+    def pid(self) -> int | None:
+        """The process's number; None while there is none."""
+        return None if self._process is None else self._process.pid
+
+    def open(self, order: Open) -> "WorkerRuntime":
+        """Open a model, beside those that are open; every further process opens it too.
+
+        Raises:
+            BundleError: there is no such bundle, it is damaged, or has no file for the runtime.
+            RuntimeUnavailableError: the runtime is not there, or the process is not.
+        """
+        with self._lock:
+            if self._process is None or not self.is_ready:
+                raise RuntimeUnavailableError(f"scoring process {self._number} is lost and not yet begun anew")
+            try:
+                self._process.open(order)
+                opened = self._process.opened()
+            except WorkerLostError as lost:
+                self._lose(str(lost))
+                raise RuntimeUnavailableError(f"the process that runs the model crashed ({lost})") from lost
+            assert opened is not None
+            self._orders.append(order)
+            return WorkerRuntime(self, len(self._orders) - 1, opened)
+
+    def score(self, model: int, windows: Sequence[NDArray[np.float32]], *, embeds: bool) -> Embedded:
+        """Score windows, as `ScoringProcess.score`.
+
+        Raises:
+            WorkerLostError: the process was lost, and what it was given with it; `look` begins another one.
+            BundleError: the runtime cannot compute the model.
+        """
+        with self._lock:
+            if self._process is None or not self.is_ready:
+                raise WorkerLostError("there is none")
+            try:
+                return Embedded(*self._process.score(model, windows, embeds=embeds))
+            except WorkerLostError as lost:
+                self._lose(str(lost))
+                raise
+
+    def look(self, seconds: float) -> bool:
+        """Look after the process: tell whether it can score. Where it cannot, wait so long for it, or begin another."""
+        with self._lock:
+            if self.is_ready:
+                if self._process is not None and self._process.has_ended:
+                    self._lose("it was ended")
+                return self.is_ready
+            try:
+                self._begin_anew(seconds)
+            except (StreamtagError, OSError) as error:
+                self._lose(str(error))
+            return self.is_ready
+
+    def close(self) -> None:
+        """End the process for good; for when nobody scores with it any more."""
+        self.is_ready = False
+        if self._process is not None:
+            self._process.close()
+            self._process = None
+
+    def _begin_anew(self, seconds: float) -> None:
+        if self._process is None:
+            if (wait := self._begin_at - time.monotonic()) > 0:
+                time.sleep(min(seconds, wait))
+                return
+            self._process = ScoringProcess()
+            self._began = time.monotonic()
+            self._left = len(self._orders)
+            for order in self._orders:
+                self._process.open(order)
+        while self._left:
+            if self._process.opened(seconds) is None:
+                return
+            self._left -= 1
+        self.restarts += 1
+        self.is_ready = True
+        logger.info("scoring process %d scores again", self._number)
+
+    def _lose(self, reason: str) -> None:
+        process, self._process = self._process, None
+        self.is_ready = False
+        if process is not None:
+            process.close()
+        if time.monotonic() - self._began > _SETTLED_SECONDS:
+            self._pause = _FIRST_PAUSE_SECONDS
+        logger.error("scoring process %d is lost (%s) and begun anew in %g s", self._number, reason, self._pause)
+        self._begin_at = time.monotonic() + self._pause
+        self._pause = min(_LONGEST_PAUSE_SECONDS, 2 * self._pause)
+
+
+class WorkerRuntime:
+    """A model that is open in a worker's process, as a runtime that takes windows as they lie.
+
+    Attributes:
+        name: the library that runs it.
+        device: where it runs, such as "CPU".
+        precision: the arithmetic, such as "int8".
+        memory_bytes: of the machine's memory, what opening it took.
+    """
+
+    def __init__(self, worker: ScoringWorker, model: int, opened: Opened) -> None:
+        """Remember which model of which worker it is."""
+        self.name, self.device, self.precision = opened.name, opened.device, opened.precision
+        self.memory_bytes = opened.memory_bytes
+        self._worker = worker
+        self._model = model
+
+    def run_list(self, windows: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+        """Score windows, float32 [samples] each; return float32 [n, labels] in [0, 1]."""
+        return self._worker.score(self._model, windows, embeds=False).scores
+
+    def embed_list(self, windows: Sequence[NDArray[np.float32]]) -> Embedded:
+        """Return the scores and the embeddings of such windows, in one call."""
+        return self._worker.score(self._model, windows, embeds=True)
+
+
+def open_in_workers(workers: Sequence[ScoringWorker], order: Open) -> list[WorkerRuntime]:
+    """Open a model in all workers at once.
+
+    Raises:
+        BundleError, RuntimeUnavailableError: as `ScoringWorker.open`.
+    """
+    with ThreadPoolExecutor(len(workers), "streamtag-open") as pool:
+        return list(pool.map(lambda worker: worker.open(order), workers))
+
+
+def end_workers(workers: Sequence[ScoringWorker]) -> None:
+    """End all processes."""
+    for worker in workers:
+        worker.close()
