@@ -6,11 +6,11 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from streamtag.audio import Patch
 from streamtag.engine.load import Load
 from streamtag.engine.measures import Measures, ModelUse
-from streamtag.engine.messages import embedding_message, event_message, scores_messages, status_message
+from streamtag.engine.messages import embedding_message, scores_messages
 from streamtag.engine.queue import Action, StreamQueues, Work
 from streamtag.engine.rounds import Round, rounds_of, without_patches
 from streamtag.engine.stream import EngineStream
-from streamtag.events import Event
+from streamtag.engine.telling import Telling
 from streamtag.intake import Change, Pause
 from streamtag.model import DEFAULT, Model
 from streamtag.scoring import Batch, Judging, Scored, ScoreStage
@@ -22,13 +22,9 @@ from streamtag.workers import ScoringWorker, WorkerLostError
 
 __all__ = ["Inference"]
 
-# Status and service messages come at least every 5 s: half a second is left for a late look.
-_REPEAT_SECONDS = 4.5
 _LOOK_SECONDS = 0.2
 # A slow model must not keep the thread from stopping, or one stream's backlog the others from being heard.
 _LONGEST_ROUND_SECONDS = 0.25
-# The history takes a millisecond to write an event; scores do not wait for one, and events no longer than this.
-_SETTLE_SECONDS = 0.05
 
 logger = logging.getLogger(__name__)
 
@@ -66,7 +62,7 @@ class Inference:
         self.measures = Measures()
         self._streams: dict[str, EngineStream] = {}
         self._stages = dict(stages)  # replaced as a whole: other threads read it
-        self._publish_all = publish
+        self._telling = Telling(publish, sinks)
         self._sinks = sinks
         self._is_watched = is_watched
         self._max_batch = max_batch
@@ -128,7 +124,7 @@ class Inference:
         """Take up a stream; its status is published at once."""
         stream.memory.go_by(stream.stage.judging)  # it may have changed since the stream was made
         self._streams[stream.id] = stream
-        self._publish_status([stream])
+        self._telling.publish_status([stream])
 
     def remove(self, stream: EngineStream) -> None:
         """Let go of a stream; its events end, and that it ended is published unless it is known."""
@@ -161,13 +157,14 @@ class Inference:
     def _go_by(self, stream: EngineStream) -> None:
         ends = stream.memory.go_by(stream.stage.judging)
         if ends:
-            self._publish_events(self._events_of(stream, ends))
+            self._telling.publish_events(self._telling.events_of(stream, ends))
 
     def stop(self, deadline: float) -> None:
         """Ask the thread to score what is pending until `deadline` (monotonic seconds), end all events, and end."""
 
         def end() -> None:
             self._stop_at = deadline
+            self._telling.is_ending = True
 
         self.queues.call(end)
         self.queues.close()
@@ -289,34 +286,17 @@ class Inference:
                 if takes_scores:
                     self._sinks.take([SinkMessage(message.header, result.patch, result.rolling)])
             if result.events:
-                told += self._events_of(stream, result.events)
-        self._publish(messages)
+                told += self._telling.events_of(stream, result.events)
+        self._telling.publish(messages)
         self._publish_embeddings(streams, batch, scored)
         self.measures.add_delays((patch.time for patch in patches), time.time())
-        self._publish_events(told)
+        self._telling.publish_events(told)
 
     def _publish_embeddings(self, streams: list[EngineStream], batch: Batch, scored: Scored) -> None:
         if scored.embeddings is None or not (watched := self._watched(streams)):
             return
         rows = zip(streams, batch.scores, scored.embeddings, strict=True)
-        self._publish([embedding_message(*each) for each in rows if each[0] in watched])
-
-    def _events_of(self, stream: EngineStream, events: Iterable[Event]) -> list[Outgoing]:
-        """Return the messages of what began and ended in a stream, once the sinks have them."""
-        messages = [event_message(stream, event) for event in events]
-        self._tell_sinks(stream, messages)
-        return messages
-
-    def _publish_events(self, messages: list[Outgoing]) -> None:
-        """Publish events once they are kept: what was told is not lost even if the process is killed."""
-        if messages and self._stop_at is None:
-            self._sinks.settle(_SETTLE_SECONDS)
-        self._publish(messages)
-
-    def _tell_sinks(self, stream: EngineStream, messages: Iterable[Outgoing]) -> None:
-        """Hand messages to the sinks; nothing of a visitor's microphone."""
-        if not stream.is_private:
-            self._sinks.take(SinkMessage(message.header) for message in messages)
+        self._telling.publish([embedding_message(*each) for each in rows if each[0] in watched])
 
     def _end(self, stream: EngineStream, reason: str) -> None:
         if stream.told.state not in ("ended", "failed"):
@@ -335,31 +315,18 @@ class Inference:
             self._tell(stream)
 
     def _end_events(self, stream: EngineStream) -> None:
-        self._publish_events(self._events_of(stream, stream.memory.events.finish()))
+        self._telling.publish_events(self._telling.events_of(stream, stream.memory.events.finish()))
 
     def _tell(self, stream: EngineStream) -> None:
         told = stream.told
         reason = f": {told.reason}" if told.reason else ""
         log = logger.warning if told.state in ("failed", "reconnecting", "stalled") else logger.info
         log("stream %s is %s%s", stream.id, told.state, reason)
-        self._publish_status([stream])
+        self._telling.publish_status([stream])
 
     def _repeat(self) -> None:
         now = time.monotonic()
         if now < self._look_due:
             return
         self._look_due = now + _LOOK_SECONDS
-        self._publish_status(stream for stream in self._streams.values() if now >= stream.status_due)
-
-    def _publish_status(self, streams: Iterable[EngineStream]) -> None:
-        messages = []
-        for stream in streams:
-            stream.status_due = time.monotonic() + _REPEAT_SECONDS
-            message = status_message(stream)
-            self._tell_sinks(stream, [message])
-            messages.append(message)
-        self._publish(messages)
-
-    def _publish(self, messages: list[Outgoing]) -> None:
-        if messages:
-            self._publish_all(messages)
+        self._telling.publish_status(stream for stream in self._streams.values() if now >= stream.status_due)

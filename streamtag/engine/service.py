@@ -277,10 +277,6 @@ class Service:
         self._sinks.describe(header)
         return Outgoing(header)
 
-    def _states(self) -> tuple[Counter[str], list[bool], dict[str, int]]:
-        """What of the service others want to hear of soon when it changes."""
-        return self._streams.count_states(), [process.is_ready for process in self._models.workers], self._restarts()
-
     def _restarts(self) -> dict[str, int]:
         restarts = {"service": self._crashes, "watch": self._watch.restarts}
         if self._puller is not None:
@@ -338,12 +334,12 @@ class Service:
             self._pcm.take(message)
 
     def _look(self) -> None:
-        due, told = 0.0, self._states()
+        due, told = 0.0, (self._streams.count_states(), self._restarts())
         while not self._stopping.wait(_LOOK_SECONDS):
             self._watch.beat()
             self._pcm.look()
             self._pauses.look()
-            now, states = time.monotonic(), self._states()
+            now, states = time.monotonic(), (self._streams.count_states(), self._restarts())
             is_other = states != told and now >= due - _REPEAT_SECONDS + _REST_SECONDS
             if self._streams.changed.is_set() or is_other or now >= due:
                 self._streams.changed.clear()

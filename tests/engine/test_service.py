@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from streamtag.audio import Block
-from streamtag.engine import Service, inference
+from streamtag.engine import Service, inference, telling
 from streamtag.engine import service as service_module
 from streamtag.errors import BundleError, ConfigError, RuntimeUnavailableError, StreamtagError, WireError
 from streamtag.history import HistoryReader
@@ -323,7 +323,7 @@ def test_a_file_in_real_time_is_told_as_it_plays(begin: Begin, tmp_path: Path) -
 
 
 def test_status_and_service_messages_are_repeated(begin: Begin, monkeypatch: pytest.MonkeyPatch, whistle: Path) -> None:
-    monkeypatch.setattr(inference, "_REPEAT_SECONDS", 0.4)
+    monkeypatch.setattr(telling, "_REPEAT_SECONDS", 0.4)
     monkeypatch.setattr(service_module, "_REPEAT_SECONDS", 0.4)
     _, listener = begin(Stream(id="yard", source=str(whistle)))
     ended = listener.state("yard", "ended").header
@@ -335,7 +335,7 @@ def test_status_and_service_messages_are_repeated(begin: Begin, monkeypatch: pyt
 
 
 def test_repeated_messages_come_at_least_every_five_seconds() -> None:
-    assert inference._REPEAT_SECONDS + inference._LOOK_SECONDS <= 5
+    assert telling._REPEAT_SECONDS + inference._LOOK_SECONDS <= 5
     assert service_module._REPEAT_SECONDS + service_module._LOOK_SECONDS <= 5
 
 
