@@ -1,7 +1,6 @@
 import logging
 import threading
 import time
-from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 from itertools import zip_longest
