@@ -41,7 +41,7 @@ class _Model:
         bundle = Bundle.open(wanted.bundle)
         runtime = open_runtime(bundle, wanted.runtime, max_batch=wanted.max_batch)
         self.samples = wanted.samples
-        self.scorer = Scorer(runtime, wanted.max_batch, bundle.geometry)
+        self.scorer = Scorer(runtime, wanted.max_batch, bundle.geometry, bundle.log_offset)
         first = self.scorer.embed([np.zeros(self.samples, np.float32)])  # the first call takes longest
         self.labels, self.embedding = first.scores.shape[1], first.embeddings.shape[1]
         memory = max(0, resident_bytes() - before)
