@@ -11,11 +11,13 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from streamtag.dashboard.access import VISITOR
+from streamtag.dashboard.event_answers import NO_HISTORY, event_as_json
 from streamtag.dashboard.queries import number, whole
+from streamtag.dashboard.review_routes import verdicts_by_event
 from streamtag.dashboard.slots import FullError
 from streamtag.dashboard.spool import Spool
 from streamtag.errors import HistoryError
-from streamtag.history import FORMATS, HistoryReader, StoredEvent, export
+from streamtag.history import FORMATS, HistoryReader, export
 from streamtag.history.counts import HOUR
 from streamtag.settings import Config
 
@@ -25,28 +27,31 @@ _PAGE: Final = 100
 _MOST_SPANS: Final = 31
 _MOST_EARLIER: Final = 7
 _MOST_EXPORTED: Final = 200_000
-_NO_HISTORY: Final = "No history is kept. Ask for one with a [history] path in the service's configuration."
 
 
 class HistoryRoutes:
     """Answers about past events."""
 
     def __init__(self, config: Config) -> None:
-        self.reader = HistoryReader(Path(config.history.path)) if config.history.path else None
+        self._path = Path(config.history.path) if config.history.path else None
+        self.reader = HistoryReader(self._path) if self._path else None
 
     def search(self, request: Request) -> Response:
         """Answer with a page of events, newest first, and the names to choose from."""
         if self.reader is None:
-            return JSONResponse({"error": _NO_HISTORY}, 404)
+            return JSONResponse({"error": NO_HISTORY}, 404)
         query = request.query_params
         moment, id_ = number(query.get("before_time")), whole(query.get("before_id"))
         before = None if moment is None or id_ is None else (moment, id_)
         try:
             events = self.reader.search(**_wishes(request), before=before, limit=_PAGE + 1)
             labels, streams = self.reader.names()
+            said = verdicts_by_event(self._path)
         except HistoryError as error:
             return _unreadable(error)
-        shown = [_as_json(event) for event in events[:_PAGE]]
+        shown = [event_as_json(event) for event in events[:_PAGE]]
+        for each in shown:
+            each["right"] = said.get(each["name"])
         return JSONResponse({"events": shown, "more": len(events) > _PAGE, "labels": labels, "streams": streams})
 
     def clip(self, request: Request) -> Response:
@@ -69,7 +74,7 @@ class HistoryRoutes:
         at to say what is usual, as far into each as it is now into the time asked for.
         """
         if self.reader is None:
-            return JSONResponse({"error": _NO_HISTORY}, 404)
+            return JSONResponse({"error": NO_HISTORY}, 404)
         query = request.query_params
         edges = [number(text) for text in query.get("edges", "").split(",", _MOST_SPANS + 1)]
         earlier = min(_MOST_EARLIER, whole(query.get("earlier")) or 0)
@@ -122,7 +127,7 @@ class Export:
     async def _answer(self, request: Request, path: Path) -> Response:
         form = request.query_params.get("form", "")
         if self._reader is None or form not in FORMATS:
-            return JSONResponse({"error": _NO_HISTORY}, 404)
+            return JSONResponse({"error": NO_HISTORY}, 404)
         reader, wishes = self._reader, _wishes(request)
 
         def write() -> None:
@@ -155,18 +160,4 @@ def _wishes(request: Request) -> dict[str, Any]:
         "stream": query.get("stream", "")[:64],
         "since": number(query.get("since")),
         "until": number(query.get("until")),
-    }
-
-
-def _as_json(event: StoredEvent) -> dict[str, Any]:
-    seconds = None if event.offset is None else event.offset - event.onset
-    return {
-        "id": event.id,
-        "stream": event.stream,
-        "label": event.label,
-        "time": event.time,
-        "seconds": seconds,
-        "peak": event.peak,
-        "clip": event.has_clip,
-        "on": event.is_on,
     }

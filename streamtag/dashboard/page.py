@@ -17,6 +17,7 @@ _VIEWS: Final = {
     "streams": "Streams",
     "day": "Day",
     "history": "History",
+    "teach": "Teach",
     "tuning": "Thresholds",
     "alerts": "Alerts",
     "microphone": "My microphone",

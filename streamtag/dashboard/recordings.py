@@ -71,7 +71,8 @@ class Recordings:
         if self._pool is not None:
             self._pool.close()
 
-    def _tag(self, path: Path) -> Result:
+    def pool(self) -> TaggingPool:
+        """Return the process that decodes and scores; it is started with its first recording."""
         with self._pool_lock:
             if self._pool is None:
                 config = self._config
@@ -81,7 +82,10 @@ class Recordings:
                     events=config.events,
                     groups=config.groups,
                 )
-            return self._pool.tag(path, max_seconds=MOST_SECONDS)
+            return self._pool
+
+    def _tag(self, path: Path) -> Result:
+        return self.pool().tag(path, max_seconds=MOST_SECONDS)
 
 
 def _as_json(result: Result) -> dict[str, Any]:

@@ -36,8 +36,11 @@ from streamtag.dashboard.microphone import Microphones
 from streamtag.dashboard.page import STATIC, mount_page
 from streamtag.dashboard.protocol import MICROPHONE, protocols
 from streamtag.dashboard.recordings import MOST_BYTES, Recordings
+from streamtag.dashboard.review_routes import ReviewRoutes
 from streamtag.dashboard.spool import Spool
 from streamtag.dashboard.stream_routes import StreamRoutes
+from streamtag.dashboard.taught import Taught
+from streamtag.dashboard.teach_routes import MOST_EXAMPLE_BYTES, TeachRoutes
 from streamtag.dashboard.threshold_routes import ThresholdRoutes
 from streamtag.dashboard.tls import open_context
 from streamtag.dashboard.wall import Wall
@@ -50,6 +53,7 @@ __all__ = ["build", "serve"]
 
 RECORDING: Final = "/streamtag/recording"
 EXPORT: Final = "/streamtag/history/export"
+TEACH: Final = "/streamtag/teach/label"
 EVENTS: Final = f"{ROOT}/events/stream"
 _MESSAGE_BYTES: Final = 1 << 18
 _GOODBYE_SECONDS: Final = 1
@@ -154,6 +158,9 @@ def build(
     past, thresholds = HistoryRoutes(config), ThresholdRoutes(hub, config, may_write=may_write)
     alerts = AlertRoutes(hub, config, may_write=may_write)
     live, microphones, recordings = LiveFeed(hub), Microphones(hub), Recordings(config, spool)
+    taught = Taught(config, recordings.pool)
+    review = ReviewRoutes(taught, may_write=may_write, user=logins.account.user if logins.account else "")
+    teaching = TeachRoutes(taught, spool, may_write=may_write)
 
     app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     app.router.routes += [
@@ -168,6 +175,14 @@ def build(
         Route("/streamtag/day", _fresh(past.counts)),
         Route(EXPORT, Export(past, spool), methods=["GET"]),
         Route("/streamtag/history/clips/{event}", past.clip),
+        Route("/streamtag/history/pictures/{event}", review.picture),
+        Route("/streamtag/history/like", _fresh(review.like)),
+        Route("/streamtag/history/judge", review.judge, methods=["POST"]),
+        Route("/streamtag/teach", _fresh(teaching.show)),
+        Route(TEACH, teaching.teach, methods=["POST"]),
+        Route("/streamtag/teach/found", _fresh(teaching.found)),
+        Route("/streamtag/teach/forget", teaching.forget, methods=["POST"]),
+        Route("/streamtag/teach/picture", teaching.picture, methods=["POST"]),
         Route("/streamtag/tuning", _fresh(thresholds.show)),
         Route("/streamtag/tuning/preview", _fresh(thresholds.preview)),
         Route("/streamtag/tuning/save", thresholds.save, methods=["POST"]),
@@ -177,8 +192,8 @@ def build(
         Route("/streamtag/alerts/remove", alerts.remove, methods=["POST"]),
     ]
     mount_page(app, folder, with_logout=logins.account is not None, with_listening=config.page.listen)
-    limits = Limits(Prefixed(app), streams=frozenset({EVENTS}), own=frozenset({RECORDING, EXPORT}))
-    access = Access(limits, logins=logins, names=names, large={RECORDING: MOST_BYTES})
+    limits = Limits(Prefixed(app), streams=frozenset({EVENTS}), own=frozenset({RECORDING, EXPORT, TEACH}))
+    access = Access(limits, logins=logins, names=names, large={RECORDING: MOST_BYTES, TEACH: MOST_EXAMPLE_BYTES})
     page = SecurityHeaders(access, in_frame=ingress is not None)
     return page if ingress is None else Ingress(page, ingress)
 

@@ -1,6 +1,11 @@
 // Events of the past: search, listen, download.
 
-import { clock, day, fillList, fillSelect, length, make, score } from "./format.js";
+import { ask, fillList, fillSelect, onTheme, setText } from "./format.js";
+import { EventRow, tint } from "./event_row.js";
+import { Likeness } from "./likeness.js";
+import { Player } from "./player.js";
+import { Review } from "./review.js";
+import { onWish, open } from "./views.js";
 
 const REFRESH_MS = 5000;
 const TYPING_MS = 250;
@@ -9,18 +14,29 @@ export function mount(element) {
   const form = element.querySelector("form");
   const table = element.querySelector("table");
   const body = table.querySelector("tbody");
-  const note = element.querySelector(".st-empty");
+  const note = element.querySelector("[aria-label='Events found'] > .st-empty");
   const more = element.querySelector(".st-more");
   const own = element.querySelector(".st-own");
-  const player = new Audio();
+  const said = element.querySelector(".st-said");
+  const player = new Player();
+  const likeness = new Likeness(element.querySelector(".st-likeness"), {
+    player, onTeach: (event) => open("teach", { event }),
+  });
+  const isShown = () => element.offsetParent !== null && !document.hidden;
+  const review = new Review(isShown);
+  let rows = [];
+  let exact = null; // a field of the day that led here: its label, stream and time
   let last = null;
   let pages = 1;
   let question = 0;
-  let playing = null;
 
   function wishes() {
     const fields = new FormData(form);
     const query = new URLSearchParams({ text: fields.get("text"), stream: fields.get("stream") });
+    if (exact && exact.label === fields.get("text")) {
+      query.set("label", exact.label);
+      query.delete("text");
+    }
     const span = fields.get("span");
     const moment = (name) => (fields.get(name) ? String(new Date(fields.get(name)).getTime() / 1000) : "");
     if (span === "own") {
@@ -39,12 +55,7 @@ export function mount(element) {
       query.set("before_time", last.time.toFixed(6));
       query.set("before_id", last.id);
     }
-    let answer;
-    try {
-      answer = await (await fetch(`streamtag/history?${query}`)).json();
-    } catch {
-      answer = { error: "The page's server does not answer." };
-    }
+    const answer = await ask(`streamtag/history?${query}`);
     if (mine !== question) return;
     table.hidden = true;
     note.hidden = false;
@@ -57,10 +68,14 @@ export function mount(element) {
     fillSelect(form.elements.stream, ["", ...answer.streams], (name) => name || "all");
     if (!append) {
       body.replaceChildren();
+      rows = [];
       pages = 0;
     }
     pages += 1;
-    body.append(...answer.events.map(row));
+    const found = answer.events.map(row);
+    body.append(...found.map((each) => each.element));
+    rows = [...rows, ...found];
+    review.set(rows);
     last = answer.events.at(-1) || last;
     more.hidden = !answer.more;
     note.textContent = "Nothing was found.";
@@ -69,42 +84,14 @@ export function mount(element) {
   }
 
   function row(event) {
-    const line = make("tr");
-    line.append(
-      make("td", "", `${day(event.time)}, ${clock(event.time)}`),
-      make("td", "st-wide", event.label),
-      make("td", "", event.stream),
-      make("td", "st-number", event.on ? "going on" : event.seconds === null ? "unknown" : length(event.seconds)),
-      make("td", "st-number", score(event.peak)),
-    );
-    const cell = make("td");
-    if (event.clip) {
-      const address = `streamtag/history/clips/${event.id}`;
-      const play = make("button", "st-play", player.src.endsWith(address) && !player.paused ? "Stop" : "Play");
-      play.type = "button";
-      play.setAttribute("aria-label", `Play ${event.label} at ${clock(event.time)}`);
-      play.onclick = () => toggle(address, play);
-      const link = make("a", "st-link", "Download");
-      link.href = `${address}?download=1`;
-      link.setAttribute("aria-label", `Download ${event.label} at ${clock(event.time)}`);
-      cell.append(play, link);
-    }
-    line.append(cell);
-    return line;
+    return new EventRow(event, {
+      player,
+      onLike: (each) => likeness.show(each.event),
+      onTeach: (each) => open("teach", { event: each.event }),
+      onSaid: (words) => setText(said, words),
+    });
   }
 
-  function toggle(address, button) {
-    const again = player.src.endsWith(address) && !player.paused;
-    player.pause();
-    if (playing) playing.textContent = "Play";
-    if (again) return;
-    player.src = address;
-    playing = button;
-    button.textContent = "Stop";
-    player.play().catch(() => { button.textContent = "Play"; });
-  }
-
-  player.onended = () => { if (playing) playing.textContent = "Play"; };
   let typing = 0;
   form.oninput = () => {
     own.hidden = form.elements.span.value !== "own";
@@ -118,9 +105,21 @@ export function mount(element) {
     link.onclick = () => { link.href = `streamtag/history/export?${wishes()}&form=${link.dataset.form}`; };
   }
 
-  const isShown = () => element.offsetParent !== null && !document.hidden;
+  onWish("history", (field) => {
+    exact = field;
+    const local = (seconds) => new Date(1000 * seconds - 60000 * new Date(1000 * seconds).getTimezoneOffset()).toISOString().slice(0, 19);
+    form.elements.text.value = field.label;
+    if ([...form.elements.stream.options].some((option) => option.value === field.stream)) form.elements.stream.value = field.stream;
+    form.elements.span.value = "own";
+    form.elements.since.value = local(field.begin);
+    form.elements.until.value = local(field.end - 1);
+    own.hidden = false;
+    search();
+  });
+  onTheme(() => { for (const picture of element.querySelectorAll(".st-picture")) tint(picture); });
+
   new IntersectionObserver(([entry]) => { if (entry.isIntersecting) search(); }).observe(element);
   // A list that somebody reads, walks through or listens to stays as it is.
-  const isRead = () => pages > 1 || !player.paused || scrollY > 200 || table.contains(document.activeElement);
+  const isRead = () => pages > 1 || player.isPlaying || review.at >= 0 || scrollY > 200 || table.contains(document.activeElement);
   setInterval(() => { if (isShown() && !isRead()) search(); }, REFRESH_MS);
 }
