@@ -11,7 +11,7 @@ import msgspec
 
 from streamtag import manifest as manifests
 from streamtag.audio import Geometry
-from streamtag.audio.frontend import LOG_OFFSET, parameters
+from streamtag.audio.frontend import HIGH_HZ, LOG_OFFSET, LOW_HZ, parameters
 from streamtag.bundle_files import holds, read_file
 from streamtag.bundle_places import added, find, installed
 from streamtag.errors import BundleError
@@ -121,6 +121,11 @@ class Bundle:
         """
         name = "model.onnx" if "model.onnx" in self.files else min(self.files, default="")
         return str(self.files[name]["sha256"]) if name else self.labels_hash
+
+    @property
+    def band_hz(self) -> tuple[float, float]:
+        """Between which frequencies it hears."""
+        return (0.0, self.geometry.rate / 2) if self.hears_sound else (LOW_HZ, HIGH_HZ)
 
     @property
     def has_embedding(self) -> bool:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamtag.audio import Block, Patch, Patcher, Samples
+from streamtag.audio.frontend import HIGH_HZ, LOW_HZ
 from streamtag.bundle import Bundle
 from streamtag.errors import InputError, SourceError
 from streamtag.events import Event, EventRules
@@ -85,8 +86,11 @@ class Result:
     """float32 [patches, d]: what the network made of each patch, and the scores were made of; None where it was not
     asked for, or the model has none."""
 
+    band_hz: tuple[float, float] = (LOW_HZ, HIGH_HZ)
+    """Between which frequencies the model hears."""
+
     @classmethod
-    def of(cls, labels: list[str], parts: Iterable[Part]) -> "Result":
+    def of(cls, labels: list[str], parts: Iterable[Part], band_hz: tuple[float, float]) -> "Result":
         """Put together the parts of one recording, one at least."""
         parts = list(parts)
         seconds = parts[-1].seconds
@@ -101,6 +105,7 @@ class Result:
             notes=tuple(note for part in parts for note in part.notes),
             rate=parts[-1].rate,
             embeddings=np.concatenate(embeddings) if embeddings else None,
+            band_hz=band_hz,
         )
 
     @property
@@ -170,7 +175,8 @@ class Tagger:
             SourceError: there is no such file, or it holds no audio.
             InputError: it is longer than `max_seconds`, or its sample rate cannot be used.
         """
-        return Result.of(self.labels, self.parts(path, max_seconds=max_seconds, embeddings=True))
+        parts = self.parts(path, max_seconds=max_seconds, embeddings=True)
+        return Result.of(self.labels, parts, self.bundle.band_hz)
 
     def parts(
         self,

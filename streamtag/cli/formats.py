@@ -115,11 +115,10 @@ def _audacity(tagged: Tagged) -> str:
 def _raven(tagged: Tagged) -> str:
     if tagged.result is None:
         return ""
-    from streamtag.audio.frontend import HIGH_HZ, LOW_HZ
-
-    # A selection is a box: in frequency it is all that the front end hears and the recording can hold.
-    high_hz = min(HIGH_HZ, tagged.result.rate / 2)
-    low_hz = min(LOW_HZ, high_hz / 2)
+    # A selection is a box: in frequency it is all that the model hears and the recording can hold.
+    low_hz, high_hz = tagged.result.band_hz
+    high_hz = min(high_hz, tagged.result.rate / 2)
+    low_hz = min(low_hz, high_hz / 2)
     name = os.path.basename(tagged.name)
     return "".join(
         raven_row(number, event.onset, _end(event), low_hz, high_hz, name, event.label, f"{event.peak:.4f}")

@@ -67,7 +67,7 @@ class AlertRoutes:
         """Answer with what an alert would have told and held back in the last day."""
         try:
             config = self._now()
-            alert = read_alert(config, _asked(request), self._hub.labels())
+            alert = read_alert(config, _asked(request), self._hub.every_label())
             if not can_be_replayed(alert):
                 raise LookupError("A history holds events, and neither levels nor states: this cannot be tried.")
             if config.history.path is None:
@@ -96,7 +96,7 @@ class AlertRoutes:
             return JSONResponse({"error": reason}, 403)
         try:
             fields = _asked(request)
-            read_alert(self._now(), fields, self._hub.labels())
+            read_alert(self._now(), fields, self._hub.every_label())
             save_alert(path, fields, request.query_params.get("before", ""))
         except (ConfigError, LookupError) as error:
             return _error(error)

@@ -96,6 +96,12 @@ class Hub:
                 return list(model["labels"])
         return list(service["labels"])
 
+    def every_label(self) -> list[str]:
+        """Return the labels of all models, each once; first those of the service's default model."""
+        service = self._service or {"labels": []}
+        models = service.get("models", {}).values()
+        return list(dict.fromkeys([*service["labels"], *(label for model in models for label in model["labels"])]))
+
     def streams(self) -> list[str]:
         """Return the names of all streams that everybody may see."""
         service = self._service
@@ -230,7 +236,8 @@ class Hub:
         service = self._service
         told: dict[str, Any] = {"kind": "service", "state": self._connection, "endpoint": self.endpoint}
         if service is not None:
-            told |= {key: service[key] for key in ("session", "model", "runtime", "version", "labels")}
+            told |= {key: service[key] for key in ("session", "model", "runtime", "version")}
+            told |= {"labels": self.every_label()}
             told |= {"streams": self.streams(), "states": service.get("states", {})}
             told |= {"takes_sound": service.get("input") is not None}
         return json.dumps(told)

@@ -93,6 +93,7 @@ def _as_json(result: Result) -> dict[str, Any]:
     return {
         "seconds": result.seconds,
         "starts": result.starts.round(3).tolist(),
+        "patch_seconds": float(np.diff(result.starts).min()) if len(result.starts) > 1 else result.seconds,
         "labels": [result.labels[index] for index in best.tolist()],
         "scores": np.rint(result.patches[:, best] * 255).astype(int).tolist(),
         "events": [

@@ -15,6 +15,7 @@ from streamtag.dashboard.queries import number
 from streamtag.dashboard.tuning import save_thresholds, would_fire
 from streamtag.errors import BundleError, ConfigError
 from streamtag.events import Thresholds, thresholds_of
+from streamtag.labels import LabelSet
 from streamtag.settings import Config
 
 __all__ = ["ThresholdRoutes"]
@@ -71,7 +72,7 @@ class ThresholdRoutes:
         query = request.query_params
         label = query.get("label", "")
         try:
-            if label not in self._hub.labels():
+            if label not in self._hub.every_label():
                 raise LookupError("The model has no such label.")
             thresholds = self._with(label, query.get("on"), query.get("off"))
             save_thresholds(path, label, thresholds.on, thresholds.off)
@@ -84,13 +85,16 @@ class ThresholdRoutes:
 
     def _thresholds(self, label: str) -> Thresholds:
         path = self._config.path
-        return thresholds_of(label, (load_config(path) if path else self._config).events, self._asked())
+        config = load_config(path) if path else self._config
+        return thresholds_of(label, config.events, self._asked(config))
 
-    def _asked(self) -> dict[str, Mapping[str, float]]:
+    def _asked(self, config: Config) -> Mapping[str, Mapping[str, float]]:
         """Return what the service's model asks for, as far as it is the configured one and can be read here."""
         try:
-            bundle = Bundle.open(self._config.model.bundle)
-            return dict(bundle.label_set.thresholds) if bundle.labels == self._hub.labels() else {}
+            bundle = Bundle.open(config.model.bundle)
+            if bundle.labels != self._hub.labels()[: len(bundle.labels)]:
+                return {}
+            return LabelSet(bundle.labels, bundle.label_set.thresholds, groups=config.groups).thresholds
         except BundleError:
             return {}
 

@@ -39,7 +39,7 @@ def scores_messages(streams: Sequence[EngineStream], batch: Batch, stage: ScoreS
             rolling=rolling,
             rms_dbfs=score.rms_dbfs,
             peak_dbfs=score.peak_dbfs,
-            lost_samples=stream.intake.patcher.lost_samples,
+            lost_samples=stream.lost_samples,
             top=list(map(TopLabel, map(label_of, indices), values)),
         )
         messages.append(Outgoing(header, score.rows.tobytes()))

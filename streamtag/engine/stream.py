@@ -1,6 +1,6 @@
 import time
 
-from streamtag.audio import Patch
+from streamtag.audio import SAMPLE_RATE, Patch
 from streamtag.engine.queue import StreamQueues
 from streamtag.events import Event
 from streamtag.intake import Change, Intake
@@ -96,6 +96,12 @@ class EngineStream:
             return self._onset_times.setdefault(event.id, self._began + event.onset)
         return self._onset_times.pop(event.id, self._began + event.onset)
 
+    @property
+    def lost_samples(self) -> int:
+        """How much of it was lost, in samples of 16 kHz, by which all are told whatever their model's rate is."""
+        patcher = self.intake.patcher
+        return patcher.lost_samples * SAMPLE_RATE // patcher.geometry.rate
+
     def status(self) -> StatusHeader:
         """Return the stream's state as it is published."""
         intake, queue = self.intake, self.queue
@@ -109,9 +115,11 @@ class EngineStream:
             channels=intake.channels,
             patches=self.scored,
             dropped_patches=queue.dropped_patches,
-            lost_samples=intake.patcher.lost_samples,
+            lost_samples=self.lost_samples,
             queue=queue.pending_patches,
             faults=intake.faults,
             paused=bool(self._paused),
+            model=self.stage.model.name,
+            patch_seconds=self.stage.model.geometry.seconds,
             paused_seconds=round(queue.paused_patches * self.stage.model.geometry.seconds, 2),
         )

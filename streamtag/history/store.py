@@ -137,7 +137,7 @@ class Store:
         name = f"{self._session}-{clip.token}.wav"
         self._name_clip(found[0], name, 0)
         try:
-            size = write_clip(clip_folder(self._path) / name, clip.samples)
+            size = write_clip(clip_folder(self._path) / name, clip.samples, clip.rate)
         except OSError:
             with suppress(sqlite3.Error):
                 self._name_clip(found[0], None, 0)

@@ -18,7 +18,7 @@ from streamtag.wire.messages import EventHeader, ScoresHeader, ServiceHeader, St
 
 __all__ = ["AlertSink", "open_sink"]
 
-_PATCH_SECONDS: Final = 0.96
+_PATCH_SECONDS: Final = 0.96  # of a stream of which no scores were heard
 _KNOWN_SECONDS: Final = 2.0
 """An event's end is known so long after it was held, at the latest: two patches."""
 _AWAY_SECONDS: Final = 15.0
@@ -57,7 +57,8 @@ class AlertSink:
         self._others: list[SinkQueue] = []
         self._session = ""
         self._heard_at = float("-inf")
-        self._rows: list[tuple[str, int]] = []  # of the labels that alerts wait for
+        self._rows: dict[str, list[tuple[str, int]]] = {}  # by the labels' hash, of those that alerts wait for
+        self._lasts: dict[str, float] = {}  # by stream, how long one of its patches lasts
         self._on: dict[tuple[str, str], tuple[float, float]] = {}  # events that are on: stream seconds, and our clock's
         self._streams: frozenset[str] = frozenset()
 
@@ -102,9 +103,10 @@ class AlertSink:
             case StatusHeader():
                 self._decide(self._rules.state(header.stream, header.state, Moment(now.at, header.since), now))
             case ScoresHeader() if message.patch is not None:
-                start = now.later(-_PATCH_SECONDS)
+                self._lasts[header.stream] = header.end - header.start
+                start = now.later(header.start - header.end)
                 self._decide(self._rules.level(header.stream, header.rms_dbfs, start, now))
-                for label, row in self._rows:
+                for label, row in self._rows.get(header.labels_hash, ()):
                     if (header.stream, label) in self._on:
                         self._rules.rise(header.stream, label, float(message.patch[row]), now)
 
@@ -134,14 +136,20 @@ class AlertSink:
         for stream in self._streams.difference(header.streams):
             self._decide(self._rules.forget(now, stream))
         self._streams = frozenset(header.streams)
-        self._rows = [(label, row) for row, label in enumerate(header.labels) if label in self._labels]
+        self._lasts = {stream: seconds for stream, seconds in self._lasts.items() if stream in self._streams}
+        label_sets = {header.labels_hash: header.labels}
+        label_sets |= {model.labels_hash: model.labels for model in header.models.values()}
+        self._rows = {
+            each: [(label, row) for row, label in enumerate(labels) if label in self._labels]
+            for each, labels in label_sets.items()
+        }
 
     def _hear_event(self, header: EventHeader, now: Moment) -> None:
         stream, label = header.stream, header.label
         thresholds = self._events.labels.get(label, self._events)
         if header.state == "on":
             # When it came, and how much of it is needed to know it: by our clock, whatever becomes of the clock of day.
-            began = now.at - max(_PATCH_SECONDS, thresholds.min_seconds)
+            began = now.at - max(self._lasts.get(stream, _PATCH_SECONDS), thresholds.min_seconds)
             onset_time = header.time if header.onset_time is None else header.onset_time
             self._on[stream, label] = header.onset, began
             tail = thresholds.hold_seconds + _KNOWN_SECONDS

@@ -128,9 +128,10 @@ class _Public:
     def _hear(self, header: ServiceHeader) -> None:
         self._known = frozenset(header.streams)
         self._private = frozenset(header.private)
-        if header.labels == self._labels:
+        labels = [*header.labels, *(label for model in header.models.values() for label in model.labels)]
+        if labels == self._labels:
             return
-        self._labels = header.labels
+        self._labels = labels
         for label, title, line in self._config.sink_labels:
             if label not in self._labels:
                 place = f"{self._config.path}, line {line}: {title}"

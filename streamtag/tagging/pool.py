@@ -74,6 +74,7 @@ class TaggingPool:
         of_groups = {name: tuple(members) for name, members in (groups or {}).items()}
         self.model_labels = opened.labels
         self.labels = list(LabelSet(opened.labels, groups=of_groups).names)
+        self._band_hz = opened.band_hz
         self._patch_seconds = opened.geometry.seconds
         self._model = Model(bundle, runtime, rolling, events or EventSettings(), of_groups)
         self._idle: SimpleQueue[_Seat] = SimpleQueue()
@@ -112,7 +113,7 @@ class TaggingPool:
         order = Tag(os.fsencode(path), max_seconds)
         seat = self._idle.get()
         try:
-            return Result.of(self.labels, seat.tag(order, self.labels, self._patch_seconds))
+            return Result.of(self.labels, seat.tag(order, self.labels, self._patch_seconds), self._band_hz)
         finally:
             self._idle.put(seat)
 

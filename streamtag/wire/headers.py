@@ -70,8 +70,8 @@ class ScoresHeader(_Header, kw_only=True, gc=False):
         rolling: Number of patches in the rolling mean.
         rms_dbfs: Level of the patch; a full-scale square wave has 0, digital silence -120.
         peak_dbfs: Highest absolute sample, on the same scale.
-        lost_samples: Samples at its model's rate that the stream has lost since it began, short rests not scored
-            included.
+        lost_samples: Of 16 kHz, whatever the model's rate: what the stream has lost since it began, short rests not
+            scored included.
         top: Up to five labels with the highest rolling scores, highest first.
     """
 
@@ -122,6 +122,8 @@ class StatusHeader(_Header, kw_only=True, gc=False):
         paused: Whether it is not scored because its hours or somebody say so, whatever its state is; the state is
             "paused" where it would be "live" otherwise.
         paused_seconds: How much of its sound was not scored for that since it began.
+        model: Of the service's `models`, the name of the one that scores it.
+        patch_seconds: From one of its patches to the next.
     """
 
     kind: Literal["status"] = "status"
@@ -139,6 +141,8 @@ class StatusHeader(_Header, kw_only=True, gc=False):
     faults: _Count = 0
     paused: bool = False
     paused_seconds: float = 0.0
+    model: str = "default"
+    patch_seconds: float = 0.96
 
 
 class HistoryState(msgspec.Struct, gc=False):

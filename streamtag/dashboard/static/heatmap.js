@@ -5,13 +5,13 @@ import { colour, colours, variable } from "./palette.js";
 
 const ROWS = 12;
 const HEARD = 38; // of 255
-const PATCH_SECONDS = 0.96;
 const MARKS = 5;
 
 export class Heatmap {
   // words: what stands below the left and right end; a recording's timeline has a cursor and can be clicked.
   constructor(element, { seconds, onSeek = null }) {
     this.seconds = seconds;
+    this.patchSeconds = 0.96;
     this.onSeek = onSeek;
     this.names = make("ol", "st-heatmap-names");
     this.canvas = make("canvas");
@@ -105,7 +105,7 @@ export class Heatmap {
     context.fillRect(0, 0, wide, high);
     for (const { time, patch } of this.patches) {
       const right = wide - (end - time) * scale;
-      const left = right - PATCH_SECONDS * scale;
+      const left = right - this.patchSeconds * scale;
       this.rows.forEach((label, row) => {
         if (patch[label] < 8) return;
         context.fillStyle = colour(table, patch[label]);

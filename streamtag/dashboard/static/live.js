@@ -101,6 +101,7 @@ function describe(feed, status, silentSeconds) {
 function losses(status) {
   const told = [];
   if (status.lost_samples) told.push(`${length(status.lost_samples / 16000)} of sound lost on the way`);
-  if (status.dropped_patches) told.push(`${length(0.96 * status.dropped_patches)} skipped because the machine was busy`);
+  if (status.dropped_patches) told.push(`${length((status.patch_seconds || 0.96) * status.dropped_patches)} skipped because the machine was busy`);
+  if (status.model && status.model !== "default") told.push(`heard by the model ${status.model}`);
   return told.join(", ") || "nothing lost";
 }

@@ -28,6 +28,7 @@ export class Panel {
       this.rows.show(feed.labels, message.rolling);
       this.heatmap.add(feed.labels, message);
     }));
+    feed.on("stream", mine((message) => { this.heatmap.patchSeconds = message.status?.patch_seconds || 0.96; }));
     feed.on("backlog", mine((patches) => this.heatmap.setPatches(feed.labels, patches)));
     feed.on("events", mine((message) => this.events.setAll(message.events)));
     feed.on("event", mine((message) => this.events.show(message)));

@@ -52,8 +52,9 @@ export function mount(element) {
     heatmap.clear();
     heatmap.setLength(answer.seconds);
     const patches = answer.scores.map((scores, index) => ({
-      time: answer.starts[index] + 0.96, patch: Uint8Array.from(scores),
+      time: answer.starts[index] + answer.patch_seconds, patch: Uint8Array.from(scores),
     }));
+    heatmap.patchSeconds = answer.patch_seconds;
     heatmap.setPatches(answer.labels, patches);
     find(".st-card > .st-empty").hidden = answer.events.length > 0;
     find(".st-events").replaceChildren(...answer.events.map(item));
