@@ -83,8 +83,7 @@ class Result:
     rate: int
     """Samples a second of the recording; the lowest where it changes."""
     embeddings: NDArray[np.float32] | None = None
-    """float32 [patches, d]: what the network made of each patch, and the scores were made of; None where it was not
-    asked for, or the model has none."""
+    """float32 [patches, d]: what the scores were made of; None where nobody asked for it, or the model has none."""
 
     band_hz: tuple[float, float] = (LOW_HZ, HIGH_HZ)
     """Between which frequencies the model hears."""
@@ -175,8 +174,7 @@ class Tagger:
             SourceError: there is no such file, or it holds no audio.
             InputError: it is longer than `max_seconds`, or its sample rate cannot be used.
         """
-        parts = self.parts(path, max_seconds=max_seconds, embeddings=True)
-        return Result.of(self.labels, parts, self.bundle.band_hz)
+        return Result.of(self.labels, self.parts(path, max_seconds=max_seconds, embeddings=True), self.bundle.band_hz)
 
     def parts(
         self,

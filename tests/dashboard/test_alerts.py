@@ -53,7 +53,7 @@ def path(tmp_path: Path) -> Path:
 class Labels:
     """What the page knows of a service: its labels."""
 
-    def labels(self) -> list[str]:
+    def every_label(self) -> list[str]:
         return ["Dog", "Cat", "Speech"]
 
 
