@@ -70,8 +70,7 @@ class ScoresHeader(_Header, kw_only=True, gc=False):
         rolling: Number of patches in the rolling mean.
         rms_dbfs: Level of the patch; a full-scale square wave has 0, digital silence -120.
         peak_dbfs: Highest absolute sample, on the same scale.
-        lost_samples: Of 16 kHz, whatever the model's rate: what the stream has lost since it began, short rests not
-            scored included.
+        lost_samples: Of 16 kHz, whatever the model's rate: what the stream has lost, short rests not scored included.
         top: Up to five labels with the highest rolling scores, highest first.
     """
 
