@@ -1,5 +1,6 @@
 from collections.abc import Mapping
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -99,6 +100,20 @@ class EventRules:
         # Scores are float32: thresholds rounded alike let a score equal to one reach it.
         self._on = np.array([rule.on for rule in self.of_label], np.float32)
         self.off: list[float] = np.array([rule.off for rule in self.of_label], np.float32).tolist()
+
+    def raised(self, on: Mapping[str, float]) -> "EventRules":
+        """Return the same with a higher `on` for some labels; what is not higher, or of no label, changes nothing."""
+        rules = copy(self)
+        rules.of_label = [
+            replace(rule, on=max(rule.on, on.get(name, 0.0)))
+            for name, rule in zip(self.labels.names, self.of_label, strict=True)
+        ]
+        rules._on = np.array([rule.on for rule in rules.of_label], np.float32)
+        return rules
+
+    def still(self, scores: NDArray[np.float32], reached: list[int]) -> list[int]:
+        """Return those labels whose `on` the scores, float32 [n], reach here too, of those that reach a lower one."""
+        return [index for index in reached if scores[index] >= self._on[index]]
 
     def reached(self, scores: NDArray[np.float32]) -> list[list[int]]:
         """Return for each row of scores, float32 [n, labels], the labels whose `on` it reaches."""

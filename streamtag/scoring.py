@@ -3,7 +3,8 @@
 import logging
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
 import msgspec
@@ -84,11 +85,18 @@ class Judging(NamedTuple):
         rules: by what events are judged; their label set says what the columns of the scores are.
         rolling: the number of patches in a rolling score.
         heads: what scores the label set's taught labels; None where it has none.
+        raised: by stream and label, the `on` to which people's verdicts raise it.
     """
 
     rules: EventRules
     rolling: int
     heads: Heads | None = None
+    raised: Mapping[str, Mapping[str, float]] = MappingProxyType({})
+
+    def of(self, stream: str) -> "Judging":
+        """Return by what a stream is judged: thresholds may be raised for it alone."""
+        raised = self.raised.get(stream)
+        return self._replace(rules=self.rules.raised(raised)) if raised else self
 
 
 class Scored(NamedTuple):
@@ -212,7 +220,7 @@ class ScoreStage:
             patches: what was scored.
             scored: as `score` returns it; without embeddings what is taught scores 0.
         """
-        rules, _, heads = self.judging
+        rules, heads = self.judging.rules, self.judging.heads
         rows = np.empty((len(patches), 2, len(rules.labels)), np.float32)
         self._fill(rows[:, 0], scored, heads)
         counts = []
@@ -220,7 +228,8 @@ class ScoreStage:
         for memory, patch, row, labels in zip(memories, patches, rows, rules.reached(rows[:, 0]), strict=True):
             counts.append(memory.add(row[0], row[1]))
             start, end = patch.start_seconds, patch.end_seconds
-            events = memory.events.push(row[0], start, end, labels)
+            own = memory.events.rules
+            events = memory.events.push(row[0], start, end, labels if own is rules else own.still(row[0], labels))
             results.append(Scores(start, end, patch.time, patch.rms_dbfs, patch.peak_dbfs, row, events))
         rolling = rows[:, 1]
         np.divide(rolling, np.array(counts, np.float32)[:, np.newaxis], rolling)

@@ -122,7 +122,7 @@ class Inference:
 
     def add(self, stream: EngineStream) -> None:
         """Take up a stream; its status is published at once."""
-        stream.memory.go_by(stream.stage.judging)  # it may have changed since the stream was made
+        stream.memory.go_by(stream.stage.judging.of(stream.id))  # it may have changed since the stream was made
         self._streams[stream.id] = stream
         self._telling.publish_status([stream])
 
@@ -155,7 +155,7 @@ class Inference:
             self._go_by(stream)
 
     def _go_by(self, stream: EngineStream) -> None:
-        ends = stream.memory.go_by(stream.stage.judging)
+        ends = stream.memory.go_by(stream.stage.judging.of(stream.id))
         if ends:
             self._telling.publish_events(self._telling.events_of(stream, ends))
 

@@ -1,5 +1,6 @@
 """The models of a service, by the names under which streams refer to them."""
 
+import logging
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -8,17 +9,20 @@ from typing import NamedTuple
 
 from streamtag.bundle import Bundle
 from streamtag.engine.changes import check
+from streamtag.engine.learning import Learnt
 from streamtag.errors import BundleError, RuntimeUnavailableError
 from streamtag.events import EventRules
 from streamtag.labels import LabelSet
 from streamtag.machine import resident_bytes
 from streamtag.model import DEFAULT, Model
 from streamtag.runtimes import ListRuntime, Runtime, open_runtime
-from streamtag.scoring import Heads, Judging, ScoreStage
+from streamtag.scoring import Judging, ScoreStage
 from streamtag.settings import Config, ModelSettings
 from streamtag.workers import Open, ScoringWorker, end_workers, open_in_workers
 
 __all__ = ["Models", "OpenModel"]
+
+logger = logging.getLogger(__name__)
 
 
 class OpenModel(NamedTuple):
@@ -55,7 +59,7 @@ class Models:
     def open(
         cls,
         config: Config,
-        heads: Mapping[str, Heads],
+        learnt: Learnt,
         before: "Models | None" = None,
         begin: Callable[[Config], Sequence[ScoringWorker]] = lambda _: (),
     ) -> "Models":
@@ -63,7 +67,7 @@ class Models:
 
         Args:
             config: the settings.
-            heads: by model, what scores its taught labels.
+            learnt: what was taught.
             before: what is open already: models with the same settings stay, for as many threads go the others.
             begin: starts the processes in which they are to be open, where there is none `before`.
 
@@ -78,7 +82,8 @@ class Models:
         added = {name: each for name, each in settings.items() if name not in kept}
         bundles = _bundles(added)
         labels = {name: kept[name].model.labels if name in kept else bundles[name].label_set for name in settings}
-        judging = _judging(config, labels, heads)
+        embedders = {name: kept[name].model.embedder if name in kept else bundles[name].embedder for name in settings}
+        judging = _judging(config, labels, embedders, learnt)
         check(config, [each.rules.labels for each in judging.values()])
         workers = begin(config) if before is None else before.workers
         try:
@@ -92,13 +97,15 @@ class Models:
             raise
         return cls(settings, {name: opened[name] for name in settings}, judging, workers)
 
-    def with_heads(self, config: Config, heads: Mapping[str, Heads]) -> "Models":
-        """Return the same models with other taught labels.
+    def after(self, config: Config, learnt: Learnt) -> "Models":
+        """Return the same models with what was taught by now.
 
         Raises:
             ConfigError: the settings name a label that is gone.
         """
-        judging = _judging(config, {name: each.model.labels for name, each in self.opened.items()}, heads)
+        labels = {name: each.model.labels for name, each in self.opened.items()}
+        embedders = {name: each.model.embedder for name, each in self.opened.items()}
+        judging = _judging(config, labels, embedders, learnt)
         check(config, [each.rules.labels for each in judging.values()])
         return Models(self.settings, self.opened, judging, self.workers)
 
@@ -111,6 +118,18 @@ class Models:
     def labels(self) -> dict[str, LabelSet]:
         """Of each, what its streams are scored on."""
         return {name: each.rules.labels for name, each in self.judging.items()}
+
+    def tell_left_out(self, learnt: Learnt) -> None:
+        """Say in the log which taught labels no model can use, a line each."""
+        embedders = {each.model.embedder for each in self.opened.values()}
+        for head in learnt.heads:
+            if head.embedder not in embedders:
+                why = f"it was taught another model ({head.embedder[:12]}); teach it again"
+            elif any(head.name in (*each.of_model, *each.groups) for each in self.labels.values()):
+                why = "the model or a group has that name; teach it under another"
+            else:
+                continue
+            logger.warning("taught label %s is left out: %s", head.name, why)
 
     @property
     def by_name(self) -> dict[str, Model]:
@@ -148,12 +167,15 @@ def _bundles(settings: Mapping[str, ModelSettings]) -> dict[str, Bundle]:
     return bundles
 
 
-def _judging(config: Config, labels: Mapping[str, LabelSet], heads: Mapping[str, Heads]) -> dict[str, Judging]:
+def _judging(
+    config: Config, labels: Mapping[str, LabelSet], embedders: Mapping[str, str], learnt: Learnt
+) -> dict[str, Judging]:
     judging = {}
     for name, each in labels.items():
-        taught = heads.get(name)
-        of_all = LabelSet(each.of_model, each.thresholds, taught.names if taught else (), config.groups)
-        judging[name] = Judging(EventRules(of_all, config.events), config.scores.rolling, taught)
+        taught = learnt.of(each, embedders[name], config.groups)
+        thresholds = {**each.thresholds, **(taught.thresholds if taught else {})}
+        of_all = LabelSet(each.of_model, thresholds, taught.names if taught else (), config.groups)
+        judging[name] = Judging(EventRules(of_all, config.events), config.scores.rolling, taught, learnt.raised)
     return judging
 
 

@@ -6,7 +6,9 @@ from functools import partial
 from itertools import zip_longest
 
 from streamtag.engine.changes import PUSHED, sound_of, taken_over, tell_what_waits, with_readers
+from streamtag.engine.ending import Ending
 from streamtag.engine.inference import Inference
+from streamtag.engine.learning import Learning, Learnt
 from streamtag.engine.measures import measured
 from streamtag.engine.model_infos import ModelInfos
 from streamtag.engine.models import Models
@@ -15,7 +17,7 @@ from streamtag.engine.processes import begin_workers
 from streamtag.engine.stream import EngineStream
 from streamtag.engine.streams import Streams
 from streamtag.engine.taps import tap_of
-from streamtag.errors import StreamtagError, WireError
+from streamtag.errors import ConfigError, WireError
 from streamtag.intake import Intake, PushedStreams, Reader
 from streamtag.keys import Gate
 from streamtag.labels import LabelSet
@@ -50,8 +52,6 @@ class Service:
     """Tags all streams of a configuration and publishes what they score.
 
     Attributes:
-        endpoint: where messages go out; the real one once started.
-        input_endpoint: where PCM comes in; the real one once started, None without.
         key: with which this process itself may connect; None where nobody is asked for one.
     """
 
@@ -68,22 +68,23 @@ class Service:
             ConfigError: the configuration names a label that the model lacks, or more streams than it allows, its
                 sockets let strangers in, or its keys cannot be read.
         """
-        self._models = Models.open(config, {}, begin=begin_workers)
+        self._ending = Ending()
+        self._changing = threading.Lock()  # of what is scored and judged by
+        self._learning = Learning(config.heads_folder, lambda: self._sinks.raised, self._learn)
+        self._models = Models.open(config, self._learning.learnt, begin=begin_workers)
         self._infos = ModelInfos()
         self._config = config
         self._crashes = crashes
         gate = Gate(config.service.keys) if config.service.keys else None
         self.key = None if gate is None else gate.own
-        self._publisher = Publisher(config.service.endpoint, gate=gate, on_failure=partial(self._fail, "publishing"))
+        fail = partial(self._ending.fail, "publishing")
+        self._publisher = Publisher(config.service.endpoint, gate=gate, on_failure=fail)
         self._sinks = LocalSinks(open_local(config))
         self._sinks.go_by(config, self._models.rules)
-        self._failure: StreamtagError | None = None
-        self._ended = threading.Event()
         self._workers = [self._make_worker(*each) for each in zip_longest(self._models.stages(), self._models.workers)]
         self._streams = Streams(self._workers, config.service.max_streams, self._publisher.forget)
         self._pcm = PushedStreams(self._create_pushed, self._streams.remove)
-        endpoint = config.service.input
-        self._puller = None if endpoint is None else PcmPuller(endpoint, self._take_pcm, gate=gate)
+        self._puller = PcmPuller(config.service.input, self._take_pcm, gate=gate) if config.service.input else None
         self._pauses = Pauses(self._streams.get, self._pcm.owner_of)
         self._receivers = ReceiverPool()
         self._readers: dict[str, Reader] = {}
@@ -137,6 +138,8 @@ class Service:
             worker.share(self._streams.leave, self._streams.join)
             worker.start()
         self._pauses.go_by(self._config.streams, self._config.service.place)
+        self._models.tell_left_out(self._learning.learnt)
+        self._learning.start()
         self._watch.start()
         # Streams that begin together complete their patches together: spread over a patch they load the machine evenly.
         pause = min(_LONGEST_PAUSE, self.models[DEFAULT].geometry.seconds / max(1, len(self._config.streams)))
@@ -151,14 +154,15 @@ class Service:
             ConfigError: as at the start; nothing changed then.
         """
         settings = taken_over(config, self._config)
-        models = Models.open(settings, {}, self._models)
-        tell_what_waits(config, self._config)
-        before, after = ({stream.id: stream for stream in each.streams} for each in (self._config, settings))
-        self._config = settings
-        self._reserved = with_readers(settings)
-        others = self._go_by(models)
-        self._pauses.go_by(settings.streams, settings.service.place)
-        self._sinks.go_by(settings, models.rules)
+        with self._changing:
+            models = Models.open(settings, self._learning.learnt, self._models)
+            tell_what_waits(config, self._config)
+            before, after = ({stream.id: stream for stream in each.streams} for each in (self._config, settings))
+            self._config = settings
+            self._reserved = with_readers(settings)
+            others = self._go_by(models)
+            self._pauses.go_by(settings.streams, settings.service.place)
+            self._sinks.go_by(settings, models.rules)
         sounds = {id_: sound_of(stream) for id_, stream in before.items() if stream.model not in others}
         self._close(
             [stream for id_, stream in before.items() if id_ not in after or sounds.get(id_) != sound_of(after[id_])]
@@ -166,6 +170,18 @@ class Service:
         for id_, stream in after.items():
             if sounds.get(id_) != sound_of(stream):
                 self._open(stream)
+
+    def _learn(self, learnt: Learnt) -> None:
+        """Go on with what was taught by now."""
+        with self._changing:
+            try:
+                models = self._models.after(self._config, learnt)
+                self._go_by(models)
+                self._sinks.go_by(self._config, models.rules)
+                models.tell_left_out(learnt)
+                self._streams.changed.set()
+            except ConfigError as error:
+                logger.error("the taught labels stay as they were: %s", error)
 
     def _go_by(self, models: Models) -> set[str]:
         """Score by other models, and by other rules; return the names of the models that are others now."""
@@ -183,10 +199,7 @@ class Service:
         Raises:
             StreamtagError: a part failed without which the service is none; the cause is attached.
         """
-        ended = self._ended.wait(seconds)
-        if self._failure is not None:
-            raise self._failure
-        return ended
+        return self._ending.wait(seconds)
 
     def beats(self) -> dict[str, int]:
         """Return how many turns each thread has taken without which the service is none, at least one in 5 s.
@@ -206,6 +219,7 @@ class Service:
             return
         self._running = False
         self._stopping.set()
+        self._learning.stop()
         readers = list(self._readers.values())
         for reader in readers:
             reader.close()
@@ -225,14 +239,7 @@ class Service:
         self._publisher.stop()
         end_workers(self._models.workers)
         self._sinks.stop(_WRITE_REST_SECONDS)
-        self._ended.set()
-
-    def _fail(self, part: str, error: BaseException) -> None:
-        """End the service: whoever waits for it hears why, and starts it anew from the beginning."""
-        if self._failure is None:
-            self._failure = StreamtagError(f"{part} failed: {type(error).__name__}: {error}; the service ends")
-            self._failure.__cause__ = error
-        self._ended.set()
+        self._ending.end()
 
     def _make_worker(self, stages: dict[str, ScoreStage], process: ScoringWorker | None) -> Inference:
         settings = self._config.model
@@ -240,7 +247,7 @@ class Service:
             stages,
             self._publisher.publish,
             self._sinks,
-            partial(self._fail, "scoring"),
+            partial(self._ending.fail, "scoring"),
             is_watched=self._publisher.is_watched,
             max_batch=settings.max_batch,
             max_wait=settings.max_wait_ms / 1000,
@@ -249,8 +256,7 @@ class Service:
 
     def _message(self) -> Outgoing:
         streams = self._streams.all()
-        sustainable = [worker.load.sustainable_streams for worker in self._workers]
-        known = [count for count in sustainable if count is not None]
+        known = [each for worker in self._workers if (each := worker.load.sustainable_streams) is not None]
         model, labels = self.models[DEFAULT], self._models.labels[DEFAULT]
         header = ServiceHeader(
             version=_VERSION,
@@ -277,9 +283,8 @@ class Service:
         return Outgoing(header)
 
     def _restarts(self) -> dict[str, int]:
-        restarts = {"service": self._crashes, "watch": self._watch.restarts}
-        if self._puller is not None:
-            restarts["input"] = self._puller.restarts
+        restarts = {"service": self._crashes, "watch": self._watch.restarts, "learning": self._learning.restarts}
+        restarts["input"] = self._puller.restarts if self._puller else 0
         restarts["scoring"] = sum(process.restarts for process in self._models.workers)
         return {name: count for name, count in restarts.items() if count}
 
@@ -323,8 +328,7 @@ class Service:
         return stream
 
     def _create_pushed(self, name: str) -> Intake | None:
-        stream = None if name in self._reserved else self._add(name, PUSHED)
-        return None if stream is None else stream.intake
+        return stream.intake if name not in self._reserved and (stream := self._add(name, PUSHED)) else None
 
     def _take_pcm(self, message: PcmInput) -> None:
         if isinstance(message, PauseRequest):

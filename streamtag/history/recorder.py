@@ -22,6 +22,7 @@ from streamtag.history.embeddings import Embedding
 from streamtag.history.lock import HeldError
 from streamtag.history.store import Begin, DiskFullError, End, Record, Store
 from streamtag.history.trouble import Trouble
+from streamtag.history.verdicts import Verdict, read_verdicts
 from streamtag.history.waiting import Waiting
 from streamtag.settings import HistorySettings
 from streamtag.threads import Worker
@@ -52,6 +53,9 @@ class HistoryFares(NamedTuple):
 class History:
     """Keeps events, and clips where the settings say so.
 
+    Attributes:
+        verdicts: What people said of events, replaced as a whole when they say more.
+
     `patch`, `begin`, `end` and `leave` never wait; those of one stream come from one thread at a time. What cannot be
     written at once waits in a bounded queue, and its oldest is dropped and counted when that is full.
     """
@@ -76,6 +80,7 @@ class History:
         self._counts: dict[str, int] = {}  # by stream, its embeddings
         self._waiting = Waiting()
         self._store: Store | None = None
+        self.verdicts: tuple[Verdict, ...] = ()
         self._complain_at = 0.0
         self._refused = ""
         self._refused_file: tuple[int, int] | None = None
@@ -221,6 +226,8 @@ class History:
     def _write(self, store: Store) -> None:
         self._waiting.write(partial(self._write_records, store))
         self._waiting.write_embeddings(store.write_embeddings)
+        if store.heard_others():
+            self.verdicts = tuple(read_verdicts(self._path, with_vectors=False))
         store.prune()
         for clip in self._waiting.take_clips():
             self._keep(store, clip)

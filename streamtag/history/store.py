@@ -87,6 +87,7 @@ class Store:
         self._clock = clock or EvenClock()
         self._pruned = 0.0
         self._is_tight = False
+        self._writings = -1
         path.parent.mkdir(parents=True, exist_ok=True)
         self._lock = Lock(path)
         try:
@@ -107,6 +108,11 @@ class Store:
         except OSError:
             return False
         return (found.st_dev, found.st_ino) == self._identity
+
+    def heard_others(self) -> bool:
+        """Whether somebody else wrote since the last time that this was asked: a verdict; true the first time."""
+        before, self._writings = self._writings, int(self._base.execute("PRAGMA data_version").fetchone()[0])
+        return self._writings != before
 
     def write(self, records: list[Record]) -> None:
         """Write onsets and ends, all or none; what is there already stays, so that it can be tried again."""

@@ -1,12 +1,12 @@
 """The history as a sink of the service: what it is told of events, states and sound."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
 from streamtag.audio import Patch
 from streamtag.events import EventRules
-from streamtag.history import History
+from streamtag.history import History, raised
 from streamtag.settings import Config
 from streamtag.sinks.sink import Embedding, SinkMessage
 from streamtag.wire.messages import EventHeader, HistoryState, ScoresHeader, ServiceHeader, StatusHeader
@@ -35,6 +35,9 @@ class HistorySink:
         self._protected: dict[str, list[tuple[int, float]]] = {}
         self._heard: dict[str, Patch] = {}  # by stream, the patch whose scores come next
         self.wants_embeddings = config.history.embeddings
+        self._rules: tuple[EventRules, ...] = ()
+        self._raised: Mapping[str, Mapping[str, float]] = {}
+        self._raised_by: tuple[object, object] = ((), ())  # what it was found by
 
     @property
     def kinds(self) -> frozenset[str]:
@@ -46,6 +49,24 @@ class HistorySink:
         """How often the history's thread failed in a way that nobody foresaw, and went on."""
         return self._history.restarts
 
+    @property
+    def raised(self) -> Mapping[str, Mapping[str, float]]:
+        """By stream and label, the `on` to which people's verdicts raise it; taught labels learn by themselves."""
+        verdicts, rules = self._history.verdicts, self._rules
+        if (verdicts, rules) != self._raised_by:
+            found: dict[str, dict[str, float]] = {}
+            for rule in rules:
+                taught = frozenset(rule.labels.taught)
+                on = {
+                    name: each.on
+                    for name, each in zip(rule.labels.names, rule.of_label, strict=True)
+                    if name not in taught
+                }
+                for each in raised(verdicts, on):
+                    found.setdefault(each.stream, {})[each.label] = each.on
+            self._raised, self._raised_by = found, (verdicts, rules)
+        return self._raised
+
     def start(self) -> None:
         """Open the file, in a thread; where it cannot be opened the log says so."""
         self._history.start()
@@ -53,6 +74,7 @@ class HistorySink:
     def go_by(self, config: Config, rules: Iterable[EventRules]) -> None:
         """Take over which streams are kept out of it, and from which scores on a label keeps sound out of it."""
         self._left_out = frozenset(stream.id for stream in config.streams if not stream.keep)
+        self._rules = rules = tuple(rules)
         wanted = config.history.no_clip_when
         self._protected = {
             each.labels.hash: [(row, each.off[row]) for row, label in enumerate(each.labels.names) if label in wanted]

@@ -1,6 +1,6 @@
 """The sinks within a service, told as one."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from streamtag.audio import Patch
 from streamtag.events import EventRules
@@ -31,6 +31,14 @@ class LocalSinks:
         """Have each take over what of a configuration takes effect at once."""
         for sink in self._sinks:
             sink.go_by(config, rules)
+
+    @property
+    def raised(self) -> Mapping[str, Mapping[str, float]]:
+        """By stream and label, the `on` to which people's verdicts raise it."""
+        found: dict[str, Mapping[str, float]] = {}
+        for sink in self._sinks:
+            found.update(sink.raised)
+        return found
 
     @property
     def want_embeddings(self) -> bool:

@@ -4,7 +4,8 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Final, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
@@ -131,6 +132,10 @@ class LocalSink(Protocol):
     def wants_embeddings(self) -> bool:
         """Whether `hear` is to be given them."""
 
+    @property
+    def raised(self) -> Mapping[str, Mapping[str, float]]:
+        """By stream and label, the `on` to which people's verdicts raise it, where it keeps any; at once."""
+
     def start(self) -> None:
         """Begin; what cannot be opened is told of, and nothing else waits for it."""
 
@@ -168,6 +173,7 @@ class SinkQueue:
     """
 
     wants_embeddings = False
+    raised: Mapping[str, Mapping[str, float]] = MappingProxyType({})
 
     def __init__(self, sink: Sink, most: int = _MOST_WAITING) -> None:
         self.name = sink.name
