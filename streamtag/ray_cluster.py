@@ -65,7 +65,7 @@ def ray_cluster(address: str, *, cpus: int | None = None) -> Iterator[Cluster]:
         StreamtagError: Ray is not installed, or the cluster cannot be reached or started.
     """
     if not is_ray_address(address):
-        raise ConfigError(f"--ray {address}: it may be {ADDRESS_FORM}, the address of a cluster's head node")
+        raise ConfigError(f"--ray may be {ADDRESS_FORM}, the address of a cluster's head node")
     if find_spec("ray") is None:
         raise StreamtagError("--ray needs the extra 'ray': pip install 'streamtag[ray]'")
     if address != "local":
@@ -104,6 +104,8 @@ def _existing(address: str) -> dict[str, Any]:
 
 @contextmanager
 def _connected(address: str, options: dict[str, Any]) -> Iterator[str]:
+    # Its library writes to standard error what is no error; it reads this when it connects.
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     import ray
 
     quiet = {"configure_logging": False, "log_to_driver": False}
@@ -115,6 +117,10 @@ def _connected(address: str, options: dict[str, Any]) -> Iterator[str]:
             with suppress(Exception):
                 ray.shutdown()
             raise StreamtagError(_reason(address, error, written())) from error
+    # What the nodes tell of their processes would stand among our results, on standard output.
+    import ray._private.worker
+
+    ray._private.worker._worker_logs_enabled = False
     try:
         yield context.address_info["gcs_address"]
     finally:

@@ -20,7 +20,7 @@ from streamtag.scoring import Judging, Scores, ScoreStage, StreamMemory
 from streamtag.settings import EventSettings, ScoreSettings
 from streamtag.sources import open_source
 
-__all__ = ["Part", "Result", "Span", "Tagger"]
+__all__ = ["Part", "Result", "Span", "Tagger", "within"]
 
 _BATCH = 64  # a minute of sound: larger ones hardly go faster
 
@@ -93,7 +93,7 @@ class Result:
         """Put together the parts of one recording, one at least."""
         parts = list(parts)
         seconds = parts[-1].seconds
-        events = [_within(event, seconds) for part in parts for event in part.events]
+        events = [within(event, seconds) for part in parts for event in part.events]
         embeddings = [part.embeddings for part in parts if part.embeddings is not None]
         return cls(
             labels=labels,
@@ -344,6 +344,6 @@ def _span(stage: ScoreStage, patches: list[Patch], begin: float) -> Span:
     return Span(starts, [patch.rms_dbfs for patch in patches], embeddings)
 
 
-def _within(event: Event, seconds: float) -> Event:
-    # The last patch may be padded: what it holds ends with the recording.
+def within(event: Event, seconds: float) -> Event:
+    """Return an event that ends with its recording at the latest: the last patch may be padded."""
     return replace(event, offset=min(event.offset or seconds, seconds))

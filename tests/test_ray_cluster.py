@@ -75,7 +75,7 @@ def test_an_address_is_local_or_auto_or_a_host_with_its_port(text: str, *, is_on
 
 
 def test_another_address_is_refused_before_ray_is_asked() -> None:
-    with pytest.raises(ConfigError, match='it may be "local", "auto" or HOST:PORT'), ray_cluster("ray://head:10001"):
+    with pytest.raises(ConfigError, match='--ray may be "local", "auto" or HOST:PORT'), ray_cluster("ray://head:10001"):
         pass
 
 

@@ -8,6 +8,7 @@ from typing import NoReturn
 
 from streamtag.cli import (
     alerts,
+    archive,
     bench,
     dashboard,
     demo,
@@ -41,6 +42,7 @@ _COMMANDS = (
     pause,
     alerts,
     tag,
+    archive,
     teach,
     search,
     subscribe,

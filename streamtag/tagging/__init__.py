@@ -1,5 +1,5 @@
 """Recordings tagged in processes of their own, where each may bring down no more than its own process."""
 
-from streamtag.tagging.pool import TaggingPool
+from streamtag.tagging.pool import CrashError, TaggingPool
 
-__all__ = ["TaggingPool"]
+__all__ = ["CrashError", "TaggingPool"]

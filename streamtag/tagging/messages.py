@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 from msgspec import Meta, Struct
+from numpy.typing import NDArray
 
 from streamtag.events import Event
 from streamtag.process import LinkError
@@ -46,6 +47,7 @@ class Tag(Struct, frozen=True, tag=True):
 
     path: bytes
     max_seconds: float
+    embeds: bool = False
 
 
 class Embed(Struct, frozen=True, tag=True):
@@ -68,13 +70,17 @@ class Alive(Struct, frozen=True, tag=True):
 
 
 class Scored(Struct, frozen=True, tag=True):
-    """A part of the recording, as `Part`; its patches are the bytes behind it."""
+    """A part of the recording, as `Part`; behind it are the bytes of float32 [patches, labels + dims].
+
+    Each row is a patch's scores and, where they were asked for, its embedding.
+    """
 
     starts: list[float]
     events: list[Event]
     seconds: Annotated[float, Meta(ge=0)]
     rate: Annotated[int, Meta(ge=0)]
     notes: list[bytes]
+    dims: Annotated[int, Meta(ge=0, le=1 << 16)] = 0
 
 
 class Heard(Struct, frozen=True, tag=True):
@@ -98,10 +104,13 @@ class Refused(Struct, frozen=True, tag=True):
 Word = Ready | Alive | Scored | Heard | Done | Refused
 
 
-def scored_of(part: Part) -> Scored:
-    """Return a part as it is sent, without its patches."""
+def scored_of(part: Part) -> tuple[Scored, NDArray[np.float32]]:
+    """Return a part as it is sent, and the rows that go behind it."""
     notes = [note.encode(errors="surrogateescape") for note in part.notes]
-    return Scored(part.starts, part.events, part.seconds, part.rate, notes)
+    dims, rows = 0, part.patches
+    if part.embeddings is not None:
+        dims, rows = part.embeddings.shape[1], np.concatenate([part.patches, part.embeddings], axis=1)
+    return Scored(part.starts, part.events, part.seconds, part.rate, notes, dims), rows
 
 
 def part_of(scored: Scored, payload: bytearray, labels: list[str]) -> Part:
@@ -110,16 +119,17 @@ def part_of(scored: Scored, payload: bytearray, labels: list[str]) -> Part:
     Raises:
         LinkError: the bytes are no such scores.
     """
-    if len(payload) != 4 * len(labels) * len(scored.starts):
+    if len(payload) != 4 * (len(labels) + scored.dims) * len(scored.starts):
         raise LinkError("its scores are not as many as its patches")
-    patches: Any = np.frombuffer(payload, np.float32).reshape(-1, len(labels))
+    rows: Any = np.frombuffer(payload, np.float32).reshape(-1, len(labels) + scored.dims)
     numbers = [number for event in scored.events for number in (event.onset, event.offset or 0.0, event.peak)]
-    if not (np.isfinite(patches).all() and np.isfinite([*numbers, *scored.starts, scored.seconds]).all()):
+    if not (np.isfinite(rows).all() and np.isfinite([*numbers, *scored.starts, scored.seconds]).all()):
         raise LinkError("its scores are no numbers")
     if any(not 0 <= event.index < len(labels) or event.label != labels[event.index] for event in scored.events):
         raise LinkError("there is no such label")
     notes = [note.decode(errors="surrogateescape") for note in scored.notes]
-    return Part(scored.starts, patches, scored.events, scored.seconds, scored.rate, notes)
+    patches, embeddings = rows[:, : len(labels)], rows[:, len(labels) :] if scored.dims else None
+    return Part(scored.starts, patches, scored.events, scored.seconds, scored.rate, notes, embeddings)
 
 
 def span_of(heard: Heard, payload: bytearray) -> Span:

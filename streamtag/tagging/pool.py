@@ -29,12 +29,16 @@ from streamtag.tagging.messages import (
     span_of,
 )
 
-__all__ = ["TaggingPool"]
+__all__ = ["CrashError", "TaggingPool"]
 
 _W = TypeVar("_W", Scored, Heard)
 _P = TypeVar("_P", Part, Span)
 
 _SILENT_SECONDS = 60.0
+
+
+class CrashError(SourceError):
+    """The process that decoded a recording is gone."""
 
 
 class TaggingPool:
@@ -110,10 +114,26 @@ class TaggingPool:
             InputError: it is longer than `max_seconds`, or its sample rate cannot be used.
             BundleError, RuntimeUnavailableError: the model cannot be opened.
         """
-        order = Tag(os.fsencode(path), max_seconds)
+        return Result.of(self.labels, self.parts(path, max_seconds=max_seconds), self._band_hz)
+
+    def parts(
+        self, path: str | os.PathLike[str], *, max_seconds: float = float("inf"), embeds: bool = False
+    ) -> Iterator[Part]:
+        """Tag a recording as `tag` does, and give what it scored part by part, as `Tagger.parts`.
+
+        Args:
+            path: the recording.
+            max_seconds: refuse a longer one, as soon as that shows.
+            embeds: give the embeddings too.
+
+        Raises:
+            CrashError: its decoder crashed, which is no fault of its own where the process was killed.
+            SourceError, InputError, BundleError, RuntimeUnavailableError: as `tag` does.
+        """
+        order = Tag(os.fsencode(path), max_seconds, embeds)
         seat = self._idle.get()
         try:
-            return Result.of(self.labels, seat.tag(order, self.labels, self._patch_seconds), self._band_hz)
+            yield from seat.tag(order, self.labels, self._patch_seconds)
         finally:
             self._idle.put(seat)
 
@@ -200,7 +220,10 @@ class _Seat:
             if not patches:
                 raise LinkError("no scores")
         except (EOFError, OSError):
-            raise SourceError(f"{path}: its decoder crashed ({self._end()})") from None
+            raise CrashError(f"{path}: its decoder crashed ({self._end()})") from None
+        except GeneratorExit:  # nobody wants the rest, which it would go on to send
+            self._end(alive=True)
+            raise
         except SilentError:
             self._end(alive=True)
             raise SourceError(f"{path}: its decoder gave no sign of life for {_SILENT_SECONDS:g} s") from None

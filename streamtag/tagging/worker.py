@@ -65,8 +65,11 @@ class _Tagging:
         path = Path(os.fsdecode(order.path))
 
         def parts() -> Iterator[tuple[Scored, Any]]:
-            for part in tagger.parts(path, max_seconds=order.max_seconds, on_block=self._go_on):
-                yield scored_of(part), part.patches
+
+            for part in tagger.parts(
+                path, max_seconds=order.max_seconds, embeddings=order.embeds, on_block=self._go_on
+            ):
+                yield scored_of(part)
 
         self._send(path, parts())
 

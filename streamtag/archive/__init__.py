@@ -1,0 +1,1 @@
+"""Recordings by the hundred thousand, tagged into Parquet: one row a recording, and what is done stays done."""

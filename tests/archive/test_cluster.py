@@ -1,0 +1,68 @@
+"""The same on a Ray cluster of two nodes, of which one is lost, with the driver and a process of the other."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.archive.reading import shown, table
+from tests.cli.commands import run, running
+from tests.media import encode
+from tests.ray_nodes import Nodes, ray_nodes
+from tests.real.servers import wait_until
+
+COUNT = 300
+
+
+@pytest.fixture(scope="module")
+def nodes() -> Iterator[Nodes]:
+    with ray_nodes() as found:
+        yield found
+
+
+@pytest.fixture
+def many(tmp_path: Path) -> Path:
+    folder = tmp_path / "many"
+    folder.mkdir()
+    first = encode(folder / "0.flac", seconds=30.0, rate=16000)
+    for number in range(1, COUNT):
+        (folder / f"{number}.flac").hardlink_to(first)
+    (folder / "bad.wav").write_text("no sound")
+    return folder
+
+
+def archivists() -> list[psutil.Process]:
+    """The processes of the cluster that tag."""
+    found = psutil.process_iter(["cmdline"])
+    return [one for one in found if any("Archivist" in part for part in one.info["cmdline"] or ())]
+
+
+@pytest.mark.timeout(300)
+def test_driver_process_and_node_are_killed_and_the_archive_is_that_of_one_machine(
+    nodes: Nodes, bundle: Path, many: Path, tmp_path: Path
+) -> None:
+    out, here = tmp_path / "out", tmp_path / "here"
+    on_ray = ("archive", "--bundle", bundle, many, "--embeddings", "--out", out, "--ray", nodes.address)
+    nodes.add()
+    lost = nodes.add()
+    with running(*on_ray, environment=nodes.environment) as driver:
+        wait_until(lambda: shown(out) if out.exists() else None, 100, "a part")
+        driver.process.kill()
+        driver.process.wait()
+    kept = len(shown(out))
+    with running(*on_ray, environment=nodes.environment) as driver:
+        wait_until(lambda: len(shown(out)) > kept, 100, "another part")
+        archivists()[0].kill()
+        nodes.kill(lost)
+        told = driver.wait_message(left=0)
+        assert driver.process.wait(100) == 0
+    assert told["done_before"] >= 1
+    assert told["done_before"] + told["tagged"] + told["failed"] == COUNT + 1
+    assert told["failed"] == 1
+    done = run("archive", "--bundle", bundle, many, "--embeddings", "--out", here)
+    assert json.loads(done.stdout)["tagged"] == COUNT
+    assert table(out).equals(table(here))
+    again = run(*on_ray[:-2], environment=nodes.environment)
+    assert json.loads(again.stdout)["done_before"] == COUNT + 1
