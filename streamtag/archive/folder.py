@@ -5,7 +5,6 @@ import hashlib
 import logging
 import os
 import re
-import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -23,7 +22,7 @@ _LOCK: Final = re.compile(r"\.streamtag-(\d+)of(\d+)\.lock\Z")
 
 _OF_NO_USE: Final = State(-1, None)
 """In this state no recording is."""
-_PART: Final = re.compile(r"part-.*\.parquet\Z")
+_PART: Final = re.compile(r"part-(\d{6,})-.*\.parquet\Z")
 
 logger = logging.getLogger(__name__)
 
@@ -34,12 +33,14 @@ class Run:
 
     folder: Path
     shard: Shard
+    number: int
+    """Higher than those of all runs before it: whose clock is wrong changes nothing."""
     id: str
     """No other run has it."""
 
     def part(self, number: int) -> Path:
-        """Return where the run's part of this number goes: names sort by the time of the run."""
-        return self.folder / f"part-{self.id}-{self.shard}-{number:06}.parquet"
+        """Return where the run's part of this number goes: names sort by the runs' order."""
+        return self.folder / f"part-{self.number:06}-{self.shard}-{number:06}-{self.id}.parquet"
 
 
 @contextmanager
@@ -51,7 +52,6 @@ def open_run(folder: Path, shard: Shard) -> Iterator[Run]:
     Raises:
         StreamtagError: somebody does, or the folder cannot be used.
     """
-    run = Run(folder, shard, f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}Z-{uuid.uuid4().hex[:8]}")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock = os.open(_lock_of(folder, shard), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
@@ -62,6 +62,8 @@ def open_run(folder: Path, shard: Shard) -> Iterator[Run]:
             raise StreamtagError(f"{folder}: another run is tagging into this folder ({shard}); wait for its end")
         _refuse_other_cuts(folder, shard)
         try:
+            before = parts(folder)
+            run = Run(folder, shard, 1 + (_number_of(before[-1]) if before else 0), uuid.uuid4().hex[:8])
             os.ftruncate(lock, 0)
             os.pwrite(lock, run.id.encode(), 0)
             _remove_drafts(folder, shard)
@@ -111,7 +113,7 @@ def _refuse_other_cuts(folder: Path, shard: Shard) -> None:
 def _remove_drafts(folder: Path, shard: Shard) -> None:
     """Remove half-written files of runs that are no more: of this shard, and of other numbers of shards."""
     for path in folder.glob(f".part-*{TEMPORARY}"):
-        cut = re.search(r"-(\d+)of(\d+)-\d+\.parquet", path.name)
+        cut = re.search(r"-(\d+)of(\d+)-", path.name)
         if cut is None or f"{cut[1]}of{cut[2]}" == str(shard) or int(cut[2]) != shard.of:
             with suppress(FileNotFoundError):
                 path.unlink()
@@ -123,7 +125,13 @@ def parts(folder: Path) -> list[Path]:
     Raises:
         OSError: there is no such folder.
     """
-    return sorted(folder / name for name in os.listdir(folder) if _PART.match(name))
+    found = [folder / name for name in os.listdir(folder) if _PART.match(name)]
+    return sorted(found, key=lambda path: (_number_of(path), path.name))
+
+
+def _number_of(part: Path) -> int:
+    found = _PART.match(part.name)
+    return int(found[1]) if found else 0
 
 
 @dataclass(slots=True)

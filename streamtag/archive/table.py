@@ -7,20 +7,17 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 
+from streamtag.archive.columns import lists, numbers, structs, texts
 from streamtag.archive.rows import Row
 from streamtag.bundle import Bundle
 from streamtag.errors import StreamtagError
 from streamtag.labels import labels_sha256
-
-try:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-except ImportError as error:
-    raise StreamtagError("an archive needs the extra 'archive': pip install 'streamtag[archive]'") from error
 
 __all__ = [
     "TEMPORARY",
@@ -32,6 +29,9 @@ __all__ = [
     "write_part",
     "write_table",
 ]
+
+# The other pools keep what one large recording took.
+pa.set_memory_pool(pa.system_memory_pool())
 
 TEMPORARY: Final = ".tmp"
 """How the names of files end that are not whole yet."""
@@ -100,43 +100,38 @@ def name_of(path: str) -> str:
 
 def _table(rows: Sequence[Row], model: ModelId) -> pa.Table:
     """Return rows as a table with all columns."""
-    count = len(rows)
-    columns: dict[str, Any] = {
-        "path": [name_of(row.path) for row in rows],
-        "bytes": [row.state.bytes for row in rows],
-        "mtime": [row.state.mtime for row in rows],
-        "seconds": [row.seconds for row in rows],
-        "model": [model.model] * count,
-        "labels_hash": [model.labels_hash] * count,
-        "patches": [0 if row.scores is None else len(row.scores) for row in rows],
-        "scores": _scores(rows, len(model.labels)),
-        "events": [
-            [
-                {"label": event.label, "onset": event.onset, "offset": event.offset, "peak": event.peak}
-                for event in row.events
-            ]
-            for row in rows
-        ],
-        "embedding": [row.embedding for row in rows],
-        "error": [row.error for row in rows],
+    scores = [row.scores for row in rows if row.scores is not None]
+    flat = scores[0] if len(scores) == 1 else np.concatenate(scores) if scores else np.empty(0, np.float16)
+    patches = [None if row.scores is None else len(row.scores) for row in rows]
+    events = [event for row in rows for event in row.events]
+    embeddings = [row.embedding for row in rows]
+    there = [embedding for embedding in embeddings if embedding is not None]
+    columns = {
+        "path": texts([name_of(row.path) for row in rows]),
+        "bytes": numbers([row.state.bytes for row in rows], pa.int64()),
+        "mtime": numbers([row.state.mtime for row in rows], pa.float64()),
+        "seconds": numbers([row.seconds for row in rows], pa.float64()),
+        "model": texts([model.model] * len(rows)),
+        "labels_hash": texts([model.labels_hash] * len(rows)),
+        "patches": numbers([count or 0 for count in patches], pa.int32()),
+        "scores": lists(patches, lists([len(model.labels)] * sum(filter(None, patches)), numbers(flat, pa.float16()))),
+        "events": lists(
+            [len(row.events) for row in rows],
+            structs(
+                label=texts([event.label for event in events]),
+                onset=numbers([event.onset for event in events], pa.float64()),
+                offset=numbers([event.offset for event in events], pa.float64()),
+                peak=numbers([event.peak for event in events], pa.float32()),
+            ),
+        ),
+        "embedding": lists(
+            [None if embedding is None else len(embedding) for embedding in embeddings],
+            numbers(np.concatenate(there) if there else np.empty(0, np.float32), pa.float32()),
+        ),
+        "error": texts([row.error for row in rows]),
     }
     told = json.dumps({"v": _FORMAT, **asdict(model)}).encode()
-    arrays = [
-        value if isinstance(value, pa.Array) else pa.array(value, field.type)
-        for field, value in zip(_SCHEMA, columns.values(), strict=True)
-    ]
-    return pa.Table.from_arrays(arrays, schema=_SCHEMA.with_metadata({_KEY: told}))
-
-
-def _scores(rows: Sequence[Row], labels: int) -> pa.Array:
-    """Return the column of scores without a Python object for each of them."""
-    there = [row.scores for row in rows if row.scores is not None]
-    flat = np.concatenate(there) if there else np.empty((0, labels), np.float16)
-    values = pa.array(flat.reshape(-1), pa.float16())
-    patches = pa.ListArray.from_arrays(pa.array(np.arange(len(flat) + 1) * labels, pa.int32()), values)
-    ends = np.cumsum([0, *(0 if row.scores is None else len(row.scores) for row in rows)])
-    is_null = pa.array([row.scores is None for row in rows])
-    return pa.ListArray.from_arrays(pa.array(ends, pa.int32()), patches, mask=is_null)
+    return pa.Table.from_arrays(list(columns.values()), schema=_SCHEMA.with_metadata({_KEY: told}))
 
 
 def write_part(path: Path, rows: Sequence[Row], model: ModelId, may: Callable[[], bool] = lambda: True) -> bool:
