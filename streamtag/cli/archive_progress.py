@@ -43,5 +43,6 @@ def progress() -> Iterator[Step]:
 
 
 def _remark(finished: "Finished | None") -> None:
-    for remark in finished.notes if finished else ():
-        note(f"{on_one_line(finished.path)}: {remark}")
+    if finished is not None:
+        for remark in finished.notes:
+            note(f"{on_one_line(finished.path)}: {remark}")

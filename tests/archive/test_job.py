@@ -4,6 +4,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -13,7 +14,7 @@ from streamtag.archive import writer
 from streamtag.archive.here import TaggingHere
 from streamtag.archive.inputs import Shard
 from streamtag.archive.job import Finished, Outcome, archive
-from streamtag.archive.table import ModelId
+from streamtag.archive.table import ModelId, write_part
 from streamtag.bundle import Bundle
 from streamtag.errors import StreamtagError
 from streamtag.tagger import Tagger
@@ -188,13 +189,13 @@ def test_a_full_disk_is_an_error_and_what_is_whole_stays(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(writer, "_MOST_BYTES", 1)  # each recording is a part
-    write_part, calls = writer.write_part, []
+    calls: list[object] = []
 
-    def full(*arguments: object) -> bool:
+    def full(*arguments: Any) -> bool:
         calls.append(arguments)
         if len(calls) == 3:
             raise OSError(28, "No space left on device")
-        return write_part(*arguments)  # type: ignore[arg-type]
+        return write_part(*arguments)
 
     monkeypatch.setattr(writer, "write_part", full)
     with pytest.raises(OSError, match="No space left"):
