@@ -100,7 +100,7 @@ def test_the_embedding_is_the_mean_over_all_patches(run: Run, bundle: Path, reco
     path = recordings / "2.flac"
     run(path, embeds=True)
     tagger = Tagger(bundle, "onnxruntime")
-    parts = [part.embeddings for part in tagger.parts(path, embeds=True) if part.embeddings is not None]
+    parts = [part.embeddings for part in tagger.parts(path, embeddings=True) if part.embeddings is not None]
     (row,) = rows(tmp_path / "out")
     np.testing.assert_allclose(row["embedding"], np.concatenate(parts).mean(axis=0), rtol=1e-5)
 
