@@ -6,24 +6,27 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import zip_longest
 
 import numpy as np
 from numpy.typing import NDArray
 
-from streamtag.audio import BANDS, FRAMES, PATCH_HOP, SAMPLE_RATE, Block, Patch, Patcher
+from streamtag.audio import BANDS, FRAMES, PATCH_HOP, PATCH_SAMPLES, SAMPLE_RATE, Block, Patch, Patcher
 from streamtag.benchmark.load_generator import bursts
 from streamtag.benchmark.worker_process import in_a_process, wait_for_subscriber
 from streamtag.bundle import Bundle
 from streamtag.engine.inference import Inference
 from streamtag.engine.stream import EngineStream
 from streamtag.events import EventRules
+from streamtag.machine import processor_seconds
 from streamtag.model import DEFAULT, Model
-from streamtag.runtimes import Runtime, load_runtime, open_runtime
+from streamtag.runtimes import ListRuntime, Runtime, load_runtime, open_runtime
 from streamtag.scoring import Judging, ScoreStage
 from streamtag.settings import Config
 from streamtag.sinks.local import LocalSinks
 from streamtag.threads import Worker
 from streamtag.wire import Publisher
+from streamtag.workers import Open, ScoringWorker, end_workers, open_in_workers
 
 __all__ = ["NETWORK_BATCHES", "Scaling", "Scoring", "Variant", "measure_scaling", "measure_scoring"]
 
@@ -107,7 +110,7 @@ def measure_scaling(config: Config, seconds: float) -> Scaling:
 
 
 def measure_scoring(config: Config, variant: Variant, seconds: float, cores: Sequence[int]) -> Scoring:
-    """Score as fast as possible for `seconds` in a process held to these cores, with one thread on each.
+    """Score as fast as possible for `seconds`, held to these cores, with one process on each as a service has them.
 
     Raises:
         StreamtagError: the bundle or the runtime cannot be used.
@@ -118,8 +121,15 @@ def measure_scoring(config: Config, variant: Variant, seconds: float, cores: Seq
 def _score(endpoint: str, config: Config, variant: Variant, seconds: float, threads: int) -> Scoring:
     bundle = Bundle.open(variant.bundle)
     rules = EventRules(bundle.label_set, config.events)
-    runtimes = [variant.open(config.model.max_batch) for _ in range(threads)]
-    network = {batch: _network_ms(runtimes[0], batch) for batch in NETWORK_BATCHES}
+    here = variant.open(config.model.max_batch)
+    network = {batch: _network_ms(here, batch) for batch in NETWORK_BATCHES}
+    processes: list[ScoringWorker] = []
+    runtimes: Sequence[Runtime | ListRuntime] = [here]
+    if threads > 1 and variant.file is None:
+        processes = [ScoringWorker(number) for number in range(1, threads + 1)]
+        runtimes = open_in_workers(
+            processes, Open(variant.bundle, variant.runtime, config.model.max_batch, PATCH_SAMPLES)
+        )
     publisher = Publisher(endpoint)
     publisher.start()
     wait_for_subscriber(publisher)
@@ -132,8 +142,9 @@ def _score(endpoint: str, config: Config, variant: Variant, seconds: float, thre
             _ignore,
             max_batch=config.model.max_batch,
             max_wait=config.model.max_wait_ms / 1000,
+            worker=process,
         )
-        for runtime in runtimes
+        for runtime, process in zip_longest(runtimes, processes)
     ]
     patches = Patcher().feed(Block(bursts(60.0), 0, SAMPLE_RATE, 0.0))
     over = threading.Event()
@@ -145,15 +156,16 @@ def _score(endpoint: str, config: Config, variant: Variant, seconds: float, thre
         Worker(f"feed-{number}", partial(_feed, streams, windows, over), on_failure=_ignore).start()
     time.sleep(_WARM_UP_SECONDS)
     before = _next_scored(workers)
-    begin, cpu = time.monotonic(), time.process_time()
+    begin, cpu = time.monotonic(), _cpu_seconds(processes)
     time.sleep(seconds)
     done = _next_scored(workers) - before
-    took, cpu = time.monotonic() - begin, time.process_time() - cpu
+    took, cpu = time.monotonic() - begin, _cpu_seconds(processes) - cpu
     over.set()
     for worker in workers:
         worker.stop(time.monotonic())
         worker.join(_GOODBYE_SECONDS)
     publisher.stop()
+    end_workers(processes)
     runtime = runtimes[0]
     return Scoring(
         bundle=bundle.name,
@@ -165,6 +177,11 @@ def _score(endpoint: str, config: Config, variant: Variant, seconds: float, thre
         patches_a_second=done / took,
         streams=int(done / took * PATCH_HOP / SAMPLE_RATE),
     )
+
+
+def _cpu_seconds(processes: Sequence[ScoringWorker]) -> float:
+    """Return the processor time of this process, and of those that score for it."""
+    return time.process_time() + sum(processor_seconds(each.pid) for each in processes if each.pid is not None)
 
 
 def _ignore(error: BaseException) -> None:

@@ -12,6 +12,7 @@ import argparse
 import json
 import os
 import platform
+import re
 import statistics
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -23,14 +24,14 @@ from numpy.typing import NDArray
 
 from benchmarks import contenders
 from streamtag.bundle import Bundle
-from streamtag.machine import processor, version_of
+from streamtag.machine import features, processor, version_of
 
 PATCHES = 64
 PACKAGES = ("streamtag", "numpy", "scipy", "onnxruntime", "ai-edge-litert", "mediapipe", "librosa", "torch")
 
 
 def main() -> None:
-    """Run the comparison and write `side_by_side.json` and `side_by_side.md`."""
+    """Run the comparison and write `side_by_side_KIND.json` and `side_by_side_KIND.md`, for this kind of processor."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--yamnet", type=Path, required=True, help="the published yamnet.tflite")
     parser.add_argument("--bundle", default="default", help="the bundle to run")
@@ -64,6 +65,12 @@ def main() -> None:
     write(options.output, seconds)
 
 
+def kind() -> str:
+    """Return what results on this kind of processor are called: its maker and the widest of its instructions."""
+    maker = re.sub(r"[^a-z]+", "_", re.sub(r"\(.*?\)", "", processor().lower())).strip("_").split("_")[0]
+    return "_".join([maker or "other", *features()[-1:]]).lower().replace("-", "").replace(" ", "_")
+
+
 def write(folder: Path, seconds: dict[str, list[float]]) -> None:
     """Write the figures as JSON and as a table."""
     reference = next(iter(seconds))
@@ -75,6 +82,7 @@ def write(folder: Path, seconds: dict[str, list[float]]) -> None:
     machine: dict[str, Any] = {
         "date": datetime.now(UTC).date().isoformat(),
         "processor": processor(),
+        "features": features(),
         "cores": os.cpu_count(),
         "python": platform.python_version(),
         "versions": {name: found for name in PACKAGES if (found := version_of(name))},
@@ -82,13 +90,15 @@ def write(folder: Path, seconds: dict[str, list[float]]) -> None:
         "patches_a_round": PATCHES,
     }
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "side_by_side.json").write_text(
+    name = f"side_by_side_{kind()}"
+    (folder / f"{name}.json").write_text(
         json.dumps({"machine": machine, "rows": rows, "seconds": seconds}, indent=1) + "\n"
     )
     lines = [
         "# Side by side",
         "",
-        f"{machine['processor']}, one core, Python {machine['python']}, {machine['date']}; "
+        f"{machine['processor']} ({', '.join(machine['features'])}), one core, "
+        f"Python {machine['python']}, {machine['date']}; "
         + ", ".join(f"{name} {number}" for name, number in machine["versions"].items())
         + ".",
         f"CPU time a 960 ms patch, median of {machine['rounds']} interleaved rounds of {PATCHES} patches; speed as a "
@@ -103,7 +113,7 @@ def write(folder: Path, seconds: dict[str, list[float]]) -> None:
         "",
         "Made by `make benchmark`.",
     ]
-    (folder / "side_by_side.md").write_text("\n".join(lines) + "\n")
+    (folder / f"{name}.md").write_text("\n".join(lines) + "\n")
     print("\n".join(lines))
 
 

@@ -5,7 +5,17 @@ import platform
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-__all__ = ["processor", "resident_bytes", "version_of"]
+__all__ = ["features", "processor", "processor_seconds", "resident_bytes", "version_of"]
+
+_FEATURES = {
+    "avx2": "AVX2",
+    "avx512f": "AVX-512",
+    "avx512_vnni": "VNNI",
+    "avx_vnni": "VNNI",
+    "amx_int8": "AMX",
+    "asimddp": "dot product",
+}
+"""What makes networks fast, by the system's name for it."""
 
 
 def processor() -> str:
@@ -15,6 +25,27 @@ def processor() -> str:
     except OSError:
         return platform.processor() or platform.machine()
     return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
+
+
+def features() -> list[str]:
+    """Return which of the processor's instructions for many numbers at once are there, such as AVX2 and AMX."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return []
+    flags = {
+        flag for line in lines if line.startswith(("flags", "Features")) for flag in line.partition(":")[2].split()
+    }
+    return list(dict.fromkeys(name for flag, name in _FEATURES.items() if flag in flags))
+
+
+def processor_seconds(pid: int) -> float:
+    """Return the processor time that a process has used so far, by all of its threads; 0 where it is gone."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def resident_bytes() -> int:

@@ -110,6 +110,11 @@ class Patcher:
         self._cut(samples if mono is None else resampler.feed(mono), done)
         return done
 
+    @property
+    def missing_seconds(self) -> float:
+        """How much sound at least is missing before the next patch is complete."""
+        return (self.geometry.samples - max(0, self._filled)) / self.geometry.rate
+
     def interrupt(self) -> list[Patch]:
         """Return what the loss of the source completes, so that it need not wait for the next block."""
         return self._end_segment()

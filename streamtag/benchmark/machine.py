@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from streamtag.machine import processor, version_of
+from streamtag.machine import features, processor, version_of
 
 __all__ = ["describe_machine", "first_cores", "held_to"]
 
@@ -18,6 +18,7 @@ def describe_machine() -> dict[str, Any]:
     load = os.getloadavg()[0]
     return {
         "processor": processor(),
+        "features": features(),
         "cores": len(os.sched_getaffinity(0)),
         "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
         "system": platform.platform(terse=True),

@@ -47,7 +47,8 @@ def print_tables(heading: str, tables: Iterable[Table | str]) -> None:
 
 def heading(machine: Mapping[str, Any]) -> str:
     """Return what the figures are of."""
-    return f"{machine['processor']}, {machine['cores']} cores"
+    features = ", ".join(machine["features"]) or "none of AVX2, AVX-512, VNNI, AMX"
+    return f"{machine['processor']} ({features}), {machine['cores']} cores"
 
 
 def _tables(report: Report) -> Iterable[Table | str]:

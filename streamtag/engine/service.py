@@ -84,7 +84,9 @@ class Service:
         self._workers = [self._make_worker(*each) for each in zip_longest(self._models.stages(), self._models.workers)]
         self._streams = Streams(self._workers, config.service.max_streams, self._publisher.forget)
         self._pcm = PushedStreams(self._create_pushed, self._streams.remove)
-        self._puller = PcmPuller(config.service.input, self._take_pcm, gate=gate) if config.service.input else None
+        wait = self._pcm.rest_seconds
+        endpoint = config.service.input
+        self._puller = PcmPuller(endpoint, self._take_pcm, gate=gate, may_rest=wait) if endpoint else None
         self._pauses = Pauses(self._streams.get, self._pcm.owner_of)
         self._receivers = ReceiverPool()
         self._readers: dict[str, Reader] = {}

@@ -22,6 +22,10 @@ _MOST_TOLD = 100
 _CONVERSIONS = 20.0
 _CONVERSIONS_A_SECOND = 2.0
 
+# So few streams are waited for; of more one is always about to complete a patch.
+_FEW = 4
+_EARLY_SECONDS = 0.03
+
 logger = logging.getLogger(__name__)
 
 
@@ -130,6 +134,17 @@ class PushedStreams:
                 pushed.intake.end()
             else:
                 self._blame(pushed, message.reason)
+
+    def rest_seconds(self) -> float:
+        """Return for how long sound may wait where it is without any patch being late: 0 where there are many streams.
+
+        Sound that comes at the pace of the clock completes no patch before.
+        """
+        with self._lock:
+            if not 0 < len(self._pushed) <= _FEW:
+                return 0.0
+            missing = min(pushed.intake.patcher.missing_seconds for pushed in self._pushed.values())
+        return max(0.0, missing - _EARLY_SECONDS)
 
     def owner_of(self, name: str) -> str | None:
         """Return the name of the key that a pushed stream belongs to; None where it is nobody's."""

@@ -28,6 +28,11 @@ _TURN_SECONDS: Final = 0.005
 """How long PCM, or strangers, are taken in one go."""
 _REST_SECONDS: Final = 0.001
 """How long the thread rests where more waits after that: under a flood the interpreter must be had by others too."""
+_LONGEST_REST_SECONDS: Final = 0.06
+"""How long messages may wait where that makes no patch late: levels that somebody watches are late by as much."""
+_MOST_AT_ONCE: Final = 32
+_FLOOD_SECONDS: Final = 1.0
+"""For so long after more messages than those came at once none are left to wait."""
 _COMPLAINT_SECONDS: Final = 60.0
 _BEAT_MS: Final = 1000
 _NOBLOCK: Final = int(zmq.NOBLOCK)
@@ -42,6 +47,7 @@ class PcmPuller:
         endpoint: Where PCM comes in, ``tcp://ADDRESS:PORT`` or ``ipc://PATH``; port ``*`` chooses a free one.
         take: Called in the thread with each message; the next one waits until it returns.
         gate: Whom the socket lets in; None for everybody who reaches it.
+        may_rest: Returns for how many seconds messages may wait in the socket: one wake-up for several is cheaper.
 
     Attributes:
         endpoint: The real endpoint once started.
@@ -49,13 +55,23 @@ class PcmPuller:
         faults: Those of them that could not be used.
     """
 
-    def __init__(self, endpoint: str, take: Callable[[PcmInput], None], *, gate: Gate | None = None) -> None:
+    def __init__(
+        self,
+        endpoint: str,
+        take: Callable[[PcmInput], None],
+        *,
+        gate: Gate | None = None,
+        may_rest: Callable[[], float] = lambda: 0.0,
+    ) -> None:
         self.endpoint = endpoint
         self.messages = 0
         self.faults = 0
         self._take = take
         self._gate = gate
+        self._may_rest = may_rest
+        self._rest_from = 0.0
         self._stopping = False
+        self._counted = 0
         self._complain_at = 0.0
         self._context: zmq.Context[zmq.Socket[bytes]] | None = None
         self._thread = Worker("input", self._run)
@@ -122,6 +138,7 @@ class PcmPuller:
                     self._take_waiting()
                 if self._admission.socket in ready:
                     self._admission.answer(_TURN_SECONDS)
+                self._rest()
         finally:
             context, self._context = self._context, None
             if context is not None:
@@ -146,6 +163,15 @@ class PcmPuller:
             self.faults += isinstance(message, PcmFault)
             self._hand_on(message)
         time.sleep(_REST_SECONDS)
+
+    def _rest(self) -> None:
+        """Let a few messages gather, unless they come faster than any few streams at the pace of the clock."""
+        before, self._counted = self._counted, self.messages
+        now = time.monotonic()
+        if self.messages - before > _MOST_AT_ONCE:
+            self._rest_from = now + _FLOOD_SECONDS
+        elif now >= self._rest_from and (seconds := self._may_rest()) > 0:
+            time.sleep(min(_LONGEST_REST_SECONDS, seconds))
 
     def _hand_on(self, message: PcmInput) -> None:
         try:

@@ -5,7 +5,6 @@ import os
 import time
 from collections import deque
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 
 from streamtag import errors
 from streamtag.errors import StreamtagError
+from streamtag.machine import processor_seconds
 from streamtag.process import LinkError, Process, SilentError
 from streamtag.workers.messages import Done, Map, Open, Opened, Order, Refused, Score, Word
 
@@ -146,11 +146,11 @@ class ScoringProcess:
 
     def _wait(self) -> Word:
         """Wait for what becomes of a batch, for as long as the process works for it."""
-        ticks = _processor_ticks(self.pid)
+        used = processor_seconds(self.pid)
         given = worked = time.monotonic()
         while (word := self._hear(_LOOK_SECONDS)) is None:
-            before, ticks, now = ticks, _processor_ticks(self.pid), time.monotonic()
-            worked = now if ticks != before else worked
+            before, used, now = used, processor_seconds(self.pid), time.monotonic()
+            worked = now if used != before else worked
             if now - worked > _IDLE_SECONDS:
                 raise WorkerLostError(f"it did nothing for {_IDLE_SECONDS:g} s")
             if now - given > _SILENT_SECONDS:
@@ -178,15 +178,6 @@ class ScoringProcess:
 
 def _in_pages(floats: int) -> int:
     return -(-_FLOAT * floats // mmap.PAGESIZE) * mmap.PAGESIZE
-
-
-def _processor_ticks(pid: int) -> int:
-    """Return the processor time that a process has used, in the system's ticks."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return -1
-    return int(fields[11]) + int(fields[12])
 
 
 def _error_of(refused: Refused) -> StreamtagError:

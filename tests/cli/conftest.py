@@ -35,7 +35,7 @@ def config(bundle: Path, tmp_path: Path) -> Path:
     path = tmp_path / "streamtag.toml"
     path.write_text(
         f'[service]\nendpoint = "tcp://127.0.0.1:{free_port()}"\ninput = "tcp://127.0.0.1:{free_port()}"\n'
-        f'[model]\nbundle = "{bundle}"\n'
+        f'processes = 1\n[model]\nbundle = "{bundle}"\n'
     )
     return path
 

@@ -77,7 +77,8 @@ class Site:
         scheme = "https" if "--tls-cert" in page_options else "http"
         self.url = f"{scheme}://127.0.0.1:{self.port}/"
         self.config.write_text(
-            f'# Ours\n[service]\nendpoint = "tcp://127.0.0.1:{free_port()}"\ninput = "tcp://127.0.0.1:{free_port()}"\n\n'
+            f'# Ours\n[service]\nendpoint = "tcp://127.0.0.1:{free_port()}"\ninput = "tcp://127.0.0.1:{free_port()}"\n'
+            "processes = 1\n\n"
             f'[history]\npath = "history.sqlite"\nclips = true\nclip_seconds = 1.0\n\n{streams}'
         )
         self.service = Command(folder, "run", self.config)

@@ -1,3 +1,4 @@
+import time
 from queue import SimpleQueue
 from typing import Any
 
@@ -5,6 +6,7 @@ import pytest
 import zmq
 
 from streamtag.wire import PcmBlock, PcmEnd, PcmFault, PcmInput, PcmPuller, PcmPusher
+from streamtag.wire import puller as puller_module
 from tests.wire.test_pcm import FOUR_BYTES, header
 
 
@@ -90,3 +92,22 @@ def test_stopping_twice_does_no_harm_and_frees_the_port(puller: PcmPuller, pcm: 
     again = PcmPuller(puller.endpoint, pcm.put)
     again.start()
     again.stop()
+
+
+def test_messages_that_may_wait_are_taken_with_those_that_follow_and_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(puller_module, "_LONGEST_REST_SECONDS", 0.5)
+    taken: SimpleQueue[Any] = SimpleQueue()
+    puller = PcmPuller("tcp://127.0.0.1:*", taken.put, may_rest=lambda: 10.0)  # no longer than is allowed
+    puller.start()
+    with PcmPusher(puller.endpoint) as pusher:
+        for number in range(10):
+            pusher.end(f"few-{number}")
+            time.sleep(0.01)  # the pace of the clock is what is tried
+        assert [taken.get(timeout=60).stream for _ in range(10)] == [f"few-{number}" for number in range(10)]
+        assert puller.beats < 10
+        for number in range(2000):
+            pusher.end(f"many-{number}")
+        assert [taken.get(timeout=60).stream for _ in range(2000)] == [f"many-{number}" for number in range(2000)]
+    puller.stop()
