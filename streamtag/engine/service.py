@@ -84,9 +84,8 @@ class Service:
         self._workers = [self._make_worker(*each) for each in zip_longest(self._models.stages(), self._models.workers)]
         self._streams = Streams(self._workers, config.service.max_streams, self._publisher.forget)
         self._pcm = PushedStreams(self._create_pushed, self._streams.remove)
-        wait = self._pcm.rest_seconds
-        endpoint = config.service.input
-        self._puller = PcmPuller(endpoint, self._take_pcm, gate=gate, may_rest=wait) if endpoint else None
+        pull = partial(PcmPuller, take=self._take_pcm, gate=gate, may_rest=self._pcm.rest_seconds)
+        self._puller = pull(config.service.input) if config.service.input else None
         self._pauses = Pauses(self._streams.get, self._pcm.owner_of)
         self._receivers = ReceiverPool()
         self._readers: dict[str, Reader] = {}
@@ -128,7 +127,7 @@ class Service:
                 self._puller.start()
         except WireError:
             self._publisher.stop()
-            end_workers(self._models.workers)
+            self.stop()
             raise
         self._running = True
         self._started = time.monotonic()
@@ -244,15 +243,14 @@ class Service:
         self._ending.end()
 
     def _make_worker(self, stages: dict[str, ScoreStage], process: ScoringWorker | None) -> Inference:
-        settings = self._config.model
         return Inference(
             stages,
             self._publisher.publish,
             self._sinks,
             partial(self._ending.fail, "scoring"),
             is_watched=self._publisher.is_watched,
-            max_batch=settings.max_batch,
-            max_wait=settings.max_wait_ms / 1000,
+            max_batch=self._config.model.max_batch,
+            max_wait=self._config.model.max_wait_ms / 1000,
             worker=process,
         )
 
