@@ -132,6 +132,18 @@ def _disagreements(arguments: argparse.Namespace) -> None:
     print(json.dumps(as_rows(found), indent=1) if arguments.json else as_markdown(found, taggers))
 
 
+def _wrap(arguments: argparse.Namespace) -> None:
+    from train.wrap import WrapOptions, wrap
+
+    names = ("seconds", "hop", "scores", "embedding", "activation", "name")
+    options = WrapOptions(**{name: getattr(arguments, name) for name in names})
+    bundle = wrap(
+        arguments.front_end, arguments.source, arguments.labels, arguments.out, options,
+        lambda text: print(text, file=sys.stderr),
+    )  # fmt: skip
+    print(bundle.path)
+
+
 def _networks(arguments: argparse.Namespace) -> None:
     from train.networks.paper_table import as_text, table
 
@@ -182,6 +194,16 @@ def _run_options(parser: argparse.ArgumentParser, *, optional: bool = False) -> 
     )
     parser.add_argument("--output", type=Path, metavar="FOLDER", help="instead of output")
     parser.add_argument("--steps", type=int, metavar="N", help="instead of [fit] steps; 0 leaves the network")
+
+
+def _seconds(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0.1 <= value <= 60:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds from 0.1 to 60")
+    return value
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -259,6 +281,22 @@ def _parser() -> argparse.ArgumentParser:
     data.add_argument("sets", nargs="+", metavar="SET", help="esc50, urbansound8k or fsd50k")
     data.add_argument("--root", type=Path, default=Path("data"), metavar="FOLDER", help="where to (default: data)")
     data.set_defaults(run=_data)
+    wrapping = commands.add_parser(
+        "wrap", help="put a published tagger's front end into its graph, and make a bundle of both"
+    )
+    wrapping.add_argument("front_end", choices=("ced", "ast", "kaldi80", "efficientat"), help="what it takes")
+    wrapping.add_argument("source", type=Path, metavar="WEIGHTS", help="its graph in ONNX, or mn04_as.safetensors")
+    wrapping.add_argument("labels", type=Path, metavar="LABELS", help="its labels: .csv, .json, or a name a line")
+    wrapping.add_argument("out", type=Path, metavar="OUT", help="the bundle's folder")
+    wrapping.add_argument("--seconds", type=_seconds, metavar="S", help="of a window (default: as it was trained)")
+    wrapping.add_argument("--hop", type=_seconds, metavar="S", help="from window to window (default: 1)")
+    wrapping.add_argument("--scores", metavar="NAME", help="the output (default: the one as long as LABELS)")
+    wrapping.add_argument("--embedding", metavar="NAME", help="the output that the scores are made of")
+    wrapping.add_argument(
+        "--activation", choices=("none", "sigmoid", "softmax"), help="what makes probabilities of its scores"
+    )
+    wrapping.add_argument("--name", metavar="NAME", help="of the model (default: OUT's)")
+    wrapping.set_defaults(run=_wrap)
     networks = commands.add_parser("networks", help="weights and multiplies of the networks, beside the paper's")
     networks.add_argument("--json", action="store_true", help="print JSON")
     networks.set_defaults(run=_networks)

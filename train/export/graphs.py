@@ -3,9 +3,10 @@
 import logging
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import onnx
@@ -24,9 +25,23 @@ OUTPUTS = ("scores", "embedding")
 
 
 def write_graph(
-    module: nn.Module, example: torch.Tensor, name: str, path: Path, outputs: tuple[str, ...] = OUTPUTS
+    module: nn.Module,
+    example: torch.Tensor,
+    name: str,
+    path: Path,
+    outputs: tuple[str, ...] = OUTPUTS,
+    free: Mapping[str, Mapping[int, str]] = MappingProxyType({}),
 ) -> None:
-    """Export a module of one input `name`; the first size of the input and of all outputs is free."""
+    """Export a module of one input.
+
+    Args:
+        module: what is exported.
+        example: an input.
+        name: the input's.
+        path: where to write.
+        outputs: their names.
+        free: which axes of which tensors are free beside the first of each, and what they are called.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         torch.onnx.export(
@@ -35,7 +50,7 @@ def write_graph(
             str(path),
             input_names=[name],
             output_names=list(outputs),
-            dynamic_axes={tensor: {0: "N"} for tensor in (name, *outputs)},
+            dynamic_axes={tensor: {0: "N", **free.get(tensor, {})} for tensor in (name, *outputs)},
             opset_version=OPSET,
             dynamo=False,
         )

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from streamtag.errors import ConfigError
+from train.front_ends import kaldi_mel
 from train.networks.blocks import Classifier
 from train.networks.mobilenet_v3 import Bands, Inverted, body
 
@@ -47,16 +48,7 @@ class LogMel(nn.Module):
 
 def mel_weights() -> NDArray[np.float32]:
     """Return the mel bands' weights float32 [128, 513]: triangles on Kaldi's mel scale, computed at the bins' mel."""
-
-    def mel(hertz: NDArray[np.float64] | float) -> NDArray[np.float64]:
-        return np.asarray(1127.0 * np.log1p(np.asarray(hertz) / 700.0))
-
-    edges = np.linspace(mel(0.0), mel(15000.0), BANDS + 2)
-    bins = mel(np.arange(_FFT // 2) * RATE / _FFT)
-    rising = (bins - edges[:-2, None]) / (edges[1:-1] - edges[:-2])[:, None]
-    falling = (edges[2:, None] - bins) / (edges[2:] - edges[1:-1])[:, None]
-    weights = np.maximum(0.0, np.minimum(rising, falling))
-    return np.pad(weights, ((0, 0), (0, 1))).astype(np.float32)
+    return kaldi_mel(BANDS, RATE, _FFT, 0.0, 15000.0).T.astype(np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +72,11 @@ class Mn04(nn.Module):
 
     def forward(self, waveform: Tensor) -> Heard:
         """Return features, hidden layer and logits."""
-        features = self.body(self.log_mel(waveform)).mean(dim=(2, 3))
+        return self.judge(self.log_mel(waveform))
+
+    def judge(self, log_mel: Tensor) -> Heard:
+        """Return the same of scaled log-mel [n, 1, 128, frames]."""
+        features = self.body(log_mel).mean(dim=(2, 3))
         hidden = functional.hardswish(self.hidden(features))
         return Heard(features, hidden, self.head(hidden))
 
