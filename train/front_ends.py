@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from streamtag.graph_contract import Activation
+
 __all__ = ["FRONT_ENDS", "CedFeatures", "FrontEndKind", "KaldiFeatures", "MelPower", "htk_mel", "kaldi_mel"]
 
 Matrix = NDArray[np.float64]
@@ -157,7 +159,7 @@ class FrontEndKind(NamedTuple):
     seconds: float
     bands: int
     axes: str
-    activation: str
+    activation: Activation
     frames: int | None = None
 
 

@@ -2,7 +2,7 @@
 
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from streamtag.errors import ConfigError
 from streamtag.foreign.description import ModelDescription
 from streamtag.foreign.onnx_file import write_onnx_bundle
 from streamtag.foreign.store import fitting_name
+from streamtag.graph_contract import Activation
 from streamtag.runtimes.onnx_session import reason_of
 from streamtag.toml_tables import TableReader
 from train.export.graphs import OPSET, write_graph
@@ -47,7 +48,7 @@ class WrapOptions:
     hop: float | None = None
     scores: str | None = None
     embedding: str | None = None
-    activation: str | None = None
+    activation: Activation | None = None
     name: str | None = None
 
 
@@ -93,14 +94,9 @@ def wrap(
             if front_end != "efficientat":
                 raise ConfigError(f"{source}: weights are read of efficientat's mn04 alone; give a graph in ONNX")
             _write_mn04(source, graph, samples)
-            given = {"scores": "scores", "embedding": "embedding", "activation": "none"}
+            options = replace(options, scores="scores", embedding="embedding", activation="none")
         else:
             _write_joined(front_end, source, graph, samples)
-            given = {
-                "scores": options.scores,
-                "embedding": options.embedding,
-                "activation": options.activation or kind.activation,
-            }
         said = ModelDescription(
             file=str(graph),
             labels=str(labels.absolute()),
@@ -109,7 +105,9 @@ def wrap(
             hop=round((options.hop or min(_HOP_SECONDS, samples / kind.rate)) * kind.rate),
             input=_INPUT,
             layout="bn",
-            **given,  # type: ignore[arg-type] # what the command takes is checked there
+            scores=options.scores,
+            embedding=options.embedding,
+            activation=options.activation or kind.activation,
         )
         target.mkdir(parents=True, exist_ok=True)
         name = options.name or fitting_name(target.name) or source.stem
@@ -135,11 +133,11 @@ def _write_joined(front_end: str, source: Path, graph: Path, samples: int) -> No
     _check_input(front_end, source, inputs, list(features.shape), kind)
     lengths = [each.name for each in inputs[1:]]
     if len(lengths) != (1 if isinstance(outputs, tuple) else 0):
-        names = ", ".join(each.name for each in inputs)
-        raise ConfigError(f"{source}: it takes {names}, which front end {front_end} does not give")
+        taken = ", ".join(each.name for each in inputs)
+        raise ConfigError(f"{source}: it takes {taken}, which front end {front_end} does not give")
     with tempfile.TemporaryDirectory() as folder:
         front = Path(folder) / "front.onnx"
-        names = ("front_features", *(["front_lengths"] if lengths else []))
+        names: tuple[str, ...] = ("front_features", *(["front_lengths"] if lengths else []))
         write_graph(kind.make(), torch.zeros(2, samples), _INPUT, front, names)
         head = onnx.load(front)
     try:

@@ -1,6 +1,10 @@
 import argparse
 import dataclasses
+import re
+import sys
 import textwrap
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from streamtag.cli.arguments import Commands, read_config
@@ -32,8 +36,11 @@ def add(commands: Commands) -> None:
         help="add a model: a bundle, a model.toml beside an ONNX file, or yamnet.tflite",
         description="Check a model and keep it as a bundle under a name, for `[model] bundle` and `[models.NAME]`.",
     )
-    adding.add_argument("file", metavar="FILE", help="a bundle (folder or .streamtag), a model.toml, or yamnet.tflite")
+    adding.add_argument("file", metavar="FILE|URL", help="what to add; of an https:// address one file")
     adding.add_argument("--name", metavar="NAME", help="by which it will be known (default: its own)")
+    adding.add_argument(
+        "--sha256", metavar="HASH", type=_sha256, help="what the file is to be, in hexadecimal; nothing else is added"
+    )
     adding.add_argument("--force", action="store_true", help="replace one of this name")
     adding.set_defaults(command=_add)
     removing = actions.add_parser("remove", help="take an added model away")
@@ -92,8 +99,31 @@ def _listed(bundle: "Bundle", name: str, *, is_added: bool) -> dict[str, object]
 def _add(options: argparse.Namespace) -> None:
     from streamtag.foreign.add import add_model
 
-    added = add_model(options.file, options.name, note, force=options.force)
+    with _progress() as progress:
+        added = add_model(
+            options.file, options.name, note, force=options.force, sha256=options.sha256, progress=progress
+        )
     print(f"{added.name}\t{added.path}")
+
+
+@contextmanager
+def _progress() -> "Iterator[Callable[[int, int], None]]":
+    """Show how far a fetch is, where somebody watches."""
+    if not sys.stderr.isatty():
+        yield lambda have, total: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TransferSpeedColumn
+
+    with Progress(BarColumn(), DownloadColumn(), TransferSpeedColumn(), console=Console(stderr=True)) as bars:
+        task = bars.add_task("", visible=False)
+        yield lambda have, total: bars.update(task, completed=have, total=total or None, visible=True)
+
+
+def _sha256(text: str) -> str:
+    if not re.fullmatch(r"[0-9A-Fa-f]{64}", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a SHA-256 of 64 hexadecimal digits")
+    return text.lower()
 
 
 def _remove(options: argparse.Namespace) -> None:

@@ -48,9 +48,7 @@ def test_zipformers_features_are_kaldis(sound: Sound) -> None:
 
 
 def test_features_with_asts_window_are_kaldis(sound: Sound) -> None:
-    expected = kaldi(
-        sound, 64, 0, "hanning", snip_edges=True
-    )  # it refuses 128 bands, of which some are empty
+    expected = kaldi(sound, 64, 0, "hanning", snip_edges=True)  # it refuses 128 bands, of which some are empty
     features = KaldiFeatures(64, 20.0, 8000.0, window="hanning", snip_edges=True)(torch.from_numpy(sound)[None])
     np.testing.assert_allclose(features[0].numpy(), expected, atol=1e-3)
 
