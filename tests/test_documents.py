@@ -109,7 +109,7 @@ def test_a_command_is_shown_with_all_it_takes(heading: str, command: str, parser
     shown = synopsis(sections("commands.md", "##")[heading], command)
     taken = [action for action in parser._actions if action.help != argparse.SUPPRESS and action.dest != "help"]
     options = {option for action in taken for option in action.option_strings if option.startswith("--")}
-    assert set(re.findall(r"--[a-z][a-z-]*", shown)) == options
+    assert set(re.findall(r"--[a-z][a-z0-9-]*", shown)) == options
     for action in taken:
         if not action.option_strings:
             assert str(action.metavar) in shown

@@ -27,28 +27,37 @@ _EMPHASIS: Final = 0.97
 class MelPower(nn.Module):
     """Mel energies of frames: samples [n, s] to [n, frames, bands]."""
 
-    def __init__(self, waves: NDArray[np.complex128], hop: int, mel: Matrix) -> None:
+    def __init__(self, waves: NDArray[np.complex128], hop: int, mel: Matrix, *, exact: bool = False) -> None:
         """Prepare it.
 
         Args:
             waves: what a frame is multiplied with, [bins, samples].
             hop: samples from frame to frame.
             mel: weights of the bins in each band, [bins, bands].
+            exact: in float64, for features in which a millionth of the loudest can be seen.
         """
         super().__init__()
         self.hop = hop
         used = np.flatnonzero(mel.any(axis=1))  # a bin that is in no band need not be computed
         parts = np.concatenate([waves[used].real, waves[used].imag])
-        self.register_buffer("waves", torch.tensor(parts[:, None], dtype=torch.float32))
-        self.register_buffer("mel", torch.tensor(mel[used], dtype=torch.float32))
+        kind = torch.float64 if exact else torch.float32
+        self.exact = exact
+        self.register_buffer("waves", torch.tensor(parts[:, None], dtype=kind))
+        self.register_buffer("mel", torch.tensor(mel[used], dtype=kind))
+        self.register_buffer("cut", torch.eye(waves.shape[1])[:, None] if exact else torch.empty(0))
         self.waves: Tensor
         self.mel: Tensor
+        self.cut: Tensor
 
     def forward(self, waveform: Tensor) -> Tensor:
         """Return the energies."""
-        spectrum = functional.conv1d(waveform[:, None], self.waves, stride=self.hop)
+        if self.exact:  # convolutions in float64 are what ONNX Runtime has not
+            frames = functional.conv1d(waveform[:, None], self.cut, stride=self.hop)
+            spectrum = torch.matmul(self.waves[:, 0], frames.double())
+        else:
+            spectrum = functional.conv1d(waveform[:, None], self.waves, stride=self.hop)
         real, imaginary = spectrum.split(self.mel.shape[0], dim=1)
-        return torch.matmul((real * real + imaginary * imaginary).transpose(1, 2), self.mel)
+        return torch.matmul((real * real + imaginary * imaginary).transpose(1, 2), self.mel).float()
 
 
 class KaldiFeatures(nn.Module):
@@ -116,7 +125,7 @@ class CedFeatures(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         hann = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(512) / 512)
-        self.energies = MelPower(_fourier(512, 512) * hann, 160, htk_mel(64, 16000, 512, 0.0, 8000.0))
+        self.energies = MelPower(_fourier(512, 512) * hann, 160, htk_mel(64, 16000, 512, 0.0, 8000.0), exact=True)
 
     def forward(self, waveform: Tensor) -> Tensor:
         """Return the features."""
