@@ -256,17 +256,12 @@ class ScoreStage:
 
     def _mended(self, scored: Scored) -> Scored:
         """Return scores that are numbers: what is not finite, which only a broken network says, is taken as 0."""
-        if math.isfinite(float(scored.scores.sum())):
+        if all(part is None or math.isfinite(float(part.sum())) for part in scored):
             return scored
-        scores = scored.scores.copy()
-        bad = ~np.isfinite(scores)
-        scores[bad] = 0.0
-        self.bad_patches += int(bad.any(axis=1).sum())
+        bad = [~np.isfinite(part).all(axis=1) for part in scored if part is not None]
+        self.bad_patches += int(np.any(bad, axis=0).sum())
         if time.monotonic() >= self._complain_at:
             self._complain_at = time.monotonic() + _COMPLAINT_SECONDS
             told = "model %s gives scores that are not finite, %d patches so far: they are taken as 0; get it again"
             logger.warning(told, self.model.name, self.bad_patches)
-        embeddings = scored.embeddings
-        if embeddings is not None:
-            embeddings = np.nan_to_num(embeddings, nan=0.0, posinf=0.0, neginf=0.0)
-        return Scored(scores, embeddings)
+        return Scored(*(part if part is None else np.where(np.isfinite(part), part, np.float32(0)) for part in scored))
