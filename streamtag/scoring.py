@@ -264,4 +264,9 @@ class ScoreStage:
             self._complain_at = time.monotonic() + _COMPLAINT_SECONDS
             told = "model %s gives scores that are not finite, %d patches so far: they are taken as 0; get it again"
             logger.warning(told, self.model.name, self.bad_patches)
-        return Scored(*(part if part is None else np.where(np.isfinite(part), part, np.float32(0)) for part in scored))
+        embeddings = None if scored.embeddings is None else _finite(scored.embeddings)
+        return Scored(_finite(scored.scores), embeddings)
+
+
+def _finite(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.where(np.isfinite(values), values, np.float32(0))

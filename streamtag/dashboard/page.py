@@ -19,6 +19,7 @@ _VIEWS: Final = {
     "history": "History",
     "teach": "Teach",
     "tuning": "Thresholds",
+    "groups": "Groups",
     "alerts": "Alerts",
     "microphone": "My microphone",
     "recording": "Recording",

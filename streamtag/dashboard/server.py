@@ -23,6 +23,7 @@ from streamtag.dashboard.alert_routes import AlertRoutes
 from streamtag.dashboard.api import Api
 from streamtag.dashboard.api.past import ROOT
 from streamtag.dashboard.connections import Connections, Listener
+from streamtag.dashboard.group_routes import GroupRoutes
 from streamtag.dashboard.headers import SecurityHeaders
 from streamtag.dashboard.history_routes import Export, HistoryRoutes
 from streamtag.dashboard.hosts import HostNames, is_loopback
@@ -157,6 +158,7 @@ def build(
     spool = Spool(folder)
     past, thresholds = HistoryRoutes(config), ThresholdRoutes(hub, config, may_write=may_write)
     alerts = AlertRoutes(hub, config, may_write=may_write)
+    groups = GroupRoutes(hub, config, may_write=may_write)
     live, microphones, recordings = LiveFeed(hub), Microphones(hub), Recordings(config, spool)
     taught = Taught(config, recordings.pool)
     review = ReviewRoutes(taught, may_write=may_write, user=logins.account.user if logins.account else "")
@@ -186,6 +188,9 @@ def build(
         Route("/streamtag/tuning", _fresh(thresholds.show)),
         Route("/streamtag/tuning/preview", _fresh(thresholds.preview)),
         Route("/streamtag/tuning/save", thresholds.save, methods=["POST"]),
+        Route("/streamtag/groups", _fresh(groups.show)),
+        Route("/streamtag/groups/save", groups.save, methods=["POST"]),
+        Route("/streamtag/groups/remove", groups.remove, methods=["POST"]),
         Route("/streamtag/alerts", _fresh(alerts.show)),
         Route("/streamtag/alerts/try", _fresh(alerts.preview)),
         Route("/streamtag/alerts/save", alerts.save, methods=["POST"]),
