@@ -74,8 +74,9 @@ def test_every_stream_goes_by_the_windows_of_its_model(
         on, *_ = listener.of("event", name)
         assert (on.header["label"], on.header["onset"]) == ("Middle", 0.0)
         levels = watcher.of("levels", name)
-        places = [message.header["start"] for message in levels]
-        np.testing.assert_allclose(places, 0.12 * np.arange(len(places)), atol=1e-9)
+        places = np.array([message.header["start"] for message in levels]) / 0.12
+        assert len(places) >= 30  # some are left out of sound that comes faster than real time
+        np.testing.assert_allclose(places, np.rint(places), atol=1e-6)
         assert len(watcher.of("embedding", name)) == len(messages)
     service.stop()
     reader = HistoryReader(database)
