@@ -65,7 +65,6 @@ class _Tagging:
         path = Path(os.fsdecode(order.path))
 
         def parts() -> Iterator[tuple[Scored, Any]]:
-
             for part in tagger.parts(
                 path, max_seconds=order.max_seconds, embeddings=order.embeds, on_block=self._go_on
             ):
