@@ -27,10 +27,10 @@ def archive(bundle: Path, recordings: Path, tmp_path: Path) -> Path:
 def test_duckdb_and_pandas_read_it(archive: Path) -> None:
     (queries,) = blocks("sql")
     heard, wrong = queries.replace("/archive", str(archive)).replace("'Dog'", "'Hum'").split("\n\n")
-    found = duckdb.sql(heard).fetchall()
+    found = duckdb.connect().execute(heard).fetchall()
     assert sorted(Path(path).name for path, _ in found) == ["0.flac", "1.flac", "2.flac"]
     assert [seconds for _, seconds in found] == pytest.approx([1.92] * 3)
-    assert duckdb.sql(wrong).fetchall() == [("it is not audio that FFmpeg can read", 1)]
+    assert duckdb.connect().execute(wrong).fetchall() == [("it is not audio that FFmpeg can read", 1)]
     (program,) = blocks("python")
     program = program.replace("/archive", str(archive)).replace('"Dog"', '"Hum"')
     command = [sys.executable, "-c", f"{program}\nprint(len(dog), min(dog) > 0.9)"]
