@@ -194,6 +194,24 @@ def test_moved_thresholds_show_their_events_and_reach_the_service(visitor: Visit
     wait_until(lambda: "reloaded" in site.service.log(), 60, "the service's reload")
 
 
+def test_a_group_is_made_of_all_below_a_sound_and_heard_as_one_more_sound(visitor: Visitor, site: Site) -> None:
+    visitor.open("Groups")
+    view = visitor.page.locator("#st-groups")
+    expect(view.get_by_text("There is no group yet.")).to_be_visible()
+    view.get_by_role("button", name="New group").click()
+    view.get_by_label("Name").fill("Any music")
+    view.get_by_label("Find a sound").fill("musi")
+    view.get_by_role("button", name=re.compile("^Add all .* below Music$")).click()
+    view.get_by_role("button", name="Save").click()
+    expect(view.get_by_text("Saved.")).to_be_visible()
+    assert "Music" in tomllib.loads(site.config.read_text())["groups"]["Any music"]
+    visitor.open("Live")
+    expect(visitor.page.locator("#st-live .st-row-name", has_text="Any music")).to_be_visible()
+    visitor.open("Groups")
+    view.get_by_role("button", name="Remove").click()
+    expect(view.get_by_text("There is no group yet.")).to_be_visible()
+
+
 def test_an_alert_is_tried_saved_told_edited_and_removed(visitor: Visitor, site: Site) -> None:
     visitor.open("Alerts")
     view = visitor.page.locator("#st-alerts")
