@@ -17,7 +17,7 @@ from streamtag.dashboard.queries import whole
 from streamtag.dashboard.taught import Taught
 from streamtag.errors import HistoryError, StreamtagError
 from streamtag.heads import HeadError
-from streamtag.history import read_verdicts
+from streamtag.history import read_event_id, read_verdicts
 from streamtag.teaching import Found, examples_of_event, judge_event, judge_moment, search, withdraw
 
 __all__ = ["MAY_NOT", "ReviewRoutes", "moment_as_json", "verdicts_by_event"]
@@ -67,9 +67,12 @@ class ReviewRoutes:
         event, moment, label = whole(query.get("event")), whole(query.get("moment")), query.get("label", "")[:200]
         who = self._user or request.scope[VISITOR]
         try:
-            teacher = self._taught.teacher_if_any()
             if right == "":
-                return JSONResponse({"words": withdraw(path, query.get("name", "")[:200], teacher)})
+                name = query.get("name", "")[:200]
+                of = read_event_id(name)
+                teacher = self._taught.teacher(of.stream if of else "")
+                return JSONResponse({"words": withdraw(path, name, teacher)})
+            teacher = self._taught.teacher(self._taught.stream_of(event, moment))
             is_right = right == "yes"
             if event is not None:
                 said = judge_event(path, event, is_right=is_right, who=who, teacher=teacher)
@@ -89,7 +92,7 @@ class ReviewRoutes:
         if path is None or event is None:
             return JSONResponse({"error": NO_HISTORY if path is None else "There is no such event."}, 404)
         try:
-            embedder = self._taught.embedder
+            embedder = self._taught.embedder(self._taught.stream_of(event))
             examples = examples_of_event(path, event, embedder)
             if not len(examples.sources):
                 return JSONResponse({"error": self._taught.why_no_embedding()}, 422)

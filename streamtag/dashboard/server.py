@@ -149,6 +149,7 @@ def build(
         wall.stop()
         api.stop()
         hub.stop()
+        taught.close()
         recordings.close()
 
     api = Api(hub.endpoint, config, hub.key)

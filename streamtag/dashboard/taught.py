@@ -1,12 +1,13 @@
-"""What the page needs to learn and to find: the history, the model, its taught labels, and what embeds recordings."""
+"""What the page needs to learn and to find: the history, the models and their taught labels, what embeds recordings."""
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
 from streamtag.bundle import Bundle
-from streamtag.errors import StreamtagError
+from streamtag.heads import Head
 from streamtag.history import HistoryReader
-from streamtag.settings import Config
+from streamtag.settings import Config, ModelSettings
 from streamtag.tagging import TaggingPool
 from streamtag.teaching import Teacher
 
@@ -14,54 +15,86 @@ __all__ = ["Taught"]
 
 
 class Taught:
-    """Opens what is asked for when it is asked for: files come, go and are replaced."""
+    """Opens what is asked for when it is asked for. What is said of a stream is said of the model that scores it."""
 
     def __init__(self, config: Config, pool: Callable[[], TaggingPool]) -> None:
         """Prepare; nothing is opened yet.
 
         Args:
-            config: where history and taught labels lie, and the model.
-            pool: gives what embeds recordings, and starts it first where it must.
+            config: where history and taught labels lie, and the models.
+            pool: gives what embeds recordings by `[model]`, and starts it first where it must.
         """
         self._config = config
         self._pool = pool
         self.history = Path(config.history.path) if config.history.path else None
         self.reader = HistoryReader(self.history) if self.history else None
-        self._opened: Bundle | None = None
+        self._models = {stream.id: stream.model for stream in config.streams if stream.model in config.models}
+        self._bundles: dict[str, Bundle] = {}
+        self._pools: dict[str, TaggingPool] = {}
+        self._lock = threading.Lock()
 
-    @property
-    def embedder(self) -> str:
-        """What names the model's embeddings.
+    def close(self) -> None:
+        """End the processes that this started."""
+        for pool in self._pools.values():
+            pool.close()
 
-        Raises:
-            BundleError: there is no such model, or it is damaged.
-        """
-        return self._bundle().embedder
-
-    def teacher(self) -> Teacher:
-        """Return what makes and keeps the model's taught labels.
-
-        Raises:
-            BundleError: there is no such model, or it is damaged.
-            StreamtagError: nobody said where they are kept.
-        """
-        teacher = self.teacher_if_any()
-        if teacher is None:
-            raise StreamtagError("nothing can be taught without a configuration: start this page with --config")
-        return teacher
-
-    def teacher_if_any(self) -> Teacher | None:
-        """Return what makes and keeps the model's taught labels, None where nobody said where they are kept.
+    def embedder(self, stream: str = "") -> str:
+        """Return what names the embeddings of a stream's model; of `[model]` where the stream is not configured.
 
         Raises:
             BundleError: there is no such model, or it is damaged.
         """
-        folder = self._config.model.heads
-        return None if folder is None else Teacher(Path(folder), self._bundle())
+        return self._bundle(stream).embedder
 
-    def pool(self) -> TaggingPool:
-        """Return what embeds recordings, in processes that may die."""
-        return self._pool()
+    def teacher(self, stream: str = "") -> Teacher:
+        """Return what makes and keeps the taught labels of a stream's model.
+
+        Raises:
+            BundleError: there is no such model, or it is damaged.
+        """
+        return Teacher(self._config.heads_folder, self._bundle(stream), self._config.groups)
+
+    def embedders(self) -> dict[str, str]:
+        """Return what names the embeddings of each model, with a stream that it scores; empty: `[model]`'s.
+
+        Raises:
+            BundleError: there is no such model, or it is damaged.
+        """
+        return {self.embedder(stream): stream for stream in (*self._models, "")}
+
+    def teacher_of(self, head: Head) -> Teacher:
+        """Return what can teach a label again: of the model that it was taught, as far as it is configured.
+
+        Raises:
+            BundleError: there is no such model, or it is damaged.
+        """
+        return self.teacher(self.embedders().get(head.embedder, ""))
+
+    def pool(self, stream: str = "") -> TaggingPool:
+        """Return what embeds recordings by a stream's model, in processes that may die.
+
+        Raises:
+            BundleError: there is no such model, or it is damaged.
+        """
+        name = self._models.get(stream)
+        if name is None:
+            return self._pool()
+        with self._lock:
+            if name not in self._pools:
+                self._pools[name] = TaggingPool(self._config.models[name].bundle)
+            return self._pools[name]
+
+    def stream_of(self, event: int | None = None, moment: int | None = None) -> str:
+        """Return the stream of an event or of a moment, empty where there is none.
+
+        Raises:
+            HistoryError: the history cannot be read.
+        """
+        if self.reader is None:
+            return ""
+        found = self.reader.event(event) if event is not None else None
+        heard = self.reader.heard(moment=moment) if moment is not None else None
+        return found.stream if found is not None else heard.stream if heard is not None else ""
 
     def why_no_embedding(self) -> str:
         """Say why the history may hold no embedding of an event."""
@@ -69,7 +102,12 @@ class Taught:
             return "The history keeps no embeddings: [history] embeddings = true lets moments be compared from then on."
         return "The history kept no embedding of this event: it is from before they were kept, or of another model."
 
-    def _bundle(self) -> Bundle:
-        if self._opened is None:
-            self._opened = Bundle.open(self._config.model.bundle)
-        return self._opened
+    def _settings(self, stream: str) -> ModelSettings:
+        name = self._models.get(stream)
+        return self._config.model if name is None else self._config.models[name]
+
+    def _bundle(self, stream: str) -> Bundle:
+        name = self._settings(stream).bundle
+        if name not in self._bundles:
+            self._bundles[name] = Bundle.open(name)
+        return self._bundles[name]

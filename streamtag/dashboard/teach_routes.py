@@ -48,9 +48,10 @@ class _Example(msgspec.Struct):
 
 
 class _Lesson(msgspec.Struct):
-    """A label and more examples of it; those of before stay."""
+    """A label and more examples of it; those of before stay. The model is the one that scores `stream`."""
 
     name: str
+    stream: str = ""
     like: list[_Example] = []
     unlike: list[_Example] = []
 
@@ -67,13 +68,13 @@ class TeachRoutes:
         """Answer with all taught labels and what each learnt from, and with what people said of events."""
         try:
             heads, history = self._taught.teacher().heads(), self._taught.history
-            embedder = self._taught.embedder
+            embedders = self._taught.embedders()
             said = read_verdicts(history, with_vectors=False)[:_VERDICTS] if history else []
         except (StreamtagError, OSError) as error:
             return JSONResponse({"error": plain(error)}, 503)
         return JSONResponse(
             {
-                "labels": [_head_as_json(head, is_ours=head.embedder == embedder) for head in heads],
+                "labels": [_head_as_json(head, is_ours=head.embedder in embedders) for head in heads],
                 "verdicts": [
                     {
                         "name": each.event,
@@ -137,6 +138,7 @@ class TeachRoutes:
             head = next((each for each in teacher.heads() if each.name == name), None)
             if head is None:
                 return JSONResponse({"error": "There is no such label any more."}, 404)
+            teacher = self._taught.teacher_of(head)
             left = _without(head.positives, source)
             if not len(left.sources):
                 return JSONResponse({"error": "That is all it was taught with: remove the label instead."}, 422)
@@ -161,9 +163,10 @@ class TeachRoutes:
         if len(lesson.like) + len(lesson.unlike) > _MOST_EXAMPLES:
             return JSONResponse({"error": f"At most {_MOST_EXAMPLES} examples at a time."}, 422)
         try:
-            teacher, name = self._taught.teacher(), lesson.name.strip()
+            stream, name = lesson.stream, lesson.name.strip()
+            teacher = self._taught.teacher(stream)
             before = next((head for head in teacher.heads() if head.name == name), None)
-            like, unlike = self._examples(lesson.like), self._examples(lesson.unlike)
+            like, unlike = self._examples(lesson.like, stream), self._examples(lesson.unlike, stream)
             if before is not None and before.embedder == teacher.embedder:
                 like, unlike = before.positives + like, before.negatives + unlike
             head = teacher.teach(name, like, unlike, self._taught.history)
@@ -171,7 +174,7 @@ class TeachRoutes:
             return JSONResponse({"error": plain(error)}, 422)
         return JSONResponse({"label": _head_as_json(head, is_ours=True)})
 
-    def _examples(self, wanted: Sequence[_Example]) -> Examples:
+    def _examples(self, wanted: Sequence[_Example], stream: str) -> Examples:
         found = Examples.none()
         with TemporaryDirectory() as folder:
             for number, each in enumerate(wanted):
@@ -179,9 +182,9 @@ class TeachRoutes:
                 if each.sound:
                     path = Path(folder) / f"{number}.wav"
                     _write(path, each.sound, each.rate)
-                    heard = read_examples([Span(str(path))], self._taught.pool())
+                    heard = read_examples([Span(str(path))], self._taught.pool(stream))
                 elif each.event is not None and self._taught.history is not None:
-                    heard = examples_of_event(self._taught.history, each.event, self._taught.embedder)
+                    heard = examples_of_event(self._taught.history, each.event, self._taught.embedder(stream))
                     if not len(heard.sources):
                         raise StreamtagError(self._taught.why_no_embedding())
                 else:

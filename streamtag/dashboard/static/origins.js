@@ -45,6 +45,11 @@ export class Origins {
     else if (this.kind === "live" && !this.listener) this.choose("live");
   }
 
+  // Of a recording of the visitor's nobody knows one.
+  streamOf() {
+    return { live: this.stream.value, clip: this.event?.stream }[this.kind] ?? "";
+  }
+
   choose(kind) {
     this.kind = kind;
     for (const radio of this.radios) radio.checked = radio.value === kind;

@@ -2,6 +2,8 @@
 
 const RATE = 16000;
 const WAV_HEAD = 44;
+const STEPS = 20; // a second
+const PAUSE_STEPS = 6;
 
 // A clip of the history.
 export async function fetchClip(address) {
@@ -44,14 +46,17 @@ export function asBase64(samples) {
   return btoa(text);
 }
 
-// Where sound is, in a quiet second or a loud one: from its loudest moment as far as it stays near that.
+// Where sound is, in a quiet stretch or a loud one: around its loudest moment as far as it stays near that, pauses of a
+// moment included, and a second at least.
 export function loudest({ samples, rate }) {
-  const step = Math.max(1, Math.round(rate / 20));
+  const step = Math.max(1, Math.round(rate / STEPS));
   const levels = Array.from({ length: Math.ceil(samples.length / step) }, (_, at) =>
     samples.subarray(at * step, (at + 1) * step).reduce((most, value) => Math.max(most, Math.abs(value)), 0));
   const top = levels.indexOf(Math.max(...levels));
-  let [begin, end] = [top, top];
-  while (begin > 0 && levels[begin - 1] > levels[top] / 10) begin -= 1;
-  while (end < levels.length - 1 && levels[end + 1] > levels[top] / 10) end += 1;
-  return [begin / 20, (end + 1) / 20];
+  const isNear = (at) => levels[at] > levels[top] / 10;
+  let [begin, end] = [top, top + 1];
+  for (let at = top; at >= Math.max(0, begin - PAUSE_STEPS); at -= 1) if (isNear(at)) begin = at;
+  for (let at = top; at < Math.min(levels.length, end + PAUSE_STEPS); at += 1) if (isNear(at)) end = at + 1;
+  const missing = Math.max(0, STEPS - (end - begin)) / 2;
+  return [Math.max(0, begin - missing) / STEPS, Math.min(levels.length, end + missing) / STEPS];
 }

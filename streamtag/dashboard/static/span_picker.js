@@ -27,8 +27,9 @@ export class SpanPicker {
   show(whole) {
     this.whole = whole;
     const seconds = whole.samples.length / whole.rate;
-    this.part.closest("label").hidden = seconds <= SHOWN_SECONDS;
-    this.part.max = Math.max(0, Math.ceil(seconds - SHOWN_SECONDS));
+    this.most = seconds < SHOWN_SECONDS + 1 ? seconds : SHOWN_SECONDS;
+    this.part.closest("label").hidden = seconds <= this.most;
+    this.part.max = Math.max(0, Math.ceil(seconds - this.most));
     this.part.value = 0;
     this.element.hidden = false;
     this.turn();
@@ -41,7 +42,7 @@ export class SpanPicker {
   turn() {
     const { samples, rate } = this.whole;
     const first = Number(this.part.value);
-    this.shown = { rate, samples: samples.slice(first * rate, (first + SHOWN_SECONDS) * rate) };
+    this.shown = { rate, samples: samples.slice(first * rate, (first + this.most) * rate) };
     this.seconds = this.shown.samples.length / rate;
     setText(this.part.nextElementSibling, `${first} s`);
     for (const slider of [this.begin, this.end]) slider.max = this.seconds;

@@ -67,7 +67,7 @@ export function mount(element) {
     submit.disabled = true;
     say(`Teaching ${name} …`);
     const [like, unlike] = [true, false].map((isLike) => examples.filter((each) => each.isLike === isLike).map(asJson));
-    const answer = await ask("streamtag/teach/label", "POST", JSON.stringify({ name, like, unlike }));
+    const answer = await ask("streamtag/teach/label", "POST", JSON.stringify({ name, stream: examples.find((each) => each.stream)?.stream ?? "", like, unlike }));
     say(answer.error ?? answer.label.words);
     if (!answer.error) {
       examples = [];
@@ -96,10 +96,10 @@ export function mount(element) {
     choose(form.elements.name.value.trim());
   }
 
-  const mark = (isLike) => add({ isLike, source: origins.source, ...picker.marked() });
+  const mark = (isLike) => add({ isLike, source: origins.source, stream: origins.streamOf(), ...picker.marked() });
   find(".st-like").onclick = () => mark(true);
   find(".st-unlike").onclick = () => mark(false);
-  origins.onEvent = (event, source) => add({ isLike: true, source, event: event.id });
+  origins.onEvent = (event, source) => add({ isLike: true, source, stream: event.stream, event: event.id });
   origins.onScores = ({ labels, stream }, { patch }) => {
     const at = labels.indexOf(form.elements.name.value.trim());
     setText(now.firstElementChild, `Now in ${stream}:`);
