@@ -6,7 +6,7 @@ import os
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from io import BytesIO
@@ -27,6 +27,7 @@ __all__ = [
     "Head",
     "HeadError",
     "Heads",
+    "PackedHead",
     "check_name",
     "head_file",
     "read_head",
@@ -132,6 +133,16 @@ class Head:
         return scores
 
 
+class PackedHead(msgspec.Struct, frozen=True):
+    """What scores a taught label, as it goes to another process."""
+
+    name: str
+    weights: bytes
+    bias: float
+    on: float
+    off: float
+
+
 class Heads:
     """The taught labels of one model.
 
@@ -140,12 +151,33 @@ class Heads:
         thresholds: by name, the `on` and the `off` of each.
     """
 
-    def __init__(self, heads: Sequence[Head]) -> None:
+    def __init__(self, heads: Sequence[Head | PackedHead]) -> None:
         """Take one head or more, all of one embedder."""
         self.names = [head.name for head in heads]
         self.thresholds = {head.name: {"on": head.on, "off": head.off} for head in heads}
-        self._weights = np.stack([head.weights for head in heads], axis=1)
+        rows = [np.frombuffer(each, np.float32) for each in (head.weights for head in heads)]
+        self._weights = np.stack(rows, axis=1)
         self._biases = np.array([head.bias for head in heads], np.float32)
+
+    @classmethod
+    def of(cls, heads: Iterable[Head], embedder: str, taken: Collection[str]) -> "Heads | None":
+        """Return those of a model; None where it has none.
+
+        Args:
+            heads: of whatever models.
+            embedder: what names the model's embeddings.
+            taken: names that are labels or groups already.
+        """
+        fitting = [head for head in heads if head.embedder == embedder and head.name not in taken]
+        return cls(fitting) if fitting else None
+
+    def pack(self) -> list[PackedHead]:
+        """Return what another process makes the same of."""
+        rows = zip(self.names, self._weights.T, self._biases.tolist(), strict=True)
+        return [
+            PackedHead(name, weights.tobytes(), bias, self.thresholds[name]["on"], self.thresholds[name]["off"])
+            for name, weights, bias in rows
+        ]
 
     def score(self, embeddings: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return float32 [n, names] in [0, 1] of embeddings, float32 [n, d]."""
@@ -173,6 +205,7 @@ def check_name(name: str) -> str:
 def head_file(folder: Path, name: str) -> Path:
     """Return where a head lies."""
     plain = quote(name, safe=" ()',;!+=@")
+    plain = plain.replace(".", "%2E", 1) if plain.startswith(".") else plain  # it would be hidden
     if len(plain) > _MOST_FILE_NAME:
         plain = f"{plain[:_MOST_FILE_NAME]}~{zlib.crc32(name.encode()):08x}"
     return folder / f"{plain}{_SUFFIX}"

@@ -1,6 +1,5 @@
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from math import isinf
 from os import PathLike, fspath
 from pathlib import Path
@@ -9,114 +8,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamtag.audio import Block, Patch, Patcher, Samples
-from streamtag.audio.frontend import HIGH_HZ, LOW_HZ
 from streamtag.bundle import Bundle
 from streamtag.errors import InputError, SourceError
 from streamtag.events import Event, EventRules
+from streamtag.heads import Heads, read_heads
 from streamtag.labels import LabelSet
 from streamtag.model import DEFAULT, Model
 from streamtag.runtimes import open_runtime
 from streamtag.scoring import Judging, Scores, ScoreStage, StreamMemory
 from streamtag.settings import EventSettings, ScoreSettings
 from streamtag.sources import open_source
+from streamtag.tag_results import Part, Result, Span
 
-__all__ = ["Part", "Result", "Span", "Tagger", "within"]
+__all__ = ["Part", "Result", "Span", "Tagger"]
 
 _BATCH = 16  # larger ones go no faster, and take more memory
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Part:
-    """What a part of a recording scored; the parts follow each other, and the last may be without patches."""
-
-    starts: list[float]
-    """Seconds at which each patch begins."""
-    patches: NDArray[np.float32]
-    """float32 [patches, labels]."""
-    events: list[Event]
-    """Which ended in it."""
-    seconds: float
-    """How much was read so far."""
-    rate: int
-    """The lowest sample rate so far."""
-    notes: list[str]
-    """What was wrong with it."""
-    embeddings: NDArray[np.float32] | None = None
-    """float32 [patches, d]: what the scores were made of; None where nobody asked for it, or the model has none."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Span:
-    """What the network made of windows of a recording."""
-
-    starts: list[float]
-    """Seconds at which each begins."""
-    levels: list[float]
-    """dBFS of each."""
-    embeddings: NDArray[np.float32]
-    """float32 [windows, d]."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Result:
-    """What a recording scored.
-
-    Example:
-        >>> result = streamtag.Tagger().tag("clip.flac")
-        >>> result.patches.shape == (len(result.starts), len(result.labels))
-        True
-        >>> [label for label, score in result.top(3)] == [result.labels[row] for row in np.argsort(-result.clip)[:3]]
-        True
-    """
-
-    labels: list[str]
-    seconds: float
-    """How long the recording lasts."""
-    starts: NDArray[np.float64]
-    """float64 [patches]: seconds at which each patch begins."""
-    patches: NDArray[np.float32]
-    """float32 [patches, labels]: scores in [0, 1]."""
-    events: tuple[Event, ...]
-    """Every event, ended; in the order of their onsets."""
-    notes: tuple[str, ...]
-    """What was wrong with the recording though it could be tagged, such as damaged packets."""
-    rate: int
-    """Samples a second of the recording; the lowest where it changes."""
-    embeddings: NDArray[np.float32] | None = None
-    """float32 [patches, d]: what the scores were made of; None where nobody asked for it, or the model has none."""
-
-    band_hz: tuple[float, float] = (LOW_HZ, HIGH_HZ)
-    """Between which frequencies the model hears."""
-
-    @classmethod
-    def of(cls, labels: list[str], parts: Iterable[Part], band_hz: tuple[float, float]) -> "Result":
-        """Put together the parts of one recording, one at least."""
-        parts = list(parts)
-        seconds = parts[-1].seconds
-        events = [within(event, seconds) for part in parts for event in part.events]
-        embeddings = [part.embeddings for part in parts if part.embeddings is not None]
-        return cls(
-            labels=labels,
-            seconds=seconds,
-            starts=np.array([start for part in parts for start in part.starts]),
-            patches=np.concatenate([part.patches for part in parts]),
-            events=tuple(sorted(events, key=lambda event: (event.onset, event.id))),
-            notes=tuple(note for part in parts for note in part.notes),
-            rate=parts[-1].rate,
-            embeddings=np.concatenate(embeddings) if embeddings else None,
-            band_hz=band_hz,
-        )
-
-    @property
-    def clip(self) -> NDArray[np.float32]:
-        """float32 [labels]: the mean over all patches, the clip score of Hershey et al. (2017)."""
-        mean: NDArray[np.float32] = self.patches.mean(axis=0)
-        return mean
-
-    def top(self, k: int = 5) -> list[tuple[str, float]]:
-        """Return the `k` labels with the highest clip scores and these scores, highest first."""
-        clip = self.clip
-        return [(self.labels[index], float(clip[index])) for index in np.argsort(-clip, kind="stable")[:k].tolist()]
 
 
 class Tagger:
@@ -124,7 +30,7 @@ class Tagger:
 
     Attributes:
         bundle: the model.
-        labels: its labels, in the order of the scores, and behind them the groups.
+        labels: its labels, in the order of the scores, behind them those that were taught, and the groups.
 
     Example:
         >>> tagger = streamtag.Tagger()
@@ -141,6 +47,7 @@ class Tagger:
         rolling: int = ScoreSettings().rolling,
         events: EventSettings | None = None,
         groups: Mapping[str, Sequence[str]] | None = None,
+        heads: str | PathLike[str] | Heads | None = None,
     ) -> None:
         """Open a model.
 
@@ -150,6 +57,7 @@ class Tagger:
             rolling: number of patches in a rolling score.
             events: thresholds; as in a configuration without `[events]` when absent.
             groups: by name, labels whose highest score is the group's; those that the model lacks are left out.
+            heads: a folder of taught labels, or what scores them; those that another model was taught are left out.
 
         Raises:
             BundleError: there is no such bundle, or it is damaged.
@@ -159,9 +67,13 @@ class Tagger:
         self._runtime = open_runtime(self.bundle, runtime)
         self._model = Model.of(DEFAULT, self.bundle, self._runtime)
         of_model = self._model.labels
-        labels = LabelSet(of_model.of_model, of_model.thresholds, groups=groups or {})
+        if heads is not None and not isinstance(heads, Heads):
+            taken = {*of_model.of_model, *(groups or {})}
+            heads = Heads.of(read_heads(Path(fspath(heads)))[0], self.bundle.embedder, taken)
+        thresholds = {**of_model.thresholds, **(heads.thresholds if heads else {})}
+        labels = LabelSet(of_model.of_model, thresholds, heads.names if heads else (), groups or {})
         self.labels = list(labels.names)
-        self._judging = Judging(EventRules(labels, events or EventSettings()), rolling)
+        self._judging = Judging(EventRules(labels, events or EventSettings()), rolling, heads)
 
     def tag(self, path: str | PathLike[str], *, max_seconds: float = float("inf")) -> Result:
         """Tag a whole recording, anything that FFmpeg reads.
@@ -342,8 +254,3 @@ def _span(stage: ScoreStage, patches: list[Patch], begin: float) -> Span:
     embeddings = stage.score(patches, embeds=True).embeddings
     assert embeddings is not None
     return Span(starts, [patch.rms_dbfs for patch in patches], embeddings)
-
-
-def within(event: Event, seconds: float) -> Event:
-    """Return an event that ends with its recording at the latest: the last patch may be padded."""
-    return replace(event, offset=min(event.offset or seconds, seconds))

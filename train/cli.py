@@ -119,6 +119,13 @@ def _background(arguments: argparse.Namespace) -> None:
     print(make_background(Bundle.open(arguments.bundle), arguments.data, arguments.sets))
 
 
+def _teaching(arguments: argparse.Namespace) -> None:
+    from streamtag.bundle import Bundle
+    from train.teaching import as_markdown, teaching
+
+    print(as_markdown(teaching(Bundle.open(arguments.bundle), arguments.data)), end="")
+
+
 def _disagreements(arguments: argparse.Namespace) -> None:
     from train.data.sets import collect
     from train.disagreements import as_markdown, as_rows, disagreements
@@ -277,6 +284,12 @@ def _parser() -> argparse.ArgumentParser:
         "--sets", nargs="+", metavar="NAME", default=["more", "wide", "deep", "deep/unlabelled"], help="which"
     )
     background.set_defaults(run=_background)
+    teaching = commands.add_parser(
+        "teaching", help="teach ESC-50's classes by a few examples each, and judge them on clips of other sources"
+    )
+    teaching.add_argument("--bundle", default="default", metavar="BUNDLE", help="name or path (default: default)")
+    teaching.add_argument("--data", type=Path, required=True, metavar="FOLDER", help="the folder that holds esc50")
+    teaching.set_defaults(run=_teaching)
     data = commands.add_parser("data", help="fetch public sets: esc50, urbansound8k, fsd50k")
     data.add_argument("sets", nargs="+", metavar="SET", help="esc50, urbansound8k or fsd50k")
     data.add_argument("--root", type=Path, default=Path("data"), metavar="FOLDER", help="where to (default: data)")

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from streamtag.archive.inputs import State, state_of
 from streamtag.errors import InputError, RuntimeUnavailableError, SourceError
 from streamtag.events import Event
-from streamtag.tagger import Part, within
+from streamtag.tag_results import Part, within
 from streamtag.tagging import CrashError, TaggingPool
 
 __all__ = ["Row", "tag"]

@@ -47,6 +47,7 @@ def _run(options: argparse.Namespace) -> None:
     from streamtag.alerts.replay import MOST_EVENTS, can_be_replayed, replay_history
     from streamtag.bundle import Bundle
     from streamtag.config import check_labels, load_config
+    from streamtag.heads import read_heads
     from streamtag.history import HistoryReader
 
     config = load_config(options.config)
@@ -55,7 +56,8 @@ def _run(options: argparse.Namespace) -> None:
     if config.history.path is None:
         raise ConfigError(f"{config.path}: it keeps no history to try alerts on: write [history] path")
     bundles = [config.model.bundle, *(model.bundle for model in config.models.values())]
-    check_labels(config, [label for bundle in bundles for label in Bundle.open(bundle).labels])
+    taught = [head.name for head in read_heads(config.heads_folder)[0]]
+    check_labels(config, [*taught, *(label for bundle in bundles for label in Bundle.open(bundle).labels)])
     others = [alert.name for alert in config.alerts if not can_be_replayed(alert)]
     if others:
         note(f"left out, for a history holds neither levels nor states: {', '.join(others)}")

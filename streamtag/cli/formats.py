@@ -9,7 +9,7 @@ from streamtag.event_tables import audacity_row, csv_row, on_one_line, raven_row
 
 if TYPE_CHECKING:
     from streamtag.events import Event
-    from streamtag.tagger import Result
+    from streamtag.tag_results import Result
 
 __all__ = ["FORMATS", "Format", "Tagged"]
 

@@ -73,8 +73,9 @@ def _open_pool(options: argparse.Namespace, config: "Config", jobs: int) -> "Tag
     from streamtag.tagging import TaggingPool
 
     bundle, runtime = options.bundle or config.model.bundle, options.runtime or config.model.runtime
-    pool = TaggingPool(bundle, runtime, events=config.events, groups=config.groups, processes=jobs)
-    check_labels(config, pool.model_labels)
+    heads = config.heads_folder
+    pool = TaggingPool(bundle, runtime, events=config.events, groups=config.groups, heads=heads, processes=jobs)
+    check_labels(config, [*pool.model_labels, *pool.taught])
     pool.start()
     return pool
 

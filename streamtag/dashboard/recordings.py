@@ -15,7 +15,7 @@ from streamtag.dashboard.slots import FullError
 from streamtag.dashboard.spool import Spool
 from streamtag.errors import StreamtagError
 from streamtag.settings import Config
-from streamtag.tagger import Result
+from streamtag.tag_results import Result
 from streamtag.tagging import TaggingPool
 
 __all__ = ["MOST_BYTES", "Recordings"]
@@ -81,6 +81,7 @@ class Recordings:
                     rolling=config.scores.rolling,
                     events=config.events,
                     groups=config.groups,
+                    heads=config.heads_folder,
                 )
             return self._pool
 

@@ -39,9 +39,7 @@ class Learnt:
             embedder: what names its embeddings.
             groups: names that are taken too.
         """
-        taken = {*labels.of_model, *groups}
-        fitting = [head for head in self.heads if head.embedder == embedder and head.name not in taken]
-        return Heads(fitting) if fitting else None
+        return Heads.of(self.heads, embedder, {*labels.of_model, *groups})
 
 
 class Learning:

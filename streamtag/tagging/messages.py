@@ -10,9 +10,10 @@ from msgspec import Meta, Struct
 from numpy.typing import NDArray
 
 from streamtag.events import Event
+from streamtag.heads import PackedHead
 from streamtag.process import LinkError
 from streamtag.settings import EventSettings
-from streamtag.tagger import Part, Span
+from streamtag.tag_results import Part, Span
 
 __all__ = [
     "Alive",
@@ -40,6 +41,7 @@ class Model(Struct, frozen=True, tag=True):
     rolling: int
     events: EventSettings
     groups: dict[str, tuple[str, ...]] = {}
+    heads: list[PackedHead] = []
 
 
 class Tag(Struct, frozen=True, tag=True):

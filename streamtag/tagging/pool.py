@@ -3,18 +3,20 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from importlib.util import find_spec
+from pathlib import Path
 from queue import SimpleQueue
 from typing import TypeVar
 
 from streamtag import errors
 from streamtag.bundle import Bundle
 from streamtag.errors import RuntimeUnavailableError, SourceError, StreamtagError
+from streamtag.heads import Heads, read_heads
 from streamtag.labels import LabelSet
 from streamtag.process import Link, LinkError, Process, SilentError
 from streamtag.redaction import redact
 from streamtag.runtime_kinds import RUNTIMES, meant_by
 from streamtag.settings import EventSettings, ScoreSettings
-from streamtag.tagger import Part, Result, Span
+from streamtag.tag_results import Part, Result, Span
 from streamtag.tagging.messages import (
     Done,
     Embed,
@@ -48,7 +50,8 @@ class TaggingPool:
 
     Attributes:
         model_labels: the labels that the model scores.
-        labels: all labels, in the order of the scores: the model's, and behind them the groups.
+        taught: the labels that were taught.
+        labels: all labels, in the order of the scores: the model's, behind them the taught ones, and the groups.
     """
 
     def __init__(
@@ -59,6 +62,7 @@ class TaggingPool:
         rolling: int = ScoreSettings().rolling,
         events: EventSettings | None = None,
         groups: Mapping[str, Sequence[str]] | None = None,
+        heads: str | os.PathLike[str] | None = None,
         processes: int = 1,
     ) -> None:
         """Make the pool; no process runs yet.
@@ -69,6 +73,7 @@ class TaggingPool:
             rolling: as for `Tagger`.
             events: as for `Tagger`.
             groups: as for `Tagger`.
+            heads: as for `Tagger`; what is in the folder now holds for as long as the pool.
             processes: how many recordings may be tagged at a time.
 
         Raises:
@@ -76,11 +81,16 @@ class TaggingPool:
         """
         opened = Bundle.open(bundle)
         of_groups = {name: tuple(members) for name, members in (groups or {}).items()}
+        found = [] if heads is None else read_heads(Path(heads))[0]
+        taught = Heads.of(found, opened.embedder, {*opened.labels, *of_groups})
         self.model_labels = opened.labels
-        self.labels = list(LabelSet(opened.labels, groups=of_groups).names)
+        self.taught = taught.names if taught else []
+        self.labels = list(LabelSet(opened.labels, taught=self.taught, groups=of_groups).names)
         self._band_hz = opened.band_hz
         self._patch_seconds = opened.geometry.seconds
-        self._model = Model(bundle, runtime, rolling, events or EventSettings(), of_groups)
+        self._model = Model(
+            bundle, runtime, rolling, events or EventSettings(), of_groups, taught.pack() if taught else []
+        )
         self._idle: SimpleQueue[_Seat] = SimpleQueue()
         self._seats = [_Seat(self._model) for _ in range(processes)]
         for seat in self._seats:

@@ -16,6 +16,7 @@ from queue import SimpleQueue
 from typing import Any, NoReturn
 
 from streamtag.errors import BundleError, InputError, RuntimeUnavailableError, SourceError
+from streamtag.heads import Heads
 from streamtag.process import Link, LinkError, limit_memory, link_from_arguments
 from streamtag.redaction import redact, scrub
 from streamtag.tagger import Tagger
@@ -52,7 +53,12 @@ class _Tagging:
     def _open(self, model: Model) -> Tagger | None:
         try:
             tagger = Tagger(
-                model.bundle, model.runtime, rolling=model.rolling, events=model.events, groups=model.groups
+                model.bundle,
+                model.runtime,
+                rolling=model.rolling,
+                events=model.events,
+                groups=model.groups,
+                heads=Heads(model.heads) if model.heads else None,
             )
         except (BundleError, RuntimeUnavailableError) as error:
             self._refuse(error)

@@ -14,7 +14,7 @@ import numpy as np
 from streamtag.errors import InputError, SourceError
 from streamtag.heads import Examples, HeadError
 from streamtag.redaction import redact
-from streamtag.tagger import Span as Heard
+from streamtag.tag_results import Span as Heard
 from streamtag.tagging import TaggingPool
 
 __all__ = ["MOST_RECORDINGS", "Span", "read_examples", "read_span"]
@@ -23,7 +23,7 @@ MOST_RECORDINGS: Final = 1000
 """The most recordings that are taken; of more, so many that lie evenly among them."""
 _MOST_SECONDS: Final = 600.0
 _SILENT_DBFS: Final = -70.0
-_BELOW_LOUDEST: Final = 30.0  # dB: the rest of a recording is what comes before and after the sound
+_BELOW_LOUDEST: Final = 20.0  # dB: the rest of a recording is what comes before and after the sound
 _SPAN: Final = re.compile(r"(?P<path>.+)@(?P<begin>\d+(?:\.\d*)?)-(?P<end>\d+(?:\.\d*)?)", re.DOTALL)
 
 
@@ -62,7 +62,7 @@ def read_examples(
 ) -> Examples:
     """Return the windows of recordings in which something is heard, decoded in processes that may die.
 
-    Silent windows are left out, and in each recording those that are 30 dB and more below its loudest one.
+    Silent windows are left out, and in each recording those that are 20 dB and more below its loudest one.
 
     Args:
         spans: which parts of which recordings; of more than a thousand so many are taken.

@@ -12,7 +12,7 @@ from streamtag.heads import Examples, Figures, HeadError
 from streamtag.settings import DEFAULT_OFF, DEFAULT_ON
 from streamtag.teaching.wording import words_of
 
-__all__ = ["Fitted", "fit"]
+__all__ = ["Fitted", "directions", "fit", "some"]
 
 _PRECISION: Final = 0.95
 _FOLDS: Final = 5
@@ -62,14 +62,14 @@ def fit(positives: Examples, negatives: Examples, weak: NDArray[np.float32], *, 
     """
     if not len(positives.sources):
         raise HeadError("there is no example that can be heard: give a recording in which it sounds")
-    _check_apart(positives, negatives)
+    _check_apart(some(positives), some(negatives))
     right = _windows(positives)
     wrong = _windows(negatives, each=_SUM / (1 + right.groups.max()))
-    other = _Windows(_directions(weak), np.arange(len(weak)), np.full(len(weak), _SUM / max(1, len(weak))))
+    other = _Windows(directions(weak), np.arange(len(weak)), np.full(len(weak), _SUM / max(1, len(weak))))
     if not len(wrong.rows) + len(other.rows):
         raise HeadError("there is nothing to tell it from: give counter-examples with --unlike")
     heard, false = _cross_validated(right, wrong, other)
-    weights, bias = _regress(right, wrong, other)
+    weights, bias = _learn(right, wrong, other)
     if heard is None:
         own = _by_group(right.rows @ weights + bias, right.groups)
         threshold = float(own.min() + false.max()) / 2
@@ -77,7 +77,7 @@ def fit(positives: Examples, negatives: Examples, weak: NDArray[np.float32], *, 
     else:
         threshold, precision, recall = _threshold(heard, false)
         average = _average_precision(heard, false)
-    recordings = int(right.groups.max()) + 1
+    recordings = len(set(positives.sources))
     told = Figures(
         positives=len(positives.sources),
         recordings=recordings,
@@ -97,34 +97,54 @@ def _check_apart(positives: Examples, negatives: Examples) -> None:
     """Refuse what is said to be the label and not to be it."""
     if not len(negatives.sources):
         return
-    likeness = _directions(positives.vectors) @ _directions(negatives.vectors).T
+    likeness = directions(positives.vectors) @ directions(negatives.vectors).T
     row, column = divmod(int(likeness.argmax()), likeness.shape[1])
     if likeness[row, column] >= _ALIKE:
         both = sorted({positives.sources[row], negatives.sources[column]})
         raise HeadError(f"{' and '.join(both)}: the same sound is an example and a counter-example; leave out one")
 
 
-def _directions(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+def some(examples: Examples) -> Examples:
+    """Return two thousand examples that lie evenly among them, where there are more."""
+    count = len(examples.sources)
+    if count <= _MOST_WINDOWS:
+        return examples
+    taken = np.linspace(0, count - 1, _MOST_WINDOWS).round().astype(np.intp)
+    return Examples(examples.vectors[taken], [examples.sources[row] for row in taken.tolist()])
+
+
+def directions(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return vectors of length 1, float32 [n, d]; one without length stays as it is."""
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True) if len(vectors) else np.ones((0, 1), np.float32)
     directions: NDArray[np.float32] = vectors / np.maximum(lengths, np.float32(1e-12))
     return directions
 
 
 def _windows(examples: Examples, each: float = 0.0) -> _Windows:
-    """Return some of the examples where they are too many, every recording with the same weight.
+    """Return the examples, or some of them where they are too many, every recording with the same weight.
 
     Args:
         examples: windows and the recordings that they are from.
         each: the weight of a recording; 0: all together weigh `_SUM`.
     """
-    count = len(examples.sources)
-    taken = np.linspace(0, count - 1, min(count, _MOST_WINDOWS)).round().astype(np.intp)
-    if not count:
-        return _Windows(examples.vectors, taken, np.empty(0))
-    names = [examples.sources[row] for row in taken.tolist()]
-    _, groups = np.unique(names, return_inverse=True)
+    if not len(examples.sources):
+        return _Windows(examples.vectors, np.empty(0, np.intp), np.empty(0))
+    examples = some(examples)
+    _, groups = np.unique(list(examples.sources), return_inverse=True)
     sizes = np.bincount(groups)
-    return _Windows(_directions(examples.vectors[taken]), groups, (each or _SUM / len(sizes)) / sizes[groups])
+    return _Windows(directions(examples.vectors), groups, (each or _SUM / len(sizes)) / sizes[groups])
+
+
+def _learn(right: _Windows, wrong: _Windows, other: _Windows) -> tuple[NDArray[np.float64], float]:
+    """Return weights and bias; of each recording the half of its windows teaches in which the label is heard best."""
+    weights, _ = _regress(right, wrong, other)
+    order = np.lexsort((-(right.rows @ weights), right.groups))
+    sizes = np.bincount(right.groups)
+    ranks = np.arange(len(order)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    best = np.sort(order[ranks < (np.repeat(sizes, sizes) + 1) // 2])
+    groups = right.groups[best]
+    whole = np.bincount(right.groups, right.weights)
+    return _regress(_Windows(right.rows[best], groups, whole[groups] / np.bincount(groups)[groups]), wrong, other)
 
 
 def _regress(*kinds: _Windows) -> tuple[NDArray[np.float64], float]:
@@ -160,7 +180,7 @@ def _cross_validated(
         np.arange(len(other.rows)) * folds // max(1, len(other.rows)),
     ]
     for fold in range(folds):
-        weights, bias = _regress(
+        weights, bias = _learn(
             *(_some(kind, part != fold) for kind, part in zip((right, wrong, other), parts, strict=True))
         )
         is_left_out = parts[0] == fold

@@ -26,13 +26,15 @@ from streamtag.heads import (
 )
 from streamtag.history import HistoryReader, read_verdicts
 from streamtag.teaching.background import background
-from streamtag.teaching.fitting import fit
+from streamtag.teaching.fitting import directions, fit, some
 
 __all__ = ["Teacher"]
 
 _WAIT_SECONDS: Final = 60.0
 _LOOK_SECONDS: Final = 0.05
 _MOST_WEAK: Final = 1000
+_LIKE: Final = 0.6
+"""Cosine from which on, seen from the middle of all sound, what was heard may be the taught sound itself."""
 
 
 class Teacher:
@@ -113,8 +115,9 @@ class Teacher:
 
     def _teach(self, name: str, positives: Examples, negatives: Examples, history: Path | None) -> Head:
         right, wrong = self._said(name, history)
-        counted = len(right.sources) + len(wrong.sources)
-        fitted = fit(positives + right, negatives + wrong, self._weak(history), verdicts=counted)
+        said = len(right.sources) + len(wrong.sources)
+        weak = self._weak(history, positives)
+        fitted = fit(positives + right, negatives + wrong, weak, verdicts=said)
         head = Head(
             name=name,
             embedder=self.embedder,
@@ -123,8 +126,8 @@ class Teacher:
             on=fitted.on,
             off=fitted.off,
             figures=fitted.figures,
-            positives=positives,
-            negatives=negatives,
+            positives=some(positives),
+            negatives=some(negatives),
         )
         write_head(self.folder, head)
         return head
@@ -152,11 +155,18 @@ class Teacher:
             found.append(Examples(vectors, [f"{each.stream} {int(each.time // 60)}" for each in kind]))
         return found[0], found[1]
 
-    def _weak(self, history: Path | None) -> NDArray[np.float32]:
-        """Return other sound: half from what was heard here, as far as there is any, the rest from everywhere."""
+    def _weak(self, history: Path | None, positives: Examples) -> NDArray[np.float32]:
+        """Return other sound: what was heard here, as far as there is any, and what is heard everywhere.
+
+        What was heard here and is like the examples may be the very sound, and is left out.
+        """
         heard = self._heard(history)
         everywhere = background(self._bundle)
-        return np.concatenate([heard, everywhere]) if len(heard) else everywhere
+        if not len(heard) or not len(positives.sources):
+            return everywhere
+        middle = everywhere.mean(axis=0)
+        likeness = (directions(heard - middle) @ directions(positives.vectors - middle).T).max(axis=1)
+        return np.concatenate([heard[likeness < _LIKE], everywhere])
 
     def _heard(self, history: Path | None) -> NDArray[np.float32]:
         try:
