@@ -4,11 +4,13 @@ import argparse
 import logging
 import os
 import sys
+from functools import partial
 from typing import TYPE_CHECKING
 
 from streamtag.cli.arguments import Commands, add_key, endpoint, key_of
 from streamtag.cli.edits import Edits, Hangups
 from streamtag.cli.output import print_json, table
+from streamtag.cli.standard_streams import complain
 from streamtag.cli.stopping import Stop
 from streamtag.errors import ConfigError, StreamtagError
 
@@ -57,6 +59,7 @@ def add(commands: Commands) -> None:
 
 def _run(options: argparse.Namespace) -> None:
     from streamtag.fleet.controller import Controller, open_wire
+    from streamtag.fleet.head import HeadWatch
     from streamtag.fleet.settings import check_reach, load_fleet
     from streamtag.ray_cluster import ray_cluster
 
@@ -68,6 +71,7 @@ def _run(options: argparse.Namespace) -> None:
     with ray_cluster(options.ray or ("auto" if os.environ.get("RAY_ADDRESS") else "local")) as found:
         from streamtag.fleet.cluster import Cluster
 
+        head = HeadWatch(found.address, partial(_end_without_head, found.address))
         wire.start()
         cluster = Cluster(fleet.settings, fleet.config.service.keys)
         try:
@@ -82,9 +86,19 @@ def _run(options: argparse.Namespace) -> None:
                 if failures:
                     raise StreamtagError("the endpoint failed; the fleet ends") from failures[0]
         finally:
+            head.stop()
             cluster.end()
             wire.stop()
     logger.info("stopped")
+
+
+def _end_without_head(address: str) -> None:
+    """End at once: every question to Ray would wait for a minute, and then this process would be aborted."""
+    complain(
+        f"streamtag: Ray's head at {address} is gone, and all of the fleet with it: start the cluster and then "
+        "streamtag fleet run again, which begins anew"
+    )
+    os._exit(1)
 
 
 def _reload(controller: "Controller", path: str) -> None:

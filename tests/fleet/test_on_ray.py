@@ -82,9 +82,9 @@ class RunningFleet:
             f'streams_per_node = 8\n[model]\nbundle = "{bundle}"\nruntime = "onnxruntime"\n{lines}'
         )
 
-    def start(self) -> None:
+    def start(self, **options: Any) -> None:
         command = [sys.executable, "-m", "streamtag", "fleet", "run", str(self.file), "--ray", self.nodes.address]
-        self.process = subprocess.Popen(command, env={**os.environ, **self.nodes.environment})
+        self.process = subprocess.Popen(command, env={**os.environ, **self.nodes.environment}, **options)
 
     def status(self, file: Path | None = None) -> tuple[int, dict[str, Any]]:
         command = [sys.executable, "-m", "streamtag", "fleet", "status", str(file or self.file), "--json"]
@@ -262,3 +262,12 @@ def test_its_end_ends_the_services(fleet: RunningFleet) -> None:
     fleet.process.send_signal(signal.SIGINT)
     assert fleet.process.wait(60) == 0
     wait_until(lambda: not any(map(is_running, running)), WAIT_SECONDS, "the end of the services")
+
+
+def test_a_head_that_is_lost_is_told_of_and_ends_the_fleet(fleet: RunningFleet) -> None:
+    fleet.start(stderr=subprocess.PIPE)
+    fleet.wait_for(lambda: services(fleet.nodes) and fleet.live() >= 1, "a fleet that is well")
+    fleet.nodes.kill(fleet.nodes._cluster.head_node)
+    _, said = fleet.process.communicate(timeout=60)
+    assert fleet.process.returncode == 1
+    assert f"Ray's head at {fleet.nodes.address} is gone" in said.decode().splitlines()[-1]
