@@ -141,11 +141,19 @@ def _pack(options: argparse.Namespace) -> None:
     print(f"{pack_bundle(Bundle.open(options.bundle), target)}  {target}")
 
 
-def _check(options: argparse.Namespace) -> None:
+def _check(options: argparse.Namespace) -> int:
     from streamtag.bundle import Bundle
-    from streamtag.foreign.check import check_model
+    from streamtag.foreign.check import Unread, check_model
 
+    failed = 0
     for checked in check_model(Bundle.open(options.bundle), options.files):
+        if isinstance(checked, Unread):
+            failed += 1
+            if options.json:
+                print_json_line(dataclasses.asdict(checked))
+            else:
+                note(checked.error)
+            continue
         if options.json:
             top = [{"label": label, "score": score} for label, score in checked.top]
             print_json_line({**dataclasses.asdict(checked), "top": top})
@@ -159,6 +167,7 @@ def _check(options: argparse.Namespace) -> None:
         verdict = "within 0 to 1" if checked.within else "NOT within 0 to 1: set activation in its model.toml"
         print(f"  scores from {checked.lowest:.3g} to {checked.highest:.3g}, {verdict}")
         print(f"  {checked.ms_a_window:.2f} ms a window")
+    return 1 if failed else 0
 
 
 def _info(options: argparse.Namespace) -> None:

@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 
 from streamtag.audio import Patcher, log_mel_windows
 from streamtag.bundle import Bundle
-from streamtag.errors import SourceError
+from streamtag.errors import InputError, SourceError
 from streamtag.runtimes import Runtime, open_runtime
 from streamtag.runtimes.onnx_window import OnnxWindowModel
 from streamtag.runtimes.scorer import Scorer
 from streamtag.sources import open_source
 
-__all__ = ["Checked", "check_model"]
+__all__ = ["Checked", "Unread", "check_model"]
 
 _BATCH = 8
 _BEST = 5
@@ -58,17 +58,28 @@ class Checked:
     within: bool
 
 
-def check_model(bundle: Bundle, files: list[str], runtime: str = "auto") -> Iterator[Checked]:
-    """Run a model on recordings, one after the other.
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """A recording that cannot be read, and why."""
+
+    file: str
+    error: str
+
+
+def check_model(bundle: Bundle, files: list[str], runtime: str = "auto") -> Iterator[Checked | Unread]:
+    """Run a model on recordings, one after the other; one that cannot be read keeps no other from it.
 
     Raises:
         BundleError, RuntimeUnavailableError: it cannot be run.
-        SourceError, InputError: a recording cannot be read.
     """
     model = open_runtime(bundle, runtime)
     scorer = Scorer(model, _BATCH, bundle.geometry, bundle.log_offset)
     for file in files:
-        windows = _windows(bundle, file)
+        try:
+            windows = _windows(bundle, file)
+        except (SourceError, InputError) as error:
+            yield Unread(file, str(error))
+            continue
         given, takes = _given(model, windows, bundle.log_offset)
         begin = time.process_time()
         parts = [scorer.run(windows[at : at + _BATCH]) for at in range(0, len(windows), _BATCH)]

@@ -18,7 +18,10 @@ from torch import nn
 from streamtag.audio import PATCH_SAMPLES
 from streamtag.bundle import Bundle
 from streamtag.errors import RuntimeUnavailableError
+from streamtag.foreign.yamnet_file import read_yamnet_tables
+from streamtag.foreign.yamnet_graphs import yamnet_graph
 from streamtag.runtimes import load_runtime
+from tests.foreign.tflite import write_yamnet
 from tests.runtimes.fake_cuda import FakeCuda
 from tests.runtimes.stand_ins import modules
 from train.export import graphs
@@ -62,6 +65,13 @@ def test_every_graph_of_the_packaged_model_builds(building: ModuleType, file: st
     plan, _ = building.build_plan(_PACKAGED.read(file), precision, 1024, progress=lambda *step: told.append(step))
     assert len(plan) > 1 << 20
     assert told
+
+
+def test_yamnets_graph_builds(building: ModuleType, tmp_path: Path) -> None:
+    tables = read_yamnet_tables(write_yamnet(tmp_path / "yamnet.tflite"))
+    graph = yamnet_graph(tables, "waveform", "signed")  # the one that differs most from those of networks made here
+    plan, _ = building.build_plan(graph, "int8", 64, progress=lambda *_: None)
+    assert len(plan) > 1 << 20
 
 
 def thin(network: nn.Module) -> nn.Module:
