@@ -223,11 +223,12 @@ class ScoreStage:
         rules, heads = self.judging.rules, self.judging.heads
         rows = np.empty((len(patches), 2, len(rules.labels)), np.float32)
         self._fill(rows[:, 0], scored, heads)
+        rate, hop = self.model.geometry.rate, self.model.geometry.hop
         counts = []
         results = []
         for memory, patch, row, labels in zip(memories, patches, rows, rules.reached(rows[:, 0]), strict=True):
             counts.append(memory.add(row[0], row[1]))
-            start, end = patch.start_seconds, patch.end_seconds
+            start, end = patch.start / rate, (patch.start + hop) / rate
             own = memory.events.rules
             events = memory.events.push(row[0], start, end, labels if own is rules else own.still(row[0], labels))
             results.append(Scores(start, end, patch.time, patch.rms_dbfs, patch.peak_dbfs, row, events))
@@ -245,6 +246,9 @@ class ScoreStage:
     def _fill(self, columns: NDArray[np.float32], scored: Scored, heads: Heads | None) -> None:
         """Write the scores of all labels: the model's, the taught ones, the groups."""
         labels = self.labels
+        if len(labels.of_model) == len(labels.names):
+            columns[...] = scored.scores
+            return
         taught = slice(len(labels.of_model), len(labels.of_model) + len(labels.taught))
         columns[:, : taught.start] = scored.scores
         if labels.taught:
@@ -256,7 +260,7 @@ class ScoreStage:
 
     def _mended(self, scored: Scored) -> Scored:
         """Return scores that are numbers: what is not finite, which only a broken network says, is taken as 0."""
-        if all(part is None or math.isfinite(float(part.sum())) for part in scored):
+        if _is_finite(scored.scores) and (scored.embeddings is None or _is_finite(scored.embeddings)):
             return scored
         bad = [~np.isfinite(part).all(axis=1) for part in scored if part is not None]
         self.bad_patches += int(np.any(bad, axis=0).sum())
@@ -266,6 +270,11 @@ class ScoreStage:
             logger.warning(told, self.model.name, self.bad_patches)
         embeddings = None if scored.embeddings is None else _finite(scored.embeddings)
         return Scored(_finite(scored.scores), embeddings)
+
+
+def _is_finite(values: NDArray[np.float32]) -> bool:
+    # The sum is not finite if one of them is not, and costs a third of looking at each.
+    return math.isfinite(np.add.reduce(values, axis=None))
 
 
 def _finite(values: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -66,6 +66,7 @@ class Patcher:
 
     def __init__(self, geometry: Geometry = LOG_MEL_GEOMETRY) -> None:
         self.geometry = geometry
+        self._wanted = geometry.rate, geometry.samples, geometry.hop
         self.tap: Callable[[int, NDArray[np.float32], float], None] | None = None
         self.patches = 0
         self.lost_samples = 0
@@ -182,7 +183,7 @@ class Patcher:
 
     def _cut(self, samples: Samples, done: list[Patch]) -> None:
         """Add to `done` the patches that these samples complete."""
-        rate, size, hop = self.geometry.rate, self.geometry.samples, self.geometry.hop
+        rate, size, hop = self._wanted
         left = len(samples)
         end = self._segment_start + self._segment_patches * hop + self._filled + left
         # The resampler holds the newest sound back: what came out was captured before the end of the last block.
@@ -207,8 +208,9 @@ class Patcher:
                 done.append(self._complete(part_time))
 
     def _complete(self, time: float) -> Patch:
-        window, hop, overlap = self._window, self.geometry.hop, self.geometry.samples - self.geometry.hop
-        self._window = np.empty(self.geometry.samples, np.float32)
+        _, size, hop = self._wanted
+        window, overlap = self._window, size - hop
+        self._window = np.empty(size, np.float32)
         if overlap > 0:
             self._window[:overlap] = window[hop:]
         self._filled = overlap

@@ -7,7 +7,7 @@ from streamtag.cli.arguments import Commands, add_key, count, endpoint, endpoint
 from streamtag.cli.output import note, print_json_line
 from streamtag.cli.stopping import Stop
 from streamtag.event_tables import on_one_line
-from streamtag.message_kinds import KINDS
+from streamtag.message_kinds import MESSAGE_KINDS
 
 if TYPE_CHECKING:
     from streamtag.wire import Message
@@ -28,7 +28,12 @@ def add(commands: Commands) -> None:
     )
     parser.add_argument("endpoint", metavar="ENDPOINT", nargs="?", type=endpoint, help="default: [service] endpoint")
     parser.add_argument("--stream", metavar="ID", action="append", type=stream_id, help="only this stream; repeatable")
-    parser.add_argument("--kind", choices=KINDS, action="append", help="only messages of this kind; repeatable")
+    parser.add_argument(
+        "--kind",
+        choices=MESSAGE_KINDS,
+        action="append",
+        help="only messages of this kind; repeatable (levels, audio and embedding are made only for those who ask)",
+    )
     add_key(parser)
     parser.add_argument("--seconds", metavar="S", type=seconds, help="stop after S seconds")
     parser.add_argument("--count", metavar="N", type=count, help="stop after N messages")
