@@ -35,24 +35,25 @@ class Scorer:
             return
         self._runtime = runtime
         self._front_end = FrontEnd(log_offset=log_offset)
-        on_device = isinstance(runtime, WindowRuntime)
-        row = (geometry.samples,) if on_device else (FRAMES, BANDS)
+        # Once, not for each batch: a protocol's instances are found by looking for each of its methods.
+        self._on_device = runtime if isinstance(runtime, WindowRuntime) else None
+        row = (FRAMES, BANDS) if self._on_device is None else (geometry.samples,)
         self._batch = np.empty((max_batch, *row), np.float32)
 
     def run(self, windows: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
         """Score at most `max_batch` windows, each float32 [samples]; return float32 [n, labels] in [0, 1]."""
         if self._elsewhere is not None:
             return self._elsewhere.run_list(windows)
-        if isinstance(self._runtime, WindowRuntime):
-            return self._runtime.run_windows(self._whole(windows))
+        if self._on_device is not None:
+            return self._on_device.run_windows(self._whole(windows))
         return self._runtime.run(self._log_mels(windows))
 
     def embed(self, windows: Sequence[NDArray[np.float32]]) -> Embedded:
         """Score windows as `run` does, and return their embeddings too, in one call of the runtime."""
         if self._elsewhere is not None:
             return self._elsewhere.embed_list(windows)
-        if isinstance(self._runtime, WindowRuntime):
-            return self._runtime.embed_windows(self._whole(windows))
+        if self._on_device is not None:
+            return self._on_device.embed_windows(self._whole(windows))
         return self._runtime.embed(self._log_mels(windows))
 
     def _whole(self, windows: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:

@@ -27,6 +27,7 @@ _SILENT_GAPS: Final = frozenset({"amrnb", "amrwb", "libopus", "libspeex", "opus"
 _SILENT_GAP_SECONDS: Final = 60.0
 _LONGEST_CHUNK_SECONDS: Final = 10.0
 _HEAD_BYTES: Final = 1024
+_WAV: Final = (".wav", ".wave")
 _LIST: Final = "it is a playlist or the like and holds no sound itself: name what it leads to"
 _CUT: Final = "the file is shorter than its header says"
 
@@ -83,7 +84,7 @@ class Pass:
         end: float | None = None
         while more and self._position == begun:
             try:
-                with AudioReader(url, {"format_whitelist": PLAIN_FORMATS}, track=track) as reader:
+                with AudioReader(url, _options(url), track=track) as reader:
                     track, more, end = reader.track + 1, reader.has_more_tracks, reader.seconds
                     if reader.format == "asf" and is_encrypted(self._path):  # it might be decoded to noise
                         return
@@ -164,3 +165,13 @@ class Pass:
 def _silence(seconds: float, like: Chunk) -> Chunk:
     samples = np.zeros_like(like.samples, shape=(round(seconds * like.rate), like.samples.shape[1]))
     return Chunk(cast(Samples, samples), like.rate, 0.0)
+
+
+def _options(url: str) -> dict[str, str]:
+    """Return FFmpeg's options for a recording.
+
+    In a WAV it looks for sound of another kind than the file says, in so many packets that this takes most of a short
+    one's time; a few show it.
+    """
+    options = {"format_whitelist": PLAIN_FORMATS}
+    return {**options, "max_probe_packets": "4"} if url.lower().endswith(_WAV) else options
