@@ -1,12 +1,14 @@
 """What the page needs to learn and to find: the history, the models and their taught labels, what embeds recordings."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from streamtag.bundle import Bundle
+from streamtag.config import load_config
+from streamtag.events import thresholds_of
 from streamtag.heads import Head
-from streamtag.history import HistoryReader
+from streamtag.history import HistoryReader, Raise, Verdict, raised
 from streamtag.settings import Config, ModelSettings
 from streamtag.tagging import TaggingPool
 from streamtag.teaching import Teacher
@@ -95,6 +97,24 @@ class Taught:
         found = self.reader.event(event) if event is not None else None
         heard = self.reader.heard(moment=moment) if moment is not None else None
         return found.stream if found is not None else heard.stream if heard is not None else ""
+
+    def raised(self, verdicts: Sequence[Verdict]) -> list[Raise]:
+        """Return the thresholds that verdicts raise, by the configuration as it is now.
+
+        Raises:
+            BundleError: there is no such model, or it is damaged.
+            ConfigError: the configuration cannot be read.
+        """
+        path = self._config.path
+        events = (load_config(path) if path else self._config).events
+        taught = {head.name for head in self.teacher().heads()}
+        found: list[Raise] = []
+        for stream in sorted({verdict.stream for verdict in verdicts}):
+            asked = self._bundle(stream).label_set.thresholds
+            said = [verdict for verdict in verdicts if verdict.stream == stream and verdict.label not in taught]
+            on = {verdict.label: thresholds_of(verdict.label, events, asked).on for verdict in said}
+            found += raised(said, on)
+        return found
 
     def why_no_embedding(self) -> str:
         """Say why the history may hold no embedding of an event."""

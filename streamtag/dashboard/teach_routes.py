@@ -69,7 +69,8 @@ class TeachRoutes:
         try:
             heads, history = self._taught.teacher().heads(), self._taught.history
             embedders = self._taught.embedders()
-            said = read_verdicts(history, with_vectors=False)[:_VERDICTS] if history else []
+            said = read_verdicts(history, with_vectors=False) if history else []
+            raised = self._taught.raised(said)
         except (StreamtagError, OSError) as error:
             return JSONResponse({"error": plain(error)}, 503)
         return JSONResponse(
@@ -85,7 +86,11 @@ class TeachRoutes:
                         "who": each.who,
                         "given": each.given,
                     }
-                    for each in said
+                    for each in said[:_VERDICTS]
+                ],
+                "raised": [
+                    {"stream": each.stream, "label": each.label, "on": each.on, "before": each.before}
+                    for each in raised
                 ],
                 "cannot": "" if self._may_write else MAY_NOT,
             }

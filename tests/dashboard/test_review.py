@@ -110,7 +110,11 @@ def test_an_answer_stands_beside_its_event_until_it_is_taken_back(site: Site) ->
     assert [each["right"] for each in site.events()] == [False, None, None]
     (verdict,) = site.ask(site.teaching.show)[1]["verdicts"]
     assert (verdict["label"], verdict["right"], verdict["who"]) == ("Dog", False, "192.0.2.1")
+    (raised,) = site.ask(site.teaching.show)[1]["raised"]
+    assert (raised["label"], raised["stream"], raised["before"]) == ("Dog", "porch", 0.5)
+    assert raised["on"] > event["peak"]
     assert site.ask(site.review.judge, name=event["name"])[0] == 200
+    assert site.ask(site.teaching.show)[1]["raised"] == []
     assert [each["right"] for each in site.events()] == [None, None, None]
 
 

@@ -1,12 +1,13 @@
 // What was learnt from what: taught labels with their examples, answers to events; each can be taken back.
 
-import { ask, clock, day, fillList, make, setText } from "./format.js";
+import { ask, clock, day, fillList, make, score, setText } from "./format.js";
 
 export class Learnt {
   // onPick(name): a taught label is to be taught more; onChange(words): something was taken back.
   constructor(element, { names, onPick, onChange }) {
     const find = (selector) => element.querySelector(selector);
     [this.note, this.labels, this.answers, this.verdicts] = [find(".st-empty"), find(".st-labels"), find(".st-answers"), find(".st-verdicts")];
+    this.raised = find(".st-raised");
     this.names = names;
     this.onPick = onPick;
     this.onChange = onChange;
@@ -19,12 +20,14 @@ export class Learnt {
       this.note.hidden = false;
       return null;
     }
-    const { labels, verdicts } = answer;
+    const { labels, verdicts, raised } = answer;
     fillList(this.names, labels.map((each) => each.name));
     setText(this.note, "Nothing was taught yet.");
     this.note.hidden = labels.length + verdicts.length > 0;
     this.labels.replaceChildren(...labels.map((each) => this.label(each, answer.cannot)));
     this.answers.hidden = !verdicts.length;
+    this.raised.replaceChildren(...raised.map(({ label, stream, on, before }) =>
+      make("li", "", `${label} begins at ${score(on)} in ${stream}, instead of ${score(before)}.`)));
     this.verdicts.replaceChildren(...verdicts.map((each) => this.verdict(each, answer.cannot)));
     return answer;
   }
