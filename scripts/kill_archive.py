@@ -63,13 +63,14 @@ def kill_command(making: Making) -> None:
 
 def kill_decoder(making: Making) -> None:
     """Kill a process that decodes and scores."""
-    random.choice(psutil.Process(making.process.pid).children()).kill()
+    if found := psutil.Process(making.process.pid).children():
+        random.choice(found).kill()
 
 
 def kill_actor(making: Making) -> None:
     """Kill an actor of Ray's."""
-    found = [one for one in psutil.process_iter(["cmdline"]) if "Archivist" in " ".join(one.info["cmdline"] or ())]
-    if found:
+    assert making.nodes is not None
+    if found := making.nodes.workers("Archivist"):
         random.choice(found).kill()
 
 

@@ -10,6 +10,8 @@ from typing import Any
 import psutil
 import pytest
 
+from tests.real.servers import is_running
+
 __all__ = ["Nodes", "ray_nodes"]
 
 _NODE = {"node_ip_address": "127.0.0.1", "object_store_memory": 80 << 20}
@@ -43,6 +45,11 @@ class Nodes:
         for process in [*processes, *below]:
             process.kill()
         self._cluster.remove_node(node, allow_graceful=False)
+
+    def workers(self, name: str) -> list[psutil.Process]:
+        """Return the processes of all nodes that run an actor of a class with this name."""
+        found = psutil.Process().children(recursive=True)
+        return [one for one in found if is_running(one.pid) and name in " ".join(one.cmdline())]
 
     def close(self) -> None:
         """End all nodes."""

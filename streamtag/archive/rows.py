@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamtag.archive.inputs import State, state_of
-from streamtag.errors import InputError, RuntimeUnavailableError, SourceError
+from streamtag.errors import InputError, SourceError
 from streamtag.events import Event
 from streamtag.tag_results import Part, within
 from streamtag.tagging import CrashError, TaggingPool
@@ -54,7 +54,7 @@ def tag(pool: TaggingPool, path: str, *, embeds: bool) -> Row:
     try:
         try:
             return _row(path, state, pool.parts(path, max_seconds=_MOST_SECONDS, embeds=embeds))
-        except (CrashError, RuntimeUnavailableError):  # the system may have ended it for the memory that others took
+        except CrashError:  # the system may have ended it for the memory that others took
             return _row(path, state, pool.parts(path, max_seconds=_MOST_SECONDS, embeds=embeds))
     except (SourceError, InputError) as error:
         told = str(error).removeprefix("file:").removeprefix(f"{path}: ")

@@ -188,14 +188,21 @@ class _Seat:
                 raise SourceError(f"no process could be started to decode in: {error.strerror}") from error
 
     def wait_ready(self) -> None:
-        """Wait until the process has opened the model, however long that takes."""
+        """Wait until the process has opened the model, however long that takes; if it is killed, for another one's."""
+        try:
+            self._wait_ready()
+        except (EOFError, LinkError):
+            self._end()
+            try:
+                self._wait_ready()
+            except (EOFError, LinkError) as error:
+                raise RuntimeUnavailableError(f"the process that runs the model crashed ({self._end()})") from error
+
+    def _wait_ready(self) -> None:
         self.start()
         if self._is_ready or self._process is None:
             return
-        try:
-            word, _ = self._process.link.receive()
-        except (EOFError, LinkError) as error:
-            raise RuntimeUnavailableError(f"the process that runs the model crashed ({self._end()})") from error
+        word, _ = self._process.link.receive()
         if isinstance(word, Refused):
             self._end()
             raise _error_of(word)

@@ -4,7 +4,6 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
 import pytest
 
 from tests.archive.reading import shown, table
@@ -33,12 +32,6 @@ def many(tmp_path: Path) -> Path:
     return folder
 
 
-def archivists() -> list[psutil.Process]:
-    """The processes of the cluster that tag."""
-    found = psutil.process_iter(["cmdline"])
-    return [one for one in found if any("Archivist" in part for part in one.info["cmdline"] or ())]
-
-
 @pytest.mark.timeout(300)
 def test_driver_process_and_node_are_killed_and_the_archive_is_that_of_one_machine(
     nodes: Nodes, bundle: Path, many: Path, tmp_path: Path
@@ -54,7 +47,7 @@ def test_driver_process_and_node_are_killed_and_the_archive_is_that_of_one_machi
     kept = len(shown(out))
     with running(*on_ray, environment=nodes.environment) as driver:
         wait_until(lambda: len(shown(out)) > kept, 100, "another part")
-        archivists()[0].kill()
+        nodes.workers("Archivist")[0].kill()
         nodes.kill(lost)
         told = driver.wait_message(left=0)
         assert driver.process.wait(100) == 0

@@ -162,3 +162,10 @@ def test_closing_ends_a_recording_in_the_middle(make: Make, tmp_path: Path) -> N
     thread.join(60)
     assert not thread.is_alive()
     assert len(failures) == 1
+
+
+def test_a_process_that_is_killed_while_it_opens_the_model_is_made_anew(make: Make, tmp_path: Path) -> None:
+    tagging = make()
+    tagging._seats[0].start()
+    os.kill(processes(tagging)[0], signal.SIGKILL)
+    assert len(tagging.tag(write(tmp_path / "good.wav", tone(1.0))).patches) == 1
