@@ -107,7 +107,8 @@ def _add(path: Path, name: str | None, note: Note, *, force: bool) -> Added:
             raise ConfigError(f"{path}: this folder has neither {MANIFEST} nor {_DESCRIPTION}; give {_KINDS}")
         path = path if found.name == MANIFEST else found
     if path.is_dir() or path.suffix == SUFFIX:
-        return _added(name or fitting_name(Bundle(path).name), lambda folder: copy_bundle(path, folder), force=force)
+        known = name or fitting_name(Bundle(path).name)
+        return _added(known, lambda folder: copy_bundle(path, known, folder), force=force)
     if path.suffix == ".onnx":
         path = _beside(path)
     if path.suffix == ".toml":

@@ -1,5 +1,6 @@
 """Bundles that somebody made elsewhere, as a folder or an archive: copied whole and checked; and made into one file."""
 
+import json
 import re
 import zipfile
 from pathlib import Path
@@ -17,11 +18,12 @@ _MOST_UNNAMED: Final = 16 << 20
 _EPOCH: Final = (1980, 1, 1, 0, 0, 0)
 
 
-def copy_bundle(path: Path, folder: Path) -> None:
+def copy_bundle(path: Path, name: str, folder: Path) -> None:
     """Copy a bundle's manifest and every file that it names into an empty folder, and try it.
 
     Args:
         path: the bundle's folder or archive.
+        name: what the copy is called, by which its scores are told.
         folder: where to.
 
     Raises:
@@ -30,12 +32,13 @@ def copy_bundle(path: Path, folder: Path) -> None:
     if path.is_file():
         _check_names(path)
     bundle = Bundle(path)
-    for name in bundle.files:
-        target = folder / name
+    for file in bundle.files:
+        target = folder / file
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(bundle.read(name))
-    for name in (MANIFEST, LABELS):  # which need no entry of their own
-        (folder / name).write_bytes(read_file(path, name, _MOST_UNNAMED))
+        target.write_bytes(bundle.read(file))
+    (folder / LABELS).write_bytes(read_file(path, LABELS, _MOST_UNNAMED))  # which needs no entry of its own
+    manifest = json.dumps({**bundle.manifest, "name": name}, indent=1, ensure_ascii=False)
+    (folder / MANIFEST).write_text(manifest + "\n", encoding="utf-8")
     try_bundle(Bundle(folder))
 
 

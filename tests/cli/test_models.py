@@ -24,6 +24,7 @@ def test_what_was_added_is_listed_beside_the_packaged_ones_until_it_is_removed(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["models", "add", str(make_bundle(tmp_path / "tiny")), "--name", "mine"]) == 0
+    assert Bundle.open("mine").name == "mine"  # which scores carry
     rows = listed(capsys)
     assert {name: row["added"] for name, row in rows.items()} == {"default": False, "fast": False, "mine": True}
     assert (rows["mine"]["rate"], rows["mine"]["samples"], rows["mine"]["hop"]) == (16000, 15600, 15360)
