@@ -143,9 +143,11 @@ class Inference:
         """Go on with what another thread gave up."""
         if stream is not None:
             self._streams[stream.id] = stream
-            stages = (stage for stage in self._stages.values() if stage.model is stream.stage.model)
-            stream.stage = next(stages, stream.stage)
             self._go_by(stream)
+
+    def stage_like(self, other: ScoreStage) -> ScoreStage:
+        """Return what scores the same model here; the other one itself where the model is on its way out."""
+        return next((stage for stage in self._stages.values() if stage.model is other.model), other)
 
     def judge_by(self, judging: Mapping[Model, Judging]) -> None:
         """Score and judge the streams of models by something else; events whose labels are gone end."""

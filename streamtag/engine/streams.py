@@ -121,6 +121,9 @@ class Streams:
         worker, other = self._workers[number], self._workers[to]
         newest = self._streams.get(name) or self._leaving[name]
         stream = worker.give_up(name)
+        for table in (self._leaving, self._streams):
+            if name in table:  # before the other thread sees a patch of it
+                table[name].stage = other.stage_like(table[name].stage)
         worker.queues.move(newest.queue, other.queues, partial(other.take_over, stream))
         if name in self._streams:
             self._share(number, -1)
