@@ -3,6 +3,7 @@
 from collections import Counter
 from typing import Any, Final
 
+import msgspec
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
@@ -36,10 +37,12 @@ class StreamRoutes:
         pages = max(1, -(-len(found) // PAGE))
         page = min(max(1, whole(query.get("page")) or 1), pages)
         shown = found[PAGE * (page - 1) : PAGE * page]
+        service = self._feed.service
         heard, events = self._wall.newest([each.stream for each in shown]), self._feed.last_events()
         return JSONResponse(
             {
                 "connection": self._feed.connection,
+                "nodes": [] if service is None else msgspec.to_builtins(service.nodes),
                 "streams": [_as_json(each, heard.get(each.stream), events.get(each.stream)) for each in shown],
                 "found": len(found),
                 "page": page,

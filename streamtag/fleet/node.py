@@ -2,6 +2,7 @@
 
 import logging
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -29,6 +30,7 @@ _START_SECONDS: Final = 120.0
 _FIRST_PAUSE_SECONDS: Final = 1.0
 _LONGEST_PAUSE_SECONDS: Final = 30.0
 _END_SECONDS: Final = 5.0
+_PREFIX: Final = "streamtag-node-"
 
 logger = logging.getLogger(__name__)
 
@@ -67,9 +69,9 @@ class NodeService:
         self._endpoint = f"tcp://{host}:{_free_port(host)}"
         self._key = key
         self._holds = holds
-        self._folder = tempfile.TemporaryDirectory(
-            prefix="streamtag-node-"
-        )  # for its owner alone: sources hold secrets
+        _remove_abandoned()
+        # For its owner alone: it holds secrets.
+        self._folder = tempfile.TemporaryDirectory(prefix=f"{_PREFIX}{os.getpid()}-")
         self._file = Path(self._folder.name) / "node.toml"
         self._log = Path(self._folder.name) / "log"
         self._lock = threading.Lock()
@@ -124,6 +126,8 @@ class NodeService:
             with suppress(subprocess.TimeoutExpired):
                 self._process.wait(_END_SECONDS)
             self._kill()
+            if self._process.stdin is not None:
+                self._process.stdin.close()
         self._folder.cleanup()
 
     def _run(self) -> None:
@@ -215,6 +219,16 @@ class NodeService:
                     self._tenure.renew(term, asked)
                 else:
                     self._tenure.end(term)
+
+
+def _remove_abandoned() -> None:
+    """Remove what others of this account left behind who were killed."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*-*"):
+        owner = folder.name.removeprefix(_PREFIX).partition("-")[0]
+        with suppress(OSError):
+            is_ours = folder.stat().st_uid == os.getuid() and not folder.is_symlink()
+            if owner.isdecimal() and is_ours and not Path(f"/proc/{owner}").exists():
+                shutil.rmtree(folder)
 
 
 def _free_port(host: str) -> int:

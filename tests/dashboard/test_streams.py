@@ -13,6 +13,7 @@ from streamtag.dashboard.stream_routes import StreamRoutes
 from streamtag.dashboard.wall import Wall
 from streamtag.limits import PRIVATE_PREFIX
 from streamtag.wire import Publisher, ServiceHeader
+from streamtag.wire.headers import NodeInfo
 from tests.dashboard.conftest import until
 from tests.wire import samples
 
@@ -74,3 +75,15 @@ def test_nobody_sees_a_visitor_s_microphone(publisher: Publisher, show: Show) ->
     publisher.publish([samples.scores(mine), samples.event(mine)])
     assert until(lambda: show()["found"] == 1)
     assert [each["id"] for each in show(text="browser")["streams"]] == []
+
+
+def test_the_nodes_of_a_fleet_are_shown_above_its_streams(publisher: Publisher, show: Show) -> None:
+    node = NodeInfo("a1", "tcp://10.0.0.1:7000", "slow", "it has 9 streams and carries 4", 9, 3, 4, 100, 7)
+    service = samples.service()
+    assert isinstance(service.header, ServiceHeader)
+    assert show()["nodes"] == []
+    service.header.nodes = [node]
+    publisher.publish([service])
+    assert until(lambda: show()["nodes"])
+    (told,) = show()["nodes"]
+    assert (told["name"], told["state"], told["streams"], told["room"]) == ("a1", "slow", 9, 3)

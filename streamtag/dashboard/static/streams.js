@@ -1,6 +1,7 @@
 // The wall: all streams, forty at a time, each with its state, level, strongest sound, last event and what was lost.
 
 import { ask, setText } from "./format.js";
+import { showNodes } from "./nodes.js";
 import { Tile } from "./tile.js";
 import { onShown, open } from "./views.js";
 
@@ -33,8 +34,9 @@ export function mount(element) {
     note.hidden = !words;
   }
 
-  function show({ connection, streams, found, page: now, pages, states, trouble }) {
+  function show({ connection, nodes, streams, found, page: now, pages, states, trouble }) {
     page = now;
+    showNodes(find(".st-nodes"), nodes);
     const names = new Set(streams.map((stream) => stream.id));
     for (const [name, tile] of tiles) {
       if (names.has(name)) continue;
