@@ -32,7 +32,8 @@ def test_a_service_that_fails_says_why_and_is_tried_again(
     service: NodeService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(node, "_FIRST_PAUSE_SECONDS", 0.1)
-    service.assign("[model]\nbundle = 5\n", "", 1)
+    text = "[model]\nbundle = 5\n"
+    service.assign(text, text, 1)
     wait_until(lambda: service.report().restarts, 60, "its end")
     assert "bundle = 5: must be a text" in service.report().reason
 
