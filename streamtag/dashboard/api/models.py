@@ -47,7 +47,7 @@ class Stream(BaseModel):
     rate: int = Field(description="Samples a second of the source, 0 until known")
     channels: int
     paused: bool
-    patches: int = Field(description="Patches of 0.96 s since the stream began")
+    patches: int = Field(description="Patches since the stream began, of 0.96 s where its model has no other hop")
     dropped_patches: int
     lost_seconds: float
 
