@@ -42,7 +42,8 @@ _FORMAT: Final = 1
 _SUFFIX: Final = ".head.npz"
 _MOST_BYTES: Final = 64 << 20
 _MOST_FILE_NAME: Final = 150
-_MOST_LOGIT: Final = np.float32(80.0)
+_LEAST: Final = np.float32(1e-12)
+_HALF: Final = np.float32(0.5)
 
 
 class HeadError(StreamtagError):
@@ -156,8 +157,8 @@ class Heads:
         self.names = [head.name for head in heads]
         self.thresholds = {head.name: {"on": head.on, "off": head.off} for head in heads}
         rows = [np.frombuffer(each, np.float32) for each in (head.weights for head in heads)]
-        self._weights = np.stack(rows, axis=1)
-        self._biases = np.array([head.bias for head in heads], np.float32)
+        self._half_weights = np.stack(rows, axis=1) * _HALF
+        self._half_biases = np.array([head.bias for head in heads], np.float32) * _HALF
 
     @classmethod
     def of(cls, heads: Iterable[Head], embedder: str, taken: Collection[str]) -> "Heads | None":
@@ -173,7 +174,7 @@ class Heads:
 
     def pack(self) -> list[PackedHead]:
         """Return what another process makes the same of."""
-        rows = zip(self.names, self._weights.T, self._biases.tolist(), strict=True)
+        rows = zip(self.names, self._half_weights.T / _HALF, (self._half_biases / _HALF).tolist(), strict=True)
         return [
             PackedHead(name, weights.tobytes(), bias, self.thresholds[name]["on"], self.thresholds[name]["off"])
             for name, weights, bias in rows
@@ -181,12 +182,13 @@ class Heads:
 
     def score(self, embeddings: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return float32 [n, names] in [0, 1] of embeddings, float32 [n, d]."""
-        lengths = np.sqrt(np.einsum("nd,nd->n", embeddings, embeddings))[:, np.newaxis]
-        logits = embeddings @ self._weights
-        logits /= np.maximum(lengths, np.float32(1e-12))
-        logits += self._biases
-        np.clip(logits, -_MOST_LOGIT, _MOST_LOGIT, out=logits)
-        scores: NDArray[np.float32] = 1 / (1 + np.exp(-logits))
+        lengths = np.sqrt(np.einsum("nd,nd->n", embeddings, embeddings))
+        scores: NDArray[np.float32] = embeddings @ self._half_weights
+        scores /= np.maximum(lengths, _LEAST)[:, np.newaxis]
+        scores += self._half_biases
+        np.tanh(scores, scores)  # the logistic function of x is half of 1 + tanh(x / 2), and nothing overflows
+        scores *= _HALF
+        scores += _HALF
         return scores
 
 

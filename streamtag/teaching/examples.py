@@ -99,7 +99,7 @@ def _read(span: Span, pool: TaggingPool) -> Examples:
     end = min(span.end, span.begin + _MOST_SECONDS)
     heard = pool.embed(span.path, span.begin, end + (0.0 if span.end <= end else 1.0))
     last = heard[-1].starts[-1]
-    if last > span.begin + _MOST_SECONDS:
+    if last >= span.begin + _MOST_SECONDS:
         raise SourceError(
             f"{span}: longer than {_MOST_SECONDS:g} s: say where it sounds, such as {redact(span.path)}@12.5-14"
         )
