@@ -56,7 +56,7 @@ def _teach(options: argparse.Namespace, config: "Config", folder: Path) -> "Head
     from streamtag.teaching import Teacher
 
     bundle = bundle_of(options.model, config)
-    teacher = Teacher(folder, bundle)
+    teacher = Teacher(folder, bundle, taken=config.groups)
     name = teacher.checked(options.name)
     both = set(options.like) & set(options.unlike)
     if both:
