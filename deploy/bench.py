@@ -17,6 +17,7 @@ from deploy.measure import Speed, Way, measure
 from streamtag.audio import BANDS, FRAMES
 from streamtag.bundle import Bundle
 from streamtag.errors import RuntimeUnavailableError, StreamtagError
+from streamtag.machine import version_of
 from streamtag.runtimes import load_runtime
 from streamtag.runtimes.parity import engine_input, trial_windows
 
@@ -102,7 +103,7 @@ def _onnxruntime(bundle: Bundle, seconds: float) -> Iterator[Speed]:
             continue
         for threads in sorted({1, os.cpu_count() or 1}):
             model = module.OnnxModel(bundle, file, threads)
-            name = f"ONNX Runtime {module.onnxruntime.__version__}, {threads} thread{'s' * (threads > 1)}"
+            name = f"ONNX Runtime {version_of('onnxruntime')}, {threads} thread{'s' * (threads > 1)}"
             way = Way(bundle.name, name, "CPU", "patches", model.precision)
             for batch in CPU_BATCHES:
                 patches = _patches(batch)

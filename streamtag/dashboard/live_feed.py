@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import Final
 
 import msgspec
-from starlette.websockets import WebSocket, WebSocketDisconnect
+from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketDisconnected
 
 from streamtag.dashboard.access import VISITOR
 from streamtag.dashboard.hub import Hub
@@ -82,8 +82,8 @@ class LiveFeed:
             await asyncio.shield(added)
             while True:
                 requests.put(await socket.receive_text())
-        except (WebSocketDisconnect, KeyError, msgspec.DecodeError, RecursionError):
-            pass
+        except (WebSocketDisconnect, WebSocketDisconnected, KeyError, msgspec.DecodeError, RecursionError):
+            pass  # it left while it was told something, or said nonsense
         finally:
             for task in tasks:
                 task.cancel()

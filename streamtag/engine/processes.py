@@ -2,6 +2,7 @@
 
 import logging
 import os
+import sys
 from importlib.util import find_spec
 
 from streamtag.errors import RuntimeUnavailableError
@@ -57,7 +58,7 @@ def _is_on_cpu(runtime: str) -> bool:
 
 
 def _is_there(package: str | None) -> bool:
-    return package is None or find_spec(package) is not None
+    return package is None or package in sys.modules or find_spec(package) is not None
 
 
 def _has_gpu() -> bool:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from streamtag.audio.frontend import LOG_OFFSET
 from streamtag.errors import RuntimeUnavailableError
 
 if TYPE_CHECKING:
@@ -42,19 +41,19 @@ def trial_windows() -> NDArray[np.float32]:
     return (np.rint(windows * _FULL_SCALE) / _FULL_SCALE).astype(np.float32)
 
 
-def engine_input(kind: str, windows: NDArray[np.float32], log_offset: float = LOG_OFFSET) -> NDArray[Any]:
+def engine_input(kind: str, windows: NDArray[np.float32], log_offset: float | None = None) -> NDArray[Any]:
     """Return windows float32 [n, 15600] as an engine's input.
 
     Args:
         kind: "patches" (log-mel, float32 [n, 1, 96, 64]), "waveform" (as they are) or "pcm" (16-bit samples, two in
             each int32, the earlier one in the lower half: [n, 7800]).
         windows: what is heard.
-        log_offset: what the model's front end adds before the logarithm.
+        log_offset: what the model's front end adds before the logarithm; None: what ours does.
     """
-    from streamtag.audio.frontend import log_mel_windows
+    from streamtag.audio.frontend import LOG_OFFSET, log_mel_windows
 
     if kind == "patches":
-        return log_mel_windows(windows, log_offset=log_offset)[:, np.newaxis]
+        return log_mel_windows(windows, log_offset=LOG_OFFSET if log_offset is None else log_offset)[:, np.newaxis]
     if kind == "pcm":
         pairs: NDArray[np.int32] = np.rint(windows * _FULL_SCALE).astype(np.int16).view(np.int32)
         return pairs
@@ -66,7 +65,7 @@ def differences(
     kind: str,
     windows: NDArray[np.float32],
     reference: NDArray[np.float32],
-    log_offset: float = LOG_OFFSET,
+    log_offset: float | None = None,
 ) -> dict[int, float]:
     """Return, by batch size, how far an engine's scores are from the reference; every buffer held NaN before.
 
@@ -75,7 +74,7 @@ def differences(
         kind: of its input, as `engine_input` names it.
         windows: float32 [n, 15600].
         reference: the right scores, float32 [n, labels].
-        log_offset: what the model's front end adds before the logarithm.
+        log_offset: what the model's front end adds before the logarithm; None: what ours does.
     """
     inputs = engine_input(kind, windows, log_offset)
     found = {}

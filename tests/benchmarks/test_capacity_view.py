@@ -16,7 +16,7 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 
 def test_a_number_of_streams_that_was_not_carried_has_a_hollow_mark(tmp_path: Path) -> None:
-    found = Capacity({"processor": "a <machine>", "cores": 2}, {})
+    found = Capacity({"processor": "a <machine>", "features": ["AVX2"], "cores": 2}, {})
     found.growth = [live(1), live(1000), live(5000, in_real_time=False)]
     draw_growth(found, tmp_path / "growth.svg")
     root = ElementTree.parse(tmp_path / "growth.svg").getroot()
@@ -30,7 +30,7 @@ def test_all_that_was_measured_is_shown(capsys: pytest.CaptureFixture[str]) -> N
     one = Scoring("tiny", "onnxruntime CPU int8", 1, {1: 0.5, 8: 0.4}, 9000, 0.3, 3000.0, 2880)
     show(
         Capacity(
-            machine={"processor": "Some processor", "cores": 2},
+            machine={"processor": "Some processor", "features": ["AVX2"], "cores": 2},
             model={"bundle": "tiny", "runtime": "auto"},
             growth=[live(1), live(5000, in_real_time=False)],
             idle=Idle(1000, 110.0),
@@ -45,7 +45,7 @@ def test_all_that_was_measured_is_shown(capsys: pytest.CaptureFixture[str]) -> N
     )
     shown = capsys.readouterr().out
     lines = shown.splitlines()
-    assert lines[0] == "Some processor, 2 cores"
+    assert lines[0] == "Some processor (AVX2), 2 cores"
     assert ["5,000", "no"] in [[line.split()[0], line.split()[-1]] for line in lines if line]
     for text in (
         "an idle stream takes 110 kB",

@@ -49,6 +49,7 @@ def test_bench_refuses_a_file_that_it_cannot_write_before_it_measures(tmp_path: 
 def test_bench_prints_tables_while_it_writes_json(tmp_path: Path, call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     machine = {
         "processor": "Some processor",
+        "features": ["AVX2"],
         "cores": 2,
         "memory_gib": 8.0,
         "system": "Linux",
@@ -68,6 +69,6 @@ def test_bench_prints_tables_while_it_writes_json(tmp_path: Path, call: Call, mo
     assert done.returncode == 0
     assert json.loads((tmp_path / "bench.json").read_text())["overhead"]["patch_us"] == 15.0
     lines = done.stdout.splitlines()
-    assert lines[:2] == ["Some processor, 2 cores, 8.0 GiB; Linux", "Python 3.11, numpy 2.4"]
+    assert lines[:2] == ["Some processor (AVX2), 2 cores, 8.0 GiB; Linux", "Python 3.11, numpy 2.4"]
     assert ["5,000", "no"] in [[line.split()[0], line.split()[-1]] for line in lines if line]
     assert "front end                 0.200    0.100" in done.stdout
