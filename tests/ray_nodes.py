@@ -26,12 +26,8 @@ class Nodes:
     """
 
     def __init__(self, environment: Mapping[str, str]) -> None:
-        from ray.cluster_utils import Cluster
-
         self.environment = dict(environment)
-        self._cluster: Any = Cluster(
-            initialize_head=True, head_node_args={**_NODE, "num_cpus": 0, "include_dashboard": False}
-        )
+        self._cluster = _head()
         self.address: str = self._cluster.address
 
     def add(self, cpus: int = 1, **resources: float) -> Any:
@@ -54,6 +50,18 @@ class Nodes:
     def close(self) -> None:
         """End all nodes."""
         self._cluster.shutdown()
+
+
+def _head(tries: int = 3) -> Any:
+    """Start a cluster; Ray's own server now and then never says its port, and Ray waits for it half a minute."""
+    from ray.cluster_utils import Cluster
+
+    try:
+        return Cluster(initialize_head=True, head_node_args={**_NODE, "num_cpus": 0, "include_dashboard": False})
+    except RuntimeError as error:
+        if tries == 1 or "Timed out waiting for file" not in str(error):
+            raise
+        return _head(tries - 1)
 
 
 @contextmanager
