@@ -132,6 +132,12 @@ def service(*streams: str, private: tuple[str, ...] = ()) -> Outgoing:
     return Outgoing(header)
 
 
+def hear(client: Client, publisher: Publisher) -> None:
+    """Wait until a server has subscribed: an event that is published before is nobody's."""
+    publisher.publish([service("porch"), samples.status()])
+    assert until(lambda: client.get("/streams")[1]["streams"], 60)
+
+
 def event(state: str, number: int = 0, *, stream: str = "porch", label: str = "Dog") -> Outgoing:
     begin = BEGAN + number
     is_on = state == "on"
@@ -176,6 +182,7 @@ def test_streams_and_labels_are_those_that_the_service_tells(
 
 def test_a_visitor_s_microphone_is_told_to_nobody(serve: Callable[..., Client], publisher: Publisher) -> None:
     client = serve()
+    hear(client, publisher)
     publisher.publish([samples.status("browser-1"), service("porch", private=("lent",)), samples.status("lent")])
     publisher.publish([event("on", stream="browser-1"), event("on", stream="lent"), samples.status(), event("on")])
     assert until(lambda: client.get("/events")[1]["events"])
@@ -220,7 +227,8 @@ def test_without_a_history_events_are_those_since_the_page_began(
     serve: Callable[..., Client], publisher: Publisher
 ) -> None:
     client = serve()
-    publisher.publish([service("porch"), samples.status(), event("on", 1), event("off", 1), event("on", 2)])
+    hear(client, publisher)
+    publisher.publish([event("on", 1), event("off", 1), event("on", 2)])
     assert until(lambda: len(client.get("/events")[1]["events"]) == 2)
     found = client.get("/events")[1]
     assert [(each["id"], each["state"]) for each in found["events"]] == [(name(2), "on"), (name(1), "off")]
@@ -245,7 +253,8 @@ def test_a_clip_is_had_by_its_event_s_id(serve: Callable[..., Client], history: 
 
 def test_whoever_follows_is_told_what_comes(serve: Callable[..., Client], publisher: Publisher) -> None:
     client = serve()
-    publisher.publish([service("porch"), event("on", 1)])
+    hear(client, publisher)
+    publisher.publish([event("on", 1)])
     assert until(lambda: client.get("/events")[1]["events"])
     with client.follow() as take, client.follow("/events/stream?label=Cat") as take_cats:
         publisher.publish([event("off", 1), event("on", 2, label="Cat")])
@@ -255,7 +264,7 @@ def test_whoever_follows_is_told_what_comes(serve: Callable[..., Client], publis
 
 def test_whoever_comes_back_goes_on_where_it_was(serve: Callable[..., Client], publisher: Publisher) -> None:
     client = serve()
-    publisher.publish([service("porch")])
+    hear(client, publisher)
     with client.follow() as take:
         publisher.publish([event("on", 1)])
         last, _ = take()
@@ -269,7 +278,8 @@ def test_whoever_comes_back_to_a_page_that_began_anew_gets_the_rest_from_the_his
     serve: Callable[..., Client], publisher: Publisher, history: Config
 ) -> None:
     client = serve(history)
-    publisher.publish([service("porch"), event("on", 20)])
+    hear(client, publisher)
+    publisher.publish([event("on", 20)])
     assert until(lambda: client.get("/streams")[1]["service"]["state"] == "connected")
     with client.follow(last=name(7, "on")) as take:
         told: list[str] = []
@@ -282,7 +292,8 @@ def test_whoever_comes_back_to_a_page_that_began_anew_gets_the_rest_from_the_his
 
 def test_a_name_that_is_none_begins_now(serve: Callable[..., Client], publisher: Publisher) -> None:
     client = serve()
-    publisher.publish([service("porch"), event("on", 1)])
+    hear(client, publisher)
+    publisher.publish([event("on", 1)])
     assert until(lambda: client.get("/events")[1]["events"])
     with client.follow(last="17") as take:
         publisher.publish([event("off", 1)])
