@@ -1,5 +1,6 @@
 """A Ray cluster of several nodes on this machine, as Ray's own tests make one: all on the loopback, with a token."""
 
+import fcntl
 import secrets
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -52,16 +53,23 @@ class Nodes:
         self._cluster.shutdown()
 
 
+_LATE = ("Timed out waiting for file", "timed out during startup")
+
+
 def _head(tries: int = 3) -> Any:
-    """Start a cluster; Ray's own server now and then never says its port, and Ray waits for it half a minute."""
+    """Start a cluster, one at a time on this machine; Ray waits half a minute for what two at once are late with."""
     from ray.cluster_utils import Cluster
 
-    try:
-        return Cluster(initialize_head=True, head_node_args={**_NODE, "num_cpus": 0, "include_dashboard": False})
-    except RuntimeError as error:
-        if tries == 1 or "Timed out waiting for file" not in str(error):
-            raise
-        return _head(tries - 1)
+    arguments = {**_NODE, "num_cpus": 0, "include_dashboard": False}
+    with (Path(tempfile.gettempdir()) / "streamtag-tests-ray.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        while True:
+            tries -= 1
+            try:
+                return Cluster(initialize_head=True, head_node_args=arguments)
+            except Exception as error:  # Ray raises the plainest of all
+                if not tries or not any(late in str(error) for late in _LATE):
+                    raise
 
 
 @contextmanager
