@@ -14,10 +14,10 @@ from streamtag.errors import WireError
 from streamtag.keys import ClientKey, Gate
 from streamtag.message_kinds import KINDS, ON_REQUEST
 from streamtag.threads import Worker
-from streamtag.wire.admission import Admission
-from streamtag.wire.endpoints import bind, connect
+from streamtag.wire.admission import open_publishing
+from streamtag.wire.endpoints import connect
 from streamtag.wire.messages import Header, ServiceHeader, decode, encode_header, topic_of
-from streamtag.wire.subscriptions import MAX_FRAME_BYTES, Subscriptions
+from streamtag.wire.subscriptions import Subscriptions
 from streamtag.wire.wakeup import Wakeup
 
 __all__ = ["Heard", "JoinedWire"]
@@ -86,18 +86,8 @@ class JoinedWire:
             WireError: The endpoint is in use, malformed, or not of this machine.
         """
         self._context = zmq.Context()
-        try:
-            self._admission = Admission(self._context, self._gate)
-            self._out = self._context.socket(zmq.XPUB)
-            self._out.set(zmq.XPUB_VERBOSE, 1)
-            self._out.set(zmq.SNDHWM, _QUEUE_MESSAGES)
-            self._out.set(zmq.RCVHWM, 0)
-            self._out.set(zmq.MAXMSGSIZE, MAX_FRAME_BYTES)
-            self._admission.guard(self._out)
-            self.endpoint = bind(self._out, self.endpoint, "cannot publish on")
-        except BaseException:
-            self._context.destroy(linger=0)
-            raise
+        self._admission, self._out = open_publishing(self._context, self._gate, self.endpoint)
+        self.endpoint = self._out.getsockopt_string(zmq.LAST_ENDPOINT)
         self._wakeup = Wakeup()
         self._poller = zmq.Poller()
         self._thread.start()

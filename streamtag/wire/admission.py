@@ -6,11 +6,15 @@ from typing import Any, Final
 import zmq
 
 from streamtag.keys import Gate
+from streamtag.wire.endpoints import bind
+from streamtag.wire.subscriptions import MAX_FRAME_BYTES
 
-__all__ = ["Admission"]
+__all__ = ["Admission", "open_publishing"]
 
 _ZAP: Final = "inproc://zeromq.zap.01"
 _NOBLOCK: Final = int(zmq.NOBLOCK)
+_SEND_QUEUE_MESSAGES: Final = 10_000
+"""Messages that wait for one subscriber; those of a subscriber that does not read are dropped beyond it."""
 
 
 class Admission:
@@ -53,3 +57,27 @@ class Admission:
             except zmq.Again:
                 return
             self.socket.send_multipart(self._gate.answer(request))
+
+
+def open_publishing(
+    context: "zmq.Context[Any]", gate: Gate | None, endpoint: str
+) -> "tuple[Admission, zmq.Socket[bytes]]":
+    """Return the admission of a context, and a bound XPUB socket that bears strangers.
+
+    Raises:
+        WireError: The endpoint is in use, malformed, or not of this machine; the context is ended.
+    """
+    try:
+        admission = Admission(context, gate)
+        socket = context.socket(zmq.XPUB)
+        socket.set(zmq.XPUB_VERBOSE, 1)
+        socket.set(zmq.SNDHWM, _SEND_QUEUE_MESSAGES)
+        socket.set(zmq.MAXMSGSIZE, MAX_FRAME_BYTES)
+        # Where ZeroMQ stops reading because much waits, a peer with heartbeats that is reset ends this process.
+        socket.set(zmq.RCVHWM, 0)
+        admission.guard(socket)
+        bind(socket, endpoint, "cannot publish on")
+    except BaseException:  # whatever it is, no socket may stay behind
+        context.destroy(linger=0)
+        raise
+    return admission, socket

@@ -14,11 +14,10 @@ import zmq
 from streamtag.keys import Gate
 from streamtag.message_kinds import KEPT
 from streamtag.threads import Worker
-from streamtag.wire.admission import Admission
-from streamtag.wire.endpoints import bind
+from streamtag.wire.admission import open_publishing
 from streamtag.wire.inbox import Inbox
 from streamtag.wire.messages import Outgoing, encode_header, topic_of
-from streamtag.wire.subscriptions import MAX_FRAME_BYTES, Subscriptions
+from streamtag.wire.subscriptions import Subscriptions
 from streamtag.wire.topics import Topics
 from streamtag.wire.wakeup import Wakeup
 
@@ -27,8 +26,6 @@ __all__ = ["Publisher", "PublisherStatistics"]
 _log = logging.getLogger(__name__)
 
 _INBOX_MESSAGES: Final = 20_000
-_SEND_QUEUE_MESSAGES: Final = 10_000
-"""Messages that wait for one subscriber; those of a subscriber that does not read are dropped beyond it."""
 _REPLAY_CHUNK: Final = 500
 _REPLAY_PAUSE_MS: Final = 10
 _TURN_SECONDS: Final = 0.005
@@ -93,19 +90,8 @@ class Publisher:
             WireError: The endpoint is in use, malformed, or not of this machine.
         """
         self._context = zmq.Context()
-        try:
-            self._admission = Admission(self._context, self._gate)
-            self._out = self._context.socket(zmq.XPUB)
-            self._out.set(zmq.XPUB_VERBOSE, 1)
-            self._out.set(zmq.SNDHWM, _SEND_QUEUE_MESSAGES)
-            self._out.set(zmq.MAXMSGSIZE, MAX_FRAME_BYTES)
-            # Where ZeroMQ stops reading because much waits, a peer with heartbeats that is reset ends this process.
-            self._out.set(zmq.RCVHWM, 0)
-            self._admission.guard(self._out)
-            self.endpoint = bind(self._out, self.endpoint, "cannot publish on")
-        except BaseException:
-            self._context.destroy(linger=0)
-            raise
+        self._admission, self._out = open_publishing(self._context, self._gate, self.endpoint)
+        self.endpoint = self._out.getsockopt_string(zmq.LAST_ENDPOINT)
         self._wakeup = Wakeup()
         self._thread.start()
 
