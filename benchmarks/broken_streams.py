@@ -27,7 +27,7 @@ from streamtag.benchmark.machine import describe_machine
 from streamtag.benchmark.service import ServiceProcess
 from streamtag.settings import Config, ModelSettings
 from streamtag.wire import Subscriber
-from streamtag.wire.pcm import encode_end, encode_header
+from streamtag.wire.pcm_messages import encode_end, encode_header
 
 __all__ = ["BROKEN", "Frames", "frames_of"]
 
@@ -130,8 +130,8 @@ def measure(config: Config, plan: Plan) -> list[float]:
         while subscriber.receive(0.2) is None:
             service.check()
         plan = replace(plan, begin=time.monotonic() + 2.0)
-        pushing = spawn.Process(target=push, args=(service.input_endpoint, plan), daemon=True)
-        pushing.start()
+        pusher = spawn.Process(target=push, args=(service.input_endpoint, plan), daemon=True)
+        pusher.start()
         try:
             while time.monotonic() < plan.begin + plan.seconds:
                 message = subscriber.receive(0.2)
@@ -143,8 +143,8 @@ def measure(config: Config, plan: Plan) -> list[float]:
                 if due > plan.begin + WARM_UP_SECONDS:
                     found.append(1000 * (now - due))
         finally:
-            pushing.terminate()
-            pushing.join()
+            pusher.terminate()
+            pusher.join()
     return found
 
 

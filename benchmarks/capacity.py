@@ -50,41 +50,41 @@ class Capacity:
     models: list[ModelSpeed] = field(default_factory=list)
 
 
-def measure(config: Config, options: argparse.Namespace, tell: Callable[[str], None]) -> Capacity:
-    """Measure what is asked for; `tell` is told what is being done.
+def measure(config: Config, options: argparse.Namespace, progress: Callable[[str], None]) -> Capacity:
+    """Measure what is asked for; `progress` is told what is being done.
 
     Raises:
         StreamtagError: the bundle or the runtime cannot be used, or the service does not start.
     """
     found = Capacity(describe_machine(), {"bundle": config.model.bundle, "runtime": config.model.runtime})
     if options.growth or options.plot:
-        tell("measuring the memory of idle streams")
+        progress("measuring the memory of idle streams")
         found.idle = measure_idle(config)
-        found.growth = measure_growth(config, options.seconds, lambda streams: tell(f"growth: {_streams(streams)}"))
+        found.growth = measure_growth(config, options.seconds, lambda streams: progress(f"growth: {_streams(streams)}"))
     if options.sustained is not None or options.overload:
-        tell("scoring from memory on one core and on two")
+        progress("scoring from memory on one core and on two")
         found.scaling = scaling = measure_scaling(config, _SCORING_SECONDS)
         sound_in_us = measure_overhead(config, _OVERHEAD_STREAMS).sound_in_us
         a_patch = min(run.cpu_ms_a_patch for run in scaling.one) + sound_in_us / 1000
         guess = max(1, int(1000 * PATCH_SECONDS / a_patch))
         if options.sustained is not None:
-            found.sustained = _sustain(config, options.sustained, guess, tell)
+            found.sustained = _sustain(config, options.sustained, guess, progress)
         if options.overload:
             crowd = 3 * guess // 2  # about twice what a core carries live, where sound must be taken in too
-            tell(f"overload: {_streams(crowd)} on one core")
+            progress(f"overload: {_streams(crowd)} on one core")
             found.overload = measure_overload(config, crowd, max(1, guess // 4))
     if options.models:
-        found.models = measure_models(config, _MODEL_SECONDS, lambda name: tell(f"measuring {name}"))
+        found.models = measure_models(config, _MODEL_SECONDS, lambda name: progress(f"measuring {name}"))
     return found
 
 
-def _sustain(config: Config, seconds: float, guess: int, tell: Callable[[str], None]) -> list[Sustained]:
+def _sustain(config: Config, seconds: float, guess: int, progress: Callable[[str], None]) -> list[Sustained]:
     runs: list[Sustained] = []
     for cores in range(1, min(_MOST_CORES, len(os.sched_getaffinity(0))) + 1):
         name = "one core" if cores == 1 else f"{cores} cores"
 
         def told(streams: int, name: str = name) -> None:
-            tell(f"{name}: {_streams(streams)}")
+            progress(f"{name}: {_streams(streams)}")
 
         runs.append(measure_sustained(config, cores, seconds, guess, told))
         guess = (cores + 1) * (runs[0].streams or guess)

@@ -28,8 +28,8 @@ class Idle:
     """Resident, of the service: what each further stream adds."""
 
 
-def measure_growth(config: Config, seconds: float, tell: Callable[[int], None]) -> list[LiveStreams]:
-    """Measure 1 to 5,000 live streams, each number for so many seconds; `tell` is told of each before it begins.
+def measure_growth(config: Config, seconds: float, progress: Callable[[int], None]) -> list[LiveStreams]:
+    """Measure 1 to 5,000 live streams, each number for so many seconds; `progress` is told of each before it begins.
 
     A machine that cannot carry a number shows it by what it drops.
 
@@ -38,7 +38,7 @@ def measure_growth(config: Config, seconds: float, tell: Callable[[int], None]) 
     """
     rows = []
     for streams in STREAMS:
-        tell(streams)
+        progress(streams)
         rows.append(measure_live(config, streams, seconds))
     return rows
 

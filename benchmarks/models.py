@@ -24,13 +24,13 @@ class ModelSpeed:
     reason: str = ""
 
 
-def measure_models(config: Config, seconds: float, tell: Callable[[str], None]) -> list[ModelSpeed]:
-    """Measure each variant that can run here, in a process of its own; `tell` is told its name before.
+def measure_models(config: Config, seconds: float, progress: Callable[[str], None]) -> list[ModelSpeed]:
+    """Measure each variant that can run here, in a process of its own; `progress` is told its name before.
 
     Args:
         config: whose scores and batches are used, and whose bundle comes before the packaged ones.
         seconds: of each.
-        tell: is told each variant's name before it is measured.
+        progress: is told each variant's name before it is measured.
 
     Raises:
         BundleError: the configuration's bundle is not there, or damaged.
@@ -38,7 +38,7 @@ def measure_models(config: Config, seconds: float, tell: Callable[[str], None]) 
     core = [min(os.sched_getaffinity(0))]
     speeds = []
     for variant in _variants(config):
-        tell(" ".join(filter(None, (variant.bundle, variant.runtime, variant.file))))
+        progress(" ".join(filter(None, (variant.bundle, variant.runtime, variant.file))))
         try:
             speeds.append(ModelSpeed(variant, measure_scoring(config, variant, seconds, core)))
         except RuntimeUnavailableError:

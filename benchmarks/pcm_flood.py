@@ -68,21 +68,21 @@ def flood(endpoint: str, kind: str) -> None:
             socket.set(zmq.LINGER, 0)
             socket.connect(endpoint)
             sockets.append(socket)
-        turn = 0
+        rounds = 0
         begin = time.monotonic()
         while True:
             if kind == "rates":
-                time.sleep(max(0.0, begin + 0.02 * turn - time.monotonic()))
+                time.sleep(max(0.0, begin + 0.02 * rounds - time.monotonic()))
             sent = 0
             for number, socket in enumerate(sockets):
-                which = turn % len(rates)
+                which = rounds % len(rates)
                 try:
                     socket.send(header(f"flood{number}", rates[which]), zmq.SNDMORE | zmq.NOBLOCK)
                     socket.send(bytes(sizes[which]))
                     sent += 1
                 except zmq.Again:
                     continue
-            turn += 1
+            rounds += 1
             if not sent:
                 time.sleep(0.001)
 
@@ -146,10 +146,10 @@ def delays(command: str, kind: str, seconds: float) -> dict[str, list[float]]:
             if subscriber.receive(START_SECONDS) is None:
                 raise SystemExit(f"{command} run: nothing is heard of it")
             flooding = spawn.Process(target=flood, args=(pcm, kind), daemon=True)
-            pushing = spawn.Process(target=push_steadily, args=(pcm, seconds, there), daemon=True)
+            pusher = spawn.Process(target=push_steadily, args=(pcm, seconds, there), daemon=True)
             if kind != "nobody":
                 flooding.start()
-            pushing.start()
+            pusher.start()
             begin = time.time()
             while not here.poll(0):
                 message = subscriber.receive(0.2)
@@ -157,7 +157,7 @@ def delays(command: str, kind: str, seconds: float) -> dict[str, list[float]]:
                     start = round(message.header["start"] * SAMPLE_RATE / PATCH_HOP)
                     heard.append((message.header["stream"], start, message.header["time"], time.time()))
             sent = here.recv()
-            pushing.terminate()
+            pusher.terminate()
             if kind != "nobody":
                 flooding.terminate()
     found: dict[str, list[float]] = {"file": [], "pushed": []}

@@ -116,7 +116,7 @@ def broker(folder: Path) -> Iterator[int]:
         process.wait()
 
 
-def sinks_beside(broker_port: int, metrics_port: int, receiver_port: int, labels: list[str]) -> str:
+def sink_sections(broker_port: int, metrics_port: int, receiver_port: int, labels: list[str]) -> str:
     """Return the sections of a configuration that ask for every sink in a process beside the service."""
     return "\n".join(
         (
@@ -149,7 +149,7 @@ def measure(streams: int, seconds: float, labels: list[str], sinks: str) -> Roun
             receiver = Receiver(metrics_port)
             stack.callback(receiver.close)
             port = stack.enter_context(broker(folder))
-            more += sinks_beside(port, metrics_port, receiver.port, labels)
+            more += sink_sections(port, metrics_port, receiver.port, labels)
         service = stack.enter_context(ServiceProcess(Config(), [], more=more))
         wait_until_ready(service)
         subscriber = stack.enter_context(Subscriber(service.endpoint, kinds=["scores", "service"]))

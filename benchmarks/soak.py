@@ -119,12 +119,12 @@ def soak(uris: dict[str, str], seconds: float) -> tuple[dict[str, Heard], list[t
                 memory.append((passed, service.memory_megabytes()))
             message = subscriber.receive(0.5)
             if message is not None:
-                take(heard[message.header["stream"]], message.header)
+                record(heard[message.header["stream"]], message.header)
         memory.append((seconds, service.memory_megabytes()))
     return heard, memory
 
 
-def take(stream: Heard, header: dict[str, object]) -> None:
+def record(stream: Heard, header: dict[str, object]) -> None:
     """Keep what a message says."""
     if header["kind"] == "status":
         state = str(header["state"])

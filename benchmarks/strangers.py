@@ -32,7 +32,7 @@ from streamtag.wire import Subscriber
 _HEAD_START_SECONDS = 0.5
 _BLOCK_SAMPLES = 15_360
 _PROCESSES = 2
-_TURN_SECONDS = 0.005
+_STEP_SECONDS = 0.005
 _GREETINGS = tuple(
     b"\xff" + bytes(8) + b"\x7f\x03\x00" + mechanism.ljust(20, b"\0") + bytes(32) for mechanism in (b"NULL", b"CURVE")
 )
@@ -101,7 +101,7 @@ def _try(ports: tuple[int, int], rate: float, count: "Synchronized[int]") -> Non
     tries = zip(itertools.cycle(ports), itertools.cycle((*_GREETINGS, b"")), strict=False)
     due = time.monotonic()
     while True:
-        number = max(1, round(rate * _TURN_SECONDS))
+        number = max(1, round(rate * _STEP_SECONDS))
         for port, greeting in itertools.islice(tries, number):
             with suppress(OSError), socket.socket() as connection:
                 connection.setblocking(False)  # on one machine it is there at once
@@ -109,7 +109,7 @@ def _try(ports: tuple[int, int], rate: float, count: "Synchronized[int]") -> Non
                 connection.send(greeting)
         with count.get_lock():
             count.value += number
-        due = max(due + number / rate, time.monotonic() - _TURN_SECONDS)
+        due = max(due + number / rate, time.monotonic() - _STEP_SECONDS)
         time.sleep(max(0.0, due - time.monotonic()))
 
 

@@ -30,7 +30,9 @@ class Sustained:
     """Runs of the whole length: the last one is the proof, where there is one."""
 
 
-def measure_sustained(config: Config, cores: int, seconds: float, guess: int, tell: Callable[[int], None]) -> Sustained:
+def measure_sustained(
+    config: Config, cores: int, seconds: float, guess: int, progress: Callable[[int], None]
+) -> Sustained:
     """Search in trials of 8 s, then hold the largest number that passed for `seconds`, or a few percent fewer.
 
     The service is held to `cores`; what pushes and listens has the others, and where there are none, shares them.
@@ -40,7 +42,7 @@ def measure_sustained(config: Config, cores: int, seconds: float, guess: int, te
         cores: how many.
         seconds: of the proof.
         guess: where the search begins.
-        tell: is told of each number before it is tried.
+        progress: is told of each number before it is tried.
 
     Raises:
         StreamtagError: the service does not start, or ends.
@@ -49,7 +51,7 @@ def measure_sustained(config: Config, cores: int, seconds: float, guess: int, te
     trials: list[LiveStreams] = []
     carried, too_many, streams = 0, 0, max(1, guess)
     while len(trials) < _TRIALS and not 0 < too_many <= max(carried + 1, _CLOSE_ENOUGH * carried):
-        tell(streams)
+        progress(streams)
         trials.append(measure_live(config, streams, _TRIAL_SECONDS, cores=held, other_cores=others))
         if trials[-1].in_real_time:
             carried = streams
@@ -58,7 +60,7 @@ def measure_sustained(config: Config, cores: int, seconds: float, guess: int, te
         streams = _between(carried, too_many)
     proofs: list[LiveStreams] = []
     while carried and len(proofs) < _PROOFS and not (proofs and proofs[-1].in_real_time):
-        tell(carried)
+        progress(carried)
         proofs.append(measure_live(config, carried, seconds, cores=held, other_cores=others))
         carried = int(_STEP_BACK * carried)
     proven = proofs[-1].streams if proofs and proofs[-1].in_real_time else None

@@ -79,10 +79,10 @@ class Fuzzing:
 
     def make_recordings(self, count: int) -> list[Path]:
         """Write about so many recordings of a second or less, as different as they can be."""
-        wishes = list(self._wishes())
-        self._random.shuffle(wishes)
+        encodings = list(self._encodings())
+        self._random.shuffle(encodings)
         with ThreadPoolExecutor(2) as executor:
-            return [path for path in executor.map(self._encode, range(count), wishes[:count]) if path is not None]
+            return [path for path in executor.map(self._encode, range(count), encodings[:count]) if path is not None]
 
     def run(self, recordings: Sequence[Path], seconds: float) -> None:
         """Damage and read until the time is over."""
@@ -98,7 +98,7 @@ class Fuzzing:
         self._pool.close()
         self._receivers.close(5.0)
 
-    def _wishes(self) -> Iterator[list[str]]:
+    def _encodings(self) -> Iterator[list[str]]:
         """Options of FFmpeg: each encoder in some containers, and each container with its own."""
         for encoder in _listed("-encoders", "A"):
             for container in self._random.sample(_CONTAINERS, 4):
@@ -108,12 +108,13 @@ class Fuzzing:
                 yield ["-f", container]
         yield from (["-c:a", "pcm_s16le", "-f", "wav"] for _ in _LAYOUTS)
 
-    def _encode(self, number: int, wish: list[str]) -> Path | None:
+    def _encode(self, number: int, encoding: list[str]) -> Path | None:
         random_ = random.Random(number)
-        path = self._folder / f"{number}.{wish[-1]}"
+        path = self._folder / f"{number}.{encoding[-1]}"
         layout, rate = random_.choice(_LAYOUTS), random_.choice((8000, 16000, 44100, 48000))
         sound = ["-f", "lavfi", "-i", f"sine=frequency=500:sample_rate={rate}:duration={random_.uniform(0.1, 1.0):.2f}"]
-        command = ["ffmpeg", "-v", "quiet", "-nostdin", "-y", *sound, "-af", f"aformat=channel_layouts={layout}", *wish]
+        sound += ["-af", f"aformat=channel_layouts={layout}"]
+        command = ["ffmpeg", "-v", "quiet", "-nostdin", "-y", *sound, *encoding]
         try:
             done = subprocess.run([*command, "-strict", "-2", path], timeout=20, check=False)
         except subprocess.TimeoutExpired:
@@ -178,10 +179,10 @@ class _Hearing:
         self.failure: str | None = None
         self._heard_seconds = 0.0
 
-    def take(self, block: Block, *, waits: bool) -> None:
+    def add_block(self, block: Block, *, waits: bool) -> None:
         self._heard_seconds += len(block.samples) / block.rate
 
-    def tell(self, state: str, reason: str) -> None:
+    def set_state(self, state: str, reason: str) -> None:
         pass
 
     def end(self, failure: str | None) -> None:
@@ -193,23 +194,23 @@ def damage(content: bytes, random_: random.Random) -> bytes:
     """Return a recording in which something is wrong."""
     data = bytearray(content)
     for _ in range(random_.choice((1, 1, 2, 4, 16))):
-        place = random_.randrange(len(data)) if random_.random() < 0.5 else random_.randrange(min(len(data), 400))
+        offset = random_.randrange(len(data)) if random_.random() < 0.5 else random_.randrange(min(len(data), 400))
         length = random_.choice((1, 2, 4, 4, 8, 64, 1000))
         match random_.randrange(6):
             case 0:
-                data[place] ^= 1 << random_.randrange(8)
+                data[offset] ^= 1 << random_.randrange(8)
             case 1:
                 size = random_.choice((1, 2, 4, 8))
                 value = random_.choice(_EXTREMES) % (1 << 8 * size)
-                data[place : place + size] = value.to_bytes(size, random_.choice(("little", "big")))
+                data[offset : offset + size] = value.to_bytes(size, random_.choice(("little", "big")))
             case 2:
-                data[place : place + length] = random_.randbytes(length)
+                data[offset : offset + length] = random_.randbytes(length)
             case 3:
-                del data[place : place + length]
+                del data[offset : offset + length]
             case 4:
-                data[place:place] = data[place : place + length]
+                data[offset:offset] = data[offset : offset + length]
             case 5 if random_.random() < 0.2:
-                del data[max(place, 16) :]
+                del data[max(offset, 16) :]
         if not data:
             return content[:16]
     return bytes(data)

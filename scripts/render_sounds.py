@@ -75,8 +75,8 @@ def render(segment: Segment) -> Sound:
     size = segment.patches * PATCH_HOP
     made = np.asarray(segment.make(size / RATE), float)[: size - LEAD]
     sound = np.pad(made, (LEAD, size - LEAD - made.size))
-    place = np.arange(size)
-    sound *= np.clip(np.minimum(place - LEAD, size - 1 - place) / FADE, 0, 1)
+    position = np.arange(size)
+    sound *= np.clip(np.minimum(position - LEAD, size - 1 - position) / FADE, 0, 1)
     sound *= segment.peak / max(np.abs(sound).max(), 1e-9)
     return sound
 

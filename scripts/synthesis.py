@@ -66,8 +66,8 @@ def birds(seconds: float) -> Sound:
             first, last = rng.uniform(3000, 5000) + np.array([0, rng.uniform(-1500, 1500)])
             hertz = np.linspace(first, last, t.size) + 200 * np.sin(2 * np.pi * 30 * t)
             glide = np.sin(2 * np.pi * np.cumsum(hertz) / RATE) * np.hanning(t.size)
-            place = round(begin * RATE)
-            sound[place : place + t.size] += glide
+            start = round(begin * RATE)
+            sound[start : start + t.size] += glide
             begin += t.size / RATE + rng.uniform(0.02, 0.06)
         begin += rng.uniform(0.2, 0.4)
     air = pink_noise(seconds, seed=6)
@@ -83,6 +83,6 @@ def knocking(seconds: float) -> Sound:
     for quarter in range(int(4 * seconds)):
         knock = band(rng.standard_normal(t.size), 80, 900) * np.exp(-60 * t)
         if quarter % 4 < 3:
-            place = round((quarter / 4 + rng.uniform(0, 0.025)) * RATE)
-            sound[place : place + t.size] += knock
+            start = round((quarter / 4 + rng.uniform(0, 0.025)) * RATE)
+            sound[start : start + t.size] += knock
     return room(sound, 0.25, 0.3, seed=9)

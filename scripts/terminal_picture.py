@@ -42,7 +42,7 @@ def main() -> None:
         while time.monotonic() < end:
             message = subscriber.receive(0.05)
             if message is not None:
-                state.take(message)
+                state.update(message)
             state.ease()
     caption = Caption("the packaged recording, in a loop", f"streamtag subscribe {shown}", "http://127.0.0.1:7860")
     console = Console(record=True, width=options.width, file=io.StringIO(), force_terminal=True)

@@ -13,7 +13,7 @@ from streamtag import manifest as manifests
 from streamtag.audio import Geometry
 from streamtag.audio.frontend import HIGH_HZ, LOG_OFFSET, LOW_HZ, parameters
 from streamtag.bundle_files import holds, read_file
-from streamtag.bundle_places import added, find, installed
+from streamtag.bundle_paths import added, find, installed
 from streamtag.errors import BundleError
 from streamtag.graph_contract import GraphContract
 from streamtag.labels import LabelSet, labels_sha256
@@ -157,10 +157,10 @@ class Bundle:
         """Return the error for what only the files for GPUs hold, such as "a graph for TensorRT"."""
         if not self.left_out:
             return self._error(f"it has no {what}; take another runtime, or export it with `python -m train export`")
-        place = f"streamtag/bundles/{self.path.name}"
+        path = f"streamtag/bundles/{self.path.name}"
         return self._error(
             f"this copy goes without what only GPUs need, and so has no {what}: run from a clone of the repository "
-            f'(pip install --editable), or name that one\'s bundle: [model] bundle = "CLONE/{place}"'
+            f'(pip install --editable), or name that one\'s bundle: [model] bundle = "CLONE/{path}"'
         )
 
     def _error(self, what: str) -> BundleError:

@@ -61,7 +61,7 @@ def holds(bundle: Path, name: str) -> bool:
 
 
 def _read_plain(bundle: Path, name: str, most: int) -> bytes:
-    # What is no file (a device, a pipe) may never end, or keep its reader waiting at the door.
+    # What is no file (a device, a pipe) may never end, or keep its reader waiting where it is opened.
     descriptor = os.open(bundle / name, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     with os.fdopen(descriptor, "rb") as file:
         found = os.fstat(descriptor)

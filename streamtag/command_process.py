@@ -36,17 +36,17 @@ def safe_path() -> Iterator[None]:
 class CommandProcess:
     """Starts a command and ends it; if this process is killed first, the command ends by itself."""
 
-    def __init__(self, *arguments: str, patience_seconds: float, shares_log: bool = False) -> None:
+    def __init__(self, *arguments: str, stop_seconds: float, shares_log: bool = False) -> None:
         """Prepare the command.
 
         Args:
             arguments: what follows `streamtag`.
-            patience_seconds: how long it may take to end before it is killed.
+            stop_seconds: how long it may take to end before it is killed.
             shares_log: let what it writes on standard error go where ours goes, instead of keeping it, and hear on its
                 standard output that it is ready.
         """
         self._command = python("-m", "streamtag", "--with-parent", *arguments)
-        self._patience_seconds = patience_seconds
+        self._stop_seconds = stop_seconds
         self._shares_log = shares_log
 
     def start(self) -> None:
@@ -64,7 +64,7 @@ class CommandProcess:
         """End the command and wait until it is gone."""
         self._process.terminate()
         try:
-            self._process.wait(self._patience_seconds)
+            self._process.wait(self._stop_seconds)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()

@@ -106,8 +106,8 @@ def check_labels(config: Config, labels: Iterable[str]) -> None:
     for name in config.events.labels:
         if name not in known:
             line = config.label_lines.get(name)
-            place = f"{config.path}, line {line}: " if line else ""
-            raise ConfigError(f"{place}[events.labels.{quoted(name)}]: the model has no such label{near(name, known)}")
+            where = f"{config.path}, line {line}: " if line else ""
+            raise ConfigError(f"{where}[events.labels.{quoted(name)}]: the model has no such label{near(name, known)}")
     for label, title, line in config.sink_labels:
         if label not in known:
             raise ConfigError(
@@ -133,9 +133,9 @@ class _Reader:
         streams = self._streams(document, models)
         notify = read_notify(self._tables, document)
         if len(streams) > service.max_streams:
-            place = ("stream", service.max_streams)
+            keys = ("stream", service.max_streams)
             raise self._tables.error(
-                place, f"[[stream]]: {len(streams)} streams, but [service] max_streams = {service.max_streams}"
+                keys, f"[[stream]]: {len(streams)} streams, but [service] max_streams = {service.max_streams}"
             )
         return Config(
             service=service,
@@ -287,7 +287,7 @@ class _Reader:
 
     def _sink_labels(self, document: dict[str, Any]) -> tuple[NamedLabel, ...]:
         """Return the labels that sinks, alerts and the history name, after each was read."""
-        places: list[tuple[KeyPath, str, Any]] = [
+        sections: list[tuple[KeyPath, str, Any]] = [
             (("mqtt", "labels"), "[mqtt] labels", document.get("mqtt", {})),
             *(
                 (("webhook", i, "labels"), "[[webhook]] labels", hook)
@@ -298,7 +298,7 @@ class _Reader:
         ]
         named = [
             (label, (*keys, number), title)
-            for keys, title, table in places
+            for keys, title, table in sections
             for number, label in enumerate(table.get(keys[-1], ()))
         ]
         named += named_labels(document)

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from streamtag import bundle_places
+from streamtag import bundle_paths
 from streamtag.errors import ConfigError
 from streamtag.setting_types import GroupMembers, ModelName
 from streamtag.settings import Config, ModelSettings, NamedLabel
@@ -25,7 +25,7 @@ def read_model(tables: TableReader, table: Any, keys: KeyPath, title: str) -> Mo
         ConfigError: the table is wrong.
     """
     model = tables.read(ModelSettings, table, keys, title)
-    return msgspec.structs.replace(model, bundle=_place(tables, model.bundle))
+    return msgspec.structs.replace(model, bundle=_bundle_path(tables, model.bundle))
 
 
 def read_models(tables: TableReader, document: dict[str, Any]) -> dict[str, ModelSettings]:
@@ -84,7 +84,7 @@ def read_group_labels(tables: TableReader, groups: Mapping[str, Collection[str]]
     return tuple(
         NamedLabel(label, f"[groups] {quoted(name)}", lines.get(("groups", name, *number), lines["groups", name]))
         for name, members in groups.items()
-        for label, number in [(name, ()), *((label, (place,)) for place, label in enumerate(members))]
+        for label, number in [(name, ()), *((label, (index,)) for index, label in enumerate(members))]
     )
 
 
@@ -114,7 +114,7 @@ def check_groups(config: Config, labels: Collection[str]) -> None:
                 raise error(name, label, f"the model has no label {quoted(label)}{nearest}")
 
 
-def _place(tables: TableReader, bundle: str) -> str:
+def _bundle_path(tables: TableReader, bundle: str) -> str:
     """Return a packaged or added bundle's name as it is, a path from the file's folder."""
     is_path = "/" in bundle or bundle.endswith(".streamtag") or tables.is_there(f"{bundle}/manifest.json")
-    return tables.absolute(bundle) if is_path and bundle_places.find(bundle) is None else bundle
+    return tables.absolute(bundle) if is_path and bundle_paths.find(bundle) is None else bundle

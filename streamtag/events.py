@@ -173,12 +173,12 @@ class EventDetector:
         if rules.labels.names == before:
             self.rules = rules
             return []
-        places = {name: index for index, name in enumerate(rules.labels.names)}
-        ends = self._close([index for index in self._open if before[index] not in places])
+        indices = {name: index for index, name in enumerate(rules.labels.names)}
+        ends = self._close([index for index in self._open if before[index] not in indices])
         self.rules = rules
-        self._open = {places[before[index]]: event for index, event in self._open.items()}
+        self._open = {indices[before[index]]: event for index, event in self._open.items()}
         self._cool_until = {
-            places[before[index]]: time for index, time in self._cool_until.items() if before[index] in places
+            indices[before[index]]: time for index, time in self._cool_until.items() if before[index] in indices
         }
         return ends
 

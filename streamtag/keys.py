@@ -82,7 +82,7 @@ class Gate:
         socket.set(zmq.CURVE_SECRETKEY, self.own.secret)
         socket.set(zmq.ZAP_DOMAIN, _DOMAIN)
 
-    def answer(self, request: list[bytes]) -> list[bytes]:
+    def reply_to(self, request: list[bytes]) -> list[bytes]:
         """Answer a question of ZeroMQ's authentication protocol (ZAP 1.0, RFC 27): may this key come in, and who is it.
 
         The name that a key has here comes back with each message of its connection, as `User-Id`.

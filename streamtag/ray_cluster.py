@@ -94,9 +94,9 @@ def _existing(address: str) -> dict[str, Any]:
     named = os.environ.get("RAY_ADDRESS", "") if address == "auto" else address
     if _LOOPBACK.match(named):
         os.environ.update(_ALL_ON_LOOPBACK)
-    if place := _ADDRESS.match(named):
+    if found := _ADDRESS.match(named):
         try:
-            socket.create_connection((place["host"].strip("[]"), int(place["port"])), _REACH_SECONDS).close()
+            socket.create_connection((found["host"].strip("[]"), int(found["port"])), _REACH_SECONDS).close()
         except (OSError, OverflowError) as error:
             raise StreamtagError(f"no Ray cluster can be reached at {named}: {error}") from error
     return {"address": address}

@@ -91,18 +91,18 @@ class ScrubbingFormatter(logging.Formatter):
 
 def _url(scheme: str, rest: str) -> str:
     shown = scheme if _SCHEMES.match(scheme) else HIDDEN
-    place = _place(rest)
-    return f"{shown}://{HIDDEN if place is None else place}"
+    address = _shown_address(rest)
+    return f"{shown}://{HIDDEN if address is None else address}"
 
 
-def _place(rest: str) -> str | None:
+def _shown_address(rest: str) -> str | None:
     """What is shown of host, path, query and fragment; None where they are not understood."""
     authority = re.split(r"[/?#\\]", rest, maxsplit=1)[0]
     behind = rest[len(authority) :]
     _, at, host = authority.rpartition("@")
     match = _AUTHORITY.match(host)
     if "@" in behind and not (match is not None and not at and _is_no_account(match, behind)):
-        return _place(rest.rpartition("@")[2])
+        return _shown_address(rest.rpartition("@")[2])
     if match is None or _is_no_port(match["port"]) or (behind.startswith("\\") and not at):
         return None
     return host + (f"/{HIDDEN}" if behind.startswith("\\") else _behind(behind))
@@ -174,8 +174,8 @@ def _pairs(text: str) -> str:
 def _behind_the_last_at(text: str) -> str:
     """The host, or the file's name, behind what may be a user and password."""
     _, at, rest = text.rpartition("@")
-    place = _place(rest) if at else None
-    return f"@{place}" if place and place != HIDDEN else ""
+    address = _shown_address(rest) if at else None
+    return f"@{address}" if address and address != HIDDEN else ""
 
 
 def _decoded(text: str) -> str:
@@ -209,7 +209,7 @@ def _without_urls(line: str) -> str:
 def _url_in_text(scheme: str, url: str) -> str:
     if "@" in url and (any(map(str.isspace, url)) or redact(url) != url):
         shown = scheme if _SCHEMES.match(scheme) else HIDDEN
-        return f"{shown}://{_place(url.rpartition('@')[2]) or HIDDEN}"
+        return f"{shown}://{_shown_address(url.rpartition('@')[2]) or HIDDEN}"
     if _URL.match(url):
         return redact(url)
     return f"{scheme}://{HIDDEN}" if _SCHEMES.match(scheme) and scheme not in ("ipc", "inproc") else url

@@ -136,8 +136,8 @@ class StreamMemory:
         if judging.rolling != self._rolling_size:
             self._set_rolling(judging.rolling)
         elif names != before:
-            places = {name: column for column, name in enumerate(before)}
-            self._rolling.rearrange([places.get(name) for name in names])
+            columns = {name: column for column, name in enumerate(before)}
+            self._rolling.rearrange([columns.get(name) for name in names])
         return ends
 
     def add(self, scores: NDArray[np.float32], out: NDArray[np.float32]) -> int:

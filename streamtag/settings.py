@@ -7,7 +7,7 @@ from typing import Annotated, Any, NamedTuple
 import msgspec
 from msgspec import Struct
 
-from streamtag.daytime import Place
+from streamtag.daytime import Location
 from streamtag.limits import CHANNELS, RATES
 from streamtag.paths import user_path
 from streamtag.setting_types import (
@@ -91,11 +91,11 @@ class ServiceSettings(Struct, frozen=True, kw_only=True):
     page: PageAddress | None = None
 
     @property
-    def place(self) -> Place | None:
+    def location(self) -> Location | None:
         """Where the service is, None where nobody said it."""
         if self.latitude is None or self.longitude is None:
             return None
-        return Place(self.latitude, self.longitude)
+        return Location(self.latitude, self.longitude)
 
 
 class ModelSettings(Struct, frozen=True, kw_only=True):

@@ -81,10 +81,10 @@ class Watchdog:
         self._due = 0.0
 
     def look(self, beats: Mapping[str, int]) -> None:
-        """Compare each thread's count of turns with those of the last look; to be called a few times a second.
+        """Compare each thread's count of rounds with those of the last look; to be called a few times a second.
 
         Args:
-            beats: Thread to how many turns it has taken; one that waits for work takes them too.
+            beats: Thread to how many rounds it has done; one that waits for work does them too.
         """
         limit = self._systemd.watchdog_seconds
         if not limit:

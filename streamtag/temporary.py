@@ -40,8 +40,8 @@ def private_folder(prefix: str) -> Iterator[Path]:
         os.close(lock)
 
 
-def _clear(place: Path, prefix: str) -> None:
-    for folder in place.glob(f"{prefix}*"):
+def _clear(parent: Path, prefix: str) -> None:
+    for folder in parent.glob(f"{prefix}*"):
         with suppress(OSError):
             if _is_left(folder):
                 shutil.rmtree(folder, ignore_errors=True)

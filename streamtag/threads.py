@@ -27,7 +27,7 @@ class Worker:
     Attributes:
         name: What the thread is called, in the log and by the system.
         restarts: How often the function was run again.
-        beats: How many turns its loop has taken, where it counts them.
+        beats: How many rounds its loop has done, where it counts them.
         error: The error that ended the thread; None while it runs, and where it ended by itself.
     """
 
@@ -61,7 +61,7 @@ class Worker:
         return self
 
     def beat(self) -> None:
-        """Count a turn, in the thread itself; whoever looks after it sees by that that it goes on."""
+        """Count a round, in the thread itself; whoever looks after it sees by that that it goes on."""
         self.beats += 1
 
     def join(self, seconds: float | None = None) -> None:

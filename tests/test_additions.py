@@ -221,7 +221,7 @@ def test_a_sink_has_its_section_is_wanted_by_it_and_opened(root: Path) -> None:
     program = (
         "from streamtag.config import load_config\n"
         "from streamtag.settings import Config\n"
-        "from streamtag.sinks.table import is_wanted, open_sinks, what_matters\n"
+        "from streamtag.sinks.opening import is_wanted, open_sinks, what_matters\n"
         "config = load_config('c.toml')\n"
         "print([(sink.name, sink.settings.brightness) for sink in open_sinks(config)])\n"
         "print(is_wanted(config), is_wanted(Config()), what_matters(config) != what_matters(Config()))\n"

@@ -10,7 +10,7 @@ from tests.real.servers import is_running, wait_until
 PARENT = """
 import sys, time
 from streamtag.command_process import CommandProcess
-child = CommandProcess("run", sys.argv[1], patience_seconds=5)
+child = CommandProcess("run", sys.argv[1], stop_seconds=5)
 child.start()
 print(child.pid, flush=True)
 time.sleep(60)
@@ -25,7 +25,7 @@ def config(tmp_path: Path) -> Path:
 
 
 def test_a_command_that_failed_says_why() -> None:
-    child = CommandProcess("run", "missing.toml", patience_seconds=5)
+    child = CommandProcess("run", "missing.toml", stop_seconds=5)
     child.start()
     wait_until(lambda: child.last_words() is not None, 60, "the command's end")
     assert "missing.toml" in str(child.last_words())
@@ -33,7 +33,7 @@ def test_a_command_that_failed_says_why() -> None:
 
 
 def test_a_command_runs_until_it_is_ended(config: Path) -> None:
-    child = CommandProcess("run", str(config), patience_seconds=5)
+    child = CommandProcess("run", str(config), stop_seconds=5)
     child.start()
     assert child.last_words() is None
     child.end()
@@ -55,7 +55,7 @@ def test_a_command_imports_nothing_from_the_folder_in_which_it_is_started(
     for module in ("random", "platform", "logging", "msgspec"):
         (tmp_path / f"{module}.py").write_text("raise RuntimeError('foreign')")
     monkeypatch.chdir(tmp_path)
-    child = CommandProcess("run", "missing.toml", patience_seconds=5)
+    child = CommandProcess("run", "missing.toml", stop_seconds=5)
     child.start()
     wait_until(lambda: child.last_words() is not None, 60, "the command's end")
     assert "missing.toml" in str(child.last_words())

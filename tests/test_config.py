@@ -495,4 +495,4 @@ def test_hours_may_go_by_the_sun_where_the_place_is_known(tmp_path: Path) -> Non
     place = "[service]\nlatitude = 52.5\nlongitude = 13.4\n"
     config = load(tmp_path, place + '[[stream]]\nid = "porch"\nsource = "mic:"\npause = ["sunset", "06:00"]\n')
     assert config.streams[0].pause == ("sunset", "06:00")
-    assert config.service.place == (52.5, 13.4)
+    assert config.service.location == (52.5, 13.4)

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamtag.daytime import Place, day_of, is_within, sun_times
+from streamtag.daytime import Location, day_of, is_within, sun_times
 
-BERLIN = Place(52.52, 13.4)
-TROMSO = Place(69.65, 18.96)
+BERLIN = Location(52.52, 13.4)
+TROMSO = Location(69.65, 18.96)
 MOMENTS = st.integers(1_700_000_000, 1_800_000_000)
 CLOCK = st.builds(lambda hour, minute: f"{hour:02}:{minute:02}", st.integers(0, 23), st.integers(0, 59))
 
@@ -67,7 +67,7 @@ def test_no_second_of_a_night_is_left_out_where_the_clocks_change(moment: str) -
 
 @given(st.dates(date(2020, 1, 1), date(2035, 12, 31)), st.floats(-60, 60), st.floats(-180, 180))
 def test_the_sun_rises_and_sets_when_others_say_so(day: date, latitude: float, longitude: float) -> None:
-    rise, sunset = sun_times(day, Place(latitude, longitude))
+    rise, sunset = sun_times(day, Location(latitude, longitude))
     observer = astral.Observer(latitude, longitude)
     noon = astral.sun.noon(observer, day, tzinfo=UTC)
     assert rise is not None

@@ -33,7 +33,7 @@ from streamtag.settings import (
     WebhookSettings,
 )
 from streamtag.source_kinds import FORMS, PLAYLIST
-from streamtag.wire import headers, pcm
+from streamtag.wire import headers, pcm_messages
 from streamtag.wire.headers import HEADERS
 
 ROOT = Path(__file__).parent.parent
@@ -191,7 +191,7 @@ def test_the_keys_of_every_header_are_shown() -> None:
 def test_the_keys_of_pushed_sound_are_shown() -> None:
     text = sections("wire.md", "##")["PCM in"]
     shown = {name for cells in rows(text) for name in names(cells[0])}
-    assert shown == set(pcm.PcmHeader.__struct_fields__) - {"v", "end"}
+    assert shown == set(pcm_messages.PcmHeader.__struct_fields__) - {"v", "end"}
     assert '"end": true' in text
 
 

@@ -23,7 +23,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def asked(gate: Gate, public: bytes, mechanism: bytes = b"CURVE") -> list[bytes]:
-    return gate.answer([b"1.0", b"7", b"streamtag", b"127.0.0.1", b"", mechanism, z85.decode(public)])
+    return gate.reply_to([b"1.0", b"7", b"streamtag", b"127.0.0.1", b"", mechanism, z85.decode(public)])
 
 
 def test_every_file_is_its_owners_alone_whatever_the_umask(tmp_path: Path) -> None:
@@ -77,7 +77,7 @@ def test_a_question_that_is_none_lets_nobody_in(folder: Path) -> None:
         [b"1.0", b"7", b"", b"", b"", b"CURVE"],
         [b"1.0", b"7", b"", b"", b"", b"CURVE", b"x"],
     ):
-        assert gate.answer(request)[2] == b"400"
+        assert gate.reply_to(request)[2] == b"400"
 
 
 def test_a_client_that_comes_or_goes_counts_without_a_new_start(

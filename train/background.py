@@ -49,4 +49,4 @@ def make_background(bundle: Bundle, root: Path, sets: Iterable[str], *, seed: in
 
 
 def _some(clips: list[Clip], random: np.random.Generator) -> list[Clip]:
-    return [clips[place] for place in random.permutation(len(clips))[:COUNT].tolist()]
+    return [clips[index] for index in random.permutation(len(clips))[:COUNT].tolist()]

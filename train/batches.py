@@ -74,12 +74,12 @@ def _resident(
     whole = len(patches) // size
     if not whole:
         raise ConfigError(f"cache {cache.folder} has fewer windows than one batch of {size}: make more")
-    turn, skip = divmod(skip, whole)
+    epoch, skip = divmod(skip, whole)
     while True:
-        order = torch.from_numpy(np.random.default_rng([seed, turn]).permutation(len(patches))).to(device)
+        order = torch.from_numpy(np.random.default_rng([seed, epoch]).permutation(len(patches))).to(device)
         for at in range(skip, whole):
             chosen = order[at * size : (at + 1) * size]
             yield Batch(
                 patches[chosen].float(), positive[chosen].float(), (~unsure[chosen]).float(), features[chosen].float()
             )
-        turn, skip = turn + 1, 0
+        epoch, skip = epoch + 1, 0

@@ -58,8 +58,8 @@ class Ears:
         self, samples: NDArray[np.int16], at: NDArray[np.int64], patches: NDArray[np.float16] | NDArray[np.float32]
     ) -> NDArray[np.float16]:
         sound = torch.from_numpy(samples).to(self._device).float() / 32767.0
-        places = torch.from_numpy(at).to(self._device)[:, None] + torch.arange(PATCH_SAMPLES, device=self._device)
-        heard = sound.gather(1, places)
+        positions = torch.from_numpy(at).to(self._device)[:, None] + torch.arange(PATCH_SAMPLES, device=self._device)
+        heard = sound.gather(1, positions)
         log_mel = torch.from_numpy(np.asarray(patches, np.float32)).to(self._device)[:, None]
         _, embedding = self._yamnet((log_mel.exp() - LOG_OFFSET).clamp(min=0).add(YAMNET_OFFSET).log())
         near = self._mn04(doubled(torch.cat([heard, heard], dim=1)))

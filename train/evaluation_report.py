@@ -97,10 +97,10 @@ def _histograms(scores: Any, truth: Any, names: list[str]) -> Any:
 
 
 def _calibration(scores: Any, truth: Any, names: list[str]) -> Any:
-    place = np.minimum((scores * 10).astype(int), 9).ravel()
-    counts = np.bincount(place, minlength=10)
-    right = np.bincount(place, truth.ravel(), minlength=10) / np.maximum(counts, 1)
-    mean = np.bincount(place, scores.ravel(), minlength=10) / np.maximum(counts, 1)
+    bins_ = np.minimum((scores * 10).astype(int), 9).ravel()
+    counts = np.bincount(bins_, minlength=10)
+    right = np.bincount(bins_, truth.ravel(), minlength=10) / np.maximum(counts, 1)
+    mean = np.bincount(bins_, scores.ravel(), minlength=10) / np.maximum(counts, 1)
     figure, axes = plt.subplots(figsize=(5, 4))
     axes.plot([0, 1], [0, 1], color="grey", linewidth=1)
     axes.plot(mean[counts > 0], right[counts > 0], marker="o")

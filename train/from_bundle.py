@@ -32,11 +32,11 @@ def network_of(bundle: Bundle) -> Classifier:
     network = make_network(name, len(bundle.labels)).eval()
     network.competition = float(bundle.manifest["network"].get("competition", 0.0))
     layers = list(_graph_layers(bundle.read("model.onnx")))
-    places = _layers_in_order(network)
-    if len(layers) != len(places):
-        raise BundleError(f"bundle {bundle.name}: its graph has {len(layers)} layers and {name} has {len(places)}")
+    ours = _layers_in_order(network)
+    if len(layers) != len(ours):
+        raise BundleError(f"bundle {bundle.name}: its graph has {len(layers)} layers and {name} has {len(ours)}")
     with torch.no_grad():
-        for (layer, norm), (weight, bias) in zip(places, layers, strict=True):
+        for (layer, norm), (weight, bias) in zip(ours, layers, strict=True):
             if tuple(layer.weight.shape) != weight.shape:
                 shape = tuple(layer.weight.shape)
                 raise BundleError(f"bundle {bundle.name}: a layer of its graph is {weight.shape} and of {name} {shape}")
@@ -59,10 +59,10 @@ def with_labels(network: Classifier, old: Sequence[str], new: Sequence[str]) -> 
     with torch.no_grad():
         head.weight.mul_(0.1)
         head.bias.fill_(float(network.head.bias.min()))
-        for place, name in enumerate(new):
+        for index, name in enumerate(new):
             if name in old:
-                head.weight[place] = network.head.weight[list(old).index(name)]
-                head.bias[place] = network.head.bias[list(old).index(name)]
+                head.weight[index] = network.head.weight[list(old).index(name)]
+                head.bias[index] = network.head.bias[list(old).index(name)]
     network.head = head
     return network
 

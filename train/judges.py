@@ -98,10 +98,10 @@ def of_graph(path: Path) -> Judge:
     """
     if not path.is_file():
         raise ConfigError(f"model {path}: no such file")
-    beside = [path.with_suffix(kind) for kind in _TABLES] + [path.parent / f"labels{kind}" for kind in _TABLES]
-    table = next((candidate for candidate in beside if candidate.is_file()), None)
+    tables = [path.with_suffix(kind) for kind in _TABLES] + [path.parent / f"labels{kind}" for kind in _TABLES]
+    table = next((candidate for candidate in tables if candidate.is_file()), None)
     if table is None:
-        raise ConfigError(f"model {path}: no labels beside it: write {beside[0].name}, a column name in scores' order")
+        raise ConfigError(f"model {path}: no labels beside it: write {tables[0].name}, a column name in scores' order")
     labels = _names(table)
     try:
         session = open_session(path.read_bytes())

@@ -26,8 +26,8 @@ def average_precision(scores: Scores, truth: Truth) -> float:
 
 def area_under_roc(scores: Scores, truth: Truth) -> float:
     """Return the chance that a true item outranks a false one, ties counting half; NaN without both kinds."""
-    has_answer = truth.any() and not truth.all() and np.isfinite(scores).all()
-    return float(roc_auc_score(truth, scores)) if has_answer else math.nan
+    is_defined = truth.any() and not truth.all() and np.isfinite(scores).all()
+    return float(roc_auc_score(truth, scores)) if is_defined else math.nan
 
 
 def d_prime(auc: float) -> float:

@@ -43,8 +43,8 @@ def score_card(folder: Path, models: Sequence[Judge]) -> dict[str, Any]:
     """
     clips, names = recordings(folder)
     columns = [_columns(model.labels, names) for model in models]
-    common = np.array([place for place in range(len(names)) if all(place in found for found in columns)], np.intp)
-    unnamed = [name for place, name in enumerate(names) if not any(place in found for found in columns)]
+    common = np.array([index for index in range(len(names)) if all(index in found for found in columns)], np.intp)
+    unnamed = [name for index, name in enumerate(names) if not any(index in found for found in columns)]
     if len(unnamed) == len(names):
         raise ConfigError(f"{folder}: no model can name any of its labels: {', '.join(names[:5])} ...")
     rows = []
@@ -55,7 +55,7 @@ def score_card(folder: Path, models: Sequence[Judge]) -> dict[str, Any]:
             {
                 "model": model.name,
                 "labels": len(found),
-                "cannot_name": [name for place, name in enumerate(names) if place not in found],
+                "cannot_name": [name for index, name in enumerate(names) if index not in found],
                 "own": _judged(scores, clips.truth, own, own),
                 "common": _judged(scores, clips.truth, own, common),
             }
@@ -64,7 +64,7 @@ def score_card(folder: Path, models: Sequence[Judge]) -> dict[str, Any]:
         "folder": str(folder),
         "clips": len(clips.clips),
         "labels": len(names),
-        "common_labels": [names[place] for place in common],
+        "common_labels": [names[index] for index in common],
         "unnamed": unnamed,
         "skipped": list(clips.skipped),
         "models": rows,
@@ -74,7 +74,7 @@ def score_card(folder: Path, models: Sequence[Judge]) -> dict[str, Any]:
 def _columns(labels: Sequence[str], names: Sequence[str]) -> dict[int, int]:
     """Return the places of the names that a model has, each with the column of its scores."""
     theirs = {plain_name(label): column for column, label in enumerate(labels)}
-    return {place: theirs[plain_name(name)] for place, name in enumerate(names) if plain_name(name) in theirs}
+    return {index: theirs[plain_name(name)] for index, name in enumerate(names) if plain_name(name) in theirs}
 
 
 def _judged(

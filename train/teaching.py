@@ -106,14 +106,14 @@ def _judge(
     heard: _Heard, name: str, count: int, weak: NDArray[np.float32], seed: int, unseen_fold: int
 ) -> tuple[float, float]:
     random = np.random.default_rng(seed)
-    own = [place for place, clip in enumerate(heard.clips) if clip.labels[0] == name]
+    own = [index for index, clip in enumerate(heard.clips) if clip.labels[0] == name]
     tested, examples = _parted(heard, own, count, random)
-    vectors = [heard.embeddings[place][heard.is_loud[place]] for place in examples]
-    sources = [heard.clips[place].source for place, rows in zip(examples, vectors, strict=True) for _ in rows]
+    vectors = [heard.embeddings[index][heard.is_loud[index]] for index in examples]
+    sources = [heard.clips[index].source for index, rows in zip(examples, vectors, strict=True) for _ in rows]
     scores = _scores(heard, fit(Examples(np.concatenate(vectors), sources), Examples.none(), weak))
-    judged = [place for place, clip in enumerate(heard.clips) if clip.labels[0] != name or place in tested]
-    unseen = [place for place in judged if heard.clips[place].fold == unseen_fold]
-    whole, of_fold = ([heard.clips[place].labels[0] == name for place in places] for places in (judged, unseen))
+    judged = [index for index, clip in enumerate(heard.clips) if clip.labels[0] != name or index in tested]
+    unseen = [index for index in judged if heard.clips[index].fold == unseen_fold]
+    whole, of_fold = ([heard.clips[index].labels[0] == name for index in indices] for indices in (judged, unseen))
     return (
         float(average_precision_score(whole, scores[judged])),
         float(average_precision_score(of_fold, scores[unseen])) if any(of_fold) else float("nan"),
@@ -123,15 +123,15 @@ def _judge(
 def _parted(heard: _Heard, own: Sequence[int], count: int, random: np.random.Generator) -> tuple[set[int], list[int]]:
     """Part a class by its sources: those to test on, and examples of the others, of as many sources as there are."""
     by_source: dict[str, list[int]] = {}
-    for place in random.permutation(own).tolist():
-        by_source.setdefault(heard.clips[place].source, []).append(place)
+    for index in random.permutation(own).tolist():
+        by_source.setdefault(heard.clips[index].source, []).append(index)
     tested: set[int] = set()
     while len(tested) < _TESTED:
         tested |= {*by_source.pop(next(iter(by_source)))}
-    in_turns = [
-        place for _, place in sorted((turn, place) for each in by_source.values() for turn, place in enumerate(each))
+    interleaved = [
+        index for _, index in sorted((nth, index) for each in by_source.values() for nth, index in enumerate(each))
     ]
-    return tested, in_turns[:count]
+    return tested, interleaved[:count]
 
 
 def _scores(heard: _Heard, fitted: Fitted) -> NDArray[np.float64]:

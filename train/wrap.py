@@ -164,8 +164,8 @@ def _check_input(front_end: str, source: Path, inputs: Sequence[Any], shape: lis
     taken = inputs[0]
     axes = [axis.dim_value or axis.dim_param or "?" for axis in taken.type.tensor_type.shape.dim]
     fits = len(axes) == len(shape) and all(
-        not isinstance(axis, int) or axis == size or place == 0
-        for place, (axis, size) in enumerate(zip(axes, shape, strict=True))
+        not isinstance(axis, int) or axis == size or index == 0
+        for index, (axis, size) in enumerate(zip(axes, shape, strict=True))
     )
     if not fits:
         wanted = ", ".join(_AXES[axis] for axis in kind.axes)

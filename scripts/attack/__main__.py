@@ -40,16 +40,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         honest = Honest(it.target)
         honest.start()
         time.sleep(_SETTLE_SECONDS)
-        lost += honest.take().lost
-        _tell_head()
+        lost += honest.drain().lost
+        _print_head()
         before = it.megabytes()
         time.sleep(_QUIET_SECONDS)
-        lost += _tell("nobody but the honest", 0, honest.take(), it.megabytes())
+        lost += _print_row("nobody but the honest", 0, honest.drain(), it.megabytes())
         for number, name in enumerate(ATTACKS):
             count = carry_out(name, it.target, share, options.seed + number)
-            lost += _tell(name, count, honest.take(), it.megabytes())
+            lost += _print_row(name, count, honest.drain(), it.megabytes())
         time.sleep(_SETTLE_SECONDS)
-        lost += _tell("nobody any more", 0, honest.take(), it.megabytes())
+        lost += _print_row("nobody any more", 0, honest.drain(), it.megabytes())
         after, patches = it.megabytes(), honest.patches
         honest.stop()
         if "Traceback" in it.log():
@@ -66,12 +66,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 1 if lost else 0
 
 
-def _tell_head() -> None:
+def _print_head() -> None:
     print(f"{'':42} {'tried':>8} {'message ms':>14} {'page ms':>14} {'view s':>7} {'MB':>11}")
     print(f"{'':42} {'':>8} {'p50':>6} {'p99':>7} {'p50':>6} {'p99':>7} {'most':>7} {'service':>7} page", flush=True)
 
 
-def _tell(name: str, count: int, seen: Seen, memory: tuple[float, float]) -> list[str]:
+def _print_row(name: str, count: int, seen: Seen, memory: tuple[float, float]) -> list[str]:
     longest = max(seen.views, default=0.0)
     delays = f"{_part(seen.delays, 0.5):6.0f} {_part(seen.delays, 0.99):7.0f}"
     visits = f"{_part(seen.visits, 0.5):6.0f} {_part(seen.visits, 0.99):7.0f}"

@@ -13,7 +13,7 @@ from scripts.attack.target import Target
 
 __all__ = ["ATTACKS", "carry_out"]
 
-_PATIENCE_SECONDS: Final = 120.0
+_TIMEOUT_SECONDS: Final = 120.0
 """To begin, and to end: an attacker has what is left of the processor."""
 ATTACKS: Final[dict[str, Callable[[Target, float, random.Random], int]]] = {**wire.ATTACKS, **page.ATTACKS}
 """What is done, by what it is called: it is told against whom, until when, and returns how often it tried."""
@@ -25,7 +25,7 @@ def carry_out(name: str, target: Target, seconds: float, seed: int) -> int:
     counts = context.SimpleQueue()
     attacker = context.Process(target=_attack, args=(name, target, seconds, seed, counts), daemon=True)
     attacker.start()
-    attacker.join(seconds + _PATIENCE_SECONDS)
+    attacker.join(seconds + _TIMEOUT_SECONDS)
     if attacker.exitcode is None:
         attacker.kill()
         attacker.join()

@@ -64,7 +64,7 @@ class Honest:
         for thread in self._threads:
             thread.start()
 
-    def take(self) -> Seen:
+    def drain(self) -> Seen:
         """Return what was seen since the last time."""
         with self._lock:
             seen, self._seen = self._seen, Seen()

@@ -91,7 +91,7 @@ def slow_uploads(target: Target, until: float, dice: random.Random) -> int:
     return count
 
 
-def wishes(target: Target, until: float, dice: random.Random) -> int:
+def watch_requests(target: Target, until: float, dice: random.Random) -> int:
     """Logged in: ask for one view of a stream after the other on twenty sockets, and read none."""
     cookie = target.cookie(_INSIDER)
     address = f"ws://127.0.0.1:{target.page}/streamtag/live"
@@ -157,7 +157,7 @@ ATTACKS: Final = {
     "passwords guessed": guesses,
     "requests that no browser sends": odd,
     "uploads and downloads that never end": slow_uploads,
-    "ever new views on twenty sockets": wishes,
+    "ever new views on twenty sockets": watch_requests,
     "thirty tables and searches at once": tables,
     "damaged recordings": recordings,
 }

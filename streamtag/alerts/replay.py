@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 from streamtag.alerts.rule import SETTLE_SECONDS, Decision, Moment
 from streamtag.alerts.rules import AlertRules
 from streamtag.config_alerts import LEVEL, STATE
-from streamtag.daytime import Place
+from streamtag.daytime import Location
 from streamtag.history import HistoryReader, StoredEvent
 from streamtag.settings import AlertSettings
 
@@ -42,14 +42,14 @@ def can_be_replayed(alert: AlertSettings) -> bool:
 
 
 def replay_history(
-    reader: HistoryReader, alerts: Sequence[AlertSettings], place: Place | None, *, since: float, until: float
+    reader: HistoryReader, alerts: Sequence[AlertSettings], location: Location | None, *, since: float, until: float
 ) -> Replay:
     """Return what alerts would have decided.
 
     Args:
         reader: The history.
         alerts: Those on levels and states decide nothing: see `can_be_replayed`.
-        place: Where the sun rises and sets.
+        location: Where the sun rises and sets.
         since: Unix seconds; what is older is looked at too, for what was told then holds back what follows.
         until: Unix seconds.
 
@@ -57,22 +57,22 @@ def replay_history(
         HistoryError: There is no history, or it cannot be read.
     """
     events = reader.search(until=until, limit=MOST_EVENTS)
-    decisions = [each for each in replay(events, alerts, place, until=until) if each.moment.wall >= since]
+    decisions = [each for each in replay(events, alerts, location, until=until) if each.moment.wall >= since]
     return Replay(decisions, is_whole=len(events) < MOST_EVENTS or events[-1].time <= since)
 
 
 def replay(
-    events: Iterable[StoredEvent], alerts: Sequence[AlertSettings], place: Place | None, *, until: float
+    events: Iterable[StoredEvent], alerts: Sequence[AlertSettings], location: Location | None, *, until: float
 ) -> list[Decision]:
     """Return what alerts would have decided of events, oldest first.
 
     Args:
         events: In any order. One without an end that is not on any more is taken for as short as can be.
         alerts: Those on levels and states decide nothing.
-        place: Where the sun rises and sets.
+        location: Where the sun rises and sets.
         until: Unix seconds up to which events that are on go on.
     """
-    rules = AlertRules([alert for alert in alerts if can_be_replayed(alert)], place)
+    rules = AlertRules([alert for alert in alerts if can_be_replayed(alert)], location)
     decisions: list[Decision] = []
     next_look = float("-inf")
     for step in _steps(events):

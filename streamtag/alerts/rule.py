@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from streamtag.config_alerts import LEVEL, STATE
-from streamtag.daytime import Place, day_of, is_within
+from streamtag.daytime import Location, day_of, is_within
 from streamtag.settings import AlertSettings
 
 __all__ = ["SETTLE_SECONDS", "Activity", "AlertRule", "Decision", "Moment"]
@@ -107,7 +107,7 @@ class AlertRule:
     """One alert: its episodes, by stream, and when it was told last."""
 
     alert: AlertSettings
-    place: Place | None
+    location: Location | None
     _open: dict[str, _Episode] = field(default_factory=dict)
     _onsets: dict[str, deque[float]] = field(default_factory=dict)
     _told: float = float("-inf")
@@ -118,7 +118,7 @@ class AlertRule:
         """Whether an episode counts and was not told yet."""
         return any(not episode.is_done and episode.is_reached for episode in self._open.values())
 
-    def remember(self, decision: Decision) -> None:
+    def restore(self, decision: Decision) -> None:
         """Take over what was told before."""
         self._told = max(self._told, decision.moment.at)
         self._before[decision.stream] = decision.onset.wall
@@ -226,7 +226,7 @@ class AlertRule:
 
     def _against(self, stream: str, now: Moment, activity: Activity) -> str:
         alert = self.alert
-        if alert.between is not None and not is_within(alert.between, now.wall, self.place):
+        if alert.between is not None and not is_within(alert.between, now.wall, self.location):
             return f"not between {alert.between[0]} and {alert.between[1]}"
         if alert.days is not None and day_of(now.wall) not in alert.days:
             return f"not on {', '.join(alert.days)}"

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 
 from streamtag.alerts.rule import Activity, AlertRule, Decision, Moment
 from streamtag.config_alerts import LEVEL, STATE
-from streamtag.daytime import Place
+from streamtag.daytime import Location
 from streamtag.settings import AlertSettings
 
 __all__ = ["AlertRules", "Decision", "Moment", "wanted_kinds"]
@@ -26,24 +26,24 @@ class AlertRules:
     def __init__(
         self,
         alerts: Iterable[AlertSettings],
-        place: Place | None = None,
+        location: Location | None = None,
         told: Iterable[Decision] = (),
     ) -> None:
         """Begin.
 
         Args:
             alerts: The alerts.
-            place: Where the sun rises and sets.
+            location: Where the sun rises and sets.
             told: What was told before, oldest first, with `moment` on the clock of what follows: the cooldown goes on,
                 and no episode is told again.
         """
-        self._rules = [AlertRule(alert, place) for alert in alerts]
+        self._rules = [AlertRule(alert, location) for alert in alerts]
         self._activity = Activity({label for rule in self._rules for label in rule.alert.unless})
         self._now = float("-inf")
         by_name = {rule.alert.name: rule for rule in self._rules}
         for decision in told:
             if decision.alert in by_name and decision.is_told:
-                by_name[decision.alert].remember(decision)
+                by_name[decision.alert].restore(decision)
 
     @property
     def is_waiting(self) -> bool:

@@ -20,8 +20,8 @@ from streamtag.archive.blocks import blocks_of
 from streamtag.archive.folder import Run, is_run_of
 from streamtag.archive.inputs import Recording, State
 from streamtag.archive.job import Finished
+from streamtag.archive.parquet import ModelId, write_part
 from streamtag.archive.rows import tag
-from streamtag.archive.table import ModelId, write_part
 from streamtag.errors import BundleError, RuntimeUnavailableError, StreamtagError
 from streamtag.machine import version_of
 from streamtag.runtime_kinds import RUNTIMES, meant_by
@@ -34,7 +34,7 @@ __all__ = ["TaggingOnRay"]
 _LOOK_SECONDS = 0.5
 _PROCESSES_A_GPU = 8
 """Decoding keeps as many cores busy as a GPU has time for, and each process has its own copy of the model."""
-_PATIENCE_SECONDS = 6 * 3600.0
+_TIMEOUT_SECONDS = 6 * 3600.0
 """So long Ray may wait for a block: half an hour, which it takes by itself, is short for a file of a week."""
 
 
@@ -165,7 +165,7 @@ class TaggingOnRay:
         context = ray.data.DataContext.get_current()
         context.enable_progress_bars = False
         context.print_on_execution_start = False
-        context.execution_no_progress_timeout_s = _PATIENCE_SECONDS
+        context.execution_no_progress_timeout_s = _TIMEOUT_SECONDS
         logging.getLogger("ray.data").setLevel(logging.ERROR)
         there = ray.cluster_resources()
         processes = self._jobs or max(1, int(there.get("CPU", 1)))

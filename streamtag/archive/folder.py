@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from streamtag.archive.inputs import Shard, State
-from streamtag.archive.table import TEMPORARY, ModelId, PartError, open_part, read_id, write_table
+from streamtag.archive.parquet import TEMPORARY, ModelId, PartError, open_part, read_id, write_table
 from streamtag.errors import StreamtagError
 
 __all__ = ["Done", "Run", "find_done", "is_run_of", "open_run", "parts", "remove_replaced"]

@@ -7,8 +7,8 @@ from itertools import islice
 from streamtag.archive.folder import Run
 from streamtag.archive.inputs import Recording
 from streamtag.archive.job import Finished
+from streamtag.archive.parquet import ModelId
 from streamtag.archive.rows import Row, tag
-from streamtag.archive.table import ModelId
 from streamtag.archive.writer import PartWriter
 from streamtag.errors import StreamtagError
 from streamtag.tagging import TaggingPool

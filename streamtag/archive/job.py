@@ -8,8 +8,8 @@ from typing import Protocol
 
 from streamtag.archive.folder import Run, find_done, open_run, remove_replaced
 from streamtag.archive.inputs import Recording, Shard, recordings
+from streamtag.archive.parquet import ModelId, name_of
 from streamtag.archive.rows import Row
-from streamtag.archive.table import ModelId, name_of
 from streamtag.errors import StreamtagError
 
 __all__ = ["Finished", "Outcome", "Tagging", "archive"]

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamtag.archive.folder import parts
-from streamtag.archive.table import ModelId, open_part, read_id
+from streamtag.archive.parquet import ModelId, open_part, read_id
 from streamtag.errors import InputError, StreamtagError
 
 __all__ = ["Found", "find"]

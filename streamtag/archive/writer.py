@@ -4,8 +4,8 @@ import time
 from typing import Final
 
 from streamtag.archive.folder import Run
+from streamtag.archive.parquet import ModelId, write_part
 from streamtag.archive.rows import Row
-from streamtag.archive.table import ModelId, write_part
 
 __all__ = ["PartWriter"]
 

@@ -111,7 +111,7 @@ class LatencyMeter:
         while (left := when - time.monotonic()) > 0:
             message = self._subscriber.receive(left)
             if message is not None:
-                self._take(message, time.monotonic())
+                self._record(message, time.monotonic())
 
     def rest(self) -> None:
         """Hear what still comes: until all has come, or for five seconds."""
@@ -120,9 +120,9 @@ class LatencyMeter:
         while len(self.latencies) < most and (left := deadline - time.monotonic()) > 0:
             message = self._subscriber.receive(left)
             if message is not None:
-                self._take(message, time.monotonic())
+                self._record(message, time.monotonic())
 
-    def _take(self, message: Message, now: float) -> None:
+    def _record(self, message: Message, now: float) -> None:
         header = message.header
         if header["kind"] == "service":
             self.sustainable_streams = header["sustainable_streams"]

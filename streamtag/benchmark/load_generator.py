@@ -19,7 +19,7 @@ from streamtag.audio import PATCH_HOP, PATCH_SAMPLES, SAMPLE_RATE
 from streamtag.command_process import safe_path
 from streamtag.errors import StreamtagError
 from streamtag.keys import ClientKey
-from streamtag.wire.pcm import encode_header
+from streamtag.wire.pcm_messages import encode_header
 
 __all__ = ["LEAD_SAMPLES", "PATCH_SECONDS", "LoadGenerator", "Plan", "bursts", "stream_name", "stream_number"]
 

@@ -22,7 +22,7 @@ from streamtag.scoring import Judging, Scored, ScoreStage
 from streamtag.settings import Config
 from streamtag.sinks.local import LocalSinks
 from streamtag.wire import Publisher
-from streamtag.wire.pcm import PauseRequest, decode_message, encode_header
+from streamtag.wire.pcm_messages import PauseRequest, decode_message, encode_header
 
 __all__ = ["Overhead", "measure_overhead"]
 
@@ -109,12 +109,12 @@ class _Rounds:
         sound = bursts(PATCH_SAMPLES / SAMPLE_RATE)
         self._payload = sound[:PATCH_HOP].tobytes()
         for header in self._headers:
-            self._take(header, sound[PATCH_HOP:].tobytes())
+            self._push(header, sound[PATCH_HOP:].tobytes())
 
-    def _take(self, header: bytes, payload: bytes) -> None:
+    def _push(self, header: bytes, payload: bytes) -> None:
         message = decode_message([header, payload])
         assert not isinstance(message, PauseRequest)
-        self._pcm.take(message)
+        self._pcm.handle(message)
 
     def run(self) -> tuple[float, float]:
         """Return the seconds of processor time until all is queued, and from there until all is published."""
@@ -126,7 +126,7 @@ class _Rounds:
         self._worker.queues.call(hold)  # so that batches are full
         everywhere, here = time.process_time(), time.thread_time()
         for header in self._headers:
-            self._take(header, self._payload)
+            self._push(header, self._payload)
         sound_in = time.thread_time() - here
         gate.set()
         self._settle()

@@ -30,26 +30,26 @@ class Report:
     live: LiveStreams
 
 
-def measure(config: Config, streams: int, seconds: float, tell: Callable[[str], None]) -> Report:
+def measure(config: Config, streams: int, seconds: float, progress: Callable[[str], None]) -> Report:
     """Measure the stages, what a patch costs beside the model, the whole path on one core, and live streams.
 
     Args:
         config: whose model and scores are used.
         streams: how many live ones.
         seconds: how long they last.
-        tell: is told what is being done.
+        progress: is told what is being done.
 
     Raises:
         StreamtagError: the bundle or the runtime cannot be used, or the service does not start.
     """
     machine = describe_machine()
-    tell("measuring the stages")
+    progress("measuring the stages")
     stages = measure_stages(config)
-    tell(f"measuring what a patch costs beside the model, with {_OVERHEAD_STREAMS} streams")
+    progress(f"measuring what a patch costs beside the model, with {_OVERHEAD_STREAMS} streams")
     overhead = measure_overhead(config, _OVERHEAD_STREAMS)
-    tell("measuring the whole path on one core")
+    progress("measuring the whole path on one core")
     one_core = measure_throughput(config, min(seconds, _ONE_CORE_SECONDS))
-    tell(f"measuring {streams} live {'stream' if streams == 1 else 'streams'}")
+    progress(f"measuring {streams} live {'stream' if streams == 1 else 'streams'}")
     block = SHORT_BLOCK if streams <= _SMALL_BLOCKS_UP_TO else LARGE_BLOCK
     live = measure_live(config, streams, seconds, block)
     model = {"bundle": config.model.bundle, "runtime": config.model.runtime}

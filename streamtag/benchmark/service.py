@@ -68,18 +68,18 @@ class ServiceProcess:
         lines += [line for table in streams for line in ("[[stream]]", *_toml(table))]
         path = Path(self._folder.name, "bench.toml")
         path.write_text("\n".join([*lines, more]) + "\n")
-        self._child = CommandProcess("run", str(path), patience_seconds=_GOODBYE_SECONDS)
+        self._process = CommandProcess("run", str(path), stop_seconds=_GOODBYE_SECONDS)
 
     def __enter__(self) -> Self:
-        self._child.start()
+        self._process.start()
         if self._cores is not None:
-            os.sched_setaffinity(self._child.pid, self._cores)  # before it has started a thread
+            os.sched_setaffinity(self._process.pid, self._cores)  # before it has started a thread
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._child.end()
+        self._process.end()
         self._folder.cleanup()
 
     def check(self) -> None:
@@ -88,7 +88,7 @@ class ServiceProcess:
         Raises:
             StreamtagError: it ended; the text is its last word.
         """
-        if reason := self._child.last_words():
+        if reason := self._process.last_words():
             raise StreamtagError(f"the service ended: {reason}")
 
     def cpu_seconds(self) -> float:
@@ -111,7 +111,7 @@ class ServiceProcess:
         return sum(kilobytes) / 1024
 
     def _processes(self) -> list[int]:
-        found = [self._child.pid]
+        found = [self._process.pid]
         for pid in found:  # which grows by the children of those in it
             with suppress(OSError):  # a process or thread that has ended meanwhile
                 for thread in Path(f"/proc/{pid}/task").iterdir():

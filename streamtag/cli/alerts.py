@@ -63,7 +63,9 @@ def _run(options: argparse.Namespace) -> None:
         note(f"left out, for a history holds neither levels nor states: {', '.join(others)}")
     now = time.time()
     reader = HistoryReader(Path(config.history.path))
-    found, is_whole = replay_history(reader, config.alerts, config.service.place, since=now - options.last, until=now)
+    found, is_whole = replay_history(
+        reader, config.alerts, config.service.location, since=now - options.last, until=now
+    )
     if not is_whole:
         note(f"the newest {MOST_EVENTS} events alone were looked at")
     shown = [decision for decision in found if decision.is_told or options.why]

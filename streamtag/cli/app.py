@@ -78,8 +78,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _WRONG_USE if isinstance(error, ConfigError) else _FAILED
     except OSError as error:
         logging.getLogger(__name__).debug("", exc_info=True)
-        place = f"{error.filename}: " if error.filename else ""
-        complain(f"streamtag: {_line(f'{place}{error.strerror or error}')}")
+        where = f"{error.filename}: " if error.filename else ""
+        complain(f"streamtag: {_line(f'{where}{error.strerror or error}')}")
         return _FAILED
     except KeyboardInterrupt:
         complain("streamtag: interrupted")

@@ -19,8 +19,8 @@ from streamtag.runtime_kinds import RUNTIME_NAMES
 if TYPE_CHECKING:
     from streamtag.archive.inputs import Shard
     from streamtag.archive.job import Outcome, Tagging
+    from streamtag.archive.parquet import ModelId
     from streamtag.archive.reading import Found
-    from streamtag.archive.table import ModelId
     from streamtag.settings import Config
 
 __all__ = ["add"]
@@ -112,7 +112,7 @@ def _write(options: argparse.Namespace) -> int:
             raise StreamtagError(
                 f"{options.out} cannot be written any more: {reason}; what was written stays, run it again to go on"
             ) from error
-    _tell(outcome, time.monotonic() - began, as_json=options.json or not sys.stdout.isatty())
+    _print_outcome(outcome, time.monotonic() - began, as_json=options.json or not sys.stdout.isatty())
     if stop and not outcome.is_whole:
         note("interrupted: run it again to go on")
     return 0 if outcome.is_whole and not outcome.problems else 1
@@ -122,7 +122,7 @@ def _write(options: argparse.Namespace) -> int:
 def _open(options: argparse.Namespace, config: "Config") -> "Iterator[tuple[ModelId, Tagging]]":
     """Yield what the model is called, and what tags with it."""
     from streamtag.archive.here import TaggingHere
-    from streamtag.archive.table import ModelId
+    from streamtag.archive.parquet import ModelId
     from streamtag.bundle import Bundle
     from streamtag.config import check_labels
     from streamtag.tagging import TaggingPool
@@ -136,9 +136,9 @@ def _open(options: argparse.Namespace, config: "Config") -> "Iterator[tuple[Mode
         from streamtag.archive.cluster import TaggingOnRay
         from streamtag.ray_cluster import ray_cluster
 
-        place = os.path.abspath(name) if os.path.exists(name) else name
+        path = os.path.abspath(name) if os.path.exists(name) else name
         with ray_cluster(options.ray, cpus=options.jobs):
-            yield model, TaggingOnRay(place, runtime, config.events, config.groups, options.jobs)
+            yield model, TaggingOnRay(path, runtime, config.events, config.groups, options.jobs)
         return
     try:
         yield model, TaggingHere(pool, jobs)
@@ -146,7 +146,7 @@ def _open(options: argparse.Namespace, config: "Config") -> "Iterator[tuple[Mode
         pool.close()
 
 
-def _tell(outcome: "Outcome", wall_seconds: float, *, as_json: bool) -> None:
+def _print_outcome(outcome: "Outcome", wall_seconds: float, *, as_json: bool) -> None:
     for problem in outcome.problems:
         note(on_one_line(problem))
     left = outcome.todo - outcome.tagged - outcome.failed

@@ -205,8 +205,8 @@ def _microphones() -> Check:
 
 
 def _ports(config: Config) -> Iterator[Check]:
-    places = {"scores out": config.service.endpoint, "PCM in": config.service.input or "tcp://127.0.0.1:5557"}
-    ports = {name: _TCP_PORT.match(place) for name, place in places.items()}
+    endpoints = {"scores out": config.service.endpoint, "PCM in": config.service.input or "tcp://127.0.0.1:5557"}
+    ports = {name: _TCP_PORT.match(endpoint) for name, endpoint in endpoints.items()}
     numbers = {name: int(found[1]) for name, found in ports.items() if found}
     for name, number in {**numbers, "web page": _PAGE_PORT}.items():
         if is_free(number):
@@ -224,8 +224,8 @@ def _cache() -> Check:
         probe.write_text("")
         probe.unlink()
     except OSError as error:
-        place = f"{folder} cannot be written ({error.strerror})" if folder != NOWHERE else "no home folder"
-        detail = f"{place}: the fastest file is measured at every start"
+        where = f"{folder} cannot be written ({error.strerror})" if folder != NOWHERE else "no home folder"
+        detail = f"{where}: the fastest file is measured at every start"
         return Check("cache", "optional", detail, "set XDG_CACHE_HOME to a folder of yours")
     return Check("cache", "ok", str(folder))
 

@@ -82,9 +82,9 @@ def demo_config(config: "Config", endpoint: str | None = None) -> "Config":
     recording = Path(str(resources.files("streamtag"))) / "bundles" / "default" / _RECORDING
     # Other programs, and the web page's microphone, may push sound; nobody relies on this port.
     free = f"tcp://{HOST}:{_INPUT_PORT if is_free(_INPUT_PORT) else '*'}"
-    place = endpoint or config.service.endpoint
-    if place.startswith("tcp://") and place.endswith(":*"):
-        place = f"{place[:-1]}{free_port()}"  # the web page is told before the service has chosen one
-    service = replace(config.service, endpoint=place, input=config.service.input or free)
+    address = endpoint or config.service.endpoint
+    if address.startswith("tcp://") and address.endswith(":*"):
+        address = f"{address[:-1]}{free_port()}"  # the web page is told before the service has chosen one
+    service = replace(config.service, endpoint=address, input=config.service.input or free)
     stream = Stream(id=STREAM, source=f"file:{recording}", realtime=True, loop=True)
     return replace(config, service=service, streams=(stream,))

@@ -19,7 +19,7 @@ class Edits:
         self._known = self._last = self._look()
         self._due = time.monotonic() + _EDIT_SECONDS
 
-    def take(self) -> bool:
+    def poll(self) -> bool:
         """Tell whether the file was changed since the last time that this was told."""
         if time.monotonic() < self._due:
             return False
@@ -46,7 +46,7 @@ class Hangups:
         self._pending = False
         signal.signal(signal.SIGHUP, self._note)
 
-    def take(self) -> bool:
+    def poll(self) -> bool:
         """Tell whether a SIGHUP came since the last look."""
         pending, self._pending = self._pending, False
         return pending

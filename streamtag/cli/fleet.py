@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["add"]
 
-_TURN_SECONDS = 0.5
+_STEP_SECONDS = 0.5
 _LISTEN_SECONDS = 6.0
 
 logger = logging.getLogger(__name__)
@@ -78,10 +78,10 @@ def _run(options: argparse.Namespace) -> None:
             controller = Controller(fleet, cluster, wire)
             logger.info("publishing on %s, nodes of the cluster at %s", wire.endpoint, found.address)
             while not stop:
-                controller.turn()
-                stop.wait(_TURN_SECONDS)
-                edited = edits.take()
-                if hangups.take() or edited:
+                controller.step()
+                stop.wait(_STEP_SECONDS)
+                edited = edits.poll()
+                if hangups.poll() or edited:
                     _reload(controller, options.file)
                 if failures:
                     raise StreamtagError("the endpoint failed; the fleet ends") from failures[0]

@@ -73,8 +73,8 @@ def _stream(options: argparse.Namespace) -> "Stream":
     if options.device is not None:
         if source != _MICROPHONE:
             raise SourceError(f"--device {options.device} is a microphone: leave it out, or the source")
-        place = options.device.removeprefix(_MICROPHONE)
-        source = f"{_MICROPHONE}#{place}" if place.isdecimal() else f"{_MICROPHONE}{place}"
+        device = options.device.removeprefix(_MICROPHONE)
+        source = f"{_MICROPHONE}#{device}" if device.isdecimal() else f"{_MICROPHONE}{device}"
     scheme, _ = split_uri(source)
     kind = kind_of(source)
     return Stream(
@@ -87,7 +87,7 @@ def _stream(options: argparse.Namespace) -> "Stream":
     )
 
 
-def _find(place: str) -> str:
+def _find(device: str) -> str:
     """Return the device's name: a microphone that is not there now is an error, not something to wait for.
 
     Raises:
@@ -97,6 +97,6 @@ def _find(place: str) -> str:
     from streamtag.sources.microphone import choose, list_devices
 
     try:
-        return choose(list_devices(), place).name
+        return choose(list_devices(), device).name
     except Lost as error:
         raise SourceError(str(error)) from error

@@ -28,7 +28,7 @@ _FEW = 8
 
 
 class _Display(Protocol):
-    def take(self, message: "Message") -> None: ...
+    def update(self, message: "Message") -> None: ...
 
     def refresh(self) -> None: ...
 
@@ -73,14 +73,14 @@ def tag_live(config: "Config", *, title: str, seconds: float | None, page: Calla
             while not stop:
                 message = subscriber.receive(_LOOK_SECONDS)
                 if message is not None:
-                    display.take(message)
+                    display.update(message)
                     if _has_ended(message, stream):
                         break
                 display.refresh()
                 service.wait(0)
             service.stop()
             while (message := subscriber.receive(_REST_SECONDS)) is not None:
-                display.take(message)
+                display.update(message)
     finally:
         service.stop()
 
@@ -113,7 +113,7 @@ def _display(service: "Service", stream: str, title: str, page: Callable[[], str
 class _Lines:
     """Every message as one JSON object a line; scores by their headers, whose `top` has the best labels."""
 
-    def take(self, message: "Message") -> None:
+    def update(self, message: "Message") -> None:
         print_json_line(message.header)
 
     def refresh(self) -> None:
@@ -136,8 +136,8 @@ def _screen(service: "Service", stream: str, title: str, page: Callable[[], str]
     state = LiveState(stream, service.labels[DEFAULT].names, label_rows(console.height))
 
     class Screen:
-        def take(self, message: "Message") -> None:
-            state.take(message)
+        def update(self, message: "Message") -> None:
+            state.update(message)
 
         def refresh(self) -> None:
             nonlocal due

@@ -58,15 +58,15 @@ class Board:
         """Have room for another number of rows; those beyond it go."""
         self.rows = (self.rows + [None] * rows)[:rows]
 
-    def take(self, patch: Any, rolling: Any, now: float) -> None:
+    def update(self, patch: Any, rolling: Any, now: float) -> None:
         """Take in one patch's scores, float32 [labels] each."""
-        for place, row in enumerate(self.rows):
+        for at, row in enumerate(self.rows):
             if row is not None:
                 row.patch, row.rolling = float(patch[row.index]), float(rolling[row.index])
                 if row.strength >= _LEAVE:
                     row.last = now
                 elif now - row.last >= _FADE_SECONDS:
-                    self.rows[place] = None
+                    self.rows[at] = None
         known = {row.index for row in self.rows if row is not None}
         strengths = [max(pair) for pair in zip(patch.tolist(), rolling.tolist(), strict=True)]
         best = sorted(range(len(strengths)), key=strengths.__getitem__, reverse=True)[: len(self.rows)]
@@ -150,7 +150,7 @@ class LiveState:
         self._peak_at = clock()
         self._order: deque[int] = deque()
 
-    def take(self, message: "Message") -> None:
+    def update(self, message: "Message") -> None:
         """Take in one message."""
         header = message.header
         self.missed += message.missed
@@ -194,7 +194,7 @@ class LiveState:
         self.patches += 1
         self.rolling = header["rolling"]
         self._end, self._end_at = header["end"], self._clock()
-        self.board.take(message.patch, message.rolling, self._end_at)
+        self.board.update(message.patch, message.rolling, self._end_at)
 
     def _levels(self, rms_dbfs: float, peak_dbfs: float) -> None:
         now = self._clock()

@@ -105,8 +105,8 @@ def _meter(state: LiveState, width: int) -> list[Text]:
     scale = [" "] * (size + 4)
     for mark in range(int(LOWEST_DBFS), 1, 12):
         text = str(mark).replace("-", _MINUS)
-        place = min(round(_cells(mark, size)), size - 1)
-        scale[place : place + len(text)] = text
+        column = min(round(_cells(mark, size)), size - 1)
+        scale[column : column + len(text)] = text
     return [level, Text("        " + "".join(scale), style=_QUIET)]
 
 

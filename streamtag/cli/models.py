@@ -59,7 +59,7 @@ def add(commands: Commands) -> None:
 
 def _list(options: argparse.Namespace) -> None:
     from streamtag.bundle import Bundle
-    from streamtag.bundle_places import added, installed
+    from streamtag.bundle_paths import added, installed
     from streamtag.errors import BundleError
 
     bundles: list[Bundle] = []

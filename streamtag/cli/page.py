@@ -57,8 +57,8 @@ class Page:
             command += ["--tls-cert", str(tls[0]), "--tls-key", str(tls[1])]
         self._scheme = "http" if tls is None else "https"
         installed = find_spec("gradio") is not None
-        self._child = CommandProcess(*command, patience_seconds=_GOODBYE_SECONDS) if installed else None
-        self._answers = False
+        self._process = CommandProcess(*command, stop_seconds=_GOODBYE_SECONDS) if installed else None
+        self._responds = False
         if installed and not is_free(port):
             raise StreamtagError(
                 f"port {port} for the web page is in use: choose another with --port, or leave it out with "
@@ -66,22 +66,22 @@ class Page:
             )
 
     def __enter__(self) -> Self:
-        if self._child is not None:
-            self._child.start()
+        if self._process is not None:
+            self._process.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._child is not None:
-            self._child.end()
+        if self._process is not None:
+            self._process.end()
 
     def __str__(self) -> str:
         """Where the page is, or why there is none."""
-        if self._child is None:
+        if self._process is None:
             return "not installed: pip install 'streamtag[dashboard]'"
-        if reason := self._child.last_words():
+        if reason := self._process.last_words():
             return f"it ended: {reason}"
         address = f"{self._scheme}://{HOST}:{self._port}"
-        self._answers = self._answers or not is_free(self._port)
-        return address if self._answers else f"{address} (starting)"
+        self._responds = self._responds or not is_free(self._port)
+        return address if self._responds else f"{address} (starting)"

@@ -17,7 +17,7 @@ class Recording:
 
     name: str
     """Its path, as the user or the folder has it; bytes that are no text are surrogates."""
-    place: Path
+    result_path: Path
     """Below a folder of results: the recording's own name, and its folders from the one that was named on."""
     problem: str = ""
     """Why there is nothing to tag, in one line that names it."""
@@ -31,12 +31,12 @@ def find(names: Iterable[str]) -> Iterator[Recording]:
     taken: set[Path] = set()
     for name in names:
         for recording in _found(name):
-            place, number = recording.place, 1
-            while place in taken:
+            path, number = recording.result_path, 1
+            while path in taken:
                 number += 1
-                place = recording.place.with_name(f"{recording.place.stem}-{number}{recording.place.suffix}")
-            taken.add(place)
-            yield replace(recording, place=place)
+                path = path.with_name(f"{recording.result_path.stem}-{number}{path.suffix}")
+            taken.add(path)
+            yield replace(recording, result_path=path)
 
 
 def _found(name: str) -> Iterator[Recording]:

@@ -44,7 +44,7 @@ class Results:
             sys.stdout.write(text)
             sys.stdout.flush()
         elif tagged.result is not None or self._form.tells_errors:
-            path = self._folder / f"{recording.place}{self._form.suffix}"
+            path = self._folder / f"{recording.result_path}{self._form.suffix}"
             try:
                 _write(path, self._form.title + text)
             except OSError as error:

@@ -66,8 +66,8 @@ def _run(options: argparse.Namespace) -> None:
         while not stop:
             stop.wait(_LOOK_SECONDS)
             watchdog.look(service.beats())
-            edited = edits.take()
-            if hangups.take() or edited:
+            edited = edits.poll()
+            if hangups.poll() or edited:
                 systemd.reloading()
                 status = _reload(service, sinks, options.config)
                 systemd.ready(f"publishing on {service.endpoint}; {status}")
@@ -106,7 +106,7 @@ class _Sinks:
 
     @staticmethod
     def are_wanted(config: "Config") -> bool:
-        from streamtag.sinks.table import is_wanted
+        from streamtag.sinks.opening import is_wanted
 
         return is_wanted(config)
 

@@ -70,8 +70,8 @@ def readable(message: "Message") -> str:
     header = message.header
     clock = time.strftime("%H:%M:%S", time.localtime(header["time"]))
     seconds, what, more = _DETAILS[header["kind"]](header)
-    place = "" if seconds is None else f"{seconds:.2f} s"
-    return f"{clock}  {header.get('stream', 'service'):<12}  {place:>11}  {what:>12}  {more}"
+    position = "" if seconds is None else f"{seconds:.2f} s"
+    return f"{clock}  {header.get('stream', 'service'):<12}  {position:>11}  {what:>12}  {more}"
 
 
 _Details = tuple[float | None, str, str]

@@ -81,8 +81,8 @@ def remove_alert(path: Path, name: str) -> None:
 
     def change(document: tomlkit.TOMLDocument) -> None:
         alerts: Any = document["alert"]
-        for place in [place for place, each in enumerate(alerts) if each.get("name") == name]:
-            del alerts[place]
+        for index in [index for index, each in enumerate(alerts) if each.get("name") == name]:
+            del alerts[index]
         if not len(alerts):
             del document["alert"]
 

@@ -74,7 +74,7 @@ class AlertRoutes:
                 raise LookupError("No history is kept to try it on: [history] path in the configuration asks for one.")
             now = time.time()
             reader = HistoryReader(Path(config.history.path))
-            found, is_whole = replay_history(reader, [alert], config.service.place, since=now - _DAY, until=now)
+            found, is_whole = replay_history(reader, [alert], config.service.location, since=now - _DAY, until=now)
         except (ConfigError, LookupError, HistoryError) as error:
             return _error(error)
         told = [decision for decision in found if decision.is_told]

@@ -11,7 +11,7 @@ __all__ = ["CUT_OFF", "Body", "read_all"]
 CUT_OFF: Final = "streamtag.cut_off"
 """Where a request's scope says why its body was cut off: "large" or "slow"."""
 _LEAST_BYTES_A_SECOND: Final = 16 << 10
-_PATIENCE_SECONDS: Final = 8.0
+_TIMEOUT_SECONDS: Final = 8.0
 """A body may be so much later than one that comes with the least speed."""
 
 
@@ -33,10 +33,10 @@ class Body:
             return {"type": "http.disconnect"}
         if self._is_whole:
             return await self._receive()
-        patience = _PATIENCE_SECONDS + self._bytes / _LEAST_BYTES_A_SECOND - self._waited
+        remaining = _TIMEOUT_SECONDS + self._bytes / _LEAST_BYTES_A_SECOND - self._waited
         began = time.monotonic()
         try:
-            async with asyncio.timeout(max(0.0, patience)):
+            async with asyncio.timeout(max(0.0, remaining)):
                 message = await self._receive()
         except TimeoutError:
             return self._cut_off("slow")

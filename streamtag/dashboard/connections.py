@@ -20,7 +20,7 @@ _IDLE_SECONDS: Final = 10.0
 """For the whole head of a request, a TLS handshake among it, and between two requests."""
 _OTHER_FILES: Final = 256
 """Descriptors that the rest of the process may need."""
-_TELL_SECONDS: Final = 60.0
+_WARN_SECONDS: Final = 60.0
 
 logger = logging.getLogger(__name__)
 
@@ -53,7 +53,7 @@ class Connections:
         self._of: Counter[str] = Counter()
         self._open: dict[int, Connection] = {}
         self._idle: dict[str, dict[Connection, float]] = {}  # by visitor: since when, the oldest first
-        self._told = -_TELL_SECONDS
+        self._warned = -_WARN_SECONDS
 
     def enter(self, connection: Connection, address: str) -> bool:
         """Count a new connection; False where there is no room for it."""
@@ -114,7 +114,7 @@ class Connections:
     def _make_room(self, visitor: str) -> bool:
         connection = next(iter(self._idle.get(visitor, ())), None)
         if connection is None:
-            self._tell(visitor)
+            self._warn(visitor)
             return False
         self._end(connection)
         return True
@@ -124,10 +124,10 @@ class Connections:
         with suppress(OSError):
             connection.shutdown(socket.SHUT_RDWR)
 
-    def _tell(self, visitor: str) -> None:
+    def _warn(self, visitor: str) -> None:
         now = time.monotonic()
-        if now - self._told >= _TELL_SECONDS:
-            self._told = now
+        if now - self._warned >= _WARN_SECONDS:
+            self._warned = now
             logger.warning("the page has no room for more connections of %s: all are in use", visitor)
 
 

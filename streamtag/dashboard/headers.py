@@ -52,11 +52,11 @@ class SecurityHeaders:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         if scope["type"] == "http":
-            send = _Answer(send, self._frames)
+            send = _SendWithHeaders(send, self._frames)
         await self._app(scope, receive, send)
 
 
-class _Answer:
+class _SendWithHeaders:
     """Holds back a page until its scripts are known; lets everything else through."""
 
     def __init__(self, send: Send, frames: tuple[str, str]) -> None:

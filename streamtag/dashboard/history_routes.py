@@ -11,7 +11,7 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from streamtag.dashboard.access import VISITOR
-from streamtag.dashboard.event_answers import NO_HISTORY, event_as_json
+from streamtag.dashboard.event_json import NO_HISTORY, event_as_json
 from streamtag.dashboard.queries import number, whole
 from streamtag.dashboard.review_routes import verdicts_by_event
 from streamtag.dashboard.slots import FullError
@@ -44,7 +44,7 @@ class HistoryRoutes:
         moment, id_ = number(query.get("before_time")), whole(query.get("before_id"))
         before = None if moment is None or id_ is None else (moment, id_)
         try:
-            events = self.reader.search(**_wishes(request), before=before, limit=_PAGE + 1)
+            events = self.reader.search(**_conditions(request), before=before, limit=_PAGE + 1)
             labels, streams = self.reader.names()
             said = verdicts_by_event(self._path)
         except HistoryError as error:
@@ -128,11 +128,11 @@ class Export:
         form = request.query_params.get("form", "")
         if self._reader is None or form not in FORMATS:
             return JSONResponse({"error": NO_HISTORY}, 404)
-        reader, wishes = self._reader, _wishes(request)
+        reader, conditions = self._reader, _conditions(request)
 
         def write() -> None:
             with path.open("w", encoding="utf-8", newline="") as file:
-                file.writelines(export(reader.read(**wishes, limit=_MOST_EXPORTED), form))
+                file.writelines(export(reader.read(**conditions, limit=_MOST_EXPORTED), form))
 
         try:
             async with self._spool.work(request.scope[VISITOR]):
@@ -152,7 +152,7 @@ def _unreadable(error: HistoryError) -> Response:
     return JSONResponse({"error": str(error).split(": ", 1)[-1].capitalize() + "."}, 503)
 
 
-def _wishes(request: Request) -> dict[str, Any]:
+def _conditions(request: Request) -> dict[str, Any]:
     query = request.query_params
     return {
         "text": query.get("text", "")[:100],

@@ -61,9 +61,9 @@ class Hub:
         self._connection: Connection = "waiting"
         self._service: dict[str, Any] | None = None
         self._streams: dict[str, RecentStream] = {}
-        self._remembered: set[str] = set()
+        self._recorded: set[str] = set()
         self._watched: Counter[str] = Counter()
-        self._wishes: deque[Callable[[], None]] = deque()
+        self._changes: deque[Callable[[], None]] = deque()
         self._viewers: list[Viewer] = []
         self._lock = threading.RLock()
         self._heard = 0.0
@@ -146,7 +146,7 @@ class Hub:
                 viewer.offer(json.dumps({"kind": "stream", "stream": stream, "status": None}))
                 viewer.offer(json.dumps({"kind": "events", "events": []}))
             if self._watched[stream] == 1:
-                self._wishes.append(lambda: self._follow_levels(stream))
+                self._changes.append(lambda: self._follow_levels(stream))
 
     def scores(
         self, stream: str, seconds: float
@@ -170,26 +170,26 @@ class Hub:
             self._watched[stream] -= 1
             if self._watched[stream] <= 0:
                 del self._watched[stream]
-                self._wishes.append(lambda: self._leave_levels(stream))
+                self._changes.append(lambda: self._leave_levels(stream))
 
     def _run(self) -> None:
         while True:
             message = self._subscriber.receive(_LOOK_SECONDS)
-            while self._wishes:
-                self._wishes.popleft()()
+            while self._changes:
+                self._changes.popleft()()
             if message is not None:
                 with self._lock:
-                    self._take(message)
+                    self._handle(message)
             elif self._subscriber.closed:
                 return
             if self._connection == "connected" and time.monotonic() - self._heard > self._silent_seconds:
                 self._set_connection("lost")
 
-    def _take(self, message: Message) -> None:
+    def _handle(self, message: Message) -> None:
         self._heard = time.monotonic()
         header = message.header
         if header["kind"] == "service":
-            self._take_service(header)
+            self._handle_service(header)
             return
         stream = header["stream"]
         recent = self._streams.get(stream)
@@ -199,18 +199,18 @@ class Hub:
             before = recent.labels_hash
             recent.add_scores(message)
             if recent.labels_hash != before:
-                self._tell(stream, lambda: self._labels_text(stream))
-            self._tell(stream, lambda: pack_scores(message))
+                self._send(stream, lambda: self._labels_text(stream))
+            self._send(stream, lambda: pack_scores(message))
         elif header["kind"] == "levels":
-            self._tell(stream, lambda: pack_levels(message))
+            self._send(stream, lambda: pack_levels(message))
         elif header["kind"] == "event":
             event = recent.add_event(header)
-            self._tell(stream, lambda: json.dumps({"kind": "event", **event}))
+            self._send(stream, lambda: json.dumps({"kind": "event", **event}))
         else:
             recent.status = header
-            self._tell(stream, lambda: json.dumps({"kind": "stream", "stream": stream, "status": header}))
+            self._send(stream, lambda: json.dumps({"kind": "stream", "stream": stream, "status": header}))
 
-    def _take_service(self, header: dict[str, Any]) -> None:
+    def _handle_service(self, header: dict[str, Any]) -> None:
         before, self._service = self._service, header
         if before is None or _label_sets(before) != _label_sets(header):
             self._forget(list(self._streams))
@@ -218,7 +218,7 @@ class Hub:
         if before is not None and before["session"] != header["session"]:
             for recent in self._streams.values():
                 recent.begin_session()
-        self._remember(self.streams()[:MOST_STREAMS])
+        self._record(self.streams()[:MOST_STREAMS])
         keys = ("session", "streams", "states", "private", "model", "runtime", "input")
         if before is None or self._connection != "connected" or any(before.get(key) != header.get(key) for key in keys):
             self._set_connection("connected")
@@ -245,21 +245,21 @@ class Hub:
     def _labels_text(self, stream: str) -> str:
         return json.dumps({"kind": "labels", "labels": self.labels(stream)})
 
-    def _tell(self, stream: str, make: Callable[[], str | bytes]) -> None:
+    def _send(self, stream: str, make: Callable[[], str | bytes]) -> None:
         viewers = [viewer for viewer in self._viewers if viewer.stream == stream]
         if viewers:
             message = make()
             for viewer in viewers:
                 viewer.offer(message)
 
-    def _remember(self, names: list[str]) -> None:
+    def _record(self, names: list[str]) -> None:
         """Follow the streams that the service has now, and those that somebody watches."""
         wanted = set(names)
-        for name in wanted - self._remembered:
-            self._remembered.add(name)
+        for name in wanted - self._recorded:
+            self._recorded.add(name)
             self._follow(name)
-        for name in self._remembered - wanted:
-            self._remembered.discard(name)
+        for name in self._recorded - wanted:
+            self._recorded.discard(name)
             if name not in self._watched:
                 self._forget([name])
 
@@ -270,11 +270,11 @@ class Hub:
 
     def _forget(self, streams: list[str]) -> None:
         for stream in streams:
-            self._remembered.discard(stream)
+            self._recorded.discard(stream)
             if self._streams.pop(stream, None) is not None:
                 self._subscriber.leave(stream, _KINDS)
             if self._watched[stream] > 0:
-                self._wishes.append(lambda stream=stream: self._follow(stream))  # type: ignore[misc]
+                self._changes.append(lambda stream=stream: self._follow(stream))  # type: ignore[misc]
 
     def _follow_levels(self, stream: str) -> None:
         with self._lock:
@@ -284,7 +284,7 @@ class Hub:
     def _leave_levels(self, stream: str) -> None:
         with self._lock:
             self._subscriber.leave(stream, ["levels"])
-            if stream not in self._remembered and stream not in self._watched:
+            if stream not in self._recorded and stream not in self._watched:
                 self._forget([stream])
 
 

@@ -40,9 +40,9 @@ class Limits:
             await self._app(scope, receive, send)
             return
         is_stream = scope["type"] == "websocket" or path in self._streams
-        places = self._open if is_stream else self._work
+        slots = self._open if is_stream else self._work
         try:
-            async with places.taken(scope[VISITOR]) as leave:
+            async with slots.taken(scope[VISITOR]) as leave:
                 await self._app(scope, receive, send if is_stream else _leaving(send, leave))
         except FullError:
             await _refuse(scope, receive, send)

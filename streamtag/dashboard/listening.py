@@ -85,7 +85,7 @@ class Listening:
             waiting.append(piece)
             filled.set()
 
-        def take(piece: bytes) -> None:
+        def hand_over(piece: bytes) -> None:
             with suppress(RuntimeError):  # the loop has ended, and with it the page
                 loop.call_soon_threadsafe(put, piece)
 
@@ -98,7 +98,7 @@ class Listening:
                         await socket.send_bytes(waiting.popleft())
 
         with self._lock:
-            self._listeners.setdefault(stream, []).append(take)
+            self._listeners.setdefault(stream, []).append(hand_over)
         task = asyncio.create_task(send())
         try:
             while (await socket.receive())["type"] != "websocket.disconnect":
@@ -107,7 +107,7 @@ class Listening:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
             with self._lock:
-                self._listeners[stream].remove(take)
+                self._listeners[stream].remove(hand_over)
                 if not self._listeners[stream]:
                     del self._listeners[stream]
 
@@ -129,8 +129,8 @@ class Listening:
             if message is not None and message.samples is not None and isinstance(header, AudioHeader):
                 piece = _HEAD.pack(header.time, header.start, header.rate) + message.samples.tobytes()
                 with self._lock:
-                    for take in self._listeners.get(header.stream, ()):
-                        take(piece)
+                    for hand_over in self._listeners.get(header.stream, ()):
+                        hand_over(piece)
 
 
 async def _refuse(socket: WebSocket, reason: str) -> None:

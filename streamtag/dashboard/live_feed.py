@@ -94,7 +94,7 @@ class LiveFeed:
 
     async def _watch(self, page: _Page, requests: "_Requests", visitor: str) -> None:
         while True:
-            stream = await requests.take()
+            stream = await requests.get()
             with suppress(FullError):
                 async with self._looks.taken(visitor):
                     await self._look(page, stream)
@@ -122,7 +122,7 @@ class _Requests:
             self._stream = stream
             self._is_new.set()
 
-    async def take(self) -> str:
+    async def get(self) -> str:
         await self._is_new.wait()
         self._is_new.clear()
         return self._stream

@@ -55,22 +55,22 @@ class Microphones:
         if not refusal:
             try:
                 async with self._slots.taken(socket.scope[VISITOR]):
-                    await self._take(socket, int(rate))
+                    await self._serve(socket, int(rate))
                 return
             except FullError:
                 refusal = "As many microphones as may be are being tagged already. Please try again later."
-        await _tell(socket, kind="refused", reason=refusal)
+        await _send(socket, kind="refused", reason=refusal)
         with suppress(RuntimeError):
             await socket.close()
 
-    async def _take(self, socket: WebSocket, rate: int) -> None:
+    async def _serve(self, socket: WebSocket, rate: int) -> None:
         stream = PRIVATE_PREFIX + secrets.token_hex(8)
         service = self._hub.service or {}
         pusher = PcmPusher(reachable(service["input"], self._hub.endpoint), _PUSH_SECONDS, key=self._hub.key)
         # One thread uses the pusher; what it was given is done in order even where this task is cancelled meanwhile.
         thread = ThreadPoolExecutor(1, "microphone")
         try:
-            await _tell(socket, kind="ready", stream=stream, seconds=MOST_SECONDS)
+            await _send(socket, kind="ready", stream=stream, seconds=MOST_SECONDS)
             await _Reception(socket, pusher, thread, stream, rate, self._hub).run()
         finally:
             closed = thread.submit(pusher.close)
@@ -108,7 +108,7 @@ class _Reception:
     async def run(self) -> None:
         reason = ""
         try:
-            reason = await self._take_all()
+            reason = await self._receive()
         except WireError:
             reason = "The tagging service went away."
         except (WebSocketDisconnect, TimeoutError):
@@ -118,10 +118,10 @@ class _Reception:
             with suppress(WireError):
                 await asyncio.shield(asyncio.wrap_future(ended))
         with suppress(WebSocketDisconnect, RuntimeError):
-            await _tell(self._socket, kind="ended", samples=self._received, reason=reason)
+            await _send(self._socket, kind="ended", samples=self._received, reason=reason)
             await self._socket.close()
 
-    async def _take_all(self) -> str:
+    async def _receive(self) -> str:
         while True:
             message = await asyncio.wait_for(self._socket.receive(), _IDLE_SECONDS)
             if message["type"] == "websocket.disconnect":
@@ -146,8 +146,8 @@ class _Reception:
                 return "The service takes no more streams: it has as many as it may."
             if self._is_taken and now - self._told >= 1.0:
                 self._told = now
-                await _tell(self._socket, kind="received", samples=self._received)
+                await _send(self._socket, kind="received", samples=self._received)
 
 
-async def _tell(socket: WebSocket, **fields: Any) -> None:
+async def _send(socket: WebSocket, **fields: Any) -> None:
     await socket.send_text(json.dumps(fields))

@@ -38,7 +38,7 @@ def mount_page(app: FastAPI, folder: Path, *, with_logout: bool, with_listening:
 
     with gr.Blocks(title="Streamtag", fill_width=True, analytics_enabled=False) as page:
         for name in ("header", "tabs", *_VIEWS):
-            _place(gr, name)
+            _add_view(gr, name)
     fonts = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif"]
     theme = gr.themes.Base(font=fonts, font_mono=["ui-monospace", "Consolas", "monospace"])
     gr.mount_gradio_app(
@@ -58,9 +58,9 @@ def mount_page(app: FastAPI, folder: Path, *, with_logout: bool, with_listening:
     page._queue.sleep_when_free = _QUEUE_SECONDS
 
 
-def _place(gr: Any, name: str) -> None:
+def _add_view(gr: Any, name: str) -> None:
     """Leave room for one of our views, which `static/main.js` puts there: what Gradio has for it evaluates texts."""
-    with gr.Column(elem_id=f"st-{name}", elem_classes="st-place"):
+    with gr.Column(elem_id=f"st-{name}", elem_classes="st-slot"):
         pass
 
 

@@ -48,8 +48,8 @@ def spectrogram(samples: NDArray[np.int16], rate: int = SAMPLE_RATE, *, columns:
 
 
 def _palette(stops: tuple[tuple[int, int, int], ...]) -> bytes:
-    places = np.linspace(0, len(stops) - 1, 256)
-    parts = [np.interp(places, np.arange(len(stops)), [stop[part] for stop in stops]) for part in range(3)]
+    positions = np.linspace(0, len(stops) - 1, 256)
+    parts = [np.interp(positions, np.arange(len(stops)), [stop[part] for stop in stops]) for part in range(3)]
     return bytes(np.rint(np.stack(parts, axis=1)).astype(np.uint8))
 
 

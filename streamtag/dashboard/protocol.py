@@ -13,7 +13,7 @@ __all__ = ["MICROPHONE", "protocols"]
 
 MICROPHONE: Final = "/streamtag/microphone"
 _SOUND: Final = (8 << 20, 1 << 20)
-_WISHES: Final = (8 << 10, 1 << 10)
+_REQUESTS: Final = (8 << 10, 1 << 10)
 """Bytes that a microphone, and any other page, may send at once and then each second."""
 _SLICE_BYTES: Final = 4 << 10
 """What is taken apart in one go: thousands of tiny messages would hold up everybody."""
@@ -57,7 +57,7 @@ def protocols(connections: Connections) -> tuple[type[asyncio.Protocol], type[as
                 return
             if self._pace is None:
                 path = self.scope["path"] if self.response.status_code == _SWITCHING else ""
-                self._pace = _Pace(*_SOUND if path == MICROPHONE else _WISHES)
+                self._pace = _Pace(*_SOUND if path == MICROPHONE else _REQUESTS)
             if not self._pace.allows(len(data)):
                 self.transport.abort()
                 return

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from streamtag.dashboard.access import VISITOR
-from streamtag.dashboard.event_answers import NO_HISTORY, event_as_json, plain
+from streamtag.dashboard.event_json import NO_HISTORY, event_as_json, plain
 from streamtag.dashboard.pictures import spectrogram
 from streamtag.dashboard.queries import whole
 from streamtag.dashboard.taught import Taught

@@ -39,7 +39,7 @@ class Slots:
         Raises:
             FullError: There is none.
         """
-        await self._take(visitor)
+        await self._acquire(visitor)
         is_left = False
 
         def leave() -> None:
@@ -53,35 +53,35 @@ class Slots:
         finally:
             leave()
 
-    async def _take(self, visitor: str) -> None:
+    async def _acquire(self, visitor: str) -> None:
         if self._is_free(visitor):
             self._taken[visitor] += 1
             return
         is_crowded = self._waiting_of[visitor] >= self._most_waiting or len(self._waiting) >= 8 * self._most_waiting
         if is_crowded:
             raise FullError
-        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting[turn] = visitor
+        admitted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting[admitted] = visitor
         self._waiting_of[visitor] += 1
         try:
             async with asyncio.timeout(self._seconds):
-                await turn
+                await admitted
         except BaseException as error:
-            if turn.done() and not turn.cancelled():  # given at the same moment
+            if admitted.done() and not admitted.cancelled():  # given at the same moment
                 self._leave(visitor)
             if isinstance(error, TimeoutError):
                 raise FullError from None
             raise
         finally:
-            self._waiting.pop(turn, None)
+            self._waiting.pop(admitted, None)
             _subtract(self._waiting_of, visitor)
 
     def _leave(self, visitor: str) -> None:
         _subtract(self._taken, visitor)
-        for turn, waiting in self._waiting.items():
-            if not turn.done() and self._is_free(waiting):
+        for admitted, waiting in self._waiting.items():
+            if not admitted.done() and self._is_free(waiting):
                 self._taken[waiting] += 1
-                turn.set_result(None)
+                admitted.set_result(None)
                 return
 
     def _is_free(self, visitor: str) -> bool:

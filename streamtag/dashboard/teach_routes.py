@@ -16,7 +16,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
 from streamtag.dashboard.access import VISITOR
-from streamtag.dashboard.event_answers import NO_HISTORY, event_as_json, plain
+from streamtag.dashboard.event_json import NO_HISTORY, event_as_json, plain
 from streamtag.dashboard.pictures import MOST_COLUMNS, spectrogram
 from streamtag.dashboard.queries import whole
 from streamtag.dashboard.review_routes import MAY_NOT, moment_as_json, verdicts_by_event

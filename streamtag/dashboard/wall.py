@@ -76,7 +76,7 @@ class Wall:
             message = self._subscriber.receive(_LOOK_SECONDS)
             if message is None and self._subscriber.closed:
                 return
-            self._follow_wishes()
+            self._follow_asked()
             header = None if message is None else message.typed
             if isinstance(header, ScoresHeader) and header.stream in self._followed:
                 best = header.top[0] if header.top else None
@@ -84,7 +84,7 @@ class Wall:
                 with self._lock:
                     self._heard[header.stream] = Heard(header.time, header.rms_dbfs, label, score)
 
-    def _follow_wishes(self) -> None:
+    def _follow_asked(self) -> None:
         now = time.monotonic()
         with self._lock:
             while self._asked and now - next(iter(self._asked.values())) > _KEPT_SECONDS:

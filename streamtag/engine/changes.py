@@ -45,9 +45,9 @@ def _check_reach(config: Config) -> None:
         return
     for name, endpoint in (("endpoint", service.endpoint), ("input", service.input)):
         if endpoint is not None and not is_local(endpoint):
-            place = f"{config.path}: " if config.path else ""
+            where = f"{config.path}: " if config.path else ""
             raise ConfigError(
-                f'{place}[service] {name} = "{endpoint}" would let in everybody who reaches it from other machines: '
+                f'{where}[service] {name} = "{endpoint}" would let in everybody who reaches it from other machines: '
                 'make keys with "streamtag keys new keys" and set keys = "keys", or allow it with open = true'
             )
 

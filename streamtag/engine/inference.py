@@ -7,10 +7,10 @@ from streamtag.audio import Patch
 from streamtag.engine.load import Load
 from streamtag.engine.measures import Measures, ModelUse
 from streamtag.engine.messages import embedding_message, scores_messages
+from streamtag.engine.output import Output
 from streamtag.engine.queue import Action, StreamQueues, Work
 from streamtag.engine.rounds import Round, rounds_of, without_patches
 from streamtag.engine.stream import EngineStream
-from streamtag.engine.telling import Telling
 from streamtag.intake import Change, Pause
 from streamtag.model import DEFAULT, Model
 from streamtag.scoring import Batch, Judging, Scored, ScoreStage
@@ -62,7 +62,7 @@ class Inference:
         self.measures = Measures()
         self._streams: dict[str, EngineStream] = {}
         self._stages = dict(stages)  # replaced as a whole: other threads read it
-        self._telling = Telling(publish, sinks)
+        self._output = Output(publish, sinks)
         self._sinks = sinks
         self._is_watched = is_watched
         self._max_batch = max_batch
@@ -78,7 +78,7 @@ class Inference:
 
     @property
     def beats(self) -> int:
-        """How many turns the thread has taken, several a second even where it has nothing to do."""
+        """How many rounds of its loop the thread has done, several a second even where it has nothing to do."""
         return self._thread.beats
 
     @property
@@ -124,7 +124,7 @@ class Inference:
         """Take up a stream; its status is published at once."""
         stream.memory.go_by(stream.stage.judging.of(stream.id))  # it may have changed since the stream was made
         self._streams[stream.id] = stream
-        self._telling.publish_status([stream])
+        self._output.publish_status([stream])
 
     def remove(self, stream: EngineStream) -> None:
         """Let go of a stream; its events end, and that it ended is published unless it is known."""
@@ -159,14 +159,14 @@ class Inference:
     def _go_by(self, stream: EngineStream) -> None:
         ends = stream.memory.go_by(stream.stage.judging.of(stream.id))
         if ends:
-            self._telling.publish_events(self._telling.events_of(stream, ends))
+            self._output.publish_events(self._output.events_of(stream, ends))
 
     def stop(self, deadline: float) -> None:
         """Ask the thread to score what is pending until `deadline` (monotonic seconds), end all events, and end."""
 
         def end() -> None:
             self._stop_at = deadline
-            self._telling.is_ending = True
+            self._output.is_ending = True
 
         self.queues.call(end)
         self.queues.close()
@@ -190,7 +190,7 @@ class Inference:
         if not self._can_score(timeout):
             return False
         most = min(self._max_batch, self.load.patches_in(_LONGEST_ROUND_SECONDS) or self._max_batch)
-        work = self.queues.take(most, linger, timeout)
+        work = self.queues.get(most, linger, timeout)
         begin = time.perf_counter()
         try:
             rounds = self._score(work)
@@ -214,7 +214,7 @@ class Inference:
             if not was_ready:
                 self._join(self)
             return True
-        self._work_off(self.queues.take(0, 0.0, 0.0), {})
+        self._work_off(self.queues.get(0, 0.0, 0.0), {})
         self._leave(self)
         self._repeat()
         return False
@@ -265,7 +265,7 @@ class Inference:
             stream.queue.count_dropped()
             if stream.stall(reason):
                 self._end_events(stream)
-                self._tell(stream)
+                self._publish_status(stream)
 
     def _publish_batch(
         self, stage: ScoreStage, streams: list[EngineStream], patches: list[Patch], scored: Scored
@@ -277,7 +277,7 @@ class Inference:
         told: list[Outgoing] = []
         for stream in streams:
             if stream.stall(""):
-                self._tell(stream)
+                self._publish_status(stream)
         for row, stream, patch, result, message in zip(
             range(len(patches)), streams, patches, batch.scores, messages, strict=True
         ):
@@ -288,17 +288,17 @@ class Inference:
                 if takes_scores:
                     self._sinks.take([SinkMessage(message.header, result.patch, result.rolling)])
             if result.events:
-                told += self._telling.events_of(stream, result.events)
-        self._telling.publish(messages)
+                told += self._output.events_of(stream, result.events)
+        self._output.publish(messages)
         self._publish_embeddings(streams, batch, scored)
         self.measures.add_delays((patch.time for patch in patches), time.time())
-        self._telling.publish_events(told)
+        self._output.publish_events(told)
 
     def _publish_embeddings(self, streams: list[EngineStream], batch: Batch, scored: Scored) -> None:
         if scored.embeddings is None or not (watched := self._watched(streams)):
             return
         rows = zip(streams, batch.scores, scored.embeddings, strict=True)
-        self._telling.publish([embedding_message(*each) for each in rows if each[0] in watched])
+        self._output.publish([embedding_message(*each) for each in rows if each[0] in watched])
 
     def _end(self, stream: EngineStream, reason: str) -> None:
         if stream.told.state not in ("ended", "failed"):
@@ -314,21 +314,21 @@ class Inference:
                 self._end_events(stream)
             is_news = stream.apply(change)
         if is_news:
-            self._tell(stream)
+            self._publish_status(stream)
 
     def _end_events(self, stream: EngineStream) -> None:
-        self._telling.publish_events(self._telling.events_of(stream, stream.memory.events.finish()))
+        self._output.publish_events(self._output.events_of(stream, stream.memory.events.finish()))
 
-    def _tell(self, stream: EngineStream) -> None:
+    def _publish_status(self, stream: EngineStream) -> None:
         told = stream.told
         reason = f": {told.reason}" if told.reason else ""
         log = logger.warning if told.state in ("failed", "reconnecting", "stalled") else logger.info
         log("stream %s is %s%s", stream.id, told.state, reason)
-        self._telling.publish_status([stream])
+        self._output.publish_status([stream])
 
     def _repeat(self) -> None:
         now = time.monotonic()
         if now < self._look_due:
             return
         self._look_due = now + _LOOK_SECONDS
-        self._telling.publish_status(stream for stream in self._streams.values() if now >= stream.status_due)
+        self._output.publish_status(stream for stream in self._streams.values() if now >= stream.status_due)

@@ -51,9 +51,9 @@ def _best(rolling: NDArray[np.float32]) -> tuple[list[list[int]], list[list[floa
     rest = rolling.copy()
     rows = np.arange(len(rest))
     best = np.empty((min(_TOP, rest.shape[1]), len(rest)), np.intp)
-    for place in best:  # the maximum five times is faster than any sorting, of parts too
-        np.argmax(rest, axis=1, out=place)
-        rest[rows, place] = -1.0
+    for column in best:  # the maximum five times is faster than any sorting, of parts too
+        np.argmax(rest, axis=1, out=column)
+        rest[rows, column] = -1.0
     return best.T.tolist(), rolling[rows, best].T.tolist()
 
 

@@ -23,7 +23,7 @@ class ModelInfos:
         self._seconds: dict[str, float] = {}  # that each model had worked then
         self._loads: dict[str, float] = {}
 
-    def tell(
+    def collect(
         self, models: Models, streams: Iterable[EngineStream], uses: Sequence[dict[str, ModelUse]]
     ) -> dict[str, ModelInfo]:
         """Return what is to be told, by the models' names.

@@ -4,11 +4,11 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 
-from streamtag.daytime import Place, Span, is_within
+from streamtag.daytime import Location, Span, is_within
 from streamtag.engine.stream import EngineStream
 from streamtag.keys import SERVER
 from streamtag.settings import Stream
-from streamtag.wire.pcm import PauseRequest
+from streamtag.wire.pcm_messages import PauseRequest
 
 __all__ = ["Pauses"]
 
@@ -47,7 +47,7 @@ class Pauses:
         self._find = find
         self._owner_of = owner_of
         self._now = now
-        self._place: Place | None = None
+        self._location: Location | None = None
         self._spans: dict[str, Span] = {}
         self._was_within: dict[str, bool] = {}
         self._reasons: OrderedDict[str, str] = OrderedDict()  # of the names that are paused
@@ -55,12 +55,12 @@ class Pauses:
         self._due = 0.0
         self._lock = threading.Lock()  # requests, the clock and new streams come in threads of their own
 
-    def go_by(self, streams: Iterable[Stream], place: Place | None) -> None:
+    def go_by(self, streams: Iterable[Stream], location: Location | None) -> None:
         """Take over the hours of streams; what is paused by hours that are other ones now is resumed."""
         spans = {stream.id: stream.pause for stream in streams if stream.pause is not None}
         with self._lock:
             gone = [name for name, span in self._spans.items() if spans.get(name) != span]
-            self._spans, self._place = spans, place
+            self._spans, self._location = spans, location
             for name in gone:
                 if self._was_within.pop(name, False) and self._reasons.get(name, _ASKED) != _ASKED:
                     self._set(name, "")
@@ -92,7 +92,7 @@ class Pauses:
     def _look(self) -> None:
         self._due = time.monotonic() + _LOOK_SECONDS
         now = self._now()
-        within = {span: is_within(span, now, self._place) for span in set(self._spans.values())}
+        within = {span: is_within(span, now, self._location) for span in set(self._spans.values())}
         for name, span in self._spans.items():
             if within[span] != self._was_within.get(name, False):
                 self._set(name, f"from {span[0]} to {span[1]}" if within[span] else "")

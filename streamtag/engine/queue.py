@@ -101,7 +101,7 @@ class StreamQueues(Generic[Stream]):
         self._room = threading.Condition(self._lock)
         # By a stream's name, oldest first; with the time until which a patch is worth while.
         self._pending: dict[str, deque[tuple[StreamQueue[Stream], Item | Action, float]]] = {}
-        self._turns: deque[str] = deque()  # names with something pending, next first
+        self._round_robin: deque[str] = deque()  # names with something pending, next first
         self._actions: deque[Action] = deque()
         self._patches = 0
         self._waiting_since = 0.0
@@ -124,11 +124,11 @@ class StreamQueues(Generic[Stream]):
         """Add to a stream's queue, as its own `put`; return what is left because the stream was moved meanwhile."""
         until = math.inf if wait else time.monotonic() + _LONGEST_WAIT_SECONDS
         with self._lock:
-            for place, item in enumerate(items):
+            for index, item in enumerate(items):
                 while wait and isinstance(item, Patch) and self._is_full(queue):
                     self._room.wait()
                 if not queue.belongs_to(self):
-                    return items[place:]
+                    return items[index:]
                 if queue.has_left:
                     return ()
                 if isinstance(item, Patch) and (queue.is_paused or queue.skips_next):
@@ -174,7 +174,7 @@ class StreamQueues(Generic[Stream]):
         with one._lock, other._lock:
             waiting = self._pending.pop(queue.name, deque())
             if waiting:
-                self._turns.remove(queue.name)
+                self._round_robin.remove(queue.name)
             for each in {queue, *(whose for whose, _, _ in waiting)}:
                 each.move_to(to)
                 self._patches -= each.pending_patches
@@ -194,7 +194,7 @@ class StreamQueues(Generic[Stream]):
             self._actions.append(action)
             self._filled.notify()
 
-    def take(self, most: int, linger: float, timeout: float) -> list[Work[Stream]]:
+    def get(self, most: int, linger: float, timeout: float) -> list[Work[Stream]]:
         """Take what is next: first what was called for, then items of the streams in turn.
 
         Args:
@@ -203,7 +203,7 @@ class StreamQueues(Generic[Stream]):
             timeout: seconds to wait for anything at all.
         """
         with self._lock:
-            if not (self._turns or self._actions or self._closed):
+            if not (self._round_robin or self._actions or self._closed):
                 self._wake_at = 1
                 self._filled.wait(timeout)
                 self._wake_at = _NOT_WAITING
@@ -217,8 +217,8 @@ class StreamQueues(Generic[Stream]):
             self._actions.clear()
             patches = 0
             now = time.monotonic()
-            while self._turns and patches < most:
-                name = self._turns.popleft()
+            while self._round_robin and patches < most:
+                name = self._round_robin.popleft()
                 pending = self._pending[name]
                 queue, item, until = pending.popleft()
                 is_too_late = isinstance(item, Patch) and until < now
@@ -228,7 +228,7 @@ class StreamQueues(Generic[Stream]):
                     self._patches -= 1
                     patches += not is_too_late
                 if pending:
-                    self._turns.append(name)
+                    self._round_robin.append(name)
                 else:
                     del self._pending[name]
                 if not is_too_late:
@@ -254,10 +254,10 @@ class StreamQueues(Generic[Stream]):
     def _append(self, queue: StreamQueue[Stream], item: Item | Action, until: float) -> None:
         pending = self._pending.get(queue.name)
         if pending is None:
-            if not self._turns:
+            if not self._round_robin:
                 self._waiting_since = time.monotonic()
             pending = self._pending[queue.name] = deque()
-            self._turns.append(queue.name)
+            self._round_robin.append(queue.name)
         pending.append((queue, item, until))
         if self._patches >= self._wake_at or self._wake_at == 1:
             self._filled.notify()
@@ -265,7 +265,7 @@ class StreamQueues(Generic[Stream]):
     def _drop_oldest(self, queue: StreamQueue[Stream]) -> None:
         pending = self._pending[queue.name]
         patches = (
-            place for place, (whose, item, _) in enumerate(pending) if whose is queue and isinstance(item, Patch)
+            index for index, (whose, item, _) in enumerate(pending) if whose is queue and isinstance(item, Patch)
         )
         del pending[next(patches)]
         queue.pending_patches -= 1

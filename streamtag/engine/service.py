@@ -18,7 +18,7 @@ from streamtag.engine.stream import EngineStream
 from streamtag.engine.streams import Streams
 from streamtag.engine.taps import tap_of
 from streamtag.errors import ConfigError, WireError
-from streamtag.intake import Intake, PushedStreams, Reader
+from streamtag.intake import Intake, PushedStreams, SourceReader
 from streamtag.keys import Gate
 from streamtag.labels import LabelSet
 from streamtag.limits import PRIVATE_PREFIX
@@ -27,7 +27,7 @@ from streamtag.model import DEFAULT, Model
 from streamtag.scoring import ScoreStage
 from streamtag.settings import Config, Stream
 from streamtag.sinks.local import LocalSinks
-from streamtag.sinks.table import open_local
+from streamtag.sinks.opening import open_local
 from streamtag.sources import ReceiverPool, redact
 from streamtag.threads import Worker
 from streamtag.wire import Outgoing, PauseRequest, PcmInput, PcmPuller, Publisher, ServiceHeader
@@ -84,11 +84,11 @@ class Service:
         self._workers = [self._make_worker(*each) for each in zip_longest(self._models.stages(), self._models.workers)]
         self._streams = Streams(self._workers, config.service.max_streams, self._publisher.forget)
         self._pcm = PushedStreams(self._create_pushed, self._streams.remove)
-        pull = partial(PcmPuller, take=self._take_pcm, gate=gate, may_rest=self._pcm.rest_seconds)
+        pull = partial(PcmPuller, on_message=self._handle_pcm, gate=gate, may_rest=self._pcm.rest_seconds)
         self._puller = pull(config.service.input) if config.service.input else None
         self._pauses = Pauses(self._streams.get, self._pcm.owner_of)
         self._receivers = ReceiverPool()
-        self._readers: dict[str, Reader] = {}
+        self._readers: dict[str, SourceReader] = {}
         self._reserved = with_readers(config)
         self._running = False
         self._stopping = threading.Event()
@@ -138,7 +138,7 @@ class Service:
         for worker in self._workers:
             worker.share(self._streams.leave, self._streams.join)
             worker.start()
-        self._pauses.go_by(self._config.streams, self._config.service.place)
+        self._pauses.go_by(self._config.streams, self._config.service.location)
         self._models.tell_left_out(self._learning.learnt)
         self._learning.start()
         self._watch.start()
@@ -162,7 +162,7 @@ class Service:
             self._config = settings
             self._reserved = with_readers(settings)
             others = self._go_by(models)
-            self._pauses.go_by(settings.streams, settings.service.place)
+            self._pauses.go_by(settings.streams, settings.service.location)
             self._sinks.go_by(settings, models.rules)
         sounds = {id_: sound_of(stream) for id_, stream in before.items() if stream.model not in others}
         self._close(
@@ -203,7 +203,7 @@ class Service:
         return self._ending.wait(seconds)
 
     def beats(self) -> dict[str, int]:
-        """Return how many turns each thread has taken without which the service is none, at least one in 5 s.
+        """Return how many rounds each thread has done without which the service is none, at least one in 5 s.
 
         What reads, receives and keeps is looked after by itself: a camera or a disk that hangs is no reason to end all.
         """
@@ -276,7 +276,7 @@ class Service:
             states=dict(self._streams.count_states()),
             private=[stream.id for stream in streams if stream.is_private],
             measures=measured([worker.measures for worker in self._workers]),
-            models=self._infos.tell(self._models, streams, [worker.uses() for worker in self._workers]),
+            models=self._infos.collect(self._models, streams, [worker.uses() for worker in self._workers]),
             processes=sum(process.is_ready for process in self._models.workers) if self._models.workers else 1,
         )
         self._sinks.describe(header)
@@ -301,7 +301,7 @@ class Service:
         if stream is None:
             logger.warning("stream %s is not started: its name is taken, or max_streams is reached", settings.id)
             return
-        reader = self._readers[settings.id] = Reader(stream.intake, settings, self._receivers)
+        reader = self._readers[settings.id] = SourceReader(stream.intake, settings, self._receivers)
         reader.start()
 
     def _close(self, streams: Sequence[Stream]) -> None:
@@ -330,11 +330,11 @@ class Service:
     def _create_pushed(self, name: str) -> Intake | None:
         return stream.intake if name not in self._reserved and (stream := self._add(name, PUSHED)) else None
 
-    def _take_pcm(self, message: PcmInput) -> None:
+    def _handle_pcm(self, message: PcmInput) -> None:
         if isinstance(message, PauseRequest):
             self._pauses.ask(message)
         else:
-            self._pcm.take(message)
+            self._pcm.handle(message)
 
     def _look(self) -> None:
         due, told = 0.0, (self._streams.count_states(), self._restarts())

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamtag.audio import SAMPLE_RATE, Resampler
-from streamtag.engine.levels import LevelMeter
+from streamtag.engine.level_meter import LevelMeter
 from streamtag.engine.live_sound import LiveSound
 from streamtag.engine.stream import EngineStream
 from streamtag.wire import Publisher
@@ -36,13 +36,15 @@ def tap_of(stream: EngineStream, publisher: Publisher, may_be_heard: Callable[[]
 
     meter = LevelMeter(stream.id, publisher.publish, is_watched)
     sound = LiveSound(stream.id, publisher.publish, is_listened_to, rate)
-    show_levels = meter.take if rate == SAMPLE_RATE else Converted(meter.take, lambda: is_watched(stream.id), rate).take
+    show_levels: Tap = meter.add_samples
+    if rate != SAMPLE_RATE:
+        show_levels = Converted(show_levels, lambda: is_watched(stream.id), rate).add_samples
 
-    def take(start: int, samples: NDArray[np.float32], captured: float) -> None:
+    def add_samples(start: int, samples: NDArray[np.float32], captured: float) -> None:
         show_levels(start, samples, captured)
-        sound.take(start, samples, captured)
+        sound.add_samples(start, samples, captured)
 
-    return take
+    return add_samples
 
 
 class Converted:
@@ -57,7 +59,7 @@ class Converted:
         self._next = 0  # of what comes in
         self._end = 0  # of what came out
 
-    def take(self, start: int, samples: NDArray[np.float32], captured: float) -> None:
+    def add_samples(self, start: int, samples: NDArray[np.float32], captured: float) -> None:
         """Take in float32 [n]; see `Tap`."""
         if not self._is_wanted():
             self._resampler = None

@@ -56,7 +56,7 @@ class Wire(Protocol):
     def forget(self, stream: str) -> None:
         """Drop what is kept of a stream."""
 
-    def tell(self, header: Header) -> None:
+    def publish(self, header: Header) -> None:
         """Publish a message of our own."""
 
     def heard(self) -> dict[str, Heard]:
@@ -64,7 +64,7 @@ class Wire(Protocol):
 
 
 class Controller:
-    """Looks after a fleet in turns, each of which waits for nobody.
+    """Looks after a fleet in steps, each of which waits for nobody.
 
     Attributes:
         owners: Which node has each stream; those that no node has are not there.
@@ -91,8 +91,8 @@ class Controller:
         self._term = int(time.time() * 1000)  # above those of whoever looked after the fleet before
         self._began = clock()
         self._is_settled = False
-        self._tell_at = 0.0
-        self._told: object = None
+        self._publish_at = 0.0
+        self._published: object = None
         self._version = version_of("streamtag")
 
     def reload(self, fleet: Fleet) -> None:
@@ -103,7 +103,7 @@ class Controller:
             self._leaving.pop(stream, None)
             self._wire.forget(stream)
 
-    def turn(self) -> None:
+    def step(self) -> None:
         """Look at all nodes, place what must be placed, and tell of it."""
         now = self._clock()
         self._look(now)
@@ -112,7 +112,7 @@ class Controller:
         self._hand_over(now)
         self._wire.go_by(self.owners)
         self._nodes.revoke(dict(self._revoked))  # again and again: a store that was lost knows nothing
-        self._tell(now)
+        self._publish_service(now)
 
     def _look(self, now: float) -> None:
         up = {node.id: node for node in self._nodes.nodes()}
@@ -154,7 +154,7 @@ class Controller:
             if node == member.id:
                 del self.owners[stream]
                 self._leaving.pop(stream, None)
-                self._tell_homeless([stream], f"node {member.id[:12]} is {member.state}; it is placed anew")
+                self._publish_homeless([stream], f"node {member.id[:12]} is {member.state}; it is placed anew")
         if not is_up and now - self._gone_at[member.id] > _FORGET_SECONDS:
             self._wire.leave(member.id)
             del self._members[member.id], self._gone_at[member.id]
@@ -210,21 +210,21 @@ class Controller:
                 node_text(self._fleet, given, report.endpoint), node_text(self._fleet, (), report.endpoint), now
             )
 
-    def _tell(self, now: float) -> None:
+    def _publish_service(self, now: float) -> None:
         header = self._header(now)
         shown = [(node.name, node.state, node.reason) for node in header.nodes], header.streams, header.homeless
-        if shown == self._told and now < self._tell_at:
+        if shown == self._published and now < self._publish_at:
             return
-        self._told, self._tell_at = shown, now + _REPEAT_SECONDS
-        self._wire.tell(header)
+        self._published, self._publish_at = shown, now + _REPEAT_SECONDS
+        self._wire.publish(header)
         if self._is_settled:
-            self._tell_homeless(header.homeless, "no node has room for it")
+            self._publish_homeless(header.homeless, "no node has room for it")
 
-    def _tell_homeless(self, streams: Iterable[str], reason: str) -> None:
+    def _publish_homeless(self, streams: Iterable[str], reason: str) -> None:
         for id_ in streams:
             stream = self._fleet.streams.get(id_)
             if stream is not None:
-                self._wire.tell(
+                self._wire.publish(
                     StatusHeader(
                         stream=id_,
                         state="reconnecting",

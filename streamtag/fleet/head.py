@@ -18,18 +18,18 @@ _GONE_SECONDS: Final = 10.0
 class HeadWatch:
     """Looks every second whether the head takes connections; tells once when it has not for 10 s."""
 
-    def __init__(self, address: str, gone: Callable[[], None], patience_seconds: float = _GONE_SECONDS) -> None:
+    def __init__(self, address: str, gone: Callable[[], None], timeout_seconds: float = _GONE_SECONDS) -> None:
         """Begin to look.
 
         Args:
             address: HOST:PORT of the head.
             gone: Told, in a thread of its own, that it is gone.
-            patience_seconds: For how long it may take none.
+            timeout_seconds: For how long it may take none.
         """
         host, _, port = address.rpartition(":")
-        self._place = host.strip("[]"), int(port)
+        self._address = host.strip("[]"), int(port)
         self._gone = gone
-        self._patience_seconds = patience_seconds
+        self._timeout_seconds = timeout_seconds
         self._ending = threading.Event()
         self._worker = Worker("head", self._run).start()
 
@@ -42,9 +42,9 @@ class HeadWatch:
         reached = time.monotonic()
         while not self._ending.wait(_LOOK_SECONDS):
             try:
-                socket.create_connection(self._place, _REACH_SECONDS).close()
+                socket.create_connection(self._address, _REACH_SECONDS).close()
                 reached = time.monotonic()
             except OSError:
-                if time.monotonic() - reached > self._patience_seconds:
+                if time.monotonic() - reached > self._timeout_seconds:
                     self._gone()
                     return

@@ -23,7 +23,7 @@ from streamtag.wire.wakeup import Wakeup
 __all__ = ["Heard", "JoinedWire"]
 
 _QUEUE_MESSAGES: Final = 10_000
-_TURN_MESSAGES: Final = 500
+_BATCH_MESSAGES: Final = 500
 _REPLAY_PAUSE_MS: Final = 10
 _LINGER_MS: Final = 500
 _NOBLOCK: Final = int(zmq.NOBLOCK)
@@ -108,9 +108,9 @@ class JoinedWire:
         """Drop what is kept of a stream that is gone."""
         self._do(partial(self._drop, f"/{stream}/".encode("ascii")))
 
-    def tell(self, header: Header) -> None:
+    def publish(self, header: Header) -> None:
         """Publish a message of our own."""
-        self._do(partial(self._tell, header))
+        self._do(partial(self._publish, header))
 
     def heard(self) -> dict[str, Heard]:
         """Return what was heard of each node so far."""
@@ -141,9 +141,9 @@ class JoinedWire:
                     if socket in ready:
                         self._pass_on(node, socket)
                 if self._out in ready:
-                    self._take_subscriptions()
+                    self._read_subscriptions()
                 if self._admission.socket in ready:
-                    self._admission.answer(0.005)
+                    self._admission.answer_requests(0.005)
                 self._replay_some()
             self._work_off()
         finally:
@@ -183,7 +183,7 @@ class JoinedWire:
     def _pass_on(self, node: str, socket: "zmq.Socket[bytes]") -> None:
         before = self._heard.get(node)
         service = None if before is None else before.service
-        for _ in range(_TURN_MESSAGES):
+        for _ in range(_BATCH_MESSAGES):
             try:
                 frames = socket.recv_multipart(_NOBLOCK)
             except zmq.Again:
@@ -205,7 +205,7 @@ class JoinedWire:
         if self._subscriptions:
             self._out.send_multipart(frames)
 
-    def _tell(self, header: Header) -> None:
+    def _publish(self, header: Header) -> None:
         topic = topic_of(header)
         header.session = self.session
         header.seq = self._numbers.get(topic, 0)
@@ -216,13 +216,13 @@ class JoinedWire:
         for topic in [topic for topic in self._newest if topic.endswith(end)]:
             del self._newest[topic]
 
-    def _take_subscriptions(self) -> None:
+    def _read_subscriptions(self) -> None:
         while True:
             try:
                 frame = self._out.recv(_NOBLOCK)
             except zmq.Again:
                 return
-            prefix = self._subscriptions.take(frame)
+            prefix = self._subscriptions.update(frame)
             if prefix is not None:
                 self._replay.update(dict.fromkeys(topic for topic in self._newest if topic.startswith(prefix)))
             if frame[1:].startswith(_ON_REQUEST):
@@ -237,7 +237,7 @@ class JoinedWire:
             (socket.subscribe if is_wanted else socket.unsubscribe)(prefix)
 
     def _replay_some(self) -> None:
-        for _ in range(min(_TURN_MESSAGES, len(self._replay))):
+        for _ in range(min(_BATCH_MESSAGES, len(self._replay))):
             topic, _nothing = self._replay.popitem(last=False)
             if topic in self._newest:
                 self._out.send_multipart(self._newest[topic])

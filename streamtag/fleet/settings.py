@@ -82,8 +82,8 @@ def load_fleet(path: str | Path) -> Fleet:
         raise tables.error(("service", "input"), "[service] input: a fleet takes no PCM; push it to a service")
     for number_, table in enumerate(document.get("stream", ())):
         if str(table["source"]).startswith(_OF_ONE_MACHINE):
-            place = ("stream", number_, "source")
-            raise tables.error(place, "[[stream]] source: that is of one machine: a fleet's streams can be read on any")
+            keys = ("stream", number_, "source")
+            raise tables.error(keys, "[[stream]] source: that is of one machine: a fleet's streams can be read on any")
     return Fleet(settings, config, document)
 
 

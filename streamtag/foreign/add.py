@@ -12,7 +12,7 @@ from streamtag.foreign.bundle_folder import MANIFEST, file_entry
 from streamtag.foreign.description import description_name, read_description
 from streamtag.foreign.download import Progress, check_sha256, download, is_url
 from streamtag.foreign.onnx_file import write_onnx_bundle
-from streamtag.foreign.store import check_name, fitting_name, place
+from streamtag.foreign.store import check_name, fitting_name, install
 from streamtag.foreign.yamnet_bundle import write_yamnet_bundle
 from streamtag.paths import user_path
 from streamtag.redaction import redact
@@ -110,7 +110,7 @@ def _add(path: Path, name: str | None, note: Note, *, force: bool) -> Added:
         known = name or fitting_name(Bundle(path).name)
         return _added(known, lambda folder: copy_bundle(path, known, folder), force=force)
     if path.suffix == ".onnx":
-        path = _beside(path)
+        path = _description_of(path)
     if path.suffix == ".toml":
         said, tables = read_description(path)
         known = name or fitting_name(description_name(said, path))
@@ -123,16 +123,16 @@ def _add(path: Path, name: str | None, note: Note, *, force: bool) -> Added:
 
 def _added(name: str, make: Callable[[Path], None], *, force: bool) -> Added:
     check_name(name)
-    return Added(name, place(name, make, force=force))
+    return Added(name, install(name, make, force=force))
 
 
-def _beside(path: Path) -> Path:
+def _description_of(path: Path) -> Path:
     """Return the description beside an ONNX file: of its name, or `model.toml` where that means this file."""
-    for beside in (path.with_suffix(".toml"), path.parent / _DESCRIPTION):
-        if beside.is_file():
-            said, tables = read_description(beside)
+    for description in (path.with_suffix(".toml"), path.parent / _DESCRIPTION):
+        if description.is_file():
+            said, tables = read_description(description)
             if Path(tables.absolute(said.file)).absolute() == path.absolute():
-                return beside
+                return description
     raise ConfigError(
         f"{path}: write a {_DESCRIPTION} beside it that says how it is run: file, labels, rate and samples at least"
     )

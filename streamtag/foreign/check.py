@@ -98,8 +98,8 @@ def check_model(bundle: Bundle, files: list[str], runtime: str = "auto") -> Iter
             greatest=float(given.max()),
             windows=len(windows),
             top=[
-                (bundle.labels[place], float(clip[place]))
-                for place in np.argsort(-clip, kind="stable")[:_BEST].tolist()
+                (bundle.labels[index], float(clip[index]))
+                for index in np.argsort(-clip, kind="stable")[:_BEST].tolist()
             ],
             ms_a_window=1000 * spent / len(windows),
             lowest=lowest,

@@ -75,10 +75,10 @@ def _of_json(path: Path, text: str) -> list[str]:
     if isinstance(found, dict):
         found = found.get("id2label", found)
     if isinstance(found, dict):
-        places = {str(index): index for index in range(len(found))}
-        if set(map(str, found)) != set(places):
+        indices = {str(index): index for index in range(len(found))}
+        if set(map(str, found)) != set(indices):
             raise ConfigError(f"labels {path}: id2label does not count its labels from 0 by 1")
-        found = [name for _, name in sorted(found.items(), key=lambda item: places[str(item[0])])]
+        found = [name for _, name in sorted(found.items(), key=lambda item: indices[str(item[0])])]
     if not isinstance(found, list) or not all(isinstance(name, str) for name in found):
         raise ConfigError(f"labels {path}: it is neither a list of names nor an id2label")
     return found
@@ -112,7 +112,7 @@ def _unquoted(name: str) -> str:
 
 
 def _check(path: Path, numbered: list[tuple[int, str, str]]) -> None:
-    def place(line: int) -> str:
+    def where(line: int) -> str:
         return f"labels {path}, line {line}" if line else f"labels {path}"
 
     if not numbered:
@@ -122,10 +122,10 @@ def _check(path: Path, numbered: list[tuple[int, str, str]]) -> None:
     lines: dict[str, int] = {}
     for line, name, mid in numbered:
         if not name:
-            raise ConfigError(f"{place(line)}: a label is empty")
+            raise ConfigError(f"{where(line)}: a label is empty")
         if not is_printable(name) or not is_printable(mid):
-            raise ConfigError(f"{place(line)}: a label has control characters in it")
+            raise ConfigError(f"{where(line)}: a label has control characters in it")
         if name in lines:
             first = f", first on line {lines[name]}" if line else ""
-            raise ConfigError(f"{place(line)}: the label {name} is there twice{first}: rename one")
+            raise ConfigError(f"{where(line)}: the label {name} is there twice{first}: rename one")
         lines[name] = line

@@ -10,10 +10,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from streamtag.bundle_places import added, added_folder, installed
+from streamtag.bundle_paths import added, added_folder, installed
 from streamtag.errors import BundleError, ConfigError
 
-__all__ = ["NAME_FORM", "check_name", "fitting_name", "place", "remove"]
+__all__ = ["NAME_FORM", "check_name", "fitting_name", "install", "remove"]
 
 _NAME: Final = r"\A(?!\.)[A-Za-z0-9_.-]{1,64}\Z"
 NAME_FORM: Final = "1 to 64 letters, digits, and _ . - (not first a dot)"
@@ -37,7 +37,7 @@ def fitting_name(text: str) -> str:
     return re.sub(r"[^A-Za-z0-9_.-]+", "-", text).strip("-.")[:64]
 
 
-def place(name: str, make: Callable[[Path], None], *, force: bool) -> Path:
+def install(name: str, make: Callable[[Path], None], *, force: bool) -> Path:
     """Have a bundle made in a new folder, and put it among the added ones; return where it is.
 
     Args:

@@ -93,11 +93,11 @@ def _signed(writer: GraphWriter, tables: Yamnet, value: str) -> None:
     """The same as TensorRT wants it: levels around 0, real biases, and real numbers after the last convolution."""
     value = writer.quantised(value, _around_zero(tables.patches), signed=True)
     low, high = writer.constant(0), writer.constant(6)
-    for place, layer in enumerate(tables.convolutions):
+    for number, layer in enumerate(tables.convolutions):
         weight = writer.dequantised(layer.weight, layer.weight_scale)
         real = writer.node("Conv", value, weight, writer.constant(layer.real_bias), **_shape(layer))
         value = writer.node("Clip", real, low, high)
-        if place < len(tables.convolutions) - 1:
+        if number < len(tables.convolutions) - 1:
             value = writer.quantised(value, _around_zero(layer.given), signed=True)
     embedding = writer.node("Flatten", writer.node("GlobalAveragePool", value), name="embedding")
     _real_end(writer, tables, embedding, half=False)

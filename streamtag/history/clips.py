@@ -50,7 +50,7 @@ class _Recent:
     heard: int = 0  # up to which sample
     next: int = -1  # the start of a patch that follows without a hole
 
-    def take(self, patch: Patch) -> None:
+    def add(self, patch: Patch) -> None:
         """Take in a patch; of one that has most of its sound in common with the one before only what is new."""
         samples, hop = self.geometry.samples, self.geometry.hop
         known = samples - hop
@@ -76,13 +76,13 @@ class ClipCutter:
         recent = self._streams.get(stream)
         if recent is None or recent.geometry != patch.geometry:
             recent = self._streams[stream] = self._begin(patch.geometry)
-        recent.take(patch)
+        recent.add(patch)
         if is_protected:
             recent.protected.append(patch)
         if recent.wanted:
-            whole = [wish for wish in recent.wanted if wish[2] <= recent.heard]
-            recent.wanted = [wish for wish in recent.wanted if wish[2] > recent.heard]
-            yield from (_cut(recent, *wish) for wish in whole if _may_be_cut(recent, *wish))
+            whole = [request for request in recent.wanted if request[2] <= recent.heard]
+            recent.wanted = [request for request in recent.wanted if request[2] > recent.heard]
+            yield from (_cut(recent, *request) for request in whole if _may_be_cut(recent, *request))
 
     def want(self, stream: str, token: int, onset: float) -> None:
         """Ask for a clip around an onset, in stream seconds, of a stream that was heard."""
@@ -99,7 +99,7 @@ class ClipCutter:
         if recent is not None and recent.parts:
             heard = recent.next  # what lies behind it may be padding
             wanted = [(token, first, min(end, heard)) for token, first, end in recent.wanted]
-            yield from (_cut(recent, *wish) for wish in wanted if _may_be_cut(recent, *wish))
+            yield from (_cut(recent, *request) for request in wanted if _may_be_cut(recent, *request))
 
     def _begin(self, geometry: Geometry) -> _Recent:
         # What is kept reaches back from the clip's end past its beginning, and past events reported one patch late.

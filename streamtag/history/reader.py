@@ -264,19 +264,19 @@ class HistoryReader:
 def _conditions(
     text: str, label: str, stream: str, since: float | None, until: float | None
 ) -> tuple[list[str], list[str | float]]:
-    wishes: list[tuple[str, str | float]] = []
+    conditions: list[tuple[str, str | float]] = []
     if text:
         escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-        wishes.append((r"label LIKE ? ESCAPE '\'", f"%{escaped}%"))
+        conditions.append((r"label LIKE ? ESCAPE '\'", f"%{escaped}%"))
     if label:
-        wishes.append(("label = ?", label))
+        conditions.append(("label = ?", label))
     if stream:
-        wishes.append(("stream = ?", stream))
+        conditions.append(("stream = ?", stream))
     if since is not None:
-        wishes.append(("time >= ?", since))
+        conditions.append(("time >= ?", since))
     if until is not None:
-        wishes.append(("time <= ?", until))
-    return [condition for condition, _ in wishes], [value for _, value in wishes]
+        conditions.append(("time <= ?", until))
+    return [text for text, _ in conditions], [value for _, value in conditions]
 
 
 def _where(conditions: list[str]) -> str:

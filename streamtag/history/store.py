@@ -222,8 +222,8 @@ class Store:
 
     def _close_to_others(self) -> None:
         """Take from everybody but owner and group what files of before this was heeded gave them."""
-        beside = [self._path.with_name(self._path.name + end) for end in ("-wal", "-shm")]
-        for path in (self._path, *beside, clip_folder(self._path)):
+        siblings = [self._path.with_name(self._path.name + end) for end in ("-wal", "-shm")]
+        for path in (self._path, *siblings, clip_folder(self._path)):
             with suppress(OSError):
                 path.chmod(path.stat().st_mode & 0o770)
 

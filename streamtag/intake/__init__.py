@@ -2,6 +2,6 @@
 
 from streamtag.intake.intake import Change, Intake, Item, Pause
 from streamtag.intake.pushed import PushedStreams
-from streamtag.intake.reader import Reader
+from streamtag.intake.source_reader import SourceReader
 
-__all__ = ["Change", "Intake", "Item", "Pause", "PushedStreams", "Reader"]
+__all__ = ["Change", "Intake", "Item", "Pause", "PushedStreams", "SourceReader"]

@@ -88,7 +88,7 @@ class Intake:
         """Whether nothing of the stream follows."""
         return self.newest.state in ("ended", "failed")
 
-    def take(self, block: Block) -> None:
+    def add_block(self, block: Block) -> None:
         """Take in sound; the stream is live then.
 
         Raises:
@@ -106,7 +106,7 @@ class Intake:
             items.append(self._change("live", "samples that are not finite are taken as 0"))
         self._put(items)
 
-    def tell(self, state: StreamState, reason: str) -> None:
+    def set_state(self, state: StreamState, reason: str) -> None:
         """Take over a state that the source is in; what was cut of a patch when it is lost need not wait."""
         if self.is_over:
             return
@@ -125,7 +125,7 @@ class Intake:
         if time.monotonic() >= self._complain_at:
             self._complain_at = time.monotonic() + _COMPLAINT_SECONDS
             logger.error("stream %s: a block could not be taken in", self.stream, exc_info=error)
-        self.tell("reconnecting", _in_words(error))
+        self.set_state("reconnecting", _in_words(error))
 
     def end(self, reason: str = "") -> None:
         """Have what is left scored, and end the stream."""

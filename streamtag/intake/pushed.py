@@ -6,7 +6,7 @@ from collections.abc import Callable
 from streamtag.audio import Block
 from streamtag.errors import InputError
 from streamtag.intake.intake import Intake
-from streamtag.wire.pcm import PcmBlock, PcmEnd, PcmFault
+from streamtag.wire.pcm_messages import PcmBlock, PcmEnd, PcmFault
 
 __all__ = ["ABANDON_SECONDS", "FORGET_SECONDS", "STALLED_SECONDS", "PushedStreams"]
 
@@ -83,7 +83,7 @@ class PushedStreams:
         self._create = create
         self._forget = forget
         self._pushed: dict[str, _Pushed] = {}
-        self._told: set[str] = set()  # of messages and streams that were refused
+        self._warned: set[str] = set()  # of messages and streams that were refused
         self._lock = threading.Lock()  # between the thread that brings sound and the one that looks for stalled streams
         self._closed = False
 
@@ -103,7 +103,7 @@ class PushedStreams:
                     pushed.intake.end("the stream was removed")
                 self._forget(name)
 
-    def take(self, message: PcmBlock | PcmEnd | PcmFault) -> None:
+    def handle(self, message: PcmBlock | PcmEnd | PcmFault) -> None:
         """Take in one message; called in the thread that owns the socket."""
         if self._closed:
             return
@@ -114,7 +114,7 @@ class PushedStreams:
             if pushed is not None and pushed.owner not in (None, message.sender):
                 self.faults += 1
                 whose = f"PCM for stream {pushed.intake.stream} by key {message.sender}"
-                self._tell(whose, f"{whose} is refused: the stream belongs to key {pushed.owner}")
+                self._warn_once(whose, f"{whose} is refused: the stream belongs to key {pushed.owner}")
                 return
             if pushed is None or pushed.intake.is_over:
                 pushed = self._begin(message, pushed)
@@ -164,7 +164,7 @@ class PushedStreams:
                     del self._pushed[name]
                     self._forget(name)
                 elif pushed.intake.newest.state in ("starting", "live") and idle >= STALLED_SECONDS:
-                    pushed.intake.tell("stalled", f"no audio for {STALLED_SECONDS:.0f} s")
+                    pushed.intake.set_state("stalled", f"no audio for {STALLED_SECONDS:.0f} s")
 
     def close(self) -> None:
         """End all streams and take nothing more."""
@@ -178,7 +178,7 @@ class PushedStreams:
         """Return whose a message is that no stream, or one that has ended, goes by; None: it is nobody's."""
         name = message.stream
         if name is None:
-            self._tell("", f"a message at the PCM input was dropped: {getattr(message, 'reason', '')}")
+            self._warn_once("", f"a message at the PCM input was dropped: {getattr(message, 'reason', '')}")
             return None
         if isinstance(message, PcmEnd):
             return None
@@ -194,7 +194,7 @@ class PushedStreams:
         if intake is None and before is None and self._make_room(sender):
             intake = self._create(name)
         if intake is None:
-            self._tell(name, f"PCM for stream {name} is refused: the name is taken, or max_streams is reached")
+            self._warn_once(name, f"PCM for stream {name} is refused: the name is taken, or max_streams is reached")
             self._pushed.pop(name, None)
             return None
         conversions = before.conversions if before else _Conversions()
@@ -217,10 +217,10 @@ class PushedStreams:
         self._forget(name)
         return True
 
-    def _tell(self, name: str, warning: str) -> None:
+    def _warn_once(self, name: str, warning: str) -> None:
         """Log a warning once for each name, and for no more names than one can read."""
-        if name not in self._told and len(self._told) < _MOST_TOLD:
-            self._told.add(name)
+        if name not in self._warned and len(self._warned) < _MOST_TOLD:
+            self._warned.add(name)
             logger.warning("%s", warning)
 
     def _feed(self, pushed: _Pushed, message: PcmBlock) -> None:
@@ -237,7 +237,7 @@ class PushedStreams:
             self._blame(pushed, f"the sound breaks off or changes its rate too often; {most}")
             return
         try:
-            intake.take(Block(message.samples, start, message.rate, message.time))
+            intake.add_block(Block(message.samples, start, message.rate, message.time))
         except InputError as error:
             self._blame(pushed, str(error))
             return

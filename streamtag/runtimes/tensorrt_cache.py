@@ -33,26 +33,26 @@ class EngineKey:
     tensorrt: str
     gpu: Gpu
 
-    def place(self) -> str:
+    def machine(self) -> str:
         """Return the part of the name that stands for TensorRT and GPU."""
         return re.sub(r"[^A-Za-z0-9.]+", "-", f"trt{self.tensorrt}-{self.gpu.name}-sm{self.gpu.capability}")
 
 
 def engine_file(key: EngineKey) -> Path:
     """Return where the engine is kept, whether or not it is there."""
-    return _folder() / f"{key.graph_sha256[:16]}-{key.precision}-{key.max_batch}-{key.place()}.engine"
+    return _folder() / f"{key.graph_sha256[:16]}-{key.precision}-{key.max_batch}-{key.machine()}.engine"
 
 
 def compiled_batches(key: EngineKey) -> set[int]:
     """Return the largest batches of the engines that are there and differ from `key` in nothing else."""
-    prefix, suffix = f"{key.graph_sha256[:16]}-{key.precision}-", f"-{key.place()}.engine"
+    prefix, suffix = f"{key.graph_sha256[:16]}-{key.precision}-", f"-{key.machine()}.engine"
     found = (path.name[len(prefix) : -len(suffix)] for path in _folder().glob(f"{prefix}*{suffix}"))
     return {int(batch) for batch in found if batch.isdigit()}
 
 
 def timings_file(key: EngineKey) -> Path:
     """Return where builds for this GPU and this TensorRT keep what they measured."""
-    return _folder() / f"{key.place()}.timings"
+    return _folder() / f"{key.machine()}.timings"
 
 
 def read_timings(key: EngineKey) -> bytes:

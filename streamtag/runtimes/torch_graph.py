@@ -141,7 +141,7 @@ def _log_sum_exp(values: _Tensors, attributes: _Attributes) -> torch.Tensor:
 
 def _reshape(values: _Tensors, _: _Attributes) -> torch.Tensor:
     x, shape = values[0], [int(size) for size in values[1]]
-    return x.reshape([x.shape[place] if size == 0 else size for place, size in enumerate(shape)])
+    return x.reshape([x.shape[axis] if size == 0 else size for axis, size in enumerate(shape)])
 
 
 def _flat(values: _Tensors, attributes: _Attributes) -> torch.Tensor:

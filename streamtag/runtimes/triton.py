@@ -122,7 +122,7 @@ class TritonModel:
         count = len(windows)
         given = triton.InferInput(_INPUT, [count, PATCH_SAMPLES], "FP32")
         asked = [triton.InferRequestedOutput(name) for name in outputs]
-        places: list[slice] = []
+        slices: list[slice] = []
         if self._memory is None:
             given.set_data_from_numpy(np.ascontiguousarray(windows, np.float32))
         else:
@@ -133,7 +133,7 @@ class TritonModel:
             for output, name in zip(asked, outputs, strict=True):
                 size = count * self._sizes[name]
                 output.set_shared_memory(self._memory.name, 4 * size, 4 * at)
-                places.append(slice(at, at + size))
+                slices.append(slice(at, at + size))
                 at += size
         answer = self._ask(self._client.infer, self._model, [given], outputs=asked)
         found = []
@@ -143,7 +143,7 @@ class TritonModel:
             if shape != (count, self._sizes[name]):
                 raise self._fail(f"its model {self._model} gives {name} of shape {shape} now: it is another one")
             try:
-                values = answer.as_numpy(name) if self._memory is None else self._memory.array[places[number]]
+                values = answer.as_numpy(name) if self._memory is None else self._memory.array[slices[number]]
             except ValueError as error:
                 raise self._fail(f"its model {self._model} says that it gives {name}, and does not") from error
             found.append(np.array(values, np.float32).reshape(shape))  # a copy: the next call writes there
@@ -189,15 +189,15 @@ class TritonModel:
         Raises:
             BundleError: the model is not the bundle's.
         """
-        place = f"the Triton server at {self._address}: its model {self._model}"
+        where = f"the Triton server at {self._address}: its model {self._model}"
         inputs = {each["name"]: [int(size) for size in each["shape"]] for each in about.get("inputs", [])}
         if inputs != {_INPUT: [-1, PATCH_SAMPLES]}:
-            raise BundleError(f"{place} takes {inputs}: make its repository of waveform.onnx, as docs/deploy.md says")
+            raise BundleError(f"{where} takes {inputs}: make its repository of waveform.onnx, as docs/deploy.md says")
         outputs = {each["name"]: int(each["shape"][-1]) for each in about.get("outputs", [])}
         if not outputs.keys() >= set(_OUTPUTS):
-            raise BundleError(f"{place} gives {', '.join(outputs)}: it must give scores and embedding")
+            raise BundleError(f"{where} gives {', '.join(outputs)}: it must give scores and embedding")
         if outputs["scores"] != self._labels:
-            raise BundleError(f"{place} scores {outputs['scores']} labels, and the bundle has {self._labels}")
+            raise BundleError(f"{where} scores {outputs['scores']} labels, and the bundle has {self._labels}")
         return {name: outputs[name] for name in _OUTPUTS}
 
 

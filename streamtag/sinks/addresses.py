@@ -51,32 +51,32 @@ def read_addresses(config: Config, settings: NotifySettings) -> list[Address]:
     """
     for name in _TALKATIVE:
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)
-    place = f'{config.path}: [[notify]] "{settings.name}"'
+    where = f'{config.path}: [[notify]] "{settings.name}"'
     if settings.urls_file is None:
         lines = [(f"urls, address {number}", url) for number, url in enumerate(settings.urls or (), start=1)]
     else:
-        lines = _lines(settings.urls_file, f"{place} urls_file {settings.urls_file}")
+        lines = _lines(settings.urls_file, f"{where} urls_file {settings.urls_file}")
     addresses = []
-    for where, url in lines:
+    for which, url in lines:
         try:
             addresses.append(Address(url.strip()))
         except ValueError as error:
-            raise ConfigError(f"{place} {where}: {error}") from None
+            raise ConfigError(f"{where} {which}: {error}") from None
     return addresses
 
 
-def _lines(file: str, place: str) -> list[tuple[str, str]]:
+def _lines(file: str, where: str) -> list[tuple[str, str]]:
     try:
         lines = Path(file).read_text(encoding="utf-8").splitlines()
     except OSError as error:
-        raise ConfigError(f"{place}: cannot be read: {error.strerror}") from error
+        raise ConfigError(f"{where}: cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
-        raise ConfigError(f"{place}: not a text in UTF-8") from error
+        raise ConfigError(f"{where}: not a text in UTF-8") from error
     found = [
         (f"urls_file {file}, line {number}", line)
         for number, line in enumerate(lines, start=1)
         if line.strip() and not line.lstrip().startswith("#")
     ]
     if not found:
-        raise ConfigError(f"{place}: holds no address")
+        raise ConfigError(f"{where}: holds no address")
     return found

@@ -44,8 +44,8 @@ class AlertSink:
         self._alerts = {alert.name: alert for alert in config.alerts}
         self._labels = frozenset(alert.when for alert in config.alerts)
         self._events = config.events
-        self._place = config.service.place
-        self._rules = AlertRules(config.alerts, self._place)
+        self._location = config.service.location
+        self._rules = AlertRules(config.alerts, self._location)
         self._left_out = frozenset(stream.id for stream in config.streams if not stream.keep)
         self._clip_address = clip_address(config)
         self._path = log_path(config, service_name(config.service.name))
@@ -85,7 +85,7 @@ class AlertSink:
             )
             for each in self._log.told()
         ]
-        self._rules = AlertRules(self._alerts.values(), self._place, told)
+        self._rules = AlertRules(self._alerts.values(), self._location, told)
 
     def take(self, message: SinkMessage) -> None:
         """Take in a message."""

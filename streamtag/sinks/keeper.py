@@ -10,7 +10,7 @@ from streamtag.threads import Worker
 
 __all__ = ["Keeper"]
 
-_PATIENCE_SECONDS: Final = 3.0
+_STOP_SECONDS: Final = 3.0
 _LOOK_SECONDS: Final = 0.25
 _FIRST_PAUSE_SECONDS: Final = 1.0
 _LONGEST_PAUSE_SECONDS: Final = 30.0
@@ -59,13 +59,13 @@ class Keeper:
     def stop(self) -> None:
         """End the process, which first tells of what it has heard."""
         self._ending.set()
-        self._worker.join(_PATIENCE_SECONDS + 1.0)
+        self._worker.join(_STOP_SECONDS + 1.0)
 
     def _run(self) -> None:
         pause = _FIRST_PAUSE_SECONDS
         while not self._ending.is_set():
             began = time.monotonic()
-            process = CommandProcess(*self._arguments, patience_seconds=_PATIENCE_SECONDS, shares_log=True)
+            process = CommandProcess(*self._arguments, stop_seconds=_STOP_SECONDS, shares_log=True)
             process.start()
             self._process = process
             try:

@@ -16,11 +16,11 @@ from streamtag.settings import Config, MqttSettings
 from streamtag.sinks.alert_topics import AlertTopics
 from streamtag.sinks.board import Board, Note
 from streamtag.sinks.clip_links import clip_link
+from streamtag.sinks.in_flight import InFlight
 from streamtag.sinks.names import service_name
 from streamtag.sinks.pausing import Pausing
 from streamtag.sinks.secrets import read_secret
 from streamtag.sinks.sink import Deliveries, SinkMessage
-from streamtag.sinks.underway import Underway
 from streamtag.wire.messages import ServiceHeader
 
 try:
@@ -37,7 +37,7 @@ _GHOST_SECONDS: Final = 10.0
 _BIRTH_SECONDS: Final = (1.0, 3.0)
 _END_SECONDS: Final = 1.0
 _MOST_ASKED: Final = 1000
-_WISHES: Final = {b"ON": False, b"OFF": True}
+_SWITCH_PAYLOADS: Final = {b"ON": False, b"OFF": True}
 """Whether a stream is to be paused."""
 
 logger = logging.getLogger(__name__)
@@ -90,7 +90,7 @@ class MqttSink:
         self._greet_at = float("inf")
         self._clear_at = float("inf")
         self._shown: dict[str, str] = {}  # what the broker was given in this connection
-        self._underway = Underway()
+        self._in_flight = InFlight()
         self._asked: deque[tuple[str, bool]] = deque(maxlen=_MOST_ASKED)  # names in topics, and whether to pause
         self._pausing: Pausing | None = None
         self._trouble = ""
@@ -155,13 +155,13 @@ class MqttSink:
 
     def deliveries(self) -> Deliveries:
         """Count what the broker has taken."""
-        return Deliveries(self._underway.taken, 0, self.refused, self._underway.waiting)
+        return Deliveries(self._in_flight.acknowledged, 0, self.refused, self._in_flight.waiting)
 
     def _publish(self, topic: str, payload: str | bytes, qos: int, *, retain: bool) -> mqtt.MQTTMessageInfo:
         info = self._client.publish(topic, payload, qos=qos, retain=retain)
         is_queued = qos > 0 and info.rc == mqtt.MQTT_ERR_NO_CONN
         if info.rc == mqtt.MQTT_ERR_SUCCESS or is_queued:
-            self._underway.add(info.mid, is_kept=qos > 0)
+            self._in_flight.add(info.mid, is_kept=qos > 0)
         return info
 
     def _show(self) -> None:
@@ -261,13 +261,13 @@ class MqttSink:
         )
 
     def _on_disconnect(self, client: mqtt.Client, _: Any, flags: Any, reason: Any, properties: Any) -> None:
-        self._underway.lose()
+        self._in_flight.lose()
         was_connected, self._is_welcome = self._is_welcome, False
         if was_connected and reason.is_failure:
             self._complain(f"the broker at {self._at} is lost ({str(reason).lower()}); events wait for it")
 
     def _on_publish(self, client: mqtt.Client, _: Any, number: int, reason: Any, properties: Any) -> None:
-        self._underway.take(number)
+        self._in_flight.acknowledge(number)
 
     def _on_message(self, client: mqtt.Client, _: Any, message: mqtt.MQTTMessage) -> None:
         if message.topic == f"{self._settings.discovery}/status":
@@ -283,13 +283,13 @@ class MqttSink:
     def _on_request(self, message: mqtt.MQTTMessage) -> None:
         """Note what somebody asks for; a request that the broker keeps is an old one, and nobody's wish now."""
         name = message.topic.removeprefix(f"{self._base}/").removesuffix("/enabled/set")
-        wish = _WISHES.get(bytes(message.payload))
+        is_paused = _SWITCH_PAYLOADS.get(bytes(message.payload))
         if message.retain or not message.topic.startswith(f"{self._base}/"):
             return
-        if wish is None:
+        if is_paused is None:
             logger.warning("mqtt: %s/%.80s/enabled/set takes ON or OFF", self._base, name)
         else:
-            self._asked.append((name, wish))
+            self._asked.append((name, is_paused))
 
     def _is_ours(self, message: mqtt.MQTTMessage) -> bool:
         if message.topic.startswith(f"{self._base}/"):

@@ -84,18 +84,18 @@ class Outbox:
             self._base.executemany("INSERT INTO letters (receiver, id, body, made) VALUES (?, ?, ?, ?)", rows)
             self._base.executemany("INSERT OR REPLACE INTO seen VALUES (?, ?)", seen.items())
 
-    def next(self, receiver: str, now: float) -> Letter | None:
+    def next(self, recipient: str, now: float) -> Letter | None:
         """Return the oldest letter for a receiver that is due."""
-        found = self.oldest(receiver, now, 1)
+        found = self.oldest(recipient, now, 1)
         return found[0] if found else None
 
-    def oldest(self, receiver: str, now: float, most: int) -> list[Letter]:
+    def oldest(self, recipient: str, now: float, most: int) -> list[Letter]:
         """Return the oldest letters for a receiver that are due, at most so many."""
         query = (
             "SELECT number, id, body, made, tries FROM letters WHERE receiver = ? AND due <= ? ORDER BY number LIMIT ?"
         )
         with self._lock:
-            found = self._base.execute(query, (receiver, now, most)).fetchall()
+            found = self._base.execute(query, (recipient, now, most)).fetchall()
         return [Letter(*row) for row in found]
 
     def done(self, *numbers: int) -> None:
@@ -108,27 +108,27 @@ class Outbox:
         with self._lock, self._base:
             self._base.execute("UPDATE letters SET due = ?, tries = tries + 1 WHERE number = ?", (due, number))
 
-    def waiting(self, receiver: str) -> int:
+    def waiting(self, recipient: str) -> int:
         """Count the letters for a receiver."""
         with self._lock:
-            found = self._base.execute("SELECT COUNT(*) FROM letters WHERE receiver = ?", (receiver,)).fetchone()
+            found = self._base.execute("SELECT COUNT(*) FROM letters WHERE receiver = ?", (recipient,)).fetchone()
         return int(found[0])
 
-    def give_up(self, receiver: str, most: int) -> int:
+    def give_up(self, recipient: str, most: int) -> int:
         """Forget the oldest letters for a receiver beyond `most`; return how many."""
-        surplus = self.waiting(receiver) - most
+        surplus = self.waiting(recipient) - most
         if surplus <= 0:
             return 0
         oldest = "SELECT number FROM letters WHERE receiver = ? ORDER BY number LIMIT ?"
         with self._lock, self._base:
-            self._base.execute(f"DELETE FROM letters WHERE number IN ({oldest})", (receiver, surplus))  # noqa: S608
+            self._base.execute(f"DELETE FROM letters WHERE number IN ({oldest})", (recipient, surplus))  # noqa: S608
         return surplus
 
-    def keep_only(self, receivers: Sequence[str]) -> None:
+    def keep_only(self, recipients: Sequence[str]) -> None:
         """Forget the letters for whoever is no longer told."""
-        marks = ", ".join("?" * len(receivers))
+        marks = ", ".join("?" * len(recipients))
         with self._lock, self._base:
-            self._base.execute(f"DELETE FROM letters WHERE receiver NOT IN ({marks})", receivers)  # noqa: S608
+            self._base.execute(f"DELETE FROM letters WHERE receiver NOT IN ({marks})", recipients)  # noqa: S608
 
     def close(self) -> None:
         """Close the file."""

@@ -14,13 +14,13 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 from streamtag.threads import Worker
 
-__all__ = ["Answer", "Post"]
+__all__ = ["Post", "Response"]
 
 _STEP_SECONDS: Final = 10.0
 _WHOLE_SECONDS: Final = 30.0
 
 
-class Answer(NamedTuple):
+class Response(NamedTuple):
     """What came of it: a status of HTTP, or 0 and why there was none."""
 
     status: int
@@ -48,7 +48,7 @@ class Post:
             account = f"{unquote(self._url.username)}:{unquote(self._url.password or '')}"
             self._headers["Authorization"] = f"Basic {base64.b64encode(account.encode()).decode()}"
 
-    def send(self, body: str) -> Answer:
+    def send(self, body: str) -> Response:
         """Post a body and return the answer, within half a minute."""
         connection = _connection(self._url)
         # A server that sends a byte now and then would hold us for ever.
@@ -60,9 +60,9 @@ class Post:
                 "POST", f"{path}?{self._url.query}" if self._url.query else path, body.encode(), self._headers
             )
             response = connection.getresponse()
-            return Answer(response.status, response.reason, _seconds(response.getheader("Retry-After")))
+            return Response(response.status, response.reason, _seconds(response.getheader("Retry-After")))
         except (OSError, http.client.HTTPException, ValueError) as error:
-            return Answer(0, _in_words(error))
+            return Response(0, _in_words(error))
         finally:
             over.set()
             connection.close()

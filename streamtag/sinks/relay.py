@@ -11,9 +11,9 @@ from streamtag.limits import PRIVATE_PREFIX
 from streamtag.settings import Config
 from streamtag.sink_kinds import SINKS
 from streamtag.sinks.alerts import AlertSink
+from streamtag.sinks.opening import open_sinks
 from streamtag.sinks.pausing import Pausing, PausingSink
 from streamtag.sinks.sink import Overseer, SinkMessage, SinkQueue
-from streamtag.sinks.table import open_sinks
 from streamtag.wire import KINDS, Subscriber
 from streamtag.wire.messages import Header, Message, ServiceHeader
 
@@ -86,10 +86,10 @@ def _end(queues: list[SinkQueue]) -> None:
     """Have each sink tell what it has; those that are told of alerts end after the alerts, which may have some more."""
     deadline = time.monotonic() + _END_SECONDS
     alerts = [queue for queue in queues if queue.name == AlertSink.name]
-    for ending, patience in ((alerts, _ALERTS_END_SECONDS), (queues, _END_SECONDS)):
+    for ending, seconds in ((alerts, _ALERTS_END_SECONDS), (queues, _END_SECONDS)):
         for queue in ending:
             queue.ask_to_end()
-        until = min(deadline, time.monotonic() + patience)
+        until = min(deadline, time.monotonic() + seconds)
         for queue in ending:
             queue.join(until - time.monotonic())
 
@@ -134,5 +134,5 @@ class _Public:
         self._labels = labels
         for label, title, line in self._config.sink_labels:
             if label not in self._labels:
-                place = f"{self._config.path}, line {line}: {title}"
-                logger.warning('%s: the service\'s model has no label "%s"', place, label)
+                where = f"{self._config.path}, line {line}: {title}"
+                logger.warning('%s: the service\'s model has no label "%s"', where, label)

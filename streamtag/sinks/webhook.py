@@ -13,7 +13,7 @@ from streamtag.settings import Config, WebhookSettings
 from streamtag.sinks.cloud_events import CONTENT_TYPE, CloudEvent
 from streamtag.sinks.delivery import GIVE_UP_SECONDS, DeliverySink, outbox_path
 from streamtag.sinks.outbox import MOST_WAITING, Letter, Outbox
-from streamtag.sinks.post import Answer, Post
+from streamtag.sinks.post import Post, Response
 from streamtag.sinks.secrets import read_secret
 from streamtag.threads import Worker
 
@@ -107,34 +107,34 @@ class _Hook:
     def _deliver(self, outbox: Outbox, letter: Letter) -> float:
         """Try a letter; return how long to rest."""
         if letter.number not in self._finished:
-            answer = self._post.send(letter.body)
-            if 200 <= answer.status < 300:
+            response = self._post.send(letter.body)
+            if 200 <= response.status < 300:
                 self.delivered += 1
                 self._well()
-            elif answer.status == 410:
+            elif response.status == 410:
                 self._is_gone = True
                 logger.error("webhook %s: it is gone for good (410): nothing more is sent there", self._shown)
                 return 0.0
-            elif not answer.status or answer.status in _BUSY or answer.status >= 500:
+            elif not response.status or response.status in _BUSY or response.status >= 500:
                 if time.time() - letter.made < GIVE_UP_SECONDS:
-                    return self._fail(outbox, letter, answer)
-                self._give_up(f"{_said(answer)} for a day")
+                    return self._fail(outbox, letter, response)
+                self._give_up(f"{_said(response)} for a day")
             else:
-                self._give_up(_said(answer))
+                self._give_up(_said(response))
             self._finished.add(letter.number)
         outbox.done(letter.number)
         self._finished.discard(letter.number)
         return 0.0
 
-    def _fail(self, outbox: Outbox, letter: Letter, answer: Answer) -> float:
+    def _fail(self, outbox: Outbox, letter: Letter, response: Response) -> float:
         if not self._trouble:
-            logger.warning("webhook %s: %s; it is tried again, and what comes waits", self._shown, _said(answer))
-        self._trouble = _said(answer)
+            logger.warning("webhook %s: %s; it is tried again, and what comes waits", self._shown, _said(response))
+        self._trouble = _said(response)
         pause = self._pause * random.uniform(0.75, 1.25)  # noqa: S311
         self._pause = min(_LONGEST_PAUSE_SECONDS, 2 * self._pause)
-        if answer.retry_after is not None:
-            return max(pause, min(answer.retry_after, GIVE_UP_SECONDS))
-        if answer.status and answer.status != 429:
+        if response.retry_after is not None:
+            return max(pause, min(response.retry_after, GIVE_UP_SECONDS))
+        if response.status and response.status != 429:
             # It may be this one alone that the server cannot bear: the others have their turn.
             later = min(_LONGEST_PAUSE_SECONDS, _FIRST_PAUSE_SECONDS * 2**letter.tries)
             outbox.put_off(letter.number, time.time() + later)
@@ -159,5 +159,5 @@ def _token(config: Config, hook: WebhookSettings) -> str | None:
     return read_secret(config, "[[webhook]] token_file", hook.token_file)
 
 
-def _said(answer: Answer) -> str:
-    return f"it answers {answer.status}" if answer.status else answer.reason
+def _said(response: Response) -> str:
+    return f"it answers {response.status}" if response.status else response.reason

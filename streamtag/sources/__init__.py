@@ -59,7 +59,7 @@ def open_source(
         SourceError: if the URI or an option can never work, such as an unknown scheme or a missing file. What
             only iterating can show (a file without audio) is raised while iterating.
     """
-    scheme, place = split_uri(uri)
+    scheme, rest = split_uri(uri)
     kind = kind_of(uri)
     if kind is None:
         known = ", ".join(f"{each}:" for each in sorted(FORMS) if each not in ("-", PLAYLIST))
@@ -80,6 +80,6 @@ def open_source(
     if unknown := [option for option, value in given.items() if value and option not in kind.options]:
         raise SourceError(f"{redact(uri)} takes no option {unknown[0]!r}: leave it out")
     timeouts = timeouts or Timeouts()
-    request = Request(uri, place, on_state, realtime, loop, rate, channels, sample_format, ca_file, leads_to, timeouts)
+    request = Request(uri, rest, on_state, realtime, loop, rate, channels, sample_format, ca_file, leads_to, timeouts)
     source: Source = import_module(f"streamtag.sources.{kind.module}").open_request(request)
     return source

@@ -66,7 +66,7 @@ class CaptureClock:
         self._catching_up = (0.0, 0.0, 0.0)  # lateness, arrival and position at which it last caught up
         self._caught_up: deque[float] = deque(maxlen=_RECENT)
 
-    def take(
+    def feed(
         self, piece: Piece, arrival: float, *, earliest: float | None = None, flagged: bool = False
     ) -> list[Piece]:
         """Take in what comes next and return what is certain.
@@ -199,13 +199,13 @@ class LivePieces:
         self._settled = False
         self._lump = (0.0, 0.0, 0.0)  # when it came, how long it is so far, and how long the one before was
 
-    def take(self, piece: Piece, *, earliest: float | None = None, flagged: bool = False) -> list[Piece]:
+    def feed(self, piece: Piece, *, earliest: float | None = None, flagged: bool = False) -> list[Piece]:
         """Take in the next piece, `captured` being when it came, and return those that are certain.
 
-        `earliest` and `flagged` as for `CaptureClock.take`.
+        `earliest` and `flagged` as for `CaptureClock.feed`.
         """
         if self._settled:
-            return self._clock.take(piece, piece.captured, earliest=earliest, flagged=flagged)
+            return self._clock.feed(piece, piece.captured, earliest=earliest, flagged=flagged)
         arrival = piece.captured
         came, length, before = self._lump
         length, before = (length, before) if arrival == came else (0.0, length)
@@ -230,7 +230,7 @@ class LivePieces:
         self._clock.start(self._origin, first)
         ready: list[Piece] = []
         for stored, early, is_flagged in store:
-            ready += self._clock.take(stored, stored.captured, earliest=early, flagged=is_flagged)
+            ready += self._clock.feed(stored, stored.captured, earliest=early, flagged=is_flagged)
         return [piece for piece in ready if piece.captured > self._began - _OLD_SECONDS]
 
     def finish(self) -> list[Piece]:

@@ -20,10 +20,10 @@ __all__ = ["is_encrypted", "mp3_seconds", "ogg_parts"]
 
 _MP3_HEAD_BYTES: Final = 8192
 _RATES: Final = (44100, 48000, 32000)
-_XING_PLACES: Final = (36, 21, 13, 38, 23, 15)  # by version and channels; two bytes later behind a checksum
-_VBRI_PLACE: Final = 36
+_XING_OFFSETS: Final = (36, 21, 13, 38, 23, 15)  # by version and channels; two bytes later behind a checksum
+_VBRI_OFFSET: Final = 36
 _ALL_FLAGS: Final = 15
-_SILENCE_PLACE: Final = 8 + 4 + 4 + 100 + 4 + 21
+_SILENCE_OFFSET: Final = 8 + 4 + 4 + 100 + 4 + 21
 _TRIMMED_SAMPLES: Final = 3000
 """Silence before and behind the sound that decoders leave out, at most, where the header does not tell."""
 
@@ -55,10 +55,10 @@ def mp3_seconds(path: Path) -> tuple[float, float] | None:
         else:
             file.seek(0)
         data = file.read(_MP3_HEAD_BYTES)
-    for place in range(len(data) - _VBRI_PLACE - 18):
-        if data[place] == 0xFF and (rate_and_samples := _frame(data[place : place + 4])):
+    for offset in range(len(data) - _VBRI_OFFSET - 18):
+        if data[offset] == 0xFF and (rate_and_samples := _frame(data[offset : offset + 4])):
             rate, samples = rate_and_samples
-            found = _frames(data[place:])
+            found = _frames(data[offset:])
             if found is None:
                 return None
             frames, silence = found
@@ -79,15 +79,15 @@ def _frame(head: bytes) -> tuple[int, int] | None:
 
 def _frames(frame: bytes) -> tuple[int, int | None] | None:
     """The number of frames, and of samples around the sound that are silence; each None where it is not told."""
-    for place in _XING_PLACES:
-        if frame[place : place + 4] in (b"Xing", b"Info"):
-            flags = frame[place + 7]
-            silence = frame[place + _SILENCE_PLACE : place + _SILENCE_PLACE + 3]
+    for offset in _XING_OFFSETS:
+        if frame[offset : offset + 4] in (b"Xing", b"Info"):
+            flags = frame[offset + 7]
+            silence = frame[offset + _SILENCE_OFFSET : offset + _SILENCE_OFFSET + 3]
             both = int.from_bytes(silence, "big") if flags == _ALL_FLAGS and len(silence) == 3 else 0
-            frames = int.from_bytes(frame[place + 8 : place + 12], "big")
+            frames = int.from_bytes(frame[offset + 8 : offset + 12], "big")
             return (frames, (both >> 12) + (both & 0xFFF) if both else None) if flags & 1 else None
-    if frame[_VBRI_PLACE : _VBRI_PLACE + 4] == b"VBRI":
-        return int.from_bytes(frame[_VBRI_PLACE + 14 : _VBRI_PLACE + 18], "big"), None
+    if frame[_VBRI_OFFSET : _VBRI_OFFSET + 4] == b"VBRI":
+        return int.from_bytes(frame[_VBRI_OFFSET + 14 : _VBRI_OFFSET + 18], "big"), None
     return None
 
 
@@ -97,17 +97,17 @@ def ogg_parts(path: Path) -> list[tuple[int, int]]:
     begins: list[int] = []
     was_header = False
     with path.open("rb") as file:
-        place = 0
+        offset = 0
         while True:
             header = file.read(_OGG_HEADER_BYTES)
             if len(header) < _OGG_HEADER_BYTES or header[:4] != b"OggS":
                 break  # the end, or damage, which is FFmpeg's to find its way through
             is_header = bool(header[5] & _OGG_BEGINS)
             if is_header and not was_header:
-                begins.append(place)
+                begins.append(offset)
             was_header = is_header
             segments = file.read(header[26])
-            place = file.seek(sum(segments), 1)
+            offset = file.seek(sum(segments), 1)
     return list(zip(begins, [*begins[1:], size], strict=True)) if begins else []
 
 
@@ -130,9 +130,9 @@ def is_encrypted(path: Path) -> bool:
 
 def _movie_boxes(file: BinaryIO) -> Iterator[bytes]:
     """Yield the movie boxes, which describe the tracks (ISO/IEC 14496-12, section 8.2)."""
-    place = 0
+    offset = 0
     while True:
-        file.seek(place)
+        file.seek(offset)
         head = file.read(16)
         length = int.from_bytes(head[:4], "big")
         if length == 1:
@@ -141,4 +141,4 @@ def _movie_boxes(file: BinaryIO) -> Iterator[bytes]:
             return
         if head[4:8] == b"moov":
             yield head[8:] + file.read(min(length, _MOVIE_HEAD_BYTES * 16))
-        place += length
+        offset += length

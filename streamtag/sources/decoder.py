@@ -92,7 +92,7 @@ class Decoder:
                 if self.stamps is None:
                     yield from self._add(0.0, frame)
                     continue
-                for hole, certain in self.stamps.take(frame, frame.samples / frame.sample_rate, frame.time):
+                for hole, certain in self.stamps.feed(frame, frame.samples / frame.sample_rate, frame.time):
                     yield from self._add(hole, certain)
         yield from self._drain()
 

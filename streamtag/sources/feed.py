@@ -132,7 +132,7 @@ class Feed:
             self._room.notify_all()
         self._wake()
 
-    def take(self) -> Iterable[Piece]:
+    def get(self) -> Iterable[Piece]:
         """Take what is next and decode it; nothing if nothing came, or if what came gives no samples yet.
 
         Raises:

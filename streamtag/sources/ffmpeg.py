@@ -82,12 +82,12 @@ class AudioReader:
         # of a picture that nobody wants.
         self._container.flags &= ~_GENERATE_STAMPS
         try:
-            self._take(track)
+            self._open_track(track)
         except ReadError:
             self._container.close()
             raise
 
-    def _take(self, first: int) -> None:
+    def _open_track(self, first: int) -> None:
         tracks = self._container.streams.audio
         self.track, self.decoder = _choose(tracks, first)
         self._track = tracks[self.track]
@@ -97,13 +97,13 @@ class AudioReader:
         for stream in self._container.streams:
             stream.discard = Discard.default if stream is self._track else Discard.all
 
-    def take_next_track(self) -> bool:
+    def open_next_track(self) -> bool:
         """Go on with the next audio track that has a decoder, from its beginning where there is one.
 
         Returns whether there is such a track; `decoder` is another one then.
         """
         try:
-            self._take(self.track + 1)
+            self._open_track(self.track + 1)
         except ReadError:
             return False
         with suppress(av.error.FFmpegError, OSError):  # what is live has no beginning

@@ -37,7 +37,7 @@ class FileSource:
     """
 
     def __init__(self, request: Request) -> None:
-        self._path = user_path(of_file_url(request.place))
+        self._path = user_path(of_file_url(request.rest))
         self.name = redact(request.uri)
         self.rate = 0
         self.channels = 0
@@ -75,7 +75,7 @@ class FileSource:
                     lost_seconds += max(0.0, time.monotonic() - begin - timeline.seconds)
                 self._on_state("live", f"back after {time.monotonic() - self._away:.1f} s")
             self._away = 0.0
-            start = timeline.place(len(chunk.samples), chunk.rate, lost_seconds)
+            start = timeline.advance(len(chunk.samples), chunk.rate, lost_seconds)
             if begin is None:
                 begin = time.monotonic()
                 self._on_state("live", "")

@@ -130,12 +130,12 @@ class LiveSource:
                         yield self._block(piece, piece.lost_seconds)
                 return
             except Lost as lost:
-                self._tell("stalled" if lost.stalled else "reconnecting", str(lost))
+                self._report("stalled" if lost.stalled else "reconnecting", str(lost))
             except StreamtagError:
                 raise  # it can never be read
             except Exception as error:  # the outermost edge of what a connection gave: only that one is lost by it
                 logger.exception("%s: what was received could not be used", self.name)
-                self._tell("reconnecting", _unforeseen(error))
+                self._report("reconnecting", _unforeseen(error))
             finally:
                 feed.close()
             if live_since is not None and self._clock() - live_since > delay:
@@ -151,7 +151,7 @@ class LiveSource:
         least_seconds = self._timeouts.open_seconds + self._timeouts.read_seconds
         while not feed.closed.is_set():
             try:
-                for piece in feed.take():
+                for piece in feed.get():
                     yield piece
                     heard, least_seconds = feed.arrived, 0.0
             except Complete:
@@ -168,7 +168,7 @@ class LiveSource:
                 feed.close()
                 with suppress(Complete, Lost):  # that it ended meanwhile makes no difference
                     while not feed.is_empty:
-                        yield from feed.take()
+                        yield from feed.get()
                 yield from feed.finish()
                 raise Lost(f"no audio for {limit:g} s", stalled=True)
             yield heard + limit
@@ -200,16 +200,16 @@ class LiveSource:
             # is held to its beginning, or many breaks would count some of the time twice. A sender whose clock runs
             # fast may be ahead by more than the break was long, and the break must show all the same.
             away = max(away / 2, first - self._origin - self._timeline.seconds)
-        self._tell("live", "" if self._heard is None else f"back after {away:.1f} s")
+        self._report("live", "" if self._heard is None else f"back after {away:.1f} s")
         return self._block(piece, away)
 
     def _block(self, piece: Piece, lost_seconds: float) -> Block:
         self._heard = piece.captured
         self.rate, self.channels = piece.rate, piece.samples.shape[1]
-        start = self._timeline.place(len(piece.samples), piece.rate, lost_seconds)
+        start = self._timeline.advance(len(piece.samples), piece.rate, lost_seconds)
         return Block(piece.samples, start, piece.rate, time.time() - (self._clock() - piece.captured))
 
-    def _tell(self, state: str, reason: str) -> None:
+    def _report(self, state: str, reason: str) -> None:
         if (state, reason) != self._told:
             self._told = (state, reason)
             self._on_state(state, reason)

@@ -77,10 +77,10 @@ class _Library:
         with self._alone():
             return self._devices()
 
-    def open(self, place: str, rate: int | None, channels: int, feed: Feed) -> Any:
+    def open(self, named: str, rate: int | None, channels: int, feed: Feed) -> Any:
         """Find a device and start a stream from it; raises Lost with a reason if that fails."""
         with self._alone():
-            device = choose(self._devices(), place)
+            device = choose(self._devices(), named)
             rate = rate or device.rate
             stream = None
             try:
@@ -126,9 +126,9 @@ _library = _Library()
 
 def open_request(request: Request) -> Source:
     """Open `mic:`, `mic:NAME` or `mic:#INDEX`."""
-    if request.place.startswith("#") and not request.place[1:].isdigit():
+    if request.rest.startswith("#") and not request.rest[1:].isdigit():
         raise SourceError(f"{request.uri}: an index is a number, as 'streamtag devices' lists it")
-    connect = partial(_listen, request.place, request.rate, request.channels or 1)
+    connect = partial(_listen, request.rest, request.rate, request.channels or 1)
     return LiveSource(request.uri, connect, request.timeouts, request.on_state)
 
 
@@ -144,27 +144,27 @@ def list_devices() -> list[InputDevice]:
         raise SourceError(str(error)) from None
 
 
-def choose(devices: list[InputDevice], place: str) -> InputDevice:
-    """The device that `mic:PLACE` means; a name may be cut short as long as it means one device.
+def choose(devices: list[InputDevice], named: str) -> InputDevice:
+    """The device that `mic:NAME` means; a name may be cut short as long as it means one device.
 
     Raises:
         Lost: if there is none, or more than one.
     """
     if not devices:
         raise Lost("no input device found; plug in a microphone, or start the sound server")
-    if place.startswith("#"):
-        fitting = [device for device in devices if device.index == int(place[1:])]
-    elif not place:
+    if named.startswith("#"):
+        fitting = [device for device in devices if device.index == int(named[1:])]
+    elif not named:
         fitting = [device for device in devices if device.is_default] or devices[:1]
     else:
-        wanted = place.casefold()
+        wanted = named.casefold()
         fitting = [d for d in devices if wanted in (d.name.casefold(), d.full_name.casefold())]
         fitting = fitting or [d for d in devices if wanted in f"{d.full_name}, {d.host_api}".casefold()]
     if len(fitting) == 1:
         return fitting[0]
     known = ", ".join(repr(device.name) for device in fitting or devices)
     raise Lost(
-        f"{place!r} fits several input devices: {known}" if fitting else f"no input device {place!r}; here are: {known}"
+        f"{named!r} fits several input devices: {known}" if fitting else f"no input device {named!r}; here are: {known}"
     )
 
 
@@ -187,7 +187,7 @@ class _Recorded:
 
     def pieces(self, dropped_seconds: float) -> list[Piece]:
         piece = replace(self.piece, lost_seconds=dropped_seconds) if dropped_seconds else self.piece
-        return self.clock.take(piece, self.arrival, flagged=self.overflowed)
+        return self.clock.feed(piece, self.arrival, flagged=self.overflowed)
 
 
 class _Callback:
@@ -217,8 +217,8 @@ def microphone_clock() -> CaptureClock:
     return CaptureClock(_SLACK_SECONDS, _SURE_SECONDS, _LONGEST_SECONDS)
 
 
-def _listen(place: str, rate: int | None, channels: int, feed: Feed) -> None:
-    stream = _library.open(place, rate, channels, feed)
+def _listen(named: str, rate: int | None, channels: int, feed: Feed) -> None:
+    stream = _library.open(named, rate, channels, feed)
     try:
         feed.closed.wait()
     finally:

@@ -40,12 +40,12 @@ def open_request(request: Request) -> Source:
     if request.ca_file is not None and not _is_file(request.ca_file):
         raise SourceError(f"ca_file {request.ca_file}: there is no such file")
     scheme = split_uri(request.uri)[0]
-    url = f"{scheme}:{request.place}"  # FFmpeg knows schemes in lower case alone
+    url = f"{scheme}:{request.rest}"  # FFmpeg knows schemes in lower case alone
     if FORMS[scheme] == "path":
-        if not _is_file(request.place):
+        if not _is_file(request.rest):
             raise SourceError(f"{name}: there is no such file")
-        url = url if scheme == PLAYLIST else f"file:{request.place}"
-    elif not request.place.removeprefix("//"):
+        url = url if scheme == PLAYLIST else f"file:{request.rest}"
+    elif not request.rest.removeprefix("//"):
         raise SourceError(f"{name}: it names no server")
     connect = partial(_listen, name, url, request.timeouts, request.ca_file, request.leads_to)
     return LiveSource(name, connect, request.timeouts, request.on_state)
@@ -77,7 +77,7 @@ def _listen(name: str, url: str, timeouts: Timeouts, ca_file: str | None, leads_
                 read_seconds = _read(reader, track, feed, listing)
                 if feed.closed.is_set():
                     return
-                if not (reader.has_more_tracks and _is_silent(track, feed) and reader.take_next_track()):
+                if not (reader.has_more_tracks and _is_silent(track, feed) and reader.open_next_track()):
                     break
             if recorded:
                 _check_length(reader, read_seconds)
@@ -152,7 +152,7 @@ class _Track:
             if self.live is None:
                 yield piece
             else:
-                yield from self.live.take(piece, earliest=found.earliest, flagged=has_gap)
+                yield from self.live.feed(piece, earliest=found.earliest, flagged=has_gap)
                 has_gap = False
 
     def finish(self, clock: Clock) -> Iterator[Piece]:

@@ -105,21 +105,21 @@ def _follow(url: str, timeouts: Timeouts, ca_file: str | None, reach: Reach) -> 
         fetched = fetch_text(url, timeouts.open_seconds, ca_file, reach)
         if fetched is None:
             return (url, False) if len(seen) > 1 else None
-        place, text = with_account(fetched[0], url), fetched[1]
+        location, text = with_account(fetched[0], url), fetched[1]
         if playlists.is_hls(text):
             variant = playlists.choose_variant(text)
             if variant is None:
-                return place, True
-            address = urljoin(place, variant)
+                return location, True
+            address = urljoin(location, variant)
         else:
             named = playlists.entries(text, is_playlist=playlists.is_playlist_address(url))
             if not named:
                 if len(seen) == 1:
                     return None
                 raise ReadError("its playlist names no stream")
-            address = urljoin(place, named[0])
+            address = urljoin(location, named[0])
         scheme, colon, rest = address.partition(":")
-        address = with_account(f"{scheme.lower()}{colon}{rest}", place)
+        address = with_account(f"{scheme.lower()}{colon}{rest}", location)
         reach.check(address, _FOLLOWED, is_entry=not playlists.is_hls(text))
         if urlsplit(address).scheme not in _WEB or not (
             playlists.is_hls(text) or playlists.is_playlist_address(address)

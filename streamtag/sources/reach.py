@@ -32,7 +32,7 @@ class Reach:
             url: the address.
             leads_to: hosts, each perhaps with a port (`HOST:PORT`), to which it may lead wherever they are.
         """
-        self._origin = _place(urlsplit(url))
+        self._origin = _host_and_port(urlsplit(url))
         self._leads_to = frozenset(host.lower() for host in leads_to)
         try:
             self._inwardness = _inwardness(self._origin[0])
@@ -53,20 +53,20 @@ class Reach:
         parts = urlsplit(url)
         if parts.scheme not in schemes or _UNCLEAR.match(url):
             raise ReadError("its server leads to another kind of source, which is not followed")
-        host, port = place = _place(parts)
+        host, port = target = _host_and_port(parts)
         named = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         if host in self._leads_to or named in self._leads_to:
             return
         inwardness = _inwardness(host)
         # A name that lay further out when the user's address was opened is no longer the same server.
-        if inwardness > self._inwardness or (inwardness == _OWN and place != self._origin and not is_entry):
+        if inwardness > self._inwardness or (inwardness == _OWN and target != self._origin and not is_entry):
             raise ReadError(
                 "its server leads into this machine or network, where it may not lead"
                 f' (to let it: leads_to = ["{named}"])'
             )
 
 
-def _place(parts: SplitResult) -> tuple[str, int]:
+def _host_and_port(parts: SplitResult) -> tuple[str, int]:
     try:
         return parts.hostname or "", parts.port or _PORTS.get(parts.scheme, 0)
     except ValueError:

@@ -43,10 +43,10 @@ _SILENT_SECONDS = 60.0
 class Listener(Protocol):
     """Who hears of a source, from one thread at a time; lets no error out."""
 
-    def take(self, block: Block, *, waits: bool) -> None:
+    def add_block(self, block: Block, *, waits: bool) -> None:
         """Take the next sound; a source that `waits` gives no more before this returns."""
 
-    def tell(self, state: str, reason: str) -> None:
+    def set_state(self, state: str, reason: str) -> None:
         """Hear of a new state, as `OnState`."""
 
     def end(self, failure: str | None) -> None:
@@ -81,7 +81,7 @@ class ReceivedSource:
         self._end_time: float | None = None
         self._waiting: SimpleQueue[tuple[_Receiver | None, Word, Block | None]] | None = None
         self._heard = 0  # words that went through `_waiting`
-        self._told = 0
+        self._dispatched = 0
 
     def close(self) -> None:
         """Ask it to end; may be called from any thread, and more than once."""
@@ -112,7 +112,7 @@ class ReceivedSource:
     @property
     def is_behind(self) -> bool:
         """Whether it waits for its listener, and not the other way round."""
-        return self._heard != self._told
+        return self._heard != self._dispatched
 
     def hear(self, word: Word, block: Block | None = None) -> None:
         """Pass on what its receiver says, or what is said of that; `block` is what came with a word of sound."""
@@ -120,7 +120,7 @@ class ReceivedSource:
             self._waiting = SimpleQueue()
             Worker("recording", self._pass_on).start()
         if self._waiting is None:
-            self._tell(word, block)
+            self._dispatch(word, block)
         else:
             self._heard += 1
             self._waiting.put((self.receiver, word, block))
@@ -131,17 +131,17 @@ class ReceivedSource:
         word: Word | None = None
         while not isinstance(word, End):
             receiver, word, block = self._waiting.get()
-            self._tell(word, block)
+            self._dispatch(word, block)
             if isinstance(word, Sound) and word.waits and receiver is not None:
                 receiver.order(More(word.number))
-            self._told += 1
+            self._dispatched += 1
 
-    def _tell(self, word: Word, block: Block | None) -> None:
+    def _dispatch(self, word: Word, block: Block | None) -> None:
         match word:
             case Sound() if block is not None:
-                self._listener.take(self._placed(word.number, block), waits=word.waits)
+                self._listener.add_block(self._placed(word.number, block), waits=word.waits)
             case State():
-                self._listener.tell(word.state, word.reason)
+                self._listener.set_state(word.state, word.reason)
             case End():
                 self._listener.end(word.failure)
 
@@ -213,7 +213,7 @@ class ReceiverPool:
             listener: told everything, of errors too.
         """
         received = ReceivedSource(uri, options, listener, self)
-        self._place(received)
+        self._assign(received)
         return received
 
     def close_one(self, received: ReceivedSource) -> None:
@@ -234,7 +234,7 @@ class ReceiverPool:
         for thread in receivers.values():
             thread.join(deadline - time.monotonic())
 
-    def _place(self, received: ReceivedSource) -> None:
+    def _assign(self, received: ReceivedSource) -> None:
         try:
             with self._changed:
                 receiver = next((r for r in self._receivers if r.has_room_for(received)), None) or self._start()
@@ -326,5 +326,5 @@ class ReceiverPool:
                 if received.closed:
                     received.hear(End(received.number, None))
                 else:
-                    self._place(received)
+                    self._assign(received)
                 lost.remove(received)

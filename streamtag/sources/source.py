@@ -58,7 +58,7 @@ class Request:
     """One source to open: the URI taken apart, and the options that not every kind of source has."""
 
     uri: str
-    place: str
+    rest: str
     """The URI after its scheme, for kinds whose scheme is this project's own (mic, file, sdp)."""
     on_state: OnState = ignore_state
     realtime: bool = False

@@ -58,7 +58,7 @@ class Stamps(Generic[T]):
         """Go on behind what nobody looks at."""
         self._next = None
 
-    def take(self, item: T, seconds: float, stamp: float | None) -> list[tuple[float, T]]:
+    def feed(self, item: T, seconds: float, stamp: float | None) -> list[tuple[float, T]]:
         """Take in the next run of samples and return those that are certain.
 
         Args:

@@ -129,4 +129,4 @@ class _Portion:
     def pieces(self, dropped_seconds: float) -> list[Piece]:
         if self.waited_seconds:
             self.clock.delay(self.waited_seconds)
-        return self.clock.take(self.piece, self.piece.captured)
+        return self.clock.feed(self.piece, self.piece.captured)

@@ -58,10 +58,10 @@ class TaskThread:
 
     def _run(self) -> None:
         while True:
-            task = self._take()
+            task = self._next_task()
             self._put_back(task, task.step())
 
-    def _take(self) -> Task:
+    def _next_task(self) -> Task:
         with self._changed:
             while True:
                 self._wake_due()

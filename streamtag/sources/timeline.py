@@ -15,7 +15,7 @@ class Timeline:
         """Where the stream stands now."""
         return self._end / self._rate if self._rate else 0.0
 
-    def place(self, samples: int, rate: int, lost_seconds: float = 0.0) -> int:
+    def advance(self, samples: int, rate: int, lost_seconds: float = 0.0) -> int:
         """Append samples and return the index of the first, counted at `rate`.
 
         Args:

@@ -113,8 +113,8 @@ def _opener(url: str, ca_file: str | None, reach: Reach | None) -> urllib.reques
     ]
     if parts.username is not None or parts.password is not None:
         accounts = urllib.request.HTTPPasswordMgrWithDefaultRealm()
-        place = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}/"
-        accounts.add_password(None, place, unquote(parts.username or ""), unquote(parts.password or ""))
+        origin = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}/"
+        accounts.add_password(None, origin, unquote(parts.username or ""), unquote(parts.password or ""))
         handlers += [urllib.request.HTTPBasicAuthHandler(accounts), urllib.request.HTTPDigestAuthHandler(accounts)]
     return urllib.request.build_opener(*handlers)
 

@@ -79,31 +79,31 @@ def _chunks(file: BinaryIO, size: int) -> int | None:
     if form not in (b"WAVE", b"AIFF", b"AIFC"):
         whole = _number(total, order)
         return 8 + whole if form in (b"AVI ", b"8SVX") and _known(whole) else None
-    place, long = 12, 0
-    while place + 8 <= size:
-        file.seek(place)
+    offset, long = 12, 0
+    while offset + 8 <= size:
+        file.seek(offset)
         name, length = file.read(4), _number(file.read(4), order)
         if name == b"ds64":
-            file.seek(place + 16)
+            file.seek(offset + 16)
             long = _number(file.read(8), order)
         if name in (b"data", b"SSND"):
             if kind in (b"RF64", b"BW64") and length == 0xFFFFFFFF:
-                return place + 8 + long if long else None
-            return place + 8 + length if _known(length) else None
-        place += 8 + length + length % 2
+                return offset + 8 + long if long else None
+            return offset + 8 + length if _known(length) else None
+        offset += 8 + length + length % 2
     return None
 
 
 def _w64(file: BinaryIO, size: int) -> int | None:
-    place = 40
-    while place + 24 <= size:
-        file.seek(place)
+    offset = 40
+    while offset + 24 <= size:
+        file.seek(offset)
         name, length = file.read(16), _number(file.read(8), "little")
         if name[:4] == b"data":
-            return place + length if 24 < length < 1 << 62 else None
+            return offset + length if 24 < length < 1 << 62 else None
         if length < 24:
             return None
-        place += -(-length // 8) * 8
+        offset += -(-length // 8) * 8
     return None
 
 
@@ -115,15 +115,15 @@ def _sun(file: BinaryIO, size: int) -> int | None:
 
 
 def _caf(file: BinaryIO, size: int) -> int | None:
-    place = 8
-    while place + 12 <= size:
-        file.seek(place)
+    offset = 8
+    while offset + 12 <= size:
+        file.seek(offset)
         name, length = file.read(4), _number(file.read(8))
         if length >= 1 << 62:  # -1: up to the end
             return None
         if name == b"data":
-            return place + 12 + length
-        place += 12 + length
+            return offset + 12 + length
+        offset += 12 + length
     return None
 
 
@@ -141,11 +141,11 @@ def _ogg(file: BinaryIO, size: int) -> int | None:
     start = max(0, size - (1 << 17))
     file.seek(start)
     tail = file.read()
-    place = tail.rfind(b"OggS")
-    if place < 0:
+    offset = tail.rfind(b"OggS")
+    if offset < 0:
         return None
-    segments = tail[place + 26] if place + 27 <= len(tail) else 255
-    end = start + place + 27 + segments + sum(tail[place + 27 : place + 27 + segments])
+    segments = tail[offset + 26] if offset + 27 <= len(tail) else 255
+    end = start + offset + 27 + segments + sum(tail[offset + 27 : offset + 27 + segments])
     return end if end <= size else end + _SLACK_BYTES
 
 
@@ -163,15 +163,15 @@ def _flv(file: BinaryIO, size: int) -> int | None:
 
 def _flv_walk(file: BinaryIO, size: int) -> int | None:
     file.seek(5)
-    place = _number(file.read(4)) + 4
+    offset = _number(file.read(4)) + 4
     for _ in range(_MOST_CHUNKS):
-        if place >= size:
-            return place if place == size else place + _SLACK_BYTES
-        file.seek(place)
+        if offset >= size:
+            return offset if offset == size else offset + _SLACK_BYTES
+        file.seek(offset)
         tag = file.read(4)
         if tag[0] & 0xDF not in _FLV_TAGS:
             return None
-        place += 11 + _number(tag[1:]) + 4
+        offset += 11 + _number(tag[1:]) + 4
     return None
 
 
@@ -198,22 +198,22 @@ def _ebml_size(file: BinaryIO) -> tuple[int, bool]:
 def _asf(file: BinaryIO, size: int) -> int | None:
     file.seek(16)
     header = _number(file.read(8), "little")
-    place = 30
-    while place + 24 <= min(size, header):
-        file.seek(place)
+    offset = 30
+    while offset + 24 <= min(size, header):
+        file.seek(offset)
         name, length = file.read(16), _number(file.read(8), "little")
         if name == _ASF_FILE_PROPERTIES:
             fields = file.read(80)
             is_broadcast = fields[64] & 1
             return None if is_broadcast else _number(fields[16:24], "little") or None
-        place += max(24, length)
+        offset += max(24, length)
     return None
 
 
 def _mp4(file: BinaryIO, size: int) -> int | None:
-    place = 0
+    offset = 0
     for _ in range(_MOST_CHUNKS):
-        file.seek(place)
+        file.seek(offset)
         head = file.read(16)
         if head[4:8] not in _MP4_LATER:
             return None  # the end, or what somebody put behind it
@@ -222,7 +222,7 @@ def _mp4(file: BinaryIO, size: int) -> int | None:
             length = _number(head[8:16])
         if length < 8:
             return None  # 0: up to the end
-        place += length
-        if place > size:
-            return place + _SLACK_BYTES
+        offset += length
+        if offset > size:
+            return offset + _SLACK_BYTES
     return None

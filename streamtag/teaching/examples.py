@@ -75,8 +75,8 @@ def read_examples(
     """
     if len(spans) > MOST_RECORDINGS:
         note(f"{MOST_RECORDINGS} of the {len(spans)} recordings are taken, evenly among them: more would change little")
-        places = np.linspace(0, len(spans) - 1, MOST_RECORDINGS).round().astype(int)
-        spans = [spans[place] for place in places.tolist()]
+        indices = np.linspace(0, len(spans) - 1, MOST_RECORDINGS).round().astype(int)
+        spans = [spans[index] for index in indices.tolist()]
     with ThreadPoolExecutor(max(1, jobs), "streamtag-teach") as executor:
         read = list(executor.map(lambda span: _read(span, pool), spans))
     found = Examples.none()

@@ -19,7 +19,7 @@ from streamtag.wire.messages import (
     levels_payload,
     scores_payload,
 )
-from streamtag.wire.pcm import PauseRequest, PcmBlock, PcmEnd, PcmFault, PcmInput
+from streamtag.wire.pcm_messages import PauseRequest, PcmBlock, PcmEnd, PcmFault, PcmInput
 from streamtag.wire.publisher import Publisher, PublisherStatistics
 from streamtag.wire.puller import PcmPuller
 from streamtag.wire.pusher import PcmPusher

@@ -46,7 +46,7 @@ class Admission:
         if self._gate is not None:
             self._gate.guard(socket)
 
-    def answer(self, seconds: float) -> None:
+    def answer_requests(self, seconds: float) -> None:
         """Let in, or not, those who wait, for at most so many seconds."""
         if self.socket is None or self._gate is None:
             return
@@ -56,7 +56,7 @@ class Admission:
                 request = self.socket.recv_multipart(_NOBLOCK)
             except zmq.Again:
                 return
-            self.socket.send_multipart(self._gate.answer(request))
+            self.socket.send_multipart(self._gate.reply_to(request))
 
 
 def open_publishing(

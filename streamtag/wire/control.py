@@ -6,7 +6,7 @@ from typing import Self
 
 from streamtag.keys import ClientKey
 from streamtag.wire.messages import check_stream_id
-from streamtag.wire.pcm import encode_pause
+from streamtag.wire.pcm_messages import encode_pause
 from streamtag.wire.push_socket import PushSocket
 
 __all__ = ["ServiceControl"]

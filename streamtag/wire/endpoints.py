@@ -28,7 +28,7 @@ def bind(socket: "zmq.Socket[Any]", endpoint: str, purpose: str) -> str:
         WireError: The endpoint is in use, malformed, or not of this machine.
     """
     _check_transport(endpoint, purpose)
-    if _ipc_listener_answers(endpoint):
+    if _has_ipc_listener(endpoint):
         raise WireError(f"{purpose} {endpoint}: another program listens there; stop it or choose another path")
     _allow_ipv6(socket, endpoint)
     try:
@@ -91,7 +91,7 @@ def _allow_ipv6(socket: "zmq.Socket[Any]", endpoint: str) -> None:
             socket.set(zmq.IPV6, 1)
 
 
-def _ipc_listener_answers(endpoint: str) -> bool:
+def _has_ipc_listener(endpoint: str) -> bool:
     """Tell whether somebody listens at an ipc endpoint, because ZeroMQ would take the path away without a word."""
     path = endpoint.removeprefix("ipc://")
     if path in (endpoint, "*", ""):

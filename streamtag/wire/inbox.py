@@ -54,7 +54,7 @@ class Inbox:
             self._delivery.entries.append(stream)
             return first
 
-    def take(self) -> Delivery:
+    def drain(self) -> Delivery:
         """Take all that waits."""
         with self._lock:
             delivery, self._delivery, self._waiting = self._delivery, Delivery(), 0

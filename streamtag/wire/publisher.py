@@ -28,7 +28,7 @@ _log = logging.getLogger(__name__)
 _INBOX_MESSAGES: Final = 20_000
 _REPLAY_CHUNK: Final = 500
 _REPLAY_PAUSE_MS: Final = 10
-_TURN_SECONDS: Final = 0.005
+_ANSWERING_SECONDS: Final = 0.005
 """How long subscriptions, or strangers, are taken in one go, so that messages out do not wait for a flood of them."""
 _LINGER_MS: Final = 500
 _SNDMORE: Final = int(zmq.SNDMORE)  # plain integers spare pyzmq an enum operation a frame
@@ -115,7 +115,7 @@ class Publisher:
 
     @property
     def beats(self) -> int:
-        """How many turns the thread has taken, at least one for what is published at any time."""
+        """How many rounds of its loop the thread has done, at least one for what is published at any time."""
         return self._thread.beats
 
     def statistics(self) -> PublisherStatistics:
@@ -151,9 +151,9 @@ class Publisher:
                     self._wakeup.clear()
                     self._send_waiting()
                 if self._out in ready:
-                    self._take_subscriptions()
+                    self._read_subscriptions()
                 if self._admission.socket in ready:
-                    self._admission.answer(_TURN_SECONDS)
+                    self._admission.answer_requests(_ANSWERING_SECONDS)
                 if self._replay:
                     self._replay_some()
             self._send_waiting()
@@ -162,7 +162,7 @@ class Publisher:
             self._wakeup.close()
 
     def _send_waiting(self) -> None:
-        delivery = self._inbox.take()
+        delivery = self._inbox.drain()
         self._topics.skip(delivery.lost)
         for entry in delivery.entries:
             if isinstance(entry, str):
@@ -194,15 +194,15 @@ class Publisher:
         send(header, _SNDMORE)
         send(message.payload)
 
-    def _take_subscriptions(self) -> None:
+    def _read_subscriptions(self) -> None:
         wanted: set[bytes] = set()
-        until = time.monotonic() + _TURN_SECONDS
+        until = time.monotonic() + _ANSWERING_SECONDS
         while time.monotonic() < until:
             try:
                 frame = self._out.recv(_NOBLOCK)
             except zmq.Again:
                 return
-            prefix = self._subscriptions.take(frame)
+            prefix = self._subscriptions.update(frame)
             if prefix is not None and prefix not in wanted:
                 wanted.add(prefix)
                 self._replay.update(dict.fromkeys(self._topics.matching(prefix)))

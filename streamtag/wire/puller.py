@@ -11,7 +11,7 @@ from streamtag.keys import Gate
 from streamtag.threads import Worker
 from streamtag.wire.admission import Admission
 from streamtag.wire.endpoints import bind
-from streamtag.wire.pcm import PcmFault, PcmInput, decode_message
+from streamtag.wire.pcm_messages import PcmFault, PcmInput, decode_message
 from streamtag.wire.wakeup import Wakeup
 
 __all__ = ["PcmPuller"]
@@ -24,7 +24,7 @@ _FRAME_BYTES: Final = 2 << 20
 """Larger frames end the pusher's connection before they take memory; between 1 MiB and this they are faults."""
 _MOST_FRAMES: Final = 16
 """So many frames of a message are kept to tell of it: a message has two."""
-_TURN_SECONDS: Final = 0.005
+_ANSWERING_SECONDS: Final = 0.005
 """How long PCM, or strangers, are taken in one go."""
 _REST_SECONDS: Final = 0.001
 """How long the thread rests where more waits after that: under a flood the interpreter must be had by others too."""
@@ -45,7 +45,7 @@ class PcmPuller:
 
     Args:
         endpoint: Where PCM comes in, ``tcp://ADDRESS:PORT`` or ``ipc://PATH``; port ``*`` chooses a free one.
-        take: Called in the thread with each message; the next one waits until it returns.
+        on_message: Called in the thread with each message; the next one waits until it returns.
         gate: Whom the socket lets in; None for everybody who reaches it.
         may_rest: Returns for how many seconds messages may wait in the socket: one wake-up for several is cheaper.
 
@@ -58,7 +58,7 @@ class PcmPuller:
     def __init__(
         self,
         endpoint: str,
-        take: Callable[[PcmInput], None],
+        on_message: Callable[[PcmInput], None],
         *,
         gate: Gate | None = None,
         may_rest: Callable[[], float] = lambda: 0.0,
@@ -66,7 +66,7 @@ class PcmPuller:
         self.endpoint = endpoint
         self.messages = 0
         self.faults = 0
-        self._take = take
+        self._on_message = on_message
         self._gate = gate
         self._may_rest = may_rest
         self._rest_from = 0.0
@@ -78,7 +78,7 @@ class PcmPuller:
 
     @property
     def beats(self) -> int:
-        """How many turns the thread has taken, at least one a second."""
+        """How many rounds of its loop the thread has done, at least one a second."""
         return self._thread.beats
 
     @property
@@ -135,17 +135,17 @@ class PcmPuller:
                 self._thread.beat()
                 ready = dict(poller.poll(_BEAT_MS))
                 if self._socket in ready:
-                    self._take_waiting()
+                    self._receive_waiting()
                 if self._admission.socket in ready:
-                    self._admission.answer(_TURN_SECONDS)
+                    self._admission.answer_requests(_ANSWERING_SECONDS)
                 self._rest()
         finally:
             context, self._context = self._context, None
             if context is not None:
                 context.destroy(linger=0)
 
-    def _take_waiting(self) -> None:
-        until = time.monotonic() + _TURN_SECONDS
+    def _receive_waiting(self) -> None:
+        until = time.monotonic() + _ANSWERING_SECONDS
         while time.monotonic() < until:
             # Frame by frame, not copied: recv_multipart costs three times as much.
             try:
@@ -175,7 +175,7 @@ class PcmPuller:
 
     def _hand_on(self, message: PcmInput) -> None:
         try:
-            self._take(message)
+            self._on_message(message)
         except Exception:  # one stream's failure must not end the others
             if time.monotonic() >= self._complain_at:
                 self._complain_at = time.monotonic() + _COMPLAINT_SECONDS

@@ -64,7 +64,7 @@ class PushSocket:
             self._socket.send(header, _SNDMORE)  # two sends cost half of send_multipart; only the first may wait
             self._socket.send(payload)
         except zmq.Again as error:
-            self._refusals.take()
+            self._refusals.read_events()
             self._refusals.retry()
             raise WireError(
                 f"no service took {what} at {self._endpoint} for {self._timeout_seconds:g} s; is it running, "

@@ -11,7 +11,7 @@ from streamtag.errors import InputError
 from streamtag.keys import ClientKey
 from streamtag.limits import CHANNELS, RATES, SAMPLE_FORMATS
 from streamtag.wire.messages import check_stream_id
-from streamtag.wire.pcm import MAX_PAYLOAD_BYTES, encode_end, encode_header
+from streamtag.wire.pcm_messages import MAX_PAYLOAD_BYTES, encode_end, encode_header
 from streamtag.wire.push_socket import PushSocket
 
 __all__ = ["PcmPusher"]

@@ -24,7 +24,7 @@ class Refusals:
     """Watches the handshakes of a socket; to be made before it connects, and used by the thread that uses the socket.
 
     Attributes:
-        socket: Readable when there is something to `take`.
+        socket: Readable when there is something to `read_events`.
     """
 
     def __init__(self, watched: "zmq.Socket[Any]", endpoint: str) -> None:
@@ -36,7 +36,7 @@ class Refusals:
         self._tried = time.monotonic()
         self._due: float | None = None
 
-    def take(self) -> None:
+    def read_events(self) -> None:
         """Take in what came of the handshakes since the last time; a refusal is logged once."""
         while self.socket.poll(0):
             event, _address = self.socket.recv_multipart()

@@ -133,7 +133,7 @@ class Subscriber:
                     rest_ms = self._refusals.rest_ms()
                     waits = [each for each in (left_ms, rest_ms) if each is not None]
                     if self._refusals.socket in dict(self._poller.poll(min(waits, default=None))):
-                        self._refusals.take()
+                        self._refusals.read_events()
                     self._refusals.retry()
                 return None
         finally:

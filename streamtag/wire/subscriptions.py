@@ -27,13 +27,13 @@ class Subscriptions:
         self._prefixes: set[bytes] = set()
         self._names: set[bytes] = set()
         self._parts: tuple[bytes, ...] = ()  # replaced as a whole: other threads read it
-        self._told = False
+        self._has_warned = False
 
     def __bool__(self) -> bool:
         """Whether anybody subscribes to anything, as far as is known."""
         return bool(self._prefixes)
 
-    def take(self, frame: bytes) -> bytes | None:
+    def update(self, frame: bytes) -> bytes | None:
         """Take a subscription, or its end, as XPUB gives it; return the prefix that is wanted now, if one is."""
         prefix = frame[1:]
         if frame[:1] == b"\x00":
@@ -46,7 +46,7 @@ class Subscriptions:
             return None
         if prefix not in self._prefixes:
             if len(self._prefixes) >= _MOST:
-                self._tell()
+                self._warn_once()
                 return None
             self._prefixes.add(prefix)
             if prefix.startswith(_ON_REQUEST):
@@ -66,7 +66,7 @@ class Subscriptions:
         elif len(self._parts) < _MOST_PARTS:
             self._parts += (prefix,)
 
-    def _tell(self) -> None:
-        if not self._told:
-            self._told = True
+    def _warn_once(self) -> None:
+        if not self._has_warned:
+            self._has_warned = True
             _log.warning("there are more than %d subscriptions: those beyond get no replay", _MOST)

@@ -71,7 +71,7 @@ class ScoringProcess:
         Raises:
             WorkerLostError: the process ended.
         """
-        self._tell(order)
+        self._send(order)
         self._asked.append(order)
 
     def opened(self, seconds: float | None = None) -> Opened | None:
@@ -117,7 +117,7 @@ class ScoringProcess:
         count = len(windows)
         np.stack(windows, out=self._windows[: count * wanted.samples].reshape(count, wanted.samples))
         self._number += 1
-        self._tell(Score(self._number, model, count, embeds))
+        self._send(Score(self._number, model, count, embeds))
         word = self._wait()
         if isinstance(word, Refused):
             raise _error_of(word)
@@ -142,7 +142,7 @@ class ScoringProcess:
         os.ftruncate(self._memory, size)
         shared = np.frombuffer(mmap.mmap(self._memory, size), np.float32)
         self._windows, self._results = np.split(shared, [output // _FLOAT])
-        self._tell(Map(output, size))
+        self._send(Map(output, size))
 
     def _wait(self) -> Word:
         """Wait for what becomes of a batch, for as long as the process works for it."""
@@ -157,7 +157,7 @@ class ScoringProcess:
                 raise WorkerLostError(f"it gave no scores for {_SILENT_SECONDS:g} s")
         return word
 
-    def _tell(self, order: Order) -> None:
+    def _send(self, order: Order) -> None:
         try:
             self._process.link.send(order)
         except OSError:

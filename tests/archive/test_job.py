@@ -14,7 +14,7 @@ from streamtag.archive import writer
 from streamtag.archive.here import TaggingHere
 from streamtag.archive.inputs import Shard
 from streamtag.archive.job import Finished, Outcome, archive
-from streamtag.archive.table import ModelId, write_part
+from streamtag.archive.parquet import ModelId, write_part
 from streamtag.bundle import Bundle
 from streamtag.errors import StreamtagError
 from streamtag.tagger import Tagger

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from streamtag.audio import PATCH_HOP, PATCH_SAMPLES
 from streamtag.benchmark.load_generator import LEAD_SAMPLES, PATCH_SECONDS, LoadGenerator, Plan
 from streamtag.errors import StreamtagError
-from streamtag.wire.pcm import PcmBlock, decode_message
+from streamtag.wire.pcm_messages import PcmBlock, decode_message
 
 blocks = st.sampled_from([240, 480, 1920, 15360])
 

@@ -19,7 +19,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[Any]]:
     """Replace all measures, and return what each of the long ones is asked for."""
     asked: dict[str, list[Any]] = {"sustained": [], "overload": []}
 
-    def sustained(config: Config, cores: int, seconds: float, guess: int, tell: Any) -> Sustained:
+    def sustained(config: Config, cores: int, seconds: float, guess: int, progress: Any) -> Sustained:
         asked["sustained"].append((cores, seconds, guess))
         return Sustained(cores, 1000 * cores, [], [])
 

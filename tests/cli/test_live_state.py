@@ -46,40 +46,40 @@ def state(clock: Clock) -> LiveState:
 
 
 def test_labels_come_in_by_their_score_and_only_those_worth_showing(state: LiveState) -> None:
-    state.take(scores(0.0, Music=0.4, Dog=0.9, Rain=0.02))
+    state.update(scores(0.0, Music=0.4, Dog=0.9, Rain=0.02))
     assert names(state) == ["Dog", "Music", None]
 
 
 def test_rows_move_when_their_order_is_clearly_wrong_and_then_rest(state: LiveState, clock: Clock) -> None:
-    state.take(scores(0.0, Music=0.4, Dog=0.5))
-    state.take(scores(0.96, Music=0.6, Dog=0.5))
+    state.update(scores(0.0, Music=0.4, Dog=0.5))
+    state.update(scores(0.96, Music=0.6, Dog=0.5))
     assert names(state) == ["Dog", "Music", None]
-    state.take(scores(1.92, Music=0.9, Dog=0.5))
+    state.update(scores(1.92, Music=0.9, Dog=0.5))
     assert names(state) == ["Music", "Dog", None]
     clock.now += 2
-    state.take(scores(2.88, Music=0.1, Dog=0.5))
+    state.update(scores(2.88, Music=0.1, Dog=0.5))
     assert names(state) == ["Music", "Dog", None]
     clock.now += 2
-    state.take(scores(3.84, Music=0.1, Dog=0.5))
+    state.update(scores(3.84, Music=0.1, Dog=0.5))
     assert names(state) == ["Dog", "Music", None]
-    state.take(scores(4.8, Music=0.9, Dog=0.1))
+    state.update(scores(4.8, Music=0.9, Dog=0.1))
     assert names(state) == ["Music", "Dog", None]  # far stronger: that does not wait
 
 
 def test_what_has_faded_leaves_no_gap(state: LiveState, clock: Clock) -> None:
-    state.take(scores(0.0, Music=0.4, Dog=0.5))
+    state.update(scores(0.0, Music=0.4, Dog=0.5))
     clock.now += 3
-    state.take(scores(0.96, Music=0.4))
+    state.update(scores(0.96, Music=0.4))
     assert names(state) == ["Music", None, None]
-    state.take(scores(1.92, Music=0.4, Siren=0.5))
+    state.update(scores(1.92, Music=0.4, Siren=0.5))
     assert names(state) == ["Music", "Siren", None]
 
 
 def test_a_much_stronger_label_takes_the_row_of_the_weakest(state: LiveState) -> None:
-    state.take(scores(0.0, Music=0.4, Dog=0.9, Rain=0.3))
-    state.take(scores(0.96, Music=0.4, Dog=0.9, Rain=0.3, Siren=0.45))
+    state.update(scores(0.0, Music=0.4, Dog=0.9, Rain=0.3))
+    state.update(scores(0.96, Music=0.4, Dog=0.9, Rain=0.3, Siren=0.45))
     assert names(state) == ["Dog", "Music", "Rain"]
-    state.take(scores(1.92, Music=0.4, Dog=0.9, Rain=0.3, Siren=0.8))
+    state.update(scores(1.92, Music=0.4, Dog=0.9, Rain=0.3, Siren=0.8))
     assert names(state) == ["Dog", "Siren", "Music"]
 
 
@@ -87,7 +87,7 @@ def test_a_much_stronger_label_takes_the_row_of_the_weakest(state: LiveState) ->
 def test_no_label_is_on_the_board_twice_or_below_a_far_weaker_one(patches: list[np.ndarray], rows: int) -> None:
     board = Board(LABELS, rows)
     for now, patch in enumerate(patches):
-        board.take(patch, patch, float(now))
+        board.update(patch, patch, float(now))
         shown = [row for row in board.rows if row is not None]
         assert len({row.label for row in shown}) == len(shown)
         assert len(board.rows) == rows
@@ -95,7 +95,7 @@ def test_no_label_is_on_the_board_twice_or_below_a_far_weaker_one(patches: list[
 
 
 def test_bars_follow_the_scores_smoothly_and_arrive(state: LiveState, clock: Clock) -> None:
-    state.take(scores(0.0, Dog=0.9))
+    state.update(scores(0.0, Dog=0.9))
     row = state.board.rows[0]
     assert row is not None
     lengths = []
@@ -109,12 +109,12 @@ def test_bars_follow_the_scores_smoothly_and_arrive(state: LiveState, clock: Clo
 
 
 def test_an_event_is_on_until_its_end_comes(state: LiveState) -> None:
-    state.take(event(0, "Dog", 1.92))
+    state.update(event(0, "Dog", 1.92))
     assert state.open_labels == {2}
-    state.take(event(1, "Dog", 4.8))
-    state.take(event(0, "Dog", 1.92, 3.84))
+    state.update(event(1, "Dog", 4.8))
+    state.update(event(0, "Dog", 1.92, 3.84))
     assert state.open_labels == {2}
-    state.take(event(1, "Dog", 4.8, 5.76))
+    state.update(event(1, "Dog", 4.8, 5.76))
     assert state.open_labels == set()
     assert [each.offset for each in state.events.values()] == [3.84, 5.76]
     assert list(state.heard) == ["Dog"]
@@ -122,7 +122,7 @@ def test_an_event_is_on_until_its_end_comes(state: LiveState) -> None:
 
 def test_the_list_of_events_does_not_grow_for_ever(state: LiveState) -> None:
     for number in range(1000):
-        state.take(event(number, "Dog", float(number), number + 0.5))
+        state.update(event(number, "Dog", float(number), number + 0.5))
     assert len(state.events) == 50
     assert max(state.events) == 999
 
@@ -131,17 +131,17 @@ def test_between_patches_the_position_goes_on_by_the_clock_while_the_stream_is_l
     state: LiveState, clock: Clock
 ) -> None:
     status = {"kind": "status", "stream": "demo", "state": "live", "reason": "", "dropped_patches": 0}
-    state.take(Message(status))
-    state.take(scores(9.6))
+    state.update(Message(status))
+    state.update(scores(9.6))
     clock.now += 0.5
     assert state.position == pytest.approx(11.06)
-    state.take(Message({**status, "state": "stalled", "reason": "no audio for 10 s"}))
+    state.update(Message({**status, "state": "stalled", "reason": "no audio for 10 s"}))
     assert state.position == pytest.approx(10.56)
 
 
 def test_other_streams_are_left_out(state: LiveState) -> None:
     message = event(0, "Dog", 1.0)
-    state.take(Message({**message.header, "stream": "yard"}))
+    state.update(Message({**message.header, "stream": "yard"}))
     assert not state.events
 
 
@@ -153,5 +153,5 @@ def test_a_peak_stays_in_view_until_a_higher_one_comes_or_it_is_old(state: LiveS
         clock.now += seconds
         if peak == expected == -20.0:
             clock.now += 1.0
-        state.take(levels(peak))
+        state.update(levels(peak))
         assert state.peak_dbfs == expected

@@ -24,10 +24,10 @@ def state() -> LiveState:
     state = LiveState("demo", LABELS, 10, lambda: 0.0)
     patch = np.linspace(1, 0.2, len(LABELS)).astype(np.float32)
     header = {"stream": "demo", "rms_dbfs": -21.5, "peak_dbfs": -3.0}
-    state.take(Message({**header, "kind": "scores", "start": 64.32, "end": 65.28, "rolling": 5}, patch, patch))
-    state.take(Message({**header, "kind": "levels"}))
+    state.update(Message({**header, "kind": "scores", "start": 64.32, "end": 65.28, "rolling": 5}, patch, patch))
+    state.update(Message({**header, "kind": "levels"}))
     for index in (0, 1):
-        state.take(
+        state.update(
             Message(
                 {
                     "kind": "event",
@@ -41,7 +41,7 @@ def state() -> LiveState:
                 }
             )
         )
-    state.take(Message({"kind": "service", "model": "default", "runtime": "onnxruntime CPU int8"}))
+    state.update(Message({"kind": "service", "model": "default", "runtime": "onnxruntime CPU int8"}))
     return state
 
 
@@ -73,7 +73,7 @@ def test_the_view_tells_level_labels_events_and_where_to_subscribe(state: LiveSt
 )
 def test_the_state_is_told_in_plain_words_with_its_reason(state: LiveState, name: str, words: str) -> None:
     status = {"kind": "status", "stream": "demo", "state": name, "reason": "refused", "dropped_patches": 3}
-    state.take(Message(status))
+    state.update(Message(status))
     lines = picture(state, 120, 30)
     assert f"{words}: refused" in lines[0]
     assert "3 dropped" in lines[-1]
@@ -81,7 +81,7 @@ def test_the_state_is_told_in_plain_words_with_its_reason(state: LiveState, name
 
 def test_a_long_reason_leaves_the_title_and_stays_on_its_line(state: LiveState) -> None:
     status = {"kind": "status", "stream": "demo", "state": "failed", "reason": "x" * 300, "dropped_patches": 0}
-    state.take(Message(status))
+    state.update(Message(status))
     first = picture(state, 80, 24)[0]
     assert len(first) <= 80
     assert "the porch" in first

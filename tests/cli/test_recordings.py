@@ -33,7 +33,7 @@ def test_a_folder_without_recordings_stands_for_itself(tmp_path: Path) -> None:
 def test_results_of_different_recordings_never_have_the_same_place(tmp_path: Path) -> None:
     _touch(tmp_path, "x/a.wav", "x/a.mp3", "y/a.wav", "x/deeper/a.wav")
     names = [str(tmp_path / "x"), str(tmp_path / "y"), str(tmp_path / "x" / "a.wav"), str(tmp_path / "y" / "a.wav")]
-    places = [str(each.place) for each in find(names)]
+    places = [str(each.result_path) for each in find(names)]
     assert places == ["x/a.mp3", "x/a.wav", "x/deeper/a.wav", "y/a.wav", "a.wav", "a-2.wav"]
 
 
@@ -79,7 +79,7 @@ def test_links_are_followed_once_and_keep_their_own_names(tmp_path: Path) -> Non
     (yard / "linked" / "back").symlink_to(yard)
     (yard / "self.wav").symlink_to("self.wav")
     found = list(find([str(yard)]))
-    assert [str(each.place) for each in found] == [
+    assert [str(each.result_path) for each in found] == [
         "yard/a.wav",
         "yard/annexed.wav",
         "yard/linked/b.wav",
@@ -92,15 +92,15 @@ def test_a_folder_that_is_linked_from_beside_it_keeps_its_name(tmp_path: Path) -
     _touch(tmp_path, "yard/z/b.wav", "yard/c/d.wav")
     (tmp_path / "yard" / "a link").symlink_to("z")
     (tmp_path / "yard" / "c" / "link").symlink_to("../z")
-    assert [str(each.place) for each in find([str(tmp_path / "yard")])] == ["yard/c/d.wav", "yard/z/b.wav"]
+    assert [str(each.result_path) for each in find([str(tmp_path / "yard")])] == ["yard/c/d.wav", "yard/z/b.wav"]
 
 
 def test_a_linked_folder_gives_its_own_name_to_its_results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _touch(tmp_path, "2026-11-26/a.wav")
     (tmp_path / "latest").symlink_to("2026-11-26")
-    assert [str(each.place) for each in find([str(tmp_path / "latest")])] == ["latest/a.wav"]
+    assert [str(each.result_path) for each in find([str(tmp_path / "latest")])] == ["latest/a.wav"]
     monkeypatch.chdir(tmp_path / "2026-11-26")
-    assert [str(each.place) for each in find(["."])] == ["2026-11-26/a.wav"]
+    assert [str(each.result_path) for each in find(["."])] == ["2026-11-26/a.wav"]
 
 
 def test_a_folder_that_cannot_be_read_is_told_and_the_others_are_searched(

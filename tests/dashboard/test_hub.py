@@ -191,7 +191,7 @@ def test_a_hub_that_fails_is_made_anew_and_tells_what_comes_next(
 ) -> None:
     publisher.publish([service("porch")])
     until(lambda: page.last("service")["state"] == "connected")
-    take = Hub._take
+    take = Hub._handle
     rest = ["this one"]
 
     def take_or_break(hub: Hub, message: Message) -> None:
@@ -199,7 +199,7 @@ def test_a_hub_that_fails_is_made_anew_and_tells_what_comes_next(
             raise ZeroDivisionError(rest.pop())
         take(hub, message)
 
-    monkeypatch.setattr(Hub, "_take", take_or_break)
+    monkeypatch.setattr(Hub, "_handle", take_or_break)
     publisher.publish([service("yard")])
     until(lambda: not rest)
     publisher.publish([service("shed")])

@@ -54,8 +54,8 @@ def test_a_pcm_input_that_fails_is_made_anew_and_told(
 ) -> None:
     monkeypatch.setattr(service_module, "_REPEAT_SECONDS", 0.1)
     service, listener = begin()
-    take_waiting, rest = PcmPuller._take_waiting, [break_down]
-    monkeypatch.setattr(PcmPuller, "_take_waiting", lambda puller: rest.pop()() if rest else take_waiting(puller))
+    take_waiting, rest = PcmPuller._receive_waiting, [break_down]
+    monkeypatch.setattr(PcmPuller, "_receive_waiting", lambda puller: rest.pop()() if rest else take_waiting(puller))
     pusher = push(service)
     pusher.push("desk", tone(0.1), 16000)
     told = listener.until(lambda message: message.header.get("restarts"))
@@ -81,7 +81,7 @@ def test_a_watch_that_fails_is_made_anew_and_told(begin: Begin, monkeypatch: pyt
 def test_a_reader_that_fails_ends_its_stream_and_no_other(
     begin: Begin, monkeypatch: pytest.MonkeyPatch, whistle: Path
 ) -> None:
-    monkeypatch.setattr("streamtag.intake.reader.Reader._read_all", break_down)
+    monkeypatch.setattr("streamtag.intake.source_reader.SourceReader._read_all", break_down)
     _, listener = begin(
         Stream(id="pcm", source="-", rate=16000, channels=1, format="s16le"), Stream(id="yard", source=str(whistle))
     )

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from streamtag.engine import Service, telling
+from streamtag.engine import Service, output
 from streamtag.engine import service as service_module
 from streamtag.history import HistoryReader, waiting
 from streamtag.history.store import Store
@@ -37,7 +37,7 @@ def search(history: HistorySettings) -> list[str]:
 def test_an_event_is_in_the_history_when_it_is_told(
     begin: Begin, whistle: Path, history: HistorySettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module, name in ((telling, "_SETTLE_SECONDS"), (waiting, "_MOST_WAIT_SECONDS")):
+    for module, name in ((output, "_SETTLE_SECONDS"), (waiting, "_MOST_WAIT_SECONDS")):
         monkeypatch.setattr(module, name, 20.0)  # a machine that is busy takes longer
     monkeypatch.setattr(service_module, "_REPEAT_SECONDS", 0.1)
     service, listener = begin(history=history)

@@ -21,7 +21,7 @@ def test_what_is_taken_in_is_told_whole_and_in_order() -> None:
     sound = tone(3.0, 440)
     live = LiveSound("desk", sent.extend, lambda stream: stream == "desk")
     for start in range(0, len(sound), 1000):
-        live.take(start, sound[start : start + 1000], 100.0 + (start + 1000) / RATE)
+        live.add_samples(start, sound[start : start + 1000], 100.0 + (start + 1000) / RATE)
     headers = [each.header for each in sent if isinstance(each.header, AudioHeader)]
     assert [(each.start, each.end) for each in headers[:2]] == [(0.0, 0.24), (0.24, 0.48)]
     assert headers[1].time == pytest.approx(100.48)
@@ -35,8 +35,8 @@ def test_what_is_taken_in_is_told_whole_and_in_order() -> None:
 def test_lost_sound_is_a_jump() -> None:
     sent: list[Outgoing] = []
     live = LiveSound("desk", sent.extend, lambda _: True)
-    live.take(0, np.zeros(5000, np.float32), 1.0)
-    live.take(16000, np.zeros(5000, np.float32), 2.0)
+    live.add_samples(0, np.zeros(5000, np.float32), 1.0)
+    live.add_samples(16000, np.zeros(5000, np.float32), 2.0)
     assert [each.header.start for each in sent if isinstance(each.header, AudioHeader)] == [0.0, 1.0]
 
 

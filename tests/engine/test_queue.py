@@ -26,7 +26,7 @@ def stream(queues: Queues, name: str = "a", whose: str = "") -> StreamQueue[str]
 
 def numbers(queues: Queues, most: int = 10_000) -> list[tuple[str, int]]:
     """Take what is there, as stream and number of its patches."""
-    return [(whose, item.start) for whose, item in queues.take(most, 0.0, 0.0) if whose and isinstance(item, Patch)]
+    return [(whose, item.start) for whose, item in queues.get(most, 0.0, 0.0) if whose and isinstance(item, Patch)]
 
 
 def wait_until(true: Callable[[], bool]) -> None:
@@ -41,8 +41,8 @@ def test_what_is_put_is_taken_in_its_order() -> None:
     one = stream(queues)
     items: list[Any] = [patch(0), Change("live"), patch(1), Change("ended")]
     one.put(items)
-    assert [item for _, item in queues.take(10, 0.0, 0.0)] == items
-    assert queues.take(10, 0.0, 0.0) == []
+    assert [item for _, item in queues.get(10, 0.0, 0.0)] == items
+    assert queues.get(10, 0.0, 0.0) == []
 
 
 def test_turns_are_fair_however_much_one_stream_has() -> None:
@@ -63,7 +63,7 @@ def test_a_full_queue_drops_its_oldest_patch_and_counts_it() -> None:
     one.put([Change("live"), *(patch(number) for number in range(130)), Change("ended")])
     assert (one.dropped_patches, one.pending_patches) == (2, 128)
     assert (other.dropped_patches, other.pending_patches) == (0, 1)
-    work = queues.take(1000, 0.0, 0.0)
+    work = queues.get(1000, 0.0, 0.0)
     mine = [item for whose, item in work if whose == "one"]
     assert mine[0] == Change("live")  # changes are never dropped
     assert mine[-1] == Change("ended")
@@ -109,7 +109,7 @@ def test_a_source_that_can_wait_loses_nothing() -> None:
     putting.start()
     taken: list[int] = []
     while len(taken) < 1000:
-        work = queues.take(7, 0.0, 5.0)
+        work = queues.get(7, 0.0, 5.0)
         assert work
         assert one.pending_patches <= 128
         taken += [item.start for _, item in work if isinstance(item, Patch)]
@@ -143,7 +143,7 @@ def test_nothing_of_a_stream_follows_its_leaving() -> None:
     one.put([patch(0)])
     one.leave(lambda: done.append("left"))
     one.put([patch(1), Change("ended")])
-    work = [item for _, item in queues.take(10, 0.0, 0.0)]
+    work = [item for _, item in queues.get(10, 0.0, 0.0)]
     assert isinstance(work[0], Patch)
     assert len(work) == 2
     assert one.pending_patches == 0
@@ -156,7 +156,7 @@ def test_a_stream_stands_behind_all_of_an_earlier_one_of_its_name() -> None:
     before.leave(lambda: None)
     after.put([Change("live"), patch(0)])
     stream(queues, "other").put([patch(0)])
-    taken = [whose for whose, _ in queues.take(100, 0.0, 0.0) if whose != "other"]
+    taken = [whose for whose, _ in queues.get(100, 0.0, 0.0) if whose != "other"]
     assert taken == ["before"] * 4 + ["after"] * 2
 
 
@@ -177,7 +177,7 @@ def test_what_was_called_for_comes_before_all_that_is_pending() -> None:
 
     stream(queues).put([patch(0)])
     queues.call(action)
-    work = queues.take(10, 0.0, 0.0)
+    work = queues.get(10, 0.0, 0.0)
     assert work[0] == (None, action)
     assert len(work) == 2
 
@@ -185,7 +185,7 @@ def test_what_was_called_for_comes_before_all_that_is_pending() -> None:
 def test_taking_waits_for_something_to_come_and_no_longer() -> None:
     queues: Queues = StreamQueues()
     taken: list[object] = []
-    taking = threading.Thread(target=lambda: taken.extend(queues.take(10, 0.0, 30.0)), daemon=True)
+    taking = threading.Thread(target=lambda: taken.extend(queues.get(10, 0.0, 30.0)), daemon=True)
     taking.start()
     stream(queues).put([patch(0)])
     taking.join(60)
@@ -197,7 +197,7 @@ def test_a_batch_waits_for_others_until_it_is_full() -> None:
     one, other = stream(queues, "one"), stream(queues, "other")
     taken: list[object] = []
     one.put([patch(0)])
-    taking = threading.Thread(target=lambda: taken.extend(queues.take(2, 30.0, 30.0)), daemon=True)
+    taking = threading.Thread(target=lambda: taken.extend(queues.get(2, 30.0, 30.0)), daemon=True)
     taking.start()
     other.put([patch(0)])
     taking.join(60)
@@ -207,15 +207,15 @@ def test_a_batch_waits_for_others_until_it_is_full() -> None:
 def test_changes_alone_are_not_held_back_for_a_batch() -> None:
     queues: Queues = StreamQueues()
     stream(queues).put([Change("live")])
-    assert len(queues.take(10, 30.0, 30.0)) == 1
+    assert len(queues.get(10, 30.0, 30.0)) == 1
 
 
 def test_a_closed_queue_gives_what_it_holds_and_then_nothing_at_once() -> None:
     queues: Queues = StreamQueues()
     stream(queues).put([patch(0)])
     queues.close()
-    assert len(queues.take(10, 30.0, 30.0)) == 1
-    assert queues.take(10, 30.0, 30.0) == []
+    assert len(queues.get(10, 30.0, 30.0)) == 1
+    assert queues.get(10, 30.0, 30.0) == []
 
 
 @given(
@@ -265,10 +265,10 @@ def test_a_stream_that_is_moved_keeps_its_order_and_what_waits_for_room() -> Non
     waiting.join(60)
     assert not waiting.is_alive()
     assert numbers(before) == [("b", 0)]
-    work = after.take(10, 0.0, 0.0)
+    work = after.get(10, 0.0, 0.0)
     first = work[0][1]
     assert not isinstance(first, Patch | Change)
     assert [item.start for _, item in work[1:] if isinstance(item, Patch)] == [0, 1, 2, 3]
     assert (one.pending_patches, one.dropped_patches) == (0, 0)
     one.leave(lambda: None)
-    assert len(after.take(10, 0.0, 0.0)) == 1
+    assert len(after.get(10, 0.0, 0.0)) == 1

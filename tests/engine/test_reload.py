@@ -10,7 +10,7 @@ import pytest
 
 from streamtag.engine import Service
 from streamtag.errors import ConfigError
-from streamtag.intake import reader
+from streamtag.intake import source_reader
 from streamtag.settings import EventSettings, LabelThresholds, Stream
 from streamtag.wire import PcmPusher
 from tests.engine.fakes import HungSource
@@ -177,7 +177,7 @@ def test_sources_that_hang_hold_a_reload_up_together_and_not_each(
     begin: Begin, tiny: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     released = threading.Event()
-    monkeypatch.setattr(reader, "open_source", lambda uri, **_: HungSource(uri, released))
+    monkeypatch.setattr(source_reader, "open_source", lambda uri, **_: HungSource(uri, released))
     hung = [Stream(id=f"hung{number}", source="-") for number in range(10)]
     service, listener = begin(*hung)
     try:

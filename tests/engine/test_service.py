@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 
 from streamtag.audio import Block
-from streamtag.engine import Service, inference, telling
+from streamtag.engine import Service, inference, output
 from streamtag.engine import service as service_module
 from streamtag.errors import BundleError, ConfigError, RuntimeUnavailableError, StreamtagError, WireError
 from streamtag.history import HistoryReader
-from streamtag.intake import reader
+from streamtag.intake import source_reader
 from streamtag.scoring import ScoreStage
 from streamtag.settings import EventSettings, HistorySettings, LabelThresholds, ServiceSettings, Stream
 from streamtag.sources import Source, open_source
@@ -191,7 +191,7 @@ def test_an_endless_file_read_as_fast_as_possible_stops_at_once(begin: Begin, wh
 
 def test_sources_that_hang_do_not_keep_the_service(begin: Begin, monkeypatch: pytest.MonkeyPatch) -> None:
     released = threading.Event()
-    monkeypatch.setattr(reader, "open_source", lambda uri, **_: HungSource(uri, released))
+    monkeypatch.setattr(source_reader, "open_source", lambda uri, **_: HungSource(uri, released))
     with TcpServer(hung) as server:
         camera = f"127.0.0.1:{server.port}/audio"
         microphone = Stream(id="porch", source="-")
@@ -218,7 +218,7 @@ def test_a_source_that_is_closed_before_it_is_open_is_closed_all_the_same(
         sources.append(HungSource(uri, released))
         return sources[-1]
 
-    monkeypatch.setattr(reader, "open_source", open_late)
+    monkeypatch.setattr(source_reader, "open_source", open_late)
     service, _ = begin(Stream(id="late", source="-"))
     asked.wait(60)
     (thread,) = (thread for thread in threading.enumerate() if thread.name == "streamtag-late")
@@ -256,7 +256,7 @@ def test_an_error_that_nobody_foresaw_fails_one_stream(
             raise ZeroDivisionError("of a library")
         return open_source(uri, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(reader, "open_source", open_or_break)
+    monkeypatch.setattr(source_reader, "open_source", open_or_break)
     _, listener = begin(Stream(id="broken", source="-"), Stream(id="yard", source=str(whistle)))
     listener.states_of("failed", "broken")
     listener.states_of("ended", "yard")
@@ -277,7 +277,7 @@ def test_a_source_that_is_lost_and_returns_ends_its_events_and_jumps(
         Block(sound, len(sound) + 80_000, 16000, 1007.6),
         ("stalled", "no audio for 10 s"),
     ]
-    monkeypatch.setattr(reader, "open_source", lambda uri, *, on_state, **_: ScriptedSource(script, on_state))
+    monkeypatch.setattr(source_reader, "open_source", lambda uri, *, on_state, **_: ScriptedSource(script, on_state))
     service, listener = begin(Stream(id="camera", source="-"))
     stalled = listener.state("camera", "stalled").header
     assert listener.states("camera") == ["starting", "live", "reconnecting", "live", "stalled"]
@@ -323,7 +323,7 @@ def test_a_file_in_real_time_is_told_as_it_plays(begin: Begin, tmp_path: Path) -
 
 
 def test_status_and_service_messages_are_repeated(begin: Begin, monkeypatch: pytest.MonkeyPatch, whistle: Path) -> None:
-    monkeypatch.setattr(telling, "_REPEAT_SECONDS", 0.4)
+    monkeypatch.setattr(output, "_REPEAT_SECONDS", 0.4)
     monkeypatch.setattr(service_module, "_REPEAT_SECONDS", 0.4)
     _, listener = begin(Stream(id="yard", source=str(whistle)))
     ended = listener.state("yard", "ended").header
@@ -335,7 +335,7 @@ def test_status_and_service_messages_are_repeated(begin: Begin, monkeypatch: pyt
 
 
 def test_repeated_messages_come_at_least_every_five_seconds() -> None:
-    assert telling._REPEAT_SECONDS + inference._LOOK_SECONDS <= 5
+    assert output._REPEAT_SECONDS + inference._LOOK_SECONDS <= 5
     assert service_module._REPEAT_SECONDS + service_module._LOOK_SECONDS <= 5
 
 
@@ -466,7 +466,7 @@ def test_every_thread_takes_turns_though_there_is_nothing_to_do(serve: Callable[
     )
 
 
-def test_a_thread_that_hangs_takes_no_turns(serve: Callable[..., Service]) -> None:
+def test_a_thread_that_hangs_does_no_rounds(serve: Callable[..., Service]) -> None:
     service = serve()
     reached, released = threading.Event(), threading.Event()
 

@@ -15,7 +15,7 @@ def test_the_place_and_the_time_of_what_comes_out_are_those_of_the_sound() -> No
     seconds = np.arange(2 * 48000) / 48000
     sound = np.sin(2 * np.pi * 500 * seconds).astype(np.float32)
     for start in range(0, len(sound), 4800):
-        converted.take(48000 + start, sound[start : start + 4800], 101.0 + (start + 4800) / 48000)
+        converted.add_samples(48000 + start, sound[start : start + 4800], 101.0 + (start + 4800) / 48000)
     place = 16000
     for start, samples, captured in heard:
         assert start == place
@@ -31,8 +31,8 @@ def test_a_jump_begins_anew_and_nothing_is_done_while_nobody_looks() -> None:
     wanted = [True]
     converted = Converted(lambda *each: heard.append(each), lambda: wanted[0], 8000)
     sound = np.zeros(8000, np.float32)
-    converted.take(0, sound, 1.0)
-    converted.take(80_000, sound, 11.0)
+    converted.add_samples(0, sound, 1.0)
+    converted.add_samples(80_000, sound, 11.0)
     wanted[0] = False
-    converted.take(88_000, sound, 12.0)
+    converted.add_samples(88_000, sound, 12.0)
     assert [start for start, _, _ in heard] == [0, 160_000]

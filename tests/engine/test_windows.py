@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from streamtag.audio import Geometry
-from streamtag.bundle_places import added_folder
+from streamtag.bundle_paths import added_folder
 from streamtag.engine import Service
 from streamtag.foreign.add import add_model
 from streamtag.history import HistoryReader

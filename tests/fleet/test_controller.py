@@ -93,7 +93,7 @@ class FakeFleet:
     def forget(self, stream: str) -> None:
         self.forgotten.append(stream)
 
-    def tell(self, header: Header) -> None:
+    def publish(self, header: Header) -> None:
         self.told.append(header)
 
     def heard(self) -> dict[str, Heard]:
@@ -118,7 +118,7 @@ def begin(folder: Path, streams: int = 6, *names: str) -> tuple[FakeFleet, Contr
         until = fake.now + seconds
         while fake.now < until:
             fake.now += 0.5
-            controller.turn()
+            controller.step()
 
     turn(3)
     return fake, controller, turn
@@ -180,7 +180,7 @@ def test_a_service_that_fails_is_told_of_and_the_others_go_on(tmp_path: Path) ->
     fake.service(RayNode("a", "127.0.0.1")).is_broken = True
     for _ in range(6):
         fake.now += 0.5
-        controller.turn()
+        controller.step()
     assert len(fake.on("b")) == 4
     assert [(node.state, node.reason) for node in fake.newest().nodes] == [("failed", "it fails"), ("live", "")]
 
@@ -227,7 +227,7 @@ def test_whoever_begins_anew_takes_over_what_the_nodes_have(tmp_path: Path) -> N
     again = Controller(fleet_of(tmp_path, 10), fake, fake, lambda: fake.now)
     for _ in range(6):
         fake.now += 0.5
-        again.turn()
+        again.step()
     assert fake.owners == before
     for name, node in fake.made.items():
         assert {frozenset(each) for each in node.assigned[handed[name] :]} == {frozenset(node.streams)}

@@ -89,13 +89,13 @@ def test_what_a_service_says_of_itself_is_for_whoever_looks_after_it(
     node.publish([samples.service()])
     wait_until(lambda: "a" in wire.heard() and wire.heard()["a"].service is not None, WAIT_SECONDS, "its word")
     with Subscriber(wire.endpoint) as subscriber:
-        wire.tell(samples.status("own").header)
+        wire.publish(samples.status("own").header)
         assert next_of(subscriber, "own").header["session"] == "00000000"
 
 
 def test_what_is_forgotten_is_not_told_to_who_comes_late(wire: JoinedWire) -> None:
     for stream in ("x", "y"):
-        wire.tell(samples.status(stream).header)
+        wire.publish(samples.status(stream).header)
     wire.forget("x")
     with Subscriber(wire.endpoint) as late:
         message = late.receive(WAIT_SECONDS)
@@ -123,7 +123,7 @@ def test_only_those_with_a_key_come_in(tmp_path_factory: pytest.TempPathFactory)
     wire = JoinedWire("tcp://127.0.0.1:*", "00000000", gate, lambda error: None)
     wire.start()
     try:
-        wire.tell(samples.status("x").header)
+        wire.publish(samples.status("x").header)
         with Subscriber(wire.endpoint, key=gate.own) as known, Subscriber(wire.endpoint) as stranger:
             assert known.receive(WAIT_SECONDS) is not None
             assert stranger.receive(0.3) is None

@@ -45,38 +45,38 @@ def block(seconds: float, start: float = 0.0) -> Block:
 
 def test_the_first_sound_makes_a_stream_live_once(intake: Intake, queue: Kept) -> None:
     assert intake.newest == Change("starting")
-    intake.take(block(1.0))
-    intake.take(block(1.0, 1.0))
+    intake.add_block(block(1.0))
+    intake.add_block(block(1.0, 1.0))
     assert queue.brief == ["live", "patch", "patch"]
     assert (intake.rate, intake.channels, intake.newest.state) == (16000, 1, "live")
 
 
 def test_a_state_stands_behind_what_was_cut_before_it(intake: Intake, queue: Kept) -> None:
-    intake.take(block(1.7))
-    intake.tell("stalled", "no audio for 10 s")
-    intake.take(block(1.0, 1.7))
+    intake.add_block(block(1.7))
+    intake.set_state("stalled", "no audio for 10 s")
+    intake.add_block(block(1.0, 1.7))
     intake.end()
     assert queue.brief == ["live", "patch", "patch", "stalled no audio for 10 s", "live", "patch", "ended"]
 
 
 def test_a_state_lasts_since_it_began_whatever_the_reasons(intake: Intake, queue: Kept) -> None:
-    intake.tell("reconnecting", "refused")
+    intake.set_state("reconnecting", "refused")
     since = intake.newest.since
-    intake.tell("reconnecting", "refused; next try in 2 s")
+    intake.set_state("reconnecting", "refused; next try in 2 s")
     assert intake.newest == Change("reconnecting", "refused; next try in 2 s")
     assert intake.newest.since == since
-    intake.take(block(0.1))
+    intake.add_block(block(0.1))
     assert intake.newest.since > since
 
 
 def test_what_cannot_be_used_is_counted_and_the_first_of_it_named(intake: Intake, queue: Kept) -> None:
-    intake.take(block(0.1))
+    intake.add_block(block(0.1))
     with pytest.raises(InputError):
-        intake.take(Block(np.zeros(10), 0, 16000, 0.0))  # type: ignore[arg-type]
+        intake.add_block(Block(np.zeros(10), 0, 16000, 0.0))  # type: ignore[arg-type]
     intake.blame("one")
     intake.blame("two")
-    intake.tell("stalled", "")
-    intake.take(block(0.1, 0.1))
+    intake.set_state("stalled", "")
+    intake.add_block(block(0.1, 0.1))
     assert queue.brief == ["live", "live one", "stalled", "live one"]
     assert intake.faults == 2
 
@@ -84,10 +84,10 @@ def test_what_cannot_be_used_is_counted_and_the_first_of_it_named(intake: Intake
 def test_an_error_that_nobody_foresaw_leaves_a_block_out(
     intake: Intake, queue: Kept, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    intake.take(block(0.1))
+    intake.add_block(block(0.1))
     for _ in range(3):
         intake.stumble(ZeroDivisionError("of a library, at rtsp://user:secret@host/"))
-    intake.take(block(0.1, 0.1))
+    intake.add_block(block(0.1, 0.1))
     said = "reconnecting internal error: ZeroDivisionError: of a library, at rtsp://host/"
     assert queue.brief == ["live", said, said, said, "live"]
     assert caplog.text.count("a block could not be taken in") == 1
@@ -95,15 +95,15 @@ def test_an_error_that_nobody_foresaw_leaves_a_block_out(
 
 @pytest.mark.parametrize("end", ["end", "fail", "break_down"])
 def test_nothing_follows_the_end_whatever_is_brought(intake: Intake, queue: Kept, end: str) -> None:
-    intake.take(block(0.7))
+    intake.add_block(block(0.7))
     {
         "end": lambda: intake.end("the service stopped"),
         "fail": lambda: intake.fail("no such file"),
         "break_down": lambda: intake.break_down(MemoryError("no room")),
     }[end]()
     over = list(queue.brief)
-    intake.take(block(1.0, 0.7))
-    intake.tell("live", "")
+    intake.add_block(block(1.0, 0.7))
+    intake.set_state("live", "")
     intake.end()
     intake.fail("again")
     assert queue.brief == over
@@ -118,8 +118,8 @@ def test_nothing_follows_the_end_whatever_is_brought(intake: Intake, queue: Kept
 
 
 def test_only_a_source_that_waits_waits_for_room(intake: Intake, queue: Kept) -> None:
-    intake.take(block(1.0))
+    intake.add_block(block(1.0))
     intake.waits = True
-    intake.take(block(1.0, 1.0))
+    intake.add_block(block(1.0, 1.0))
     intake.end()
     assert queue.waited == [False, True, True]

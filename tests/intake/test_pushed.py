@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from streamtag.intake import Intake, Item, PushedStreams
-from streamtag.wire.pcm import PcmBlock
+from streamtag.wire.pcm_messages import PcmBlock
 
 
 class Heap:
@@ -25,16 +25,16 @@ def sound(stream: str, seconds: float) -> PcmBlock:
 def test_sound_may_wait_until_shortly_before_a_patch_can_be_complete() -> None:
     streams = make_streams()
     assert streams.rest_seconds() == 0  # nobody knows when the first comes
-    streams.take(sound("a", 0.015))
+    streams.handle(sound("a", 0.015))
     assert 0.9 < streams.rest_seconds() < 0.975 - 0.015
-    streams.take(sound("a", 0.945))
+    streams.handle(sound("a", 0.945))
     assert streams.rest_seconds() == 0
-    streams.take(sound("a", 0.03))  # the patch is complete
+    streams.handle(sound("a", 0.03))  # the patch is complete
     assert streams.rest_seconds() > 0.8
 
 
 def test_no_sound_waits_where_there_are_many_streams() -> None:
     streams = make_streams()
     for number in range(5):
-        streams.take(sound(f"s{number}", 0.015))
+        streams.handle(sound(f"s{number}", 0.015))
     assert streams.rest_seconds() == 0

@@ -424,9 +424,9 @@ def test_a_chirp_reaches_the_service_whole(playwright: Playwright, tmp_path: Pat
             """async () => {
                 const { Feed } = await import("/streamtag/static/feed.js");
                 const bands = [];
-                const take = Feed.prototype.take;
+                const handle = Feed.prototype.handle;
                 return await new Promise((resolve) => {
-                    Feed.prototype.take = function (data) {
+                    Feed.prototype.handle = function (data) {
                         if (typeof data !== "string" && this.stream.startsWith("browser-")
                             && new DataView(data).getUint8(0) === 1) {
                             const columns = new Uint8Array(data, 17);
@@ -435,9 +435,9 @@ def test_a_chirp_reaches_the_service_whole(playwright: Playwright, tmp_path: Pat
                                 const loudest = Math.max(...frame);
                                 if (loudest > 60) bands.push(frame.indexOf(loudest));
                             }
-                            if (bands.length > 900) { Feed.prototype.take = take; resolve(bands); }
+                            if (bands.length > 900) { Feed.prototype.handle = handle; resolve(bands); }
                         }
-                        return take.call(this, data);
+                        return handle.call(this, data);
                     };
                 });
             }"""

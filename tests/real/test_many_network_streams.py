@@ -52,16 +52,16 @@ def test_many_network_streams_share_few_processes_and_all_come_back(service: Ser
 def test_an_error_that_nobody_foresaw_costs_one_stream_its_block_and_its_neighbours_nothing(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    take = Intake.take
+    add_block = Intake.add_block
 
-    def take_or_break(intake: Intake, block: Block) -> None:
+    def add_or_break(intake: Intake, block: Block) -> None:
         if intake.stream == "radio3":
             raise ZeroDivisionError("of a library")
-        take(intake, block)
+        add_block(intake, block)
 
     with closing(Listener(Subscriber(service.endpoint))) as listener:
         listener.patches("radio3", 1)
-        monkeypatch.setattr(Intake, "take", take_or_break)
+        monkeypatch.setattr(Intake, "add_block", add_or_break)
         told = listener.state("radio3", "reconnecting").header
         assert told["reason"] == "internal error: ZeroDivisionError: of a library"
         for stream in ("radio0", "radio4"):

@@ -47,13 +47,13 @@ class Hearing:
         self.room.set()
         self._changed = threading.Condition()
 
-    def take(self, block: Block, *, waits: bool) -> None:
+    def add_block(self, block: Block, *, waits: bool) -> None:
         self.room.wait()
         with self._changed:
             self.blocks.append(block)
             self._changed.notify_all()
 
-    def tell(self, state: str, reason: str) -> None:
+    def set_state(self, state: str, reason: str) -> None:
         with self._changed:
             self.states.append((state, reason))
             self._changed.notify_all()
@@ -420,14 +420,14 @@ def test_a_thread_that_brings_back_what_was_lost_and_fails_is_made_anew(
     hearing = Hearing()
     received = receiving.open(radio, {"timeouts": HASTE}, hearing)
     hearing.wait(lambda: hearing.blocks)
-    place, rest = ReceiverPool._place, ["this once"]
+    assign, rest = ReceiverPool._assign, ["this once"]
 
-    def place_or_break(made: ReceiverPool, lost: receiver_pool.ReceivedSource) -> None:
+    def assign_or_break(made: ReceiverPool, lost: receiver_pool.ReceivedSource) -> None:
         if rest:
             raise ZeroDivisionError(rest.pop())
-        place(made, lost)
+        assign(made, lost)
 
-    monkeypatch.setattr(ReceiverPool, "_place", place_or_break)
+    monkeypatch.setattr(ReceiverPool, "_assign", assign_or_break)
     os.kill(processes()[0], signal.SIGKILL)
     hearing.wait(lambda: [state for state, _ in hearing.states] == ["live", "reconnecting", "live"])
     assert rest == []

@@ -8,8 +8,8 @@ from streamtag.events import EventRules
 from streamtag.history import HistoryReader
 from streamtag.labels import LabelSet
 from streamtag.settings import Config, EventSettings, HistorySettings, Stream
+from streamtag.sinks.opening import open_local
 from streamtag.sinks.sink import SinkMessage
-from streamtag.sinks.table import open_local
 from streamtag.wire import ServiceHeader
 from streamtag.wire.messages import Header
 from tests.history.conftest import NOW, patch

@@ -6,10 +6,10 @@ import pytest
 from streamtag.alerts.notice import AlertNotice
 from streamtag.settings import Config, WebhookSettings
 from streamtag.sink_kinds import SinkKind
-from streamtag.sinks import table
+from streamtag.sinks import opening
 from streamtag.sinks.local import LocalSinks
+from streamtag.sinks.opening import open_local, open_sinks
 from streamtag.sinks.sink import SinkMessage, SinkQueue
-from streamtag.sinks.table import open_local, open_sinks
 from streamtag.wire import Outgoing, ServiceHeader
 from streamtag.wire.messages import Header
 from tests.history.conftest import patch
@@ -93,7 +93,7 @@ def test_within_a_service_a_sink_gets_what_it_takes_and_nobody_waits_for_it() ->
 def test_any_sink_may_live_in_the_service_by_its_line_in_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
     config = Config(webhooks=(WebhookSettings(url="http://127.0.0.1:9/hook"),))
     assert [type(sink).__name__ for sink in open_sinks(config)] == ["WebhookSink"]
-    monkeypatch.setattr(table, "SINKS", [SinkKind("webhook", "webhook", "webhooks", is_list=True, is_local=True)])
+    monkeypatch.setattr(opening, "SINKS", [SinkKind("webhook", "webhook", "webhooks", is_list=True, is_local=True)])
     assert open_sinks(config) == []
     (local,) = open_local(config)
     assert (type(local), local.name) == (SinkQueue, "webhook")

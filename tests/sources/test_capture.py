@@ -82,18 +82,18 @@ class Heard:
 
 
 def hear(world: World, clock: CaptureClock) -> Heard:
-    return listen(world, lambda piece: clock.take(piece, piece.captured))
+    return listen(world, lambda piece: clock.feed(piece, piece.captured))
 
 
 def hear_lumps(world: World) -> Heard:
-    return listen(world, LivePieces(0.0, CaptureClock(0.5, 2.0, 15.0), 15.0).take)
+    return listen(world, LivePieces(0.0, CaptureClock(0.5, 2.0, 15.0), 15.0).feed)
 
 
-def listen(world: World, take: Callable[[Piece], list[Piece]]) -> Heard:
+def listen(world: World, feed: Callable[[Piece], list[Piece]]) -> Heard:
     pieces: list[Piece] = []
     for number, (arrival, seconds, _) in enumerate(world.arrivals):
         sound = np.full((round(seconds * RATE), 1), number, np.float32)
-        pieces += take(Piece(sound, RATE, 0.0, arrival))
+        pieces += feed(Piece(sound, RATE, 0.0, arrival))
     assert [piece.samples[0, 0] for piece in pieces] == list(range(len(pieces)))
     return Heard(pieces, [run[2] for run in world.arrivals], len(world.arrivals) - len(pieces))
 
@@ -195,7 +195,7 @@ def test_lumps_that_are_found_late_and_early_by_turns_lose_nothing() -> None:
     for number, (arrival, seconds, _) in enumerate(World().comes_in_lumps(600, 2.0).arrivals):
         late = 0.1 * min(number // 8 % 20, 20 - number // 8 % 20)
         piece = Piece(np.zeros((round(seconds * RATE), 1), np.float32), RATE, 0.0, arrival + late)
-        lost += sum(each.lost_seconds for each in clock.take(piece, arrival + late, earliest=arrival - 0.1))
+        lost += sum(each.lost_seconds for each in clock.feed(piece, arrival + late, earliest=arrival - 0.1))
     assert lost == 0.0
 
 
@@ -205,7 +205,7 @@ def test_what_was_found_late_is_lost_as_much_as_it_surely_is() -> None:
     for arrival, seconds, _ in World().comes_in_lumps(60, 2.0).pauses(5.0).comes_in_lumps(60, 2.0).arrivals:
         uncertain = 1.5 if 61.0 < arrival - 50.0 < 68.0 else 0.1  # the first look after the pause comes late
         piece = Piece(np.zeros((round(seconds * RATE), 1), np.float32), RATE, 0.0, arrival + uncertain)
-        pieces += clock.take(piece, arrival + uncertain, earliest=arrival)
+        pieces += clock.feed(piece, arrival + uncertain, earliest=arrival)
     assert [piece.lost_seconds for piece in pieces if piece.lost_seconds] == [pytest.approx(5.0, abs=0.15)]
 
 
@@ -223,7 +223,7 @@ def test_what_the_driver_says_is_lost_is_lost_though_it_is_little() -> None:
     lost = []
     for number, (arrival, seconds, _) in enumerate(world.arrivals):
         piece = Piece(np.zeros((round(seconds * RATE), 1), np.float32), RATE, 0.0, arrival)
-        lost += [each.lost_seconds for each in clock.take(piece, arrival, flagged=number == 50)]
+        lost += [each.lost_seconds for each in clock.feed(piece, arrival, flagged=number == 50)]
     assert [each for each in lost if each] == [pytest.approx(0.12, abs=0.01)]
 
 
@@ -232,7 +232,7 @@ def test_what_the_driver_says_is_lost_though_nothing_is_late_is_not() -> None:
     lost = 0.0
     for arrival, seconds, _ in World(step=0.04).plays(60).arrivals:
         piece = Piece(np.zeros((round(seconds * RATE), 1), np.float32), RATE, 0.0, arrival)
-        lost += sum(each.lost_seconds for each in clock.take(piece, arrival, flagged=True))
+        lost += sum(each.lost_seconds for each in clock.feed(piece, arrival, flagged=True))
     assert lost == 0.0
 
 
@@ -244,7 +244,7 @@ def test_what_is_dropped_on_our_side_is_lost_as_it_is_told() -> None:
             continue
         told = 10.0 if number == 140 else 0.0
         piece = Piece(np.zeros((round(seconds * RATE), 1), np.float32), RATE, told, arrival)
-        heard += clock.take(piece, arrival)
+        heard += clock.feed(piece, arrival)
     assert [piece.lost_seconds for piece in heard if piece.lost_seconds] == [10.0]
     assert heard[-1].captured == pytest.approx(110.0, abs=0.01)
 
@@ -257,7 +257,7 @@ def test_a_pause_of_our_own_is_not_lost() -> None:
         if number == 80:
             clock.delay(8.0)
         piece = Piece(np.zeros((round(seconds * RATE), 1), np.float32), RATE, 0.0, arrival)
-        lost += sum(each.lost_seconds for each in clock.take(piece, arrival))
+        lost += sum(each.lost_seconds for each in clock.feed(piece, arrival))
     assert lost == 0.0
 
 
@@ -277,7 +277,7 @@ def settled(times_and_seconds: list[tuple[float, float]], began: float = 0.0) ->
     live = LivePieces(began, network_clock(), 5.0)
     settled: list[Piece] = []
     for number, (arrival, seconds) in enumerate(times_and_seconds):
-        settled += live.take(Piece(np.full((round(seconds * RATE), 1), number, np.float32), RATE, 0.0, arrival))
+        settled += live.feed(Piece(np.full((round(seconds * RATE), 1), number, np.float32), RATE, 0.0, arrival))
     return settled + live.finish()
 
 

@@ -24,7 +24,7 @@ def take_all(feed: Feed) -> list[Piece]:
     heard: list[Piece] = []
     try:
         while True:
-            heard += feed.take()
+            heard += feed.get()
     except Complete:
         return heard
 
@@ -54,7 +54,7 @@ def test_a_recording_waits_for_room_and_loses_nothing() -> None:
     heard: list[Piece] = []
     for _ in range(10):
         assert filled.acquire(timeout=60)
-        heard += feed.take()
+        heard += feed.get()
     assert [len(item.samples) for item in heard] == [20 * RATE] * 10
     assert all(item.lost_seconds == 0 for item in heard)
 
@@ -84,7 +84,7 @@ def test_whoever_takes_is_woken_by_what_comes_by_the_end_and_by_closing() -> Non
 
 
 def test_nothing_is_taken_before_something_comes() -> None:
-    assert list(make().take()) == []
+    assert list(make().get()) == []
 
 
 def test_what_came_before_a_break_is_heard_before_the_break() -> None:
@@ -92,11 +92,11 @@ def test_what_came_before_a_break_is_heard_before_the_break() -> None:
     feed.put(piece(5))
     feed.end(Lost("broken"))
     feed.end(Lost("later"))
-    (heard,) = feed.take()
+    (heard,) = feed.get()
     assert len(heard.samples) == 5
     for _ in range(2):
         with pytest.raises(Lost, match="broken"):
-            feed.take()
+            feed.get()
 
 
 def test_what_claims_to_last_no_time_fills_a_feed_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:

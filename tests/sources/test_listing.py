@@ -135,7 +135,7 @@ def listen(
                 put += 1
                 truth.append(captured - STEP * (count - 1 - place))
                 piece = Piece(sound, RATE, 0.0, found.seen)
-                pieces += live.take(piece, earliest=found.earliest, flagged=has_gap)
+                pieces += live.feed(piece, earliest=found.earliest, flagged=has_gap)
                 has_gap = False
     return Heard(pieces, truth, put, begun, now, waited)
 

@@ -28,7 +28,7 @@ class Microphone:
             times = SimpleNamespace(currentTime=device, inputBufferAdcTime=device - latency - FRAMES / RATE)
             data = np.zeros((FRAMES, 1), np.float32)
             self.callback(data, FRAMES, times, SimpleNamespace(input_overflow=False))
-            self.heard += self.feed.take()
+            self.heard += self.feed.get()
 
     @property
     def lost(self) -> list[float]:

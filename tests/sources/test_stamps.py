@@ -11,7 +11,7 @@ PACKET = 0.02
 def holes(stamps: list[float], packet: float = PACKET, longest: float = 60.0) -> dict[int, float]:
     """The hole before each run of `packet` seconds whose time stamps are these."""
     judge: Stamps[int] = Stamps(longest)
-    ready = [each for number, stamp in enumerate(stamps) for each in judge.take(number, packet, stamp)]
+    ready = [each for number, stamp in enumerate(stamps) for each in judge.feed(number, packet, stamp)]
     ready += judge.finish()
     assert [number for _, number in ready] == list(range(len(stamps)))
     return {number: hole for hole, number in ready if hole}
@@ -76,21 +76,21 @@ def test_the_last_stamp_alone_is_not_believed() -> None:
 
 def test_what_has_no_stamps_has_no_holes() -> None:
     judge: Stamps[int] = Stamps(60.0)
-    assert [judge.take(number, PACKET, None) for number in range(3)] == [[(0.0, 0)], [(0.0, 1)], [(0.0, 2)]]
+    assert [judge.feed(number, PACKET, None) for number in range(3)] == [[(0.0, 0)], [(0.0, 1)], [(0.0, 2)]]
 
 
 def test_what_was_skipped_is_not_a_hole() -> None:
     judge: Stamps[int] = Stamps(60.0)
-    judge.take(0, PACKET, 0.0)
+    judge.feed(0, PACKET, 0.0)
     judge.skip()
-    assert judge.take(1, PACKET, 10.0) == [(0.0, 1)]
-    assert judge.take(2, PACKET, 10.0 + PACKET) == [(0.0, 2)]
+    assert judge.feed(1, PACKET, 10.0) == [(0.0, 1)]
+    assert judge.feed(2, PACKET, 10.0 + PACKET) == [(0.0, 2)]
 
 
 @given(st.lists(st.tuples(st.floats(0.001, 2.0), st.none() | st.floats(-1e6, 1e6)), max_size=200))
 def test_nothing_is_kept_and_no_hole_is_negative(runs: list[tuple[float, float | None]]) -> None:
     judge: Stamps[int] = Stamps(60.0)
-    ready = [each for number, (seconds, stamp) in enumerate(runs) for each in judge.take(number, seconds, stamp)]
+    ready = [each for number, (seconds, stamp) in enumerate(runs) for each in judge.feed(number, seconds, stamp)]
     ready += judge.finish()
     assert [number for _, number in ready] == list(range(len(runs)))
     assert all(0.0 <= hole <= 60.0 for hole, _ in ready)

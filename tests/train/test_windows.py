@@ -18,7 +18,7 @@ from train.data import effects
 from train.data.bank import Bank, make_bank
 from train.data.cache import Cache, Rows
 from train.data.clips import Clip
-from train.data.make import PLAIN, fill, plain_places
+from train.data.make import PLAIN, fill, plain_windows
 from train.data.render import RenderSettings, plain, render
 from train.labels import LabelTable
 from train.settings import FitSettings, Settings
@@ -181,7 +181,7 @@ def _plain(seconds: float, silent: slice | None = None) -> tuple[Bank, np.ndarra
 
 def test_a_plain_window_is_the_recording_as_it_is_with_its_patch_in_the_middle() -> None:
     bank, sound = _plain(6.0)
-    places = plain_places(bank)
+    places = plain_windows(bank)
     assert [entry for entry, _ in places] == [0, 0, 0]
     assert [at for _, at in places] == [0, 2 * 15360, 5 * 15360]
     for entry, at in places:
@@ -203,8 +203,8 @@ def test_a_plain_window_much_quieter_than_its_recording_says_neither_yes_nor_no(
 @pytest.mark.parametrize("seconds", [0.1, 0.96, 1.0, 60.0])
 def test_a_recording_of_any_length_gives_one_to_three_plain_windows(seconds: float) -> None:
     bank, _ = _plain(seconds)
-    assert 1 <= len(plain_places(bank)) <= 3
-    assert all(np.isfinite(plain(bank.entries[0], len(LABELS), at).samples).all() for _, at in plain_places(bank))
+    assert 1 <= len(plain_windows(bank)) <= 3
+    assert all(np.isfinite(plain(bank.entries[0], len(LABELS), at).samples).all() for _, at in plain_windows(bank))
 
 
 def _band(sound: np.ndarray, low: float, high: float) -> float:
@@ -253,5 +253,5 @@ def test_a_cache_holds_recordings_as_they_are_where_that_is_asked_for(
         fill(cache, bank, render_settings, None, 1, 4096, lambda done, total: None)
         assert cache.numbers() == ([0, PLAIN] if wanted else [0])
     rows = cache.read(PLAIN)
-    assert len(rows) == len(plain_places(bank)) == 8
+    assert len(rows) == len(plain_windows(bank)) == 8
     assert {LABELS.names[int(label)] for label in np.flatnonzero(rows.positive.any(axis=0))} == set(KINDS)

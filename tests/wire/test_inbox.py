@@ -22,7 +22,7 @@ def test_when_full_the_oldest_batches_go_and_every_message_is_either_delivered_o
             inbox.forget(entry)
         else:
             inbox.put([event(stream) for stream in entry])
-    delivery = inbox.take()
+    delivery = inbox.drain()
 
     delivered = [entry for entry in delivery.entries if not isinstance(entry, str)]
     handed = [entry for entry in handed_over if not isinstance(entry, str)]
@@ -43,7 +43,7 @@ def test_the_first_hand_over_after_a_look_asks_to_wake_the_publisher() -> None:
     assert inbox.put([event()])
     assert not inbox.put([event()])
     assert not inbox.forget("porch")
-    inbox.take()
+    inbox.drain()
     assert inbox.forget("porch")
 
 
@@ -51,6 +51,6 @@ def test_a_batch_larger_than_the_capacity_is_kept_when_it_is_the_newest() -> Non
     inbox = Inbox(CAPACITY)
     inbox.put([event()])
     inbox.put([event()] * 50)
-    delivery = inbox.take()
+    delivery = inbox.drain()
     assert [len(entry) for entry in delivery.entries] == [50]
     assert inbox.dropped == 1

@@ -114,16 +114,16 @@ def test_a_forgotten_stream_is_not_replayed_and_counts_on_when_it_returns(
 
 def test_messages_that_overflow_the_hand_over_are_counted_and_seen_as_missed(monkeypatch: pytest.MonkeyPatch) -> None:
     entered, release = threading.Event(), threading.Event()
-    take = Inbox.take
+    drain = Inbox.drain
 
     def hold(inbox: Inbox) -> Delivery:
-        delivery = take(inbox)
+        delivery = drain(inbox)
         if any(entry == "hold" for entry in delivery.entries):
             entered.set()
             release.wait(60)
         return delivery
 
-    monkeypatch.setattr(Inbox, "take", hold)
+    monkeypatch.setattr(Inbox, "drain", hold)
     publisher = Publisher("tcp://127.0.0.1:*")
     publisher.start()
     with Subscriber(publisher.endpoint, kinds=["scores"]) as subscriber:

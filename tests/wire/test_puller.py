@@ -7,7 +7,7 @@ import zmq
 
 from streamtag.wire import PcmBlock, PcmEnd, PcmFault, PcmInput, PcmPuller, PcmPusher
 from streamtag.wire import puller as puller_module
-from tests.wire.test_pcm import FOUR_BYTES, header
+from tests.wire.test_pcm_messages import FOUR_BYTES, header
 
 
 def test_pcm_of_many_pushers_keeps_its_order_for_each(puller: PcmPuller, pcm: SimpleQueue[Any]) -> None:
@@ -70,12 +70,12 @@ def test_a_giant_frame_ends_its_connection_and_leaves_other_pushers_alone(
 def test_a_thread_that_fails_takes_pcm_again_at_the_same_endpoint(
     puller: PcmPuller, pcm: SimpleQueue[Any], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    take_waiting, rest = PcmPuller._take_waiting, [1]
+    take_waiting, rest = PcmPuller._receive_waiting, [1]
 
     def break_down_once(self: PcmPuller) -> None:
         rest.pop() and 1 / 0 if rest else take_waiting(self)
 
-    monkeypatch.setattr(PcmPuller, "_take_waiting", break_down_once)
+    monkeypatch.setattr(PcmPuller, "_receive_waiting", break_down_once)
     endpoint = puller.endpoint
     with PcmPusher(endpoint, timeout_seconds=20) as pusher:
         pusher.end("lost")

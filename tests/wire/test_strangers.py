@@ -83,16 +83,16 @@ def test_whoever_sends_too_much_in_one_frame_is_cut_off(publisher: Publisher, pu
 def test_only_so_many_subscriptions_are_remembered() -> None:
     subscriptions = Subscriptions()
     for number in range(210_000):
-        subscriptions.take(b"\x01levels/%d/" % number)
-        subscriptions.take(b"\x01levels/part-%d" % number)
+        subscriptions.update(b"\x01levels/%d/" % number)
+        subscriptions.update(b"\x01levels/part-%d" % number)
     assert subscriptions.is_watched("1")
     assert not subscriptions.is_watched("209999")
     for number in range(210_000):
-        subscriptions.take(b"\x00levels/%d/" % number)
-        subscriptions.take(b"\x00levels/part-%d" % number)
+        subscriptions.update(b"\x00levels/%d/" % number)
+        subscriptions.update(b"\x00levels/part-%d" % number)
     assert not subscriptions
     assert not subscriptions.is_watched("1")
-    assert subscriptions.take(b"\x01levels/209999/") == b"levels/209999/"
+    assert subscriptions.update(b"\x01levels/209999/") == b"levels/209999/"
     assert subscriptions.is_watched("209999")
 
 

@@ -146,9 +146,9 @@ class Cache:
         sizes = {number: len(np.load(self.shard(number) / "positive.npy", mmap_mode="r")) for number in numbers}
         if sum(sizes.values()) < size:
             raise ConfigError(f"cache {self.folder} has fewer windows than one batch of {size}: make more")
-        turn = 0
+        epoch = 0
         while True:
-            rng = np.random.default_rng([seed, turn])
+            rng = np.random.default_rng([seed, epoch])
             order = [int(number) for number in rng.permutation(numbers)]
             for first in range(0, len(order), _GROUP):
                 group = order[first : first + _GROUP]
@@ -159,7 +159,7 @@ class Cache:
                     for batch in shuffled[skip * size : whole * size].reshape(-1, size):
                         yield Rows(rows.patches[batch], rows.positive[batch], rows.unsure[batch], rows.features[batch])
                 skip = max(0, skip - whole)
-            turn += 1
+            epoch += 1
 
     def _together(self, group: list[int]) -> Rows:
         shards = [self.read(number) for number in group]

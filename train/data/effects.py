@@ -15,8 +15,8 @@ Sound = NDArray[np.float32]
 
 def change_speed(sound: Sound, samples: int) -> Sound:
     """Return the sound stretched to `samples` samples, pitch and all, by straight lines between samples."""
-    places = np.linspace(0.0, len(sound) - 1.0, samples)
-    return np.interp(places, np.arange(len(sound)), sound).astype(np.float32)
+    positions = np.linspace(0.0, len(sound) - 1.0, samples)
+    return np.interp(positions, np.arange(len(sound)), sound).astype(np.float32)
 
 
 def colour(sound: Sound, rng: np.random.Generator) -> Sound:

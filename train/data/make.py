@@ -55,17 +55,17 @@ def shard_sizes(windows: int, shard: int) -> list[int]:
     return [shard] * whole + ([rest] if rest else [])
 
 
-def plain_places(bank: Bank) -> list[tuple[int, int]]:
+def plain_windows(bank: Bank) -> list[tuple[int, int]]:
     """Return the plain windows of a bank's labelled recordings: entry, and the sample at which the patch begins.
 
     At most three a recording, spread over it.
     """
-    places = []
+    windows = []
     for entry, recording in enumerate(bank.entries):
         patches = max(1, (len(recording.sound) - PATCH_SAMPLES) // PATCH_HOP + 1)
         chosen = np.unique(np.linspace(0, patches - 1, min(patches, _PLAIN_A_CLIP)).round().astype(int))
-        places += [(entry, int(patch) * PATCH_HOP) for patch in chosen]
-    return places
+        windows += [(entry, int(patch) * PATCH_HOP) for patch in chosen]
+    return windows
 
 
 def fill(
@@ -86,15 +86,15 @@ def fill(
     global _task
     made = [number for number in cache.shards if number < PLAIN] if cache.shards else count()
     sizes = dict(zip(made, shard_sizes(settings.windows, shard), strict=False))
-    places = plain_places(bank) if settings.plain else []
-    order = np.random.default_rng([settings.seed, first_plain]).permutation(len(places))
-    sizes |= dict(zip(count(first_plain), shard_sizes(len(places), shard), strict=False))
+    windows = plain_windows(bank) if settings.plain else []
+    order = np.random.default_rng([settings.seed, first_plain]).permutation(len(windows))
+    sizes |= dict(zip(count(first_plain), shard_sizes(len(windows), shard), strict=False))
     missing = sorted(set(sizes) - set(cache.numbers()))
     done = sum(sizes.values()) - sum(sizes[number] for number in missing)
     progress(done, sum(sizes.values()))
     if not missing:
         return
-    shuffled = [places[place] for place in order]
+    shuffled = [windows[index] for index in order]
     _task = _Task(bank, settings, cache, shuffled, first_plain, shard, listener is not None)
     try:
         fork = multiprocessing.get_context("fork")

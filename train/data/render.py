@@ -100,14 +100,14 @@ def render(bank: Bank, settings: RenderSettings, rng: np.random.Generator) -> Wi
         loudness = level or effects.loudest(part)
         if loudness > 0:
             mixed += part * np.float32(10 ** (gain_db / 20) / loudness)
-    for place, entry in enumerate(entries):
-        rest = [10 ** (gain / 10) for other, gain in enumerate(gains) if other != place and levels[other] > 0]
-        over_rest = gains[place] - (10 * np.log10(sum(rest)) if rest else -200.0)
-        heard = levels[place] > entry.level * 10 ** (-25 / 20) and over_rest > settings.audible_db
+    for index, entry in enumerate(entries):
+        rest = [10 ** (gain / 10) for other, gain in enumerate(gains) if other != index and levels[other] > 0]
+        over_rest = gains[index] - (10 * np.log10(sum(rest)) if rest else -200.0)
+        heard = levels[index] > entry.level * 10 ** (-25 / 20) and over_rest > settings.audible_db
         unsure[entry.unsure] = True
         if heard:
             positive[entry.positive] = True
-        elif levels[place] > 0:
+        elif levels[index] > 0:
             unsure[entry.positive] = True
     if rng.random() < settings.noise:
         noise_db = -rng.uniform(*settings.noise_db)
@@ -159,16 +159,16 @@ def _empty(
 def _part(entry: Entry, bank: Bank, settings: RenderSettings, rng: np.random.Generator) -> tuple[Sound, int]:
     """Return one recording's share of a window: cut, stretched, coloured, in a room; and a place where it sounds."""
     factor = rng.uniform(*settings.speed_range) if rng.random() < settings.speed else 1.0
-    part, place = _cut(entry, round(CONTEXT_SAMPLES * factor), settings, rng)
+    part, position = _cut(entry, round(CONTEXT_SAMPLES * factor), settings, rng)
     if factor != 1.0:
-        part, place = effects.change_speed(part, CONTEXT_SAMPLES), round(place / factor)
+        part, position = effects.change_speed(part, CONTEXT_SAMPLES), round(position / factor)
     if rng.random() < settings.colour:
         part = effects.colour(part, rng)
     if bank.rooms and rng.random() < settings.room:
         part = effects.place_in_room(part, bank.rooms[int(rng.integers(len(bank.rooms)))])
     elif rng.random() < settings.made_room:
         part = effects.place_in_room(part, effects.made_room(rng))
-    return part, place
+    return part, position
 
 
 def _cut(entry: Entry, samples: int, settings: RenderSettings, rng: np.random.Generator) -> tuple[Sound, int]:

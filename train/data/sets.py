@@ -43,9 +43,9 @@ def read_set(folder: Path, name: str) -> list[Clip]:
     """
     if name in _PUBLISHED:
         return _PUBLISHED[name](folder)
-    beside = folder.with_name(f"{folder.name}.csv")
-    if beside.is_file():  # "deep/unlabelled": another table of the same folder
-        return read_manifest(beside, name)
+    table = folder.with_name(f"{folder.name}.csv")
+    if table.is_file():  # "deep/unlabelled": another table of the same folder
+        return read_manifest(table, name)
     manifest = folder / f"{folder.name}.csv"
     if folder.is_dir() and not manifest.is_file():
         return read_folders(folder, name)

@@ -47,8 +47,8 @@ def onsets(scores: Scores, on: Thresholds, off: Thresholds) -> NDArray[np.int_]:
     rules = EventRules(LabelSet(names), EventSettings(labels=thresholds))
     detector = EventDetector(rules)
     counts = np.zeros(len(on), np.int_)
-    for place, (row, reached) in enumerate(zip(scores, rules.reached(scores), strict=True)):
-        for event in detector.push(row, place * _PATCH_SECONDS, (place + 1) * _PATCH_SECONDS, reached):
+    for index, (row, reached) in enumerate(zip(scores, rules.reached(scores), strict=True)):
+        for event in detector.push(row, index * _PATCH_SECONDS, (index + 1) * _PATCH_SECONDS, reached):
             counts[event.index] += event.state == "on"
     return counts
 

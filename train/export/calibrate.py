@@ -38,12 +38,12 @@ def calibration_error(scores: NDArray[np.floating], truth: Mask, counts: Mask, b
     Bins weigh by content.
     """
     used = counts & (scores >= LEAST_SCORE)
-    place = bins_of(scores[used], bins)
+    bins_ = bins_of(scores[used], bins)
     right = truth[used]
     gaps = [
-        abs(float(scores[used][place == index].mean() - right[place == index].mean())) * float((place == index).sum())
+        abs(float(scores[used][bins_ == index].mean() - right[bins_ == index].mean())) * float((bins_ == index).sum())
         for index in range(bins)
-        if (place == index).any()
+        if (bins_ == index).any()
     ]
     return sum(gaps) / max(1, int(used.sum()))
 

@@ -133,7 +133,7 @@ def export(
         (folder / "manifest.json").write_text(
             json.dumps(manifest, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
         )
-        _place(folder, target)
+        _publish(folder, target)
     return Bundle.open(target)
 
 
@@ -187,7 +187,7 @@ def _parity(
     return parity, int8, eighth
 
 
-def _place(folder: Path, target: Path) -> None:
+def _publish(folder: Path, target: Path) -> None:
     """Copy the finished files over whatever bundle is in `target`."""
     shutil.rmtree(target / TENSORRT, ignore_errors=True)
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):

@@ -100,7 +100,7 @@ def _end_nodes(graph: onnx.GraphProto) -> list[str]:
     They are a hundredth of the work, and in 8 bits they cost most of what int8 costs in average precision.
     """
     nodes = graph.node
-    convolutions = [place for place, node in enumerate(nodes) if node.op_type == "Conv"]
+    convolutions = [index for index, node in enumerate(nodes) if node.op_type == "Conv"]
     after_logits = {"ReduceLogSumExp", "Mul", "Sub", "Sigmoid"}
     if not convolutions:
         return [node.name for node in nodes if node.op_type in after_logits]

@@ -45,12 +45,12 @@ def judge(
         say(f"{name}: {metrics[name]}")
         judged.append((clips, clips.means(scores)))
         if settings.teacher:
-            beside = compare_with_yamnet(Judged(name, clips, scores), labels, settings)
-            metrics[f"{name}, YAMNet's labels alone"] = beside["model"]
-            metrics[f"{name}, YAMNet itself"] = beside["yamnet"]
-            if "teacher" in beside:
-                metrics[f"{name}, the teacher on them"] = beside["teacher"]
-            say(f"{name} on labels that YAMNet has: {beside}")
+            comparison = compare_with_yamnet(Judged(name, clips, scores), labels, settings)
+            metrics[f"{name}, YAMNet's labels alone"] = comparison["model"]
+            metrics[f"{name}, YAMNet itself"] = comparison["yamnet"]
+            if "teacher" in comparison:
+                metrics[f"{name}, the teacher on them"] = comparison["teacher"]
+            say(f"{name} on labels that YAMNet has: {comparison}")
         rate[name], heard[name] = labelled_streams(clips, scores, labels), (clips, scores)
     weak = weak_labels(judged, labels, known) if judged else []
     folder = settings.data.alarms

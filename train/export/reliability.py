@@ -22,7 +22,7 @@ def known_of(clips: ClipSet, labels: LabelTable) -> tuple[Mask, Mask]:
     Returns:
         truth and known, bool [patches, labels] each.
     """
-    index = {name: place for place, name in enumerate(labels.names)}
+    index = {name: at for at, name in enumerate(labels.names)}
     known = np.ones_like(clips.truth)
     for row, clip in enumerate(clips.clips):
         known[row, [index[other] for name in clip.labels for other in unsure_with(name) if other in index]] = False
@@ -49,17 +49,17 @@ def reliability(
     scores = np.concatenate([values for _, values in sets])
     used = known & (scores >= LEAST_SCORE)
     values, right = scores[used], truth[used]
-    place = bins_of(values, count)
+    bins_ = bins_of(values, count)
     rows = [
         {
             "from": max(LEAST_SCORE, at / count),
             "to": (at + 1) / count,
-            "scores": int((place == at).sum()),
-            "mean": round(float(values[place == at].mean()), 4),
-            "right": round(float(right[place == at].mean()), 4),
+            "scores": int((bins_ == at).sum()),
+            "mean": round(float(values[bins_ == at].mean()), 4),
+            "right": round(float(right[bins_ == at].mean()), 4),
         }
         for at in range(count)
-        if (place == at).any()
+        if (bins_ == at).any()
     ]
     return {
         "windows": int(known.any(axis=1).sum()),

@@ -31,18 +31,18 @@ def write_tensorrt(scores: Scores, half: HalfBody, sample: NDArray[np.float32], 
     pairs = torch.zeros(2, PATCH_SAMPLES // 2, dtype=torch.int32)
     made: dict[str, str] = {}
 
-    def place(name: str, precision: str) -> Path:
+    def path_of(name: str, precision: str) -> Path:
         made[f"{FOLDER}/{name}.{precision}.onnx"] = precision
         return folder / FOLDER / f"{name}.{precision}.onnx"
 
     for precision, body in (("float32", scores), ("float16", half)):
-        graphs.write_graph(body, patches, "patches", place("patches", precision))
-        graphs.write_graph(FromWaveform(body), samples, "waveform", place("waveform", precision))
-    graphs.write_graph(FromWaveform(half, int16=True), pairs, "pcm", place("pcm", "float16"))
-    quantised = place("patches", "int8")
+        graphs.write_graph(body, patches, "patches", path_of("patches", precision))
+        graphs.write_graph(FromWaveform(body), samples, "waveform", path_of("waveform", precision))
+    graphs.write_graph(FromWaveform(half, int16=True), pairs, "pcm", path_of("pcm", "float16"))
+    quantised = path_of("patches", "int8")
     graphs.quantise(folder / FOLDER / "patches.float32.onnx", quantised, "patches", sample, symmetric=True)
     with tempfile.TemporaryDirectory() as scratch:
         front = Path(scratch) / "front.onnx"
         graphs.write_graph(LogMel(), samples, "waveform", front, ("log_mel",))
-        graphs.join(front, quantised, place("waveform", "int8"))
+        graphs.join(front, quantised, path_of("waveform", "int8"))
     return made

@@ -20,7 +20,7 @@ OUT_OF_REACH = 1.0
 
 def labelled_streams(clips: ClipSet, scores: Scores, labels: LabelTable) -> tuple[list[Scores], list[Absent]]:
     """Return each clip's patch scores, and which labels are certainly not in it."""
-    index = {name: place for place, name in enumerate(labels.names)}
+    index = {name: at for at, name in enumerate(labels.names)}
     streams, absences = [], []
     for row, clip in enumerate(clips.clips):
         absent = ~clips.truth[row]

@@ -16,8 +16,8 @@ def multiplies(network: nn.Module) -> int:
 
     def count(layer: nn.Module, _: object, output: Tensor) -> None:
         nonlocal total
-        places = output.shape[2] * output.shape[3] if output.dim() == 4 else 1
-        total += places * sum(parameter.numel() for name, parameter in layer.named_parameters() if name == "weight")
+        pixels = output.shape[2] * output.shape[3] if output.dim() == 4 else 1
+        total += pixels * sum(parameter.numel() for name, parameter in layer.named_parameters() if name == "weight")
 
     hooks = [
         layer.register_forward_hook(count) for layer in network.modules() if isinstance(layer, nn.Conv2d | nn.Linear)

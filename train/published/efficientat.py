@@ -123,13 +123,13 @@ def _body_names() -> dict[str, str]:
     """Return our name of each published layer of the body."""
     names: dict[str, str] = {}
     layers = list(body())
-    for place, layer in enumerate(layers):
-        if place in (0, len(layers) - 1):
-            names |= {f"features.{place}.{at}": f"body.{place}.{at}" for at in (0, 1)}
+    for index, layer in enumerate(layers):
+        if index in (0, len(layers) - 1):
+            names |= {f"features.{index}.{at}": f"body.{index}.{at}" for at in (0, 1)}
             continue
         assert isinstance(layer, Inverted)
         for at, part in enumerate(layer.block):
-            published, ours = f"features.{place}.block.{at}", f"body.{place}.block.{at}"
+            published, ours = f"features.{index}.block.{at}", f"body.{index}.block.{at}"
             if isinstance(part, nn.Sequential):
                 names |= {f"{published}.{kind}": f"{ours}.{kind}" for kind in (0, 1)}
             else:
@@ -183,7 +183,7 @@ def map_of_bands(
 def doubled(waveform: Tensor) -> Tensor:
     """Return sound [n, s] at 16 kHz as [n, 2 s] at 32 kHz, by a windowed sinc of 64 taps."""
     taps = 32
-    place = torch.arange(-taps, taps, dtype=torch.float32, device=waveform.device) + 0.5
-    kernel = torch.sinc(place) * (0.5 + 0.5 * torch.cos(torch.pi * place / taps))
+    time = torch.arange(-taps, taps, dtype=torch.float32, device=waveform.device) + 0.5
+    kernel = torch.sinc(time) * (0.5 + 0.5 * torch.cos(torch.pi * time / taps))
     between = functional.conv1d(functional.pad(waveform[:, None], (taps - 1, taps)), kernel.view(1, 1, -1))[:, 0]
     return torch.stack([waveform, between[:, : waveform.shape[1]]], dim=2).flatten(1)

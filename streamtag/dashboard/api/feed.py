@@ -104,21 +104,21 @@ class Feed:
             message = self._subscriber.receive(_LOOK_SECONDS)
             if message is not None:
                 with self._lock:
-                    self._take(message)
+                    self._handle(message)
             elif self._subscriber.closed:
                 return
 
-    def _take(self, message: Message) -> None:
+    def _handle(self, message: Message) -> None:
         header = message.typed
         if isinstance(header, ServiceHeader):
-            self._take_service(header)
+            self._handle_service(header)
         elif isinstance(header, StatusHeader | EventHeader) and not self._is_private(header.stream):
             if isinstance(header, StatusHeader):
                 self._streams[header.stream] = header
             else:
-                self._take_event(header)
+                self._handle_event(header)
 
-    def _take_service(self, header: ServiceHeader) -> None:
+    def _handle_service(self, header: ServiceHeader) -> None:
         now = time.monotonic()
         self._service, self._heard = header, now
         self._known, self._private = frozenset(header.streams), frozenset(header.private)
@@ -133,7 +133,7 @@ class Feed:
             del self._streams[stream]
             self._last.pop(stream, None)
 
-    def _take_event(self, header: EventHeader) -> None:
+    def _handle_event(self, header: EventHeader) -> None:
         self._last[header.stream] = header
         is_old = header.stream not in self._first and header.time < self._began
         self._first.add(header.stream)

@@ -64,9 +64,9 @@ class Past:
             with_clips: Whether recordings are kept.
         """
         notices = [notice(each.header, with_clips=with_clips) for each in told]
-        place = next((number for number, each in enumerate(notices) if each.id == last), None)
-        if place is not None:
-            return notices[place + 1 :]
+        index = next((number for number, each in enumerate(notices) if each.id == last), None)
+        if index is not None:
+            return notices[index + 1 :]
         name, _, state = last.rpartition("~")
         known = read_event_id(name)
         if known is None or state not in ("on", "off"):

@@ -72,8 +72,8 @@ export class AlertForm {
   }
 }
 
-function ticks(place, values, checked = values) {
-  place.querySelectorAll(".st-tick").forEach((old) => old.remove());
+function ticks(fieldset, values, checked = values) {
+  fieldset.querySelectorAll(".st-tick").forEach((old) => old.remove());
   return values.map((value) => {
     const box = make("input");
     box.type = "checkbox";
@@ -81,7 +81,7 @@ function ticks(place, values, checked = values) {
     box.checked = checked.includes(value);
     const label = make("label", "st-tick");
     label.append(box, ` ${value}`);
-    place.append(label);
+    fieldset.append(label);
     return box;
   });
 }
@@ -96,14 +96,14 @@ function ticked(boxes) {
 
 // Names that are chosen one after the other, each of which can be taken away again.
 class Chips {
-  constructor(place, list, nothing) {
+  constructor(fieldset, list, nothing) {
     this.values = [];
-    this.place = place;
+    this.fieldset = fieldset;
     this.input = make("input");
     this.input.type = "search";
     this.input.autocomplete = "off";
     this.input.setAttribute("list", list);
-    this.input.setAttribute("aria-label", `Add to: ${place.querySelector("legend").textContent}`);
+    this.input.setAttribute("aria-label", `Add to: ${fieldset.querySelector("legend").textContent}`);
     this.input.placeholder = nothing;
     this.input.onchange = () => this.add(this.input.value.trim());
     this.input.onkeydown = (event) => {
@@ -111,7 +111,7 @@ class Chips {
       event.preventDefault();
       this.add(this.input.value.trim());
     };
-    this.place.append(this.input);
+    this.fieldset.append(this.input);
   }
 
   fill(values) {
@@ -127,7 +127,7 @@ class Chips {
   }
 
   show() {
-    this.place.querySelectorAll(".st-chip").forEach((old) => old.remove());
+    this.fieldset.querySelectorAll(".st-chip").forEach((old) => old.remove());
     for (const value of this.values) {
       const chip = make("button", "st-chip", `${value} ×`);
       chip.type = "button";

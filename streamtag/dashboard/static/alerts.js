@@ -110,9 +110,9 @@ export function mount(element) {
   setInterval(() => { if (isShown()) load(); }, REFRESH_MS);
 }
 
-function fillPast(place, entries) {
-  place.previousElementSibling.hidden = entries.length > 0;
-  place.replaceChildren(...entries.map((entry) => past(entry, entry.reason, entry.alert)));
+function fillPast(list, entries) {
+  list.previousElementSibling.hidden = entries.length > 0;
+  list.replaceChildren(...entries.map((entry) => past(entry, entry.reason, entry.alert)));
 }
 
 function past({ time, stream, what, value }, reason, alert = "") {

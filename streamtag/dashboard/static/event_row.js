@@ -54,14 +54,14 @@ export class EventRow {
 
   saying(when) {
     const cell = make("td", "st-saying");
-    this.answers = ["yes", "no"].map((right) => {
-      const button = make("button", "st-answer", right === "yes" ? "Yes" : "No");
+    this.verdicts = ["yes", "no"].map((right) => {
+      const button = make("button", "st-verdict", right === "yes" ? "Yes" : "No");
       button.type = "button";
       button.setAttribute("aria-label", `${right === "yes" ? "Right" : "Wrong"}: ${this.event.label} at ${when}`);
       button.onclick = () => this.say(right);
       return button;
     });
-    cell.append(...this.answers);
+    cell.append(...this.verdicts);
     return cell;
   }
 
@@ -88,7 +88,7 @@ export class EventRow {
 
   mark(right) {
     this.event.right = right;
-    const [yes, no] = this.answers;
+    const [yes, no] = this.verdicts;
     yes.setAttribute("aria-pressed", right === true);
     no.setAttribute("aria-pressed", right === false);
   }

@@ -23,7 +23,7 @@ export class Feed {
 
   watch(stream) {
     this.stream = stream;
-    this.sendWish();
+    this.sendWatched();
   }
 
   close() {
@@ -34,44 +34,44 @@ export class Feed {
   open() {
     this.socket = socketAt("streamtag/live");
     this.socket.binaryType = "arraybuffer";
-    this.socket.onopen = () => { this.delay = RETRY_FIRST; this.sendWish(); };
-    this.socket.onmessage = (event) => this.take(event.data);
+    this.socket.onopen = () => { this.delay = RETRY_FIRST; this.sendWatched(); };
+    this.socket.onmessage = (event) => this.handle(event.data);
     this.socket.onclose = () => {
       if (this.closed) return;
-      this.tell("service", (this.service = { ...this.service, state: "page" }));
+      this.emit("service", (this.service = { ...this.service, state: "page" }));
       setTimeout(() => this.open(), this.delay);
       this.delay = Math.min(RETRY_LAST, 2 * this.delay);
     };
   }
 
-  sendWish() {
+  sendWatched() {
     if (this.stream && this.socket.readyState === WebSocket.OPEN) {
       this.socket.send(JSON.stringify({ watch: this.stream }));
     }
   }
 
-  tell(kind, message) {
+  emit(kind, message) {
     for (const listener of this.listeners.get(kind) || []) listener(message);
   }
 
-  take(data) {
+  handle(data) {
     if (typeof data === "string") {
       const message = JSON.parse(data);
       if (message.kind === "service") this.service = { labels: [], streams: [], ...message };
       if (message.kind === "labels") this.labels = message.labels;
-      this.tell(message.kind, message.kind === "service" ? this.service : message);
+      this.emit(message.kind, message.kind === "service" ? this.service : message);
       return;
     }
     const view = new DataView(data);
     const kind = view.getUint8(0);
     if (kind === 1) {
-      this.tell("levels", {
+      this.emit("levels", {
         end: view.getFloat64(1, true), rms: view.getFloat32(9, true), peak: view.getFloat32(13, true),
         columns: new Uint8Array(data, 17),
       });
     } else if (kind === 2) {
       const count = (data.byteLength - 9) / 2;
-      this.tell("scores", {
+      this.emit("scores", {
         time: view.getFloat64(1, true), patch: new Uint8Array(data, 9, count), rolling: new Uint8Array(data, 9 + count),
       });
     } else if (kind === 3) {
@@ -82,7 +82,7 @@ export class Feed {
         const patch = new Uint8Array(data, 5 + 8 * count + row * labels, labels);
         patches.push({ time: view.getFloat64(5 + 8 * row, true), patch });
       }
-      this.tell("backlog", patches);
+      this.emit("backlog", patches);
     }
   }
 }

@@ -12,7 +12,7 @@ export class Finds {
     this.player = player;
     this.onSaid = onSaid;
     [this.note, this.list] = [element.querySelector(".st-empty"), element.querySelector(".st-moments")];
-    this.answers = new Map();
+    this.verdicts = new Map();
     this.name = "";
   }
 
@@ -20,7 +20,7 @@ export class Finds {
     if (name !== this.name) {
       this.list.replaceChildren();
       delete this.list.dataset.shown;
-      this.answers.clear();
+      this.verdicts.clear();
     }
     this.name = name;
     this.element.hidden = !name;
@@ -43,25 +43,25 @@ export class Finds {
     const item = momentItem(moment, this.player, `score ${score(moment.likeness)}`);
     item.classList.add("st-find");
     const key = moment.id ?? `event ${moment.event.id}`;
-    const known = moment.id === null ? moment.event.right : this.answers.get(key);
-    const answers = make("span", "st-find-answers");
+    const known = moment.id === null ? moment.event.right : this.verdicts.get(key);
+    const verdicts = make("span", "st-find-verdicts");
     for (const right of ["yes", "no"]) {
-      const button = make("button", "st-answer", right === "yes" ? "Yes" : "No");
+      const button = make("button", "st-verdict", right === "yes" ? "Yes" : "No");
       button.type = "button";
       button.setAttribute("aria-label", `${button.textContent}, ${right === "yes" ? "this is" : "this is not"} ${this.name}`);
       button.setAttribute("aria-pressed", known === (right === "yes"));
       button.onclick = async () => {
-        for (const other of answers.children) other.setAttribute("aria-pressed", other === button);
-        this.answers.set(key, right === "yes");
+        for (const other of verdicts.children) other.setAttribute("aria-pressed", other === button);
+        this.verdicts.set(key, right === "yes");
         const which = moment.id === null ? { event: moment.event.id } : { moment: moment.id, label: this.name };
         const answer = await ask(`streamtag/history/judge?${new URLSearchParams({ ...which, right })}`, "POST");
         if (answer.error) button.setAttribute("aria-pressed", false);
         button.blur();
         this.onSaid(answer.error ?? answer.words);
       };
-      answers.append(button);
+      verdicts.append(button);
     }
-    item.append(answers);
+    item.append(verdicts);
     return item;
   }
 }

@@ -5,7 +5,7 @@ import { EventRow, tint } from "./event_row.js";
 import { Likeness } from "./likeness.js";
 import { Player } from "./player.js";
 import { Review } from "./review.js";
-import { onWish, open } from "./views.js";
+import { onOpened, open } from "./views.js";
 
 const REFRESH_MS = 5000;
 const TYPING_MS = 250;
@@ -30,7 +30,7 @@ export function mount(element) {
   let pages = 1;
   let question = 0;
 
-  function wishes() {
+  function conditions() {
     const fields = new FormData(form);
     const query = new URLSearchParams({ text: fields.get("text"), stream: fields.get("stream") });
     if (exact && exact.label === fields.get("text")) {
@@ -50,7 +50,7 @@ export function mount(element) {
 
   async function search(append = false) {
     const mine = (question += 1);
-    const query = wishes();
+    const query = conditions();
     if (append && last) {
       query.set("before_time", last.time.toFixed(6));
       query.set("before_id", last.id);
@@ -102,10 +102,10 @@ export function mount(element) {
   more.onclick = () => search(true);
   for (const link of element.querySelectorAll("[data-form]")) {
     link.href = "#";
-    link.onclick = () => { link.href = `streamtag/history/export?${wishes()}&form=${link.dataset.form}`; };
+    link.onclick = () => { link.href = `streamtag/history/export?${conditions()}&form=${link.dataset.form}`; };
   }
 
-  onWish("history", (field) => {
+  onOpened("history", (field) => {
     exact = field;
     const local = (seconds) => new Date(1000 * seconds - 60000 * new Date(1000 * seconds).getTimezoneOffset()).toISOString().slice(0, 19);
     form.elements.text.value = field.label;

@@ -6,7 +6,7 @@ export class Learnt {
   // onPick(name): a taught label is to be taught more; onChange(words): something was taken back.
   constructor(element, { names, onPick, onChange }) {
     const find = (selector) => element.querySelector(selector);
-    [this.note, this.labels, this.answers, this.verdicts] = [find(".st-empty"), find(".st-labels"), find(".st-answers"), find(".st-verdicts")];
+    [this.note, this.labels, this.verdictList, this.verdicts] = [find(".st-empty"), find(".st-labels"), find(".st-verdict-lists"), find(".st-verdicts")];
     this.raised = find(".st-raised");
     this.names = names;
     this.onPick = onPick;
@@ -25,7 +25,7 @@ export class Learnt {
     setText(this.note, "Nothing was taught yet.");
     this.note.hidden = labels.length + verdicts.length > 0;
     this.labels.replaceChildren(...labels.map((each) => this.label(each, answer.cannot)));
-    this.answers.hidden = !verdicts.length;
+    this.verdictList.hidden = !verdicts.length;
     this.raised.replaceChildren(...raised.map(({ label, stream, on, before }) =>
       make("li", "", `${label} begins at ${score(on)} in ${stream}, instead of ${score(before)}.`)));
     this.verdicts.replaceChildren(...verdicts.map((each) => this.verdict(each, answer.cannot)));
@@ -59,7 +59,7 @@ export class Learnt {
   }
 
   verdict(each, cannot) {
-    const item = make("li", "st-event st-verdict");
+    const item = make("li", "st-event st-said");
     const words = make("div");
     words.append(
       make("span", "", `${each.right ? "✓ right" : "✗ wrong"}: ${each.label}, ${each.stream}, ${day(each.time)}, ${clock(each.time)}`),

@@ -19,11 +19,11 @@ export class Listener {
     this.onEnd = onEnd;
     this.socket = socketAt(`streamtag/listen?${new URLSearchParams({ stream })}`);
     this.socket.binaryType = "arraybuffer";
-    this.socket.onmessage = (event) => this.take(event.data);
+    this.socket.onmessage = (event) => this.handle(event.data);
     this.socket.onclose = () => this.end("The connection was lost.");
   }
 
-  take(data) {
+  handle(data) {
     if (typeof data === "string") {
       this.end(JSON.parse(data).error);
       return;

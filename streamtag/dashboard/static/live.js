@@ -4,7 +4,7 @@ import { clock, fillSelect, length, setText } from "./format.js";
 import { sharedFeed } from "./feed.js";
 import { Listener } from "./listener.js";
 import { Panel } from "./panel.js";
-import { onWish } from "./views.js";
+import { onOpened } from "./views.js";
 
 const QUIET_MS = 3000;
 
@@ -69,7 +69,7 @@ export function mount(element) {
     tell();
   });
   setInterval(tell, 1000);
-  onWish("live", (stream) => {
+  onOpened("live", (stream) => {
     wanted = stream;
     if (!feed.service.streams.includes(stream)) return;
     [select.value, wanted] = [stream, ""];

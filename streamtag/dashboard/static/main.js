@@ -1,10 +1,10 @@
-// Puts each view into the place that Gradio's frame leaves for it: header and tabs at once, the others when they are
+// Puts each view into the slot that Gradio's frame leaves for it: header and tabs at once, the others when they are
 // opened first.
 
-import { arrive } from "./views.js";
+import { addSlot } from "./views.js";
 
 function look() {
-  for (const place of document.querySelectorAll(".st-place:not([data-view])")) arrive(place);
+  for (const slot of document.querySelectorAll(".st-slot:not([data-view])")) addSlot(slot);
 }
 
 new MutationObserver(look).observe(document.documentElement, { childList: true, subtree: true });

@@ -82,11 +82,11 @@ class Visit {
     await this.audio.resume();
     await this.audio.audioWorklet.addModule("streamtag/static/worklet.js");
     this.socket = socketAt(`streamtag/microphone?rate=${this.audio.sampleRate}`);
-    this.socket.onmessage = (event) => this.take(JSON.parse(event.data));
+    this.socket.onmessage = (event) => this.handle(JSON.parse(event.data));
     this.socket.onclose = () => this.finish("failed", "The page lost its server.");
   }
 
-  take(message) {
+  handle(message) {
     if (message.kind === "refused") this.finish("failed", message.reason);
     if (message.kind === "ready") this.record(message.stream);
     if (message.kind === "received" && !this.taken) {

@@ -8,10 +8,10 @@ const LIGHT = [[255, 255, 255], [216, 229, 246], [142, 182, 226], [63, 124, 190]
 function ramp(stops) {
   const table = new Uint8Array(256 * 3);
   for (let step = 0; step < 256; step += 1) {
-    const place = (step / 255) * (stops.length - 1);
-    const low = Math.min(stops.length - 2, Math.floor(place));
+    const position = (step / 255) * (stops.length - 1);
+    const low = Math.min(stops.length - 2, Math.floor(position));
     for (let part = 0; part < 3; part += 1) {
-      table[3 * step + part] = stops[low][part] + (place - low) * (stops[low + 1][part] - stops[low][part]);
+      table[3 * step + part] = stops[low][part] + (position - low) * (stops[low + 1][part] - stops[low][part]);
     }
   }
   return table;

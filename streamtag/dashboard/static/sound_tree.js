@@ -56,16 +56,16 @@ export class SoundTree {
     const below = this.below.get(name);
     const labels = this.labels(name);
     const isOpen = this.open.has(name);
-    const turn = make("button", "st-tree-turn", below.length ? (isOpen ? "▾" : "▸") : "");
-    turn.type = "button";
-    turn.disabled = !below.length;
-    turn.setAttribute("aria-label", `${isOpen ? "Hide" : "Show"} what is below ${name}`);
-    turn.setAttribute("aria-expanded", isOpen);
-    turn.onclick = () => {
+    const toggle = make("button", "st-tree-toggle", below.length ? (isOpen ? "▾" : "▸") : "");
+    toggle.type = "button";
+    toggle.disabled = !below.length;
+    toggle.setAttribute("aria-label", `${isOpen ? "Hide" : "Show"} what is below ${name}`);
+    toggle.setAttribute("aria-expanded", isOpen);
+    toggle.onclick = () => {
       if (!this.open.delete(name)) this.open.add(name);
       this.draw();
     };
-    line.append(turn, this.sounds.get(name).isLabel ? this.tick(name) : make("span", "st-tree-name", name));
+    line.append(toggle, this.sounds.get(name).isLabel ? this.tick(name) : make("span", "st-tree-name", name));
     if (under.length) line.append(make("span", "st-soft", `under ${under.join(", ")}`));
     if (labels.length > 1) line.append(this.addAll(name, labels));
     item.append(line);

@@ -14,12 +14,12 @@ export class SpanPicker {
     [this.part, this.begin, this.end] = ["part", "begin", "end"].map((name) => find(`[name=${name}]`));
     this.begin.oninput = () => this.set(Number(this.begin.value), Number(this.end.value), "begin");
     this.end.oninput = () => this.set(Number(this.begin.value), Number(this.end.value), "end");
-    this.part.oninput = () => this.turn();
+    this.part.oninput = () => this.showPart();
     find(".st-hear").onclick = () => playSamples(this.marked());
     let from = null;
-    const place = (event) => Math.min(1, Math.max(0, event.offsetX / this.box.clientWidth)) * this.seconds;
-    this.box.onpointerdown = (event) => { from = place(event); this.box.setPointerCapture(event.pointerId); };
-    this.box.onpointermove = (event) => { if (from !== null) this.set(Math.min(from, place(event)), Math.max(from, place(event)), "end"); };
+    const secondsAt = (event) => Math.min(1, Math.max(0, event.offsetX / this.box.clientWidth)) * this.seconds;
+    this.box.onpointerdown = (event) => { from = secondsAt(event); this.box.setPointerCapture(event.pointerId); };
+    this.box.onpointermove = (event) => { if (from !== null) this.set(Math.min(from, secondsAt(event)), Math.max(from, secondsAt(event)), "end"); };
     this.box.onpointerup = () => { from = null; };
     onTheme(() => { if (!this.element.hidden) this.draw(); });
   }
@@ -32,14 +32,14 @@ export class SpanPicker {
     this.part.max = Math.max(0, Math.ceil(seconds - this.most));
     this.part.value = 0;
     this.element.hidden = false;
-    this.turn();
+    this.showPart();
   }
 
   hide() {
     this.element.hidden = true;
   }
 
-  turn() {
+  showPart() {
     const { samples, rate } = this.whole;
     const first = Number(this.part.value);
     this.shown = { rate, samples: samples.slice(first * rate, (first + this.most) * rate) };

@@ -43,10 +43,10 @@ export function mount(element) {
       tile.element.remove();
       tiles.delete(name);
     }
-    streams.forEach((stream, place) => {
+    streams.forEach((stream, index) => {
       if (!tiles.has(stream.id)) tiles.set(stream.id, new Tile(stream.id, (name) => open("live", name)));
       const tile = tiles.get(stream.id);
-      if (wall.children[place] !== tile.element) wall.insertBefore(tile.element, wall.children[place] ?? null);
+      if (wall.children[index] !== tile.element) wall.insertBefore(tile.element, wall.children[index] ?? null);
       tile.show(stream);
     });
     pager.hidden = pages < 2;
@@ -61,14 +61,14 @@ export function mount(element) {
     else say("");
   }
 
-  function turn(step) {
+  function turnPage(step) {
     page += step;
     load();
     wall.scrollIntoView({ block: "nearest" });
   }
 
-  before.onclick = () => turn(-1);
-  after.onclick = () => turn(1);
+  before.onclick = () => turnPage(-1);
+  after.onclick = () => turnPage(1);
   form.onsubmit = (event) => event.preventDefault();
   form.oninput = () => {
     page = 1;

@@ -7,7 +7,7 @@ import { Origins } from "./origins.js";
 import { Player } from "./player.js";
 import { asBase64, playSamples } from "./sound.js";
 import { SpanPicker } from "./span_picker.js";
-import { onShown, onWish } from "./views.js";
+import { onShown, onOpened } from "./views.js";
 
 const REFRESH_MS = 4000;
 
@@ -107,7 +107,7 @@ export function mount(element) {
   };
   form.elements.name.oninput = () => { draw(); choose(form.elements.name.value.trim()); };
   form.onsubmit = (event) => { event.preventDefault(); teach(); };
-  onWish("teach", ({ event }) => origins.takeClip(event));
+  onOpened("teach", ({ event }) => origins.takeClip(event));
   onShown((name) => {
     shown = name === "teach";
     origins.setShown(shown);

@@ -113,9 +113,9 @@ export function mount(element) {
   });
   // Nobody has chosen yet: what was heard last of the stream that is looked at.
   let heard = "";
-  const take = (event) => { if (event.label !== SILENCE || !heard) heard = event.label; };
-  feed.on("events", ({ events }) => { heard = ""; for (const event of events) take(event); });
-  feed.on("event", take);
+  const pick = (event) => { if (event.label !== SILENCE || !heard) heard = event.label; };
+  feed.on("events", ({ events }) => { heard = ""; for (const event of events) pick(event); });
+  feed.on("event", pick);
   feed.on("scores", ({ rolling }) => {
     if (!heard) heard = feed.labels[rolling.indexOf(Math.max(...rolling))] || "";
     if (isShown() && !chosen) open();

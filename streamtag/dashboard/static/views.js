@@ -3,8 +3,8 @@
 export const TITLES = JSON.parse(document.querySelector('meta[name="streamtag-views"]').content);
 
 const FIRST = "live";
-const places = new Map();
-const leads = new Map(); // what a view was opened with, until it takes it; or whoever takes it
+const slots = new Map();
+const opened = new Map(); // what a view was opened with, until it listens; or its listener
 const listeners = [];
 let current = named() || FIRST;
 
@@ -13,29 +13,29 @@ function named() {
   return Object.hasOwn(TITLES, name) ? name : "";
 }
 
-// A place of Gradio's frame is there.
-export function arrive(place) {
-  const name = place.id.replace("st-", "");
-  place.dataset.view = name;
-  places.set(name, place);
-  if (!Object.hasOwn(TITLES, name)) fill(place);
+// A slot of Gradio's frame is there.
+export function addSlot(slot) {
+  const name = slot.id.replace("st-", "");
+  slot.dataset.view = name;
+  slots.set(name, slot);
+  if (!Object.hasOwn(TITLES, name)) fill(slot);
   else if (name === current) show(name);
-  else place.hidden = true;
+  else slot.hidden = true;
 }
 
-async function fill(place) {
-  if (place.dataset.filled) return;
-  place.dataset.filled = true;
-  const name = place.dataset.view;
+async function fill(slot) {
+  if (slot.dataset.filled) return;
+  slot.dataset.filled = true;
+  const name = slot.dataset.view;
   const view = import(`./${name}.js`);
-  place.innerHTML = await (await fetch(`streamtag/static/${name}.html`)).text();
-  (await view).mount(place);
+  slot.innerHTML = await (await fetch(`streamtag/static/${name}.html`)).text();
+  (await view).mount(slot);
 }
 
 function show(name) {
   current = name;
-  for (const [other, place] of places) place.hidden = Object.hasOwn(TITLES, other) && other !== name;
-  if (places.has(name)) fill(places.get(name));
+  for (const [other, slot] of slots) slot.hidden = Object.hasOwn(TITLES, other) && other !== name;
+  if (slots.has(name)) fill(slots.get(name));
   for (const listener of listeners) listener(name);
 }
 
@@ -46,22 +46,22 @@ export function onShown(listener) {
 }
 
 // Opens a view; what it is opened with, it is given once it is there.
-export function open(name, wish = null) {
-  if (wish !== null) {
-    const take = leads.get(name);
-    if (typeof take === "function") take(wish);
-    else leads.set(name, wish);
+export function open(name, argument = null) {
+  if (argument !== null) {
+    const listener = opened.get(name);
+    if (typeof listener === "function") listener(argument);
+    else opened.set(name, argument);
   }
   if (name !== current) show(name);
   if (named() !== name) location.hash = name;
   scrollTo({ top: 0 });
 }
 
-// Calls `take` with what the view is opened with.
-export function onWish(name, take) {
-  const wish = leads.get(name);
-  leads.set(name, take);
-  if (wish !== undefined) take(wish);
+// Calls `listener` with what the view is opened with.
+export function onOpened(name, listener) {
+  const argument = opened.get(name);
+  opened.set(name, listener);
+  if (argument !== undefined) listener(argument);
 }
 
 addEventListener("hashchange", () => { if ((named() || FIRST) !== current) show(named() || FIRST); });

@@ -12,7 +12,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from streamtag.errors import InputError, WireError
 from streamtag.wire import PauseRequest, PcmBlock, PcmEnd, PcmFault, PcmPuller, PcmPusher
-from streamtag.wire.pcm import MAX_PAYLOAD_BYTES, decode_message
+from streamtag.wire.pcm_messages import MAX_PAYLOAD_BYTES, decode_message
 
 HEADER = {"v": 1, "stream": "porch", "rate": 48000, "channels": 2, "format": "s16le", "start": 480}
 FOUR_BYTES = b"\x01\x00\xff\xff"

@@ -10,7 +10,7 @@ from streamtag.sinks.local import LocalSinks
 from streamtag.sinks.sink import SinkMessage
 from streamtag.wire.messages import Outgoing
 
-__all__ = ["Telling"]
+__all__ = ["Output"]
 
 # Status and service messages come at least every 5 s: half a second is left for a late look.
 _REPEAT_SECONDS = 4.5
@@ -18,7 +18,7 @@ _REPEAT_SECONDS = 4.5
 _SETTLE_SECONDS = 0.05
 
 
-class Telling:
+class Output:
     """Hands on messages, for one thread.
 
     Attributes:
@@ -44,7 +44,7 @@ class Telling:
     def events_of(self, stream: EngineStream, events: Iterable[Event]) -> list[Outgoing]:
         """Return the messages of what began and ended in a stream, once the sinks have them."""
         messages = [event_message(stream, event) for event in events]
-        self._tell_sinks(stream, messages)
+        self._give_sinks(stream, messages)
         return messages
 
     def publish_events(self, messages: list[Outgoing]) -> None:
@@ -59,11 +59,11 @@ class Telling:
         for stream in streams:
             stream.status_due = time.monotonic() + _REPEAT_SECONDS
             message = status_message(stream)
-            self._tell_sinks(stream, [message])
+            self._give_sinks(stream, [message])
             messages.append(message)
         self.publish(messages)
 
-    def _tell_sinks(self, stream: EngineStream, messages: Iterable[Outgoing]) -> None:
+    def _give_sinks(self, stream: EngineStream, messages: Iterable[Outgoing]) -> None:
         """Hand messages to the sinks; nothing of a visitor's microphone."""
         if not stream.is_private:
             self._sinks.take(SinkMessage(message.header) for message in messages)

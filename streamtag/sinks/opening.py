@@ -20,7 +20,7 @@ def what_matters(config: Config) -> object:
     """Return what of a configuration the sinks are made from, to be compared."""
     sinks = [_settings(kind, config) for kind in SINKS if not kind.is_local]
     # Of events alerts need to know how long they are held.
-    alerts = (config.events, config.service.place) if config.alerts else ()
+    alerts = (config.events, config.service.location) if config.alerts else ()
     labels = sorted(config.events.labels), [each.label for each in config.sink_labels]
     left_out = [stream.id for stream in config.streams if not stream.keep]
     return (config.service.name, config.service.page), sinks, alerts, labels, left_out, config.history

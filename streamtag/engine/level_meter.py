@@ -45,7 +45,7 @@ class LevelMeter:
         self._allowance = _BURST
         self._last = time.monotonic()
 
-    def take(self, start: int, samples: NDArray[np.float32], captured: float) -> None:
+    def add_samples(self, start: int, samples: NDArray[np.float32], captured: float) -> None:
         """Take in float32 [n] at 16 kHz.
 
         Args:

@@ -13,12 +13,12 @@ from streamtag.sources import ReceivedSource, ReceiverPool, Source, Timeouts, op
 from streamtag.threads import Worker
 from streamtag.wire.messages import StreamState
 
-__all__ = ["Reader"]
+__all__ = ["SourceReader"]
 
 logger = logging.getLogger(__name__)
 
 
-class Reader:
+class SourceReader:
     """Reads one source, and brings its sound and its states to the stream's intake.
 
     What is decoded, or may hang, is received in other processes; standard input has a thread.
@@ -55,17 +55,17 @@ class Reader:
         """Wait for the end of reading for at most `seconds`."""
         self._ended.wait(max(0.0, seconds))
 
-    def take(self, block: Block, *, waits: bool) -> None:
+    def add_block(self, block: Block, *, waits: bool) -> None:
         """Take in what was received; a source that `waits` does so until there is room for it."""
         with self._failing_alone(lasting=self._is_live):
             if not self._closed.is_set():
                 self._intake.waits = waits
-                self._intake.take(block)
+                self._intake.add_block(block)
 
-    def tell(self, state: str, reason: str) -> None:
+    def set_state(self, state: str, reason: str) -> None:
         """Take over what the source says of itself; it stands in the queue behind the sound that it gave before."""
         with self._failing_alone(lasting=self._is_live):
-            self._intake.tell(cast(StreamState, state), reason)
+            self._intake.set_state(cast(StreamState, state), reason)
 
     def end(self, failure: str | None) -> None:
         """Score what is left and say how it ended; only the first call counts."""
@@ -92,14 +92,14 @@ class Reader:
             self.end(None)
 
     def _read_all(self) -> None:
-        with open_source(self.settings.source, on_state=self.tell, **self._options()) as source:
+        with open_source(self.settings.source, on_state=self.set_state, **self._options()) as source:
             self._source = source
             if self._closed.is_set():  # close() came before there was a source that it could close
                 return
             for block in source:
                 if self._closed.is_set():
                     return
-                self.take(block, waits=True)  # nobody reads standard input for it
+                self.add_block(block, waits=True)  # nobody reads standard input for it
 
     @contextmanager
     def _failing_alone(self, *, lasting: bool = False) -> Iterator[None]:

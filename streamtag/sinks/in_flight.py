@@ -2,18 +2,18 @@
 
 import threading
 
-__all__ = ["Underway"]
+__all__ = ["InFlight"]
 
 
-class Underway:
+class InFlight:
     """Numbers of messages that were given to the client's thread; any thread may call.
 
     Attributes:
-        taken: How many the broker has taken.
+        acknowledged: How many the broker has taken.
     """
 
     def __init__(self) -> None:
-        self.taken = 0
+        self.acknowledged = 0
         self._numbers: dict[int, bool] = {}  # and whether it outlives a loss of the connection
         self._early: set[int] = set()
         self._lock = threading.Lock()
@@ -26,10 +26,10 @@ class Underway:
             else:
                 self._numbers[number] = is_kept
 
-    def take(self, number: int) -> None:
+    def acknowledge(self, number: int) -> None:
         """Count a message that was taken."""
         with self._lock:
-            self.taken += 1
+            self.acknowledged += 1
             if self._numbers.pop(number, None) is None:
                 self._early.add(number)
 

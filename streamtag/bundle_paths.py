@@ -31,8 +31,8 @@ def find(name: str) -> Path | None:
     """Return the folder of a packaged or added bundle, a packaged one first; None where there is none of this name."""
     if not name or "/" in name or name in (".", ".."):
         return None
-    places = (folder / name for folder in (_PACKAGED, added_folder()))
-    return next((place for place in places if (place / _MANIFEST).is_file()), None)
+    paths = (folder / name for folder in (_PACKAGED, added_folder()))
+    return next((path for path in paths if (path / _MANIFEST).is_file()), None)
 
 
 def _names(folder: Path) -> list[str]:

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streamtag.audio import log_mel
-from streamtag.engine.levels import LevelMeter
+from streamtag.engine.level_meter import LevelMeter
 from streamtag.wire.messages import LevelsHeader, Outgoing
 from tests.sounds import chirp
 
@@ -29,7 +29,7 @@ def test_columns_are_those_of_the_front_end_however_the_sound_is_cut(sizes: list
     start = 0
     for size in sizes:
         part = SOUND[start : start + size]
-        watched.meter.take(start, part, 0.0)
+        watched.meter.add_samples(start, part, 0.0)
         start += len(part)
         if start >= len(SOUND):
             break
@@ -44,13 +44,13 @@ def test_columns_are_those_of_the_front_end_however_the_sound_is_cut(sizes: list
 
 def test_nothing_is_made_while_nobody_watches() -> None:
     alone = Meter(watched=False)
-    alone.meter.take(0, SOUND, 0.0)
+    alone.meter.add_samples(0, SOUND, 0.0)
     assert not alone.sent
 
 
 def test_each_message_tells_its_own_stretch_level_and_time() -> None:
     watched = Meter()
-    watched.meter.take(0, SOUND, 100.0)
+    watched.meter.add_samples(0, SOUND, 100.0)
     headers = watched.headers()
     assert [round(header.start, 2) for header in headers[:3]] == [0.0, 0.12, 0.24]
     assert [round(header.end, 2) for header in headers[:3]] == [0.12, 0.24, 0.36]
@@ -60,13 +60,13 @@ def test_each_message_tells_its_own_stretch_level_and_time() -> None:
 
 def test_lost_audio_begins_a_new_stretch_where_the_sound_goes_on() -> None:
     watched = Meter()
-    watched.meter.take(0, SOUND[:3000], 0.0)
-    watched.meter.take(8000, SOUND[8000:11000], 0.0)
+    watched.meter.add_samples(0, SOUND[:3000], 0.0)
+    watched.meter.add_samples(8000, SOUND[8000:11000], 0.0)
     assert [header.start for header in watched.headers()] == [0.0, 0.5]
 
 
 def test_a_recording_read_at_once_does_not_flood_who_watches() -> None:
     watched = Meter()
     for second in range(600):
-        watched.meter.take(second * 16000, SOUND, 0.0)
+        watched.meter.add_samples(second * 16000, SOUND, 0.0)
     assert len(watched.sent) < 200
