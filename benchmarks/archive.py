@@ -17,8 +17,8 @@ from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 
+from benchmarks.recordings import make_recordings
 from streamtag.benchmark.machine import describe_machine
-from streamtag.bundle import Bundle
 from streamtag.event_tables import csv_row
 from streamtag.tagger import Tagger
 from tests.ray_nodes import ray_nodes
@@ -60,15 +60,10 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name, ray_nodes() as nodes:
         folder = Path(name) / "recordings"
-        folder.mkdir()
-        demo = next(Bundle.open().path.glob("demo.[fow]*"))
-        first = folder / f"0{demo.suffix}"
-        first.write_bytes(demo.read_bytes())
-        for number in range(1, options.recordings):
-            (folder / f"{number}{demo.suffix}").hardlink_to(first)
+        demo = make_recordings(folder, options.recordings)
         nodes.add()
         nodes.add()
-        hours = options.recordings * Tagger(options.bundle).tag(first).seconds / 3600
+        hours = options.recordings * Tagger(options.bundle).tag(demo).seconds / 3600
         runs: dict[str, Callable[[Path], None]] = {
             "one process": lambda out: archive(folder, out, options.bundle, "--jobs", "1"),
             "two processes": lambda out: archive(folder, out, options.bundle, "--jobs", "2"),

@@ -20,7 +20,7 @@ import psutil
 import pyarrow as pa
 import pyarrow.dataset as ds
 
-from streamtag.bundle import Bundle
+from benchmarks.recordings import make_recordings
 from tests.ray_nodes import Nodes, ray_nodes
 
 _LIMIT_SECONDS = 300
@@ -124,12 +124,7 @@ def main() -> int:
     random.seed(options.seed)
     with tempfile.TemporaryDirectory() as name, ray_nodes() as nodes:
         folder = Path(name) / "recordings"
-        folder.mkdir()
-        demo = next(Bundle.open().path.glob("demo.[fow]*"))
-        first = folder / f"0{demo.suffix}"
-        first.write_bytes(demo.read_bytes())
-        for number in range(1, options.recordings):
-            (folder / f"{number}{demo.suffix}").hardlink_to(first)
+        make_recordings(folder, options.recordings)
         NODES.extend([nodes.add(), nodes.add()])
         whole: dict[bool, float] = {}
         tables = {}

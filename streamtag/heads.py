@@ -2,12 +2,9 @@
 
 import json
 import math
-import os
-import tempfile
 import zipfile
 import zlib
 from collections.abc import Collection, Iterable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -18,6 +15,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from streamtag.atomic_file import write_whole
 from streamtag.errors import InputError, StreamtagError
 
 __all__ = [
@@ -240,19 +238,7 @@ def write_head(folder: Path, head: Head) -> Path:
     )
     folder.mkdir(parents=True, exist_ok=True)
     path = head_file(folder, head.name)
-    descriptor, name = tempfile.mkstemp(prefix=".streamtag-", dir=folder)
-    draft = Path(name)
-    try:
-        with open(descriptor, "wb") as file:
-            file.write(content.getbuffer())
-            file.flush()
-            os.fsync(file.fileno())
-        draft.chmod(0o644)
-        draft.replace(path)
-    except BaseException:
-        with suppress(OSError):
-            draft.unlink()
-        raise
+    write_whole(path, content.getvalue(), mode=0o644)
     return path
 
 

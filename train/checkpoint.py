@@ -1,11 +1,11 @@
 """Checkpoints: written whole or not at all, and checked for fit when read."""
 
-import os
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from streamtag.atomic_file import Draft
 from streamtag.errors import ConfigError
 
 
@@ -15,15 +15,12 @@ def save(path: Path, content: dict[str, Any]) -> None:
     Raises:
         ConfigError: it cannot be written.
     """
-    part = path.with_suffix(".part")
     try:
-        with part.open("wb") as file:
-            torch.save(content, file)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
+        with Draft(path) as draft:
+            torch.save(content, draft.file)
+            draft.sync()
+            draft.publish()
     except (OSError, RuntimeError) as error:
-        part.unlink(missing_ok=True)
         kept = "the previous one is kept" if path.exists() else "none was there before"
         raise ConfigError(f"checkpoint {path}: cannot be written ({error}); {kept}: free some space") from error
 

@@ -2,9 +2,7 @@
 
 import json
 import os
-import uuid
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
@@ -15,6 +13,7 @@ import pyarrow.parquet as pq
 
 from streamtag.archive.columns import lists, numbers, structs, texts
 from streamtag.archive.rows import Row
+from streamtag.atomic_file import Draft, sync_folder
 from streamtag.bundle import Bundle
 from streamtag.errors import StreamtagError
 from streamtag.labels import labels_sha256
@@ -153,27 +152,14 @@ def write_table(path: Path, table: pa.Table, may: Callable[[], bool] = lambda: T
     Raises:
         OSError: it cannot be written.
     """
-    draft = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}{TEMPORARY}")
-    try:
-        with draft.open("xb") as file:
-            # What follows each other in a row of scores is of different labels: a dictionary would hold them all.
-            pq.write_table(table, file, compression="zstd", use_dictionary=["model", "labels_hash"])
-            file.flush()
-            os.fsync(file.fileno())
+    with Draft(path, prefix=f".{path.name}.", suffix=TEMPORARY) as draft:
+        # What follows each other in a row of scores is of different labels: a dictionary would hold them all.
+        pq.write_table(table, draft.file, compression="zstd", use_dictionary=["model", "labels_hash"])
+        draft.sync()
         if not may():
-            draft.unlink()
             return False
-        draft.replace(path)
-    except BaseException:
-        with suppress(OSError):
-            draft.unlink()
-        raise
-    with suppress(OSError):  # not every file system lets a folder be synchronized
-        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        draft.publish()
+    sync_folder(path.parent)
     return True
 
 

@@ -1,10 +1,9 @@
 """Where the results of `tag` go: to standard output, or each into a file of its own."""
 
-import os
 import sys
-from contextlib import suppress
 from pathlib import Path
 
+from streamtag.atomic_file import write_whole
 from streamtag.cli.formats import Format, Tagged
 from streamtag.cli.output import note
 from streamtag.cli.recordings import Recording
@@ -46,21 +45,9 @@ class Results:
         elif tagged.result is not None or self._form.tells_errors:
             path = self._folder / f"{recording.result_path}{self._form.suffix}"
             try:
-                _write(path, self._form.title + text)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                content = (self._form.title + text).encode("utf-8", "surrogateescape")
+                write_whole(path, content, lasting=False)  # a recording can be tagged again
             except OSError as error:
                 self.failed = True
                 note(f"{on_one_line(str(path))} cannot be written: {(error.strerror or str(error)).lower()}")
-
-
-def _write(path: Path, text: str) -> None:
-    """Write a file whole or not at all: what stood there before stays until it is."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # A short name, for the recording's may be as long as names can be.
-    draft = path.parent / f".streamtag-{os.getpid()}"
-    try:
-        draft.write_text(text, encoding="utf-8", errors="surrogateescape")
-        draft.replace(path)
-    except BaseException:
-        with suppress(OSError):
-            draft.unlink()
-        raise

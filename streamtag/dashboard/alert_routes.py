@@ -13,10 +13,9 @@ from starlette.responses import JSONResponse, Response
 from streamtag.alerts import Decision
 from streamtag.alerts.log import Logged, log_path, read_log
 from streamtag.alerts.replay import can_be_replayed, replay_history
-from streamtag.config import load_config
 from streamtag.dashboard.alert_editing import read_alert, remove_alert, save_alert
 from streamtag.dashboard.alert_words import sentence
-from streamtag.dashboard.config_file import why_not
+from streamtag.dashboard.config_file import EditableConfig, error_response
 from streamtag.dashboard.hub import Hub
 from streamtag.errors import ConfigError, HistoryError
 from streamtag.history import HistoryReader
@@ -35,15 +34,14 @@ class AlertRoutes:
 
     def __init__(self, hub: Hub, config: Config, *, may_write: bool) -> None:
         self._hub = hub
-        self._config = config
-        self._may_write = may_write
+        self._config = EditableConfig(config, may_write=may_write)
 
     def show(self, request: Request) -> Response:
         """Answer with all alerts, what they told and held back last, and whom they may tell."""
         try:
-            config = self._now()
+            config = self._config.read()
         except ConfigError as error:
-            return _error(error)
+            return error_response(error)
         try:
             logged = read_log(log_path(config, service_name(config.service.name)), _SHOWN)
         except sqlite3.Error:
@@ -59,14 +57,14 @@ class AlertRoutes:
                     *(["webhook"] if config.webhooks else []),
                     *(notify.name for notify in config.notify),
                 ],
-                "cannot_save": why_not(self._config, may_write=self._may_write),
+                "cannot_save": self._config.why_not,
             }
         )
 
     def preview(self, request: Request) -> Response:
         """Answer with what an alert would have told and held back in the last day."""
         try:
-            config = self._now()
+            config = self._config.read()
             alert = read_alert(config, _asked(request), self._hub.every_label())
             if not can_be_replayed(alert):
                 raise LookupError("A history holds events, and neither levels nor states: this cannot be tried.")
@@ -76,7 +74,7 @@ class AlertRoutes:
             reader = HistoryReader(Path(config.history.path))
             found, is_whole = replay_history(reader, [alert], config.service.location, since=now - _DAY, until=now)
         except (ConfigError, LookupError, HistoryError) as error:
-            return _error(error)
+            return error_response(error)
         told = [decision for decision in found if decision.is_told]
         return JSONResponse(
             {
@@ -90,32 +88,17 @@ class AlertRoutes:
 
     def save(self, request: Request) -> Response:
         """Write an alert into the configuration; the service takes it over by itself."""
-        reason = why_not(self._config, may_write=self._may_write)
-        path = self._config.path
-        if reason or path is None:
-            return JSONResponse({"error": reason}, 403)
-        try:
+
+        def write(path: Path) -> None:
             fields = _asked(request)
-            read_alert(self._now(), fields, self._hub.every_label())
+            read_alert(self._config.read(), fields, self._hub.every_label())
             save_alert(path, fields, request.query_params.get("before", ""))
-        except (ConfigError, LookupError) as error:
-            return _error(error)
-        return JSONResponse({"saved": True})
+
+        return self._config.save(write)
 
     def remove(self, request: Request) -> Response:
         """Take an alert out of the configuration."""
-        reason = why_not(self._config, may_write=self._may_write)
-        path = self._config.path
-        if reason or path is None:
-            return JSONResponse({"error": reason}, 403)
-        try:
-            remove_alert(path, request.query_params.get("name", ""))
-        except ConfigError as error:
-            return _error(error)
-        return JSONResponse({"saved": True})
-
-    def _now(self) -> Config:
-        return load_config(self._config.path) if self._config.path else self._config
+        return self._config.save(lambda path: remove_alert(path, request.query_params.get("name", "")))
 
 
 def _asked(request: Request) -> dict[str, Any]:
@@ -131,10 +114,6 @@ def _asked(request: Request) -> dict[str, Any]:
     if not isinstance(fields, dict) or not _KEYS.issuperset(fields):
         raise LookupError("That is no alert.")
     return fields
-
-
-def _error(error: Exception) -> Response:
-    return JSONResponse({"error": str(error.args[0])}, 422)
 
 
 def _fields(alert: AlertSettings) -> dict[str, Any]:

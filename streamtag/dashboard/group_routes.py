@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -10,8 +11,8 @@ from msgspec.structs import replace
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from streamtag.config import check_labels, load_config
-from streamtag.dashboard.config_file import change_config, why_not
+from streamtag.config import check_labels
+from streamtag.dashboard.config_file import EditableConfig, change_config, error_response
 from streamtag.dashboard.hub import Hub
 from streamtag.dashboard.sound_tree import sounds_of
 from streamtag.errors import ConfigError
@@ -31,20 +32,19 @@ class GroupRoutes:
 
     def __init__(self, hub: Hub, config: Config, *, may_write: bool) -> None:
         self._hub = hub
-        self._config = config
-        self._may_write = may_write
+        self._config = EditableConfig(config, may_write=may_write)
 
     def show(self, request: Request) -> Response:
         """Answer with all groups, and with the tree of what the service knows."""
         try:
-            config = self._now()
+            config = self._config.read()
         except ConfigError as error:
-            return _error(error)
+            return error_response(error)
         return JSONResponse(
             {
                 "groups": [{"name": name, "labels": labels} for name, labels in config.groups.items()],
                 "sounds": sounds_of(self._labels(config)),
-                "cannot_save": why_not(self._config, may_write=self._may_write),
+                "cannot_save": self._config.why_not,
             }
         )
 
@@ -53,10 +53,10 @@ class GroupRoutes:
         try:
             group = msgspec.convert(json.loads(request.query_params.get("group", "")), _Group)
         except (ValueError, RecursionError):
-            return _error(LookupError("That is no group."))
+            return error_response(LookupError("That is no group."))
         name = group.name.strip()
         if not name or not group.labels:
-            return _error(LookupError("A group has a name, and at least one sound."))
+            return error_response(LookupError("A group has a name, and at least one sound."))
 
         def change(groups: dict[str, tuple[str, ...]]) -> None:
             if name != group.before and name in groups:
@@ -77,23 +77,16 @@ class GroupRoutes:
         return self._change(change)
 
     def _change(self, change: Any) -> Response:
-        reason, path = why_not(self._config, may_write=self._may_write), self._config.path
-        if reason or path is None:
-            return JSONResponse({"error": reason}, 403)
-        try:
-            config = self._now()
+        def write(path: Path) -> None:
+            config = self._config.read()
             groups = dict(config.groups)
             change(groups)
             labels = self._labels(config)
             if labels:
                 check_labels(replace(config, groups=groups, group_labels=()), labels)
             change_config(path, lambda document: _write(document, groups), "the group was")
-        except (ConfigError, LookupError) as error:
-            return _error(error)
-        return JSONResponse({"saved": True})
 
-    def _now(self) -> Config:
-        return load_config(self._config.path) if self._config.path else self._config
+        return self._config.save(write)
 
     def _labels(self, config: Config) -> list[str]:
         """Return what groups can be made of: the labels of all models, as far as the service was heard."""
@@ -109,7 +102,3 @@ def _write(document: tomlkit.TOMLDocument, groups: Mapping[str, tuple[str, ...]]
         if list(table.get(name, ())) != list(labels):
             table[name] = tomlkit.array()
             table[name].extend(labels)
-
-
-def _error(error: Exception) -> JSONResponse:
-    return JSONResponse({"error": str(error.args[0])}, 422)

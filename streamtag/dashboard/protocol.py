@@ -1,13 +1,13 @@
 """uvicorn's connections, with a limit for how long one may do nothing and how slowly it may read."""
 
 import asyncio
-import time
 from typing import Any, Final
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from streamtag.dashboard.connections import Connections
+from streamtag.token_bucket import TokenBucket
 
 __all__ = ["MICROPHONE", "protocols"]
 
@@ -49,7 +49,7 @@ def protocols(connections: Connections) -> tuple[type[asyncio.Protocol], type[as
                 connections.rest(self._connection)
 
     class WebSocket(_Stalling, WebSocketsSansIOProtocol):
-        _pace: _Pace | None = None
+        _pace: TokenBucket | None = None
 
         def data_received(self, data: bytes) -> None:
             if not self.handshake_initiated:
@@ -57,31 +57,14 @@ def protocols(connections: Connections) -> tuple[type[asyncio.Protocol], type[as
                 return
             if self._pace is None:
                 path = self.scope["path"] if self.response.status_code == _SWITCHING else ""
-                self._pace = _Pace(*_SOUND if path == MICROPHONE else _REQUESTS)
-            if not self._pace.allows(len(data)):
+                self._pace = TokenBucket(*_SOUND if path == MICROPHONE else _REQUESTS)
+            if not self._pace.spend(len(data)):
                 self.transport.abort()
                 return
             for begin in range(0, len(data), _SLICE_BYTES):
                 super().data_received(data[begin : begin + _SLICE_BYTES])
 
     return Http, WebSocket
-
-
-class _Pace:
-    """How many bytes may come: so many at once, and then so many a second."""
-
-    def __init__(self, at_once: float, a_second: float) -> None:
-        self._at_once = at_once
-        self._a_second = a_second
-        self._left = at_once
-        self._counted = time.monotonic()
-
-    def allows(self, size: int) -> bool:
-        """Tell whether so many more may come, and count them."""
-        now = time.monotonic()
-        self._left = min(self._at_once, self._left + self._a_second * (now - self._counted)) - size
-        self._counted = now
-        return self._left >= 0
 
 
 class _Stalling:

@@ -2,13 +2,14 @@
 
 import fcntl
 import os
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
+
+from streamtag.atomic_file import Draft, sync_folder
 
 __all__ = ["BusyError", "rewrite"]
 
@@ -39,24 +40,18 @@ def rewrite(path: Path, change: Callable[[str], str], check: Callable[[Path], ob
     with _alone(path.parent):
         before, state = path.read_bytes(), _state(path)
         after = change(before.decode("utf-8")).encode("utf-8")
-        descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        draft = Path(name)
-        try:
-            with open(descriptor, "wb") as file:
-                file.write(after)
-                file.flush()
-                os.fsync(file.fileno())
-                is_like = _make_like(file.fileno(), path)
-            check(draft)
+        with Draft(path, prefix=f".{path.name}.", mode=0o600) as draft:
+            draft.file.write(after)
+            draft.sync()
+            is_like = _make_like(draft.file.fileno(), path)
+            check(draft.path)
             if _state(path) != state:
                 raise BusyError(f"{path.name} was changed by another program at the same moment; try again")
             if is_like:
-                draft.replace(path)
-                _remember_folder(path.parent)
+                draft.publish()
+                sync_folder(path.parent)
             else:
                 _write_over(path, before, after)
-        finally:
-            draft.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -128,12 +123,3 @@ def _fill(descriptor: int, text: bytes) -> None:
         done += os.pwrite(descriptor, text[done:], done)
     os.ftruncate(descriptor, len(text))
     os.fsync(descriptor)
-
-
-def _remember_folder(folder: Path) -> None:
-    with suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, Final
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from streamtag.bundle import Bundle
-from streamtag.config import load_config
-from streamtag.dashboard.config_file import why_not
+from streamtag.dashboard.config_file import EditableConfig, error_response
 from streamtag.dashboard.hub import Hub
 from streamtag.dashboard.queries import number
 from streamtag.dashboard.tuning import save_thresholds, would_fire
@@ -28,8 +28,7 @@ class ThresholdRoutes:
 
     def __init__(self, hub: Hub, config: Config, *, may_write: bool) -> None:
         self._hub = hub
-        self._config = config
-        self._may_write = may_write
+        self._config = EditableConfig(config, may_write=may_write)
 
     def show(self, request: Request) -> Response:
         """Answer with a label's scores over the last hour, its thresholds, and the events that they made of it."""
@@ -38,7 +37,7 @@ class ThresholdRoutes:
             thresholds = self._thresholds(label)
             times, spans, scores = self._scores(stream, label)
         except (ConfigError, LookupError) as error:
-            return JSONResponse({"error": str(error.args[0])}, 422)
+            return error_response(error)
         return JSONResponse(
             {
                 "times": times.round(2).tolist(),
@@ -48,7 +47,7 @@ class ThresholdRoutes:
                 "hold_seconds": thresholds.hold_seconds,
                 "min_seconds": thresholds.min_seconds,
                 "events": [_fired(event) for event in would_fire(times, spans, scores, thresholds)],
-                "cannot_save": self._cannot_save(),
+                "cannot_save": self._config.why_not,
             }
         )
 
@@ -60,32 +59,24 @@ class ThresholdRoutes:
             thresholds = self._with(label, query.get("on"), query.get("off"))
             times, spans, scores = self._scores(query.get("stream", ""), label)
         except (ConfigError, LookupError) as error:
-            return JSONResponse({"error": str(error.args[0])}, 422)
+            return error_response(error)
         return JSONResponse({"events": [_fired(event) for event in would_fire(times, spans, scores, thresholds)]})
 
     def save(self, request: Request) -> Response:
         """Write a label's thresholds into the configuration; the service takes them over by itself."""
-        reason = self._cannot_save()
-        path = self._config.path
-        if reason or path is None:
-            return JSONResponse({"error": reason}, 403)
         query = request.query_params
         label = query.get("label", "")
-        try:
+
+        def write(path: Path) -> None:
             if label not in self._hub.every_label():
                 raise LookupError("The model has no such label.")
             thresholds = self._with(label, query.get("on"), query.get("off"))
             save_thresholds(path, label, thresholds.on, thresholds.off)
-        except (ConfigError, LookupError) as error:
-            return JSONResponse({"error": str(error.args[0])}, 422)
-        return JSONResponse({"saved": True})
 
-    def _cannot_save(self) -> str:
-        return why_not(self._config, may_write=self._may_write)
+        return self._config.save(write)
 
     def _thresholds(self, label: str) -> Thresholds:
-        path = self._config.path
-        config = load_config(path) if path else self._config
+        config = self._config.read()
         return thresholds_of(label, config.events, self._asked(config))
 
     def _asked(self, config: Config) -> Mapping[str, Mapping[str, float]]:

@@ -1,6 +1,5 @@
 """Level and spectrum of a stream, several times a second, for as long as somebody watches."""
 
-import time
 from collections.abc import Callable
 from typing import Final
 
@@ -9,6 +8,7 @@ from numpy.typing import NDArray
 
 from streamtag.audio import BANDS, HOP, SAMPLE_RATE, WINDOW, FrontEnd
 from streamtag.audio.levels import levels_dbfs
+from streamtag.engine.chunks import Chunk, Chunks
 from streamtag.wire.messages import LevelsHeader, Outgoing, levels_payload
 
 __all__ = ["LevelMeter"]
@@ -16,7 +16,6 @@ __all__ = ["LevelMeter"]
 _FRAMES: Final = 12
 _STEP: Final = _FRAMES * HOP
 _OVERLAP: Final = WINDOW - HOP
-_BURST: Final = 40.0
 _PER_SECOND: Final = 20.0
 
 
@@ -37,13 +36,8 @@ class LevelMeter:
         self._publish = publish
         self._is_watched = is_watched
         self._front_end: FrontEnd | None = None
-        self._samples = np.empty(_STEP + _OVERLAP, np.float32)
         self._columns = np.empty((_FRAMES, BANDS), np.float32)
-        self._filled = 0
-        self._next = -1
-        # A recording read faster than real time would flood whoever watches; lumps of a network stream are no flood.
-        self._allowance = _BURST
-        self._last = time.monotonic()
+        self._chunks = Chunks(_STEP + _OVERLAP, SAMPLE_RATE, _PER_SECOND, _OVERLAP)
 
     def add_samples(self, start: int, samples: NDArray[np.float32], captured: float) -> None:
         """Take in float32 [n] at 16 kHz.
@@ -54,41 +48,24 @@ class LevelMeter:
             captured: Unix seconds at which the last sample was captured.
         """
         if not self._is_watched(self._stream):
-            self._next = -1
+            self._chunks.reset()
             return
-        if start != self._next:
-            self._filled = 0
-        self._next = start + len(samples)
-        used = 0
-        while used < len(samples):
-            count = min(len(self._samples) - self._filled, len(samples) - used)
-            self._samples[self._filled : self._filled + count] = samples[used : used + count]
-            self._filled += count
-            used += count
-            if self._filled == len(self._samples):
-                self._tell(start + used - self._filled, captured - (len(samples) - used) / SAMPLE_RATE)
-                self._samples[:_OVERLAP] = self._samples[_STEP:]
-                self._filled = _OVERLAP
+        for chunk in self._chunks.feed(start, samples, captured):
+            self._publish([self._levels(chunk)])
 
-    def _tell(self, start: int, captured: float) -> None:
-        now = time.monotonic()
-        self._allowance = min(_BURST, self._allowance + _PER_SECOND * (now - self._last))
-        self._last = now
-        if self._allowance < 1.0:
-            return
-        self._allowance -= 1.0
+    def _levels(self, chunk: Chunk) -> Outgoing:
         if self._front_end is None:
             self._front_end = FrontEnd(_FRAMES)
-        self._front_end.log_mel(self._samples, self._columns)
-        rms, peak = levels_dbfs(self._samples[:_STEP])
+        self._front_end.log_mel(chunk.samples, self._columns)
+        rms, peak = levels_dbfs(chunk.samples[:_STEP])
         header = LevelsHeader(
-            time=captured,
+            time=chunk.time,
             stream=self._stream,
-            start=start / SAMPLE_RATE,
-            end=(start + _STEP) / SAMPLE_RATE,
+            start=chunk.start / SAMPLE_RATE,
+            end=(chunk.start + _STEP) / SAMPLE_RATE,
             rms_dbfs=rms,
             peak_dbfs=peak,
             frames=_FRAMES,
             bands=BANDS,
         )
-        self._publish([Outgoing(header, levels_payload(self._columns))])
+        return Outgoing(header, levels_payload(self._columns))

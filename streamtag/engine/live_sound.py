@@ -1,6 +1,5 @@
 """A stream's sound, for as long as somebody listens to it and where the configuration allows that."""
 
-import time
 from collections.abc import Callable
 from typing import Final
 
@@ -8,12 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamtag.audio import SAMPLE_RATE
+from streamtag.engine.chunks import Chunk, Chunks
 from streamtag.wire.messages import AudioHeader, Outgoing, audio_payload
 
 __all__ = ["LiveSound"]
 
 _CHUNK_SECONDS: Final = 0.24
-_BURST: Final = 40.0
 _PER_SECOND: Final = 8.0
 """Messages: somewhat more than real time, and all of a lump of a network stream."""
 
@@ -40,11 +39,7 @@ class LiveSound:
         self._publish = publish
         self._is_wanted = is_wanted
         self._rate = rate
-        self._chunk = np.empty(round(_CHUNK_SECONDS * rate), np.float32)
-        self._filled = 0
-        self._next = -1
-        self._allowance = _BURST
-        self._last = time.monotonic()
+        self._chunks = Chunks(round(_CHUNK_SECONDS * rate), rate, _PER_SECOND)
 
     def add_samples(self, start: int, samples: NDArray[np.float32], captured: float) -> None:
         """Take in float32 [n].
@@ -55,34 +50,19 @@ class LiveSound:
             captured: Unix seconds at which the last sample was captured.
         """
         if not self._is_wanted(self._stream):
-            self._next = -1
+            self._chunks.reset()
             return
-        if start != self._next:
-            self._filled = 0
-        self._next = start + len(samples)
-        used = 0
-        while used < len(samples):
-            count = min(len(self._chunk) - self._filled, len(samples) - used)
-            self._chunk[self._filled : self._filled + count] = samples[used : used + count]
-            self._filled += count
-            used += count
-            if self._filled == len(self._chunk):
-                self._tell(start + used, captured - (len(samples) - used) / self._rate)
-                self._filled = 0
+        for chunk in self._chunks.feed(start, samples, captured):
+            self._publish([self._audio(chunk)])
 
-    def _tell(self, end: int, captured: float) -> None:
-        now = time.monotonic()
-        self._allowance = min(_BURST, self._allowance + _PER_SECOND * (now - self._last))
-        self._last = now
-        if self._allowance < 1.0:
-            return
-        self._allowance -= 1.0
+    def _audio(self, chunk: Chunk) -> Outgoing:
+        count = len(chunk.samples)
         header = AudioHeader(
-            time=captured,
+            time=chunk.time,
             stream=self._stream,
-            start=(end - len(self._chunk)) / self._rate,
-            end=end / self._rate,
+            start=chunk.start / self._rate,
+            end=(chunk.start + count) / self._rate,
             rate=self._rate,
-            samples=len(self._chunk),
+            samples=count,
         )
-        self._publish([Outgoing(header, audio_payload(self._chunk))])
+        return Outgoing(header, audio_payload(chunk.samples))

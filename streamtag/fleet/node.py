@@ -14,6 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from streamtag.atomic_file import write_whole
 from streamtag.command_process import python
 from streamtag.fleet.lease import ASK_SECONDS, Tenure
 from streamtag.keys import ClientKey
@@ -194,10 +195,7 @@ class NodeService:
         text = self._texts[1 if self._is_idle else 0]
         if self._file.exists() and self._file.read_text() == text:
             return
-        draft = self._file.with_suffix(".draft")
-        draft.touch(0o600)
-        draft.write_text(text)
-        draft.replace(self._file)
+        write_whole(self._file, text.encode(), mode=0o600, lasting=False)
         # Before it is ready the signal might end it; it looks at the file by itself too.
         if self._process is not None and self._is_ready and self._process.poll() is None:
             self._process.send_signal(signal.SIGHUP)

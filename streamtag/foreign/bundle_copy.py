@@ -6,6 +6,7 @@ import zipfile
 from pathlib import Path
 from typing import Final
 
+from streamtag.atomic_file import Draft
 from streamtag.bundle import SUFFIX, Bundle
 from streamtag.bundle_files import FILE_NAME, read_file
 from streamtag.errors import BundleError, ConfigError
@@ -51,20 +52,18 @@ def pack_bundle(bundle: Bundle, target: Path) -> str:
     """
     if target.suffix != SUFFIX:
         raise ConfigError(f"{target}: its name must end in {SUFFIX}")
-    part = target.with_name(target.name + ".part")
     try:
-        with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:
-            for name in sorted({MANIFEST, LABELS, *bundle.files}):
-                content = bundle.read(name) if name in bundle.files else read_file(bundle.path, name, _MOST_UNNAMED)
-                about = zipfile.ZipInfo(name, _EPOCH)
-                about.compress_type = zipfile.ZIP_DEFLATED
-                about.external_attr = 0o644 << 16
-                archive.writestr(about, content)
-        part.replace(target)
+        with Draft(target) as draft:
+            with zipfile.ZipFile(draft.file, "w", zipfile.ZIP_DEFLATED) as archive:
+                for name in sorted({MANIFEST, LABELS, *bundle.files}):
+                    content = bundle.read(name) if name in bundle.files else read_file(bundle.path, name, _MOST_UNNAMED)
+                    about = zipfile.ZipInfo(name, _EPOCH)
+                    about.compress_type = zipfile.ZIP_DEFLATED
+                    about.external_attr = 0o644 << 16
+                    archive.writestr(about, content)
+            draft.publish()
     except OSError as error:
         raise BundleError(f"{target}: cannot be written: {error.strerror}") from error
-    finally:
-        part.unlink(missing_ok=True)
     return str(file_entry(target)["sha256"])
 
 

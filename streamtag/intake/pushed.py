@@ -6,6 +6,7 @@ from collections.abc import Callable
 from streamtag.audio import Block
 from streamtag.errors import InputError
 from streamtag.intake.intake import Intake
+from streamtag.token_bucket import TokenBucket
 from streamtag.wire.pcm_messages import PcmBlock, PcmEnd, PcmFault
 
 __all__ = ["ABANDON_SECONDS", "FORGET_SECONDS", "STALLED_SECONDS", "PushedStreams"]
@@ -29,30 +30,13 @@ _EARLY_SECONDS = 0.03
 logger = logging.getLogger(__name__)
 
 
-class _Conversions:
-    """How many more conversions a name may begin, for however many streams follow each other under it."""
-
-    def __init__(self) -> None:
-        self._left = _CONVERSIONS
-        self._counted = time.monotonic()
-
-    def may_begin(self) -> bool:
-        """Tell whether one more may begin, and count it."""
-        now = time.monotonic()
-        earned = _CONVERSIONS_A_SECOND * (now - self._counted)
-        self._left, self._counted = min(_CONVERSIONS, self._left + earned), now
-        if self._left < 1:
-            return False
-        self._left -= 1
-        return True
-
-
 class _Pushed:
     """A stream that another program pushes."""
 
-    def __init__(self, intake: Intake, conversions: _Conversions, *, declared: bool) -> None:
+    def __init__(self, intake: Intake, conversions: TokenBucket, *, declared: bool) -> None:
         self.intake = intake
         self.conversions = conversions
+        """What conversions of its name may still begin, for however many streams follow each other under it."""
         self.owner: str | None = None
         """Name of the key that began it, which alone may feed and end it; None before anybody gave sound."""
         self.declared = declared
@@ -197,7 +181,7 @@ class PushedStreams:
             self._warn_once(name, f"PCM for stream {name} is refused: the name is taken, or max_streams is reached")
             self._pushed.pop(name, None)
             return None
-        conversions = before.conversions if before else _Conversions()
+        conversions = before.conversions if before else TokenBucket(_CONVERSIONS, _CONVERSIONS_A_SECOND)
         self._pushed[name] = _Pushed(intake, conversions, declared=before is not None and before.declared)
         return self._pushed[name]
 
@@ -232,7 +216,7 @@ class PushedStreams:
         start = expected if message.start is None else message.start
         is_begun = is_new_rate or start != expected
         wanted = intake.patcher.geometry.rate
-        if is_begun and message.rate != wanted and not pushed.conversions.may_begin():
+        if is_begun and message.rate != wanted and not pushed.conversions.spend():
             most = f"at most {_CONVERSIONS_A_SECOND:.0f} times a second where the rate is not {wanted} Hz"
             self._blame(pushed, f"the sound breaks off or changes its rate too often; {most}")
             return

@@ -1,4 +1,3 @@
-import errno
 import os
 from pathlib import Path
 
@@ -9,6 +8,7 @@ from streamtag.cli.formats import FORMATS, Tagged
 from streamtag.cli.recordings import Recording
 from streamtag.cli.results import Results
 from streamtag.tagger import Result
+from tests.disk import files_of_at_most
 
 RESULT = Result(["Dog"], 1.0, np.zeros(1), np.zeros((1, 1), np.float32), (), (), 16000)
 
@@ -31,22 +31,14 @@ def test_a_result_that_cannot_be_written_is_told_and_the_others_are_written(
     assert results.failed
 
 
-def test_a_result_is_written_whole_or_not_at_all(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_result_is_written_whole_or_not_at_all(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "a.wav.json").write_text("what was there before")
-    write = Path.write_text
-
-    def fill(path: Path, text: str, **options: str) -> int:
-        write(path, text[: len(text) // 2], **options)
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(Path, "write_text", fill)
     results = Results(FORMATS["json"], tmp_path)
-    show(results, "a.wav")
+    with files_of_at_most(20):
+        show(results, "a.wav")
     assert [path.name for path in tmp_path.iterdir()] == ["a.wav.json"]
     assert (tmp_path / "a.wav.json").read_text() == "what was there before"
-    assert capsys.readouterr().err.endswith("a.wav.json cannot be written: no space left on device\n")
+    assert capsys.readouterr().err.endswith("a.wav.json cannot be written: file too large\n")
     assert results.failed
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from streamtag.atomic_file import write_whole
 from streamtag.audio.frontend import parameters
 from streamtag.errors import ConfigError
 
@@ -84,9 +85,7 @@ class Cache:
                     raise ConfigError(f"cache {folder} was made with {what}: delete it, or name another in [cache]")
         else:
             folder.mkdir(parents=True, exist_ok=True)
-            part = path.with_suffix(".part")
-            part.write_text(json.dumps(about, indent=1), encoding="utf-8")
-            part.replace(path)
+            write_whole(path, json.dumps(about, indent=1).encode())
         return cls(folder, len(labels))
 
     @property

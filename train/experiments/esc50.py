@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from streamtag.atomic_file import write_whole
 from streamtag.errors import ConfigError
 from train.clipset import ClipSet
 from train.data.sets import Collection
@@ -74,7 +75,7 @@ def _settings(settings: Settings, name: str, fold: int) -> Settings:
 def outcome(settings: Settings, collection: Collection, windows: FoldWindows, name: str, fold: int) -> Found:
     """Return what a run found, running it where that is not on disk; its lines go to `log.txt` in its folder."""
     run = _settings(settings, name, fold)
-    path, part = run.output / "outcome.json", run.output / "outcome.part"
+    path = run.output / "outcome.json"
     if path.is_file():
         return dict(json.loads(path.read_text(encoding="utf-8")))
     run.output.mkdir(parents=True, exist_ok=True)
@@ -83,8 +84,7 @@ def outcome(settings: Settings, collection: Collection, windows: FoldWindows, na
     with (run.output / "log.txt").open("a", encoding="utf-8") as log, contextlib.redirect_stderr(log):
         found = _train(run, collection, windows, name, fold)
     found |= {"minutes": (time.monotonic() - start) / 60, "resumed": float(resumed)}
-    part.write_text(json.dumps(found), encoding="utf-8")
-    part.replace(path)
+    write_whole(path, json.dumps(found).encode())
     return found
 
 
