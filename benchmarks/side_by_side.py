@@ -31,7 +31,7 @@ PACKAGES = ("streamtag", "numpy", "scipy", "onnxruntime", "ai-edge-litert", "med
 
 
 def main() -> None:
-    """Run the comparison and write `side_by_side_KIND.json` and `side_by_side_KIND.md`, for this kind of processor."""
+    """Run the comparison and write `side_by_side_BUNDLE_KIND.json` and `.md`, for this kind of processor."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--yamnet", type=Path, required=True, help="the published yamnet.tflite")
     parser.add_argument("--bundle", default="default", help="the bundle to run")
@@ -42,7 +42,8 @@ def main() -> None:
 
     os.sched_setaffinity(0, {options.core})
     windows = contenders.demo_windows(PATCHES)
-    others = contenders.others(options.yamnet, Bundle.open(options.bundle))
+    bundle = Bundle.open(options.bundle)
+    others = contenders.others(options.yamnet, bundle)
     for run in others.values():  # some take long to warm up, and the service would take its streams for stalled
         run(windows)
     with (
@@ -62,7 +63,7 @@ def main() -> None:
                 if number:  # the first round warms up
                     seconds[name].append(spent)
             print(f"round {number} of {options.rounds}", flush=True)
-    write(options.output, seconds)
+    write(options.output, bundle, seconds)
 
 
 def kind() -> str:
@@ -71,15 +72,16 @@ def kind() -> str:
     return "_".join([maker or "other", *features()[-1:]]).lower().replace("-", "").replace(" ", "_")
 
 
-def write(folder: Path, seconds: dict[str, list[float]]) -> None:
-    """Write the figures as JSON and as a table."""
+def write(folder: Path, bundle: Bundle, seconds: dict[str, list[float]]) -> None:
+    """Write the figures of a bundle as JSON and as a table."""
     reference = next(iter(seconds))
     rows = []
     for name, values in seconds.items():
         ratios = [base / value for base, value in zip(seconds[reference], values, strict=True)]
         low, middle, high = (float(np.quantile(ratios, share)) for share in (0.1, 0.5, 0.9))
         rows.append({"name": name, "ms": 1000 * statistics.median(values), "ratio": middle, "low": low, "high": high})
-    machine: dict[str, Any] = {
+    measured: dict[str, Any] = {
+        "bundle": f"{bundle.name} {bundle.version}",
         "date": datetime.now(UTC).date().isoformat(),
         "processor": processor(),
         "features": features(),
@@ -90,18 +92,18 @@ def write(folder: Path, seconds: dict[str, list[float]]) -> None:
         "patches_a_round": PATCHES,
     }
     folder.mkdir(parents=True, exist_ok=True)
-    name = f"side_by_side_{kind()}"
+    name = f"side_by_side_{bundle.name}_{kind()}"
     (folder / f"{name}.json").write_text(
-        json.dumps({"machine": machine, "rows": rows, "seconds": seconds}, indent=1) + "\n"
+        json.dumps({"machine": measured, "rows": rows, "seconds": seconds}, indent=1) + "\n"
     )
     lines = [
         "# Side by side",
         "",
-        f"{machine['processor']} ({', '.join(machine['features'])}), one core, "
-        f"Python {machine['python']}, {machine['date']}; "
-        + ", ".join(f"{name} {number}" for name, number in machine["versions"].items())
+        f"Bundle {measured['bundle']} on {measured['processor']} ({', '.join(measured['features'])}), one core, "
+        f"Python {measured['python']}, {measured['date']}; "
+        + ", ".join(f"{name} {number}" for name, number in measured["versions"].items())
         + ".",
-        f"CPU time a 960 ms patch, median of {machine['rounds']} interleaved rounds of {PATCHES} patches; speed as a "
+        f"CPU time a 960 ms patch, median of {measured['rounds']} interleaved rounds of {PATCHES} patches; speed as a "
         "ratio to YAMNet in the same round, median (10 % to 90 % of the rounds).",
         "",
         "| what | CPU ms a patch | times YAMNet's speed |",

@@ -1,10 +1,11 @@
-"""Whether scoring notices strangers: live streams with a key, with and without connections that have none, in turns.
+"""Whether scoring notices strangers: live streams with a key, beside connections that have none, and without, in turns.
 
     python -m benchmarks.strangers --streams 500 --tries 10000 --rounds 3
 
 Each try connects to one of the service's two ports, greets as a client with or without encryption does, and is gone.
-The processes that try are held to the machine's last core where there are more than one, so that what is measured is
-the service and not who has the processor; how many tries a second there were is printed.
+The processes that try are held to the machine's last core where there are more than one. They still take that core
+from the service, so a third turn has as many tries at a port of somebody else on that core: between it and the tries at
+the service lies what the service itself notices. How many tries a second there were is printed.
 """
 
 import argparse
@@ -15,7 +16,7 @@ import os
 import socket
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.sharedctypes import Synchronized
@@ -28,6 +29,9 @@ from streamtag.benchmark.machine import describe_machine
 from streamtag.benchmark.service import ServiceProcess
 from streamtag.settings import Config, ModelSettings
 from streamtag.wire import Subscriber
+
+NOBODY, ELSEWHERE, SERVICE = "nobody", "somebody else", "the service"
+TRIED = (NOBODY, ELSEWHERE, SERVICE)
 
 _HEAD_START_SECONDS = 0.5
 _BLOCK_SAMPLES = 15_360
@@ -51,15 +55,18 @@ class Round:
     megabytes: float
 
 
-def measure(streams: int, seconds: float, tries: float) -> Round:
-    """Push streams for some seconds and time their scores, with so many tries a second beside."""
+def measure(streams: int, seconds: float, tries: float, whom: str) -> Round:
+    """Push streams for some seconds and time their scores, with so many tries a second beside, at one of `TRIED`."""
     with ExitStack() as stack:
         service = stack.enter_context(ServiceProcess(Config(model=ModelSettings(bundle="fast")), [], with_keys=True))
         wait_until_ready(service)
         subscriber = Subscriber(service.endpoint, kinds=["scores", "service"], key=service.key)
         stack.enter_context(subscriber)
         generator = stack.enter_context(LoadGenerator(service.input_endpoint, service.key))
-        count = stack.enter_context(strangers((service.endpoint, service.input_endpoint), tries))
+        ports = [int(endpoint.rpartition(":")[2]) for endpoint in (service.endpoint, service.input_endpoint)]
+        if whom == ELSEWHERE:
+            ports = [stack.enter_context(somebody_else())]
+        count = stack.enter_context(strangers(ports, 0.0 if whom == NOBODY else tries))
         plan = Plan.of(streams, _BLOCK_SAMPLES, time.monotonic() + _HEAD_START_SECONDS, seconds, None, 0.0)
         meter = LatencyMeter(subscriber, plan)
         generator.begin(plan)
@@ -76,11 +83,30 @@ def measure(streams: int, seconds: float, tries: float) -> Round:
 
 
 @contextmanager
-def strangers(endpoints: tuple[str, str], tries: float) -> Iterator["Synchronized[int]"]:
+def somebody_else() -> Iterator[int]:
+    """Let a process take in whoever connects, on the core of those who try; yield its port."""
+    with socket.create_server(("127.0.0.1", 0), backlog=1024) as listener:
+        process = multiprocessing.get_context("fork").Process(target=_take_in, args=(listener,), daemon=True)
+        process.start()
+        try:
+            yield listener.getsockname()[1]
+        finally:
+            process.terminate()
+            process.join()
+
+
+def _take_in(listener: socket.socket) -> None:
+    _move_aside()
+    while True:
+        with suppress(OSError):
+            listener.accept()[0].close()
+
+
+@contextmanager
+def strangers(ports: Sequence[int], tries: float) -> Iterator["Synchronized[int]"]:
     """Let processes try to connect so often a second; yield how often they did."""
     context = multiprocessing.get_context("spawn")
     count = context.Value("L", 0)
-    ports = tuple(int(endpoint.rpartition(":")[2]) for endpoint in endpoints)
     rate = tries / _PROCESSES
     processes = [context.Process(target=_try, args=(ports, rate, count), daemon=True) for _ in range(_PROCESSES)]
     for process in processes if tries else []:
@@ -93,11 +119,15 @@ def strangers(endpoints: tuple[str, str], tries: float) -> Iterator["Synchronize
             process.join()
 
 
-def _try(ports: tuple[int, int], rate: float, count: "Synchronized[int]") -> None:
+def _move_aside() -> None:
     cores = sorted(os.sched_getaffinity(0))
     if len(cores) > 1:
         os.sched_setaffinity(0, {cores[-1]})
     os.nice(5)
+
+
+def _try(ports: Sequence[int], rate: float, count: "Synchronized[int]") -> None:
+    _move_aside()
     tries = zip(itertools.cycle(ports), itertools.cycle((*_GREETINGS, b"")), strict=False)
     due = time.monotonic()
     while True:
@@ -119,21 +149,23 @@ def main() -> None:
     parser.add_argument("--streams", type=int, default=500)
     parser.add_argument("--tries", type=float, default=10_000.0, help="a second")
     parser.add_argument("--seconds", type=float, default=15.0)
-    parser.add_argument("--rounds", type=int, default=3, help="of each of the two")
+    parser.add_argument("--rounds", type=int, default=3, help="of each of the three")
     options = parser.parse_args()
     print(json.dumps(describe_machine()), file=sys.stderr)
-    found: dict[bool, list[Round]] = {False: [], True: []}
-    columns = ("strangers", "tries a second", "p50 ms", "p99 ms", "missing", "CPU %", "MB")
+    found: dict[str, list[Round]] = {whom: [] for whom in TRIED}
+    columns = ("strangers at", "tries a second", "p50 ms", "p99 ms", "missing", "CPU %", "MB")
     print(f"| {' | '.join(columns)} |\n|---{'|---:' * (len(columns) - 1)}|")
-    for number in range(2 * options.rounds):
-        is_tried = number % 4 in (1, 2)  # off, on, on, off: what drifts meets both alike
-        each = measure(options.streams, options.seconds, options.tries if is_tried else 0.0)
-        found[is_tried].append(each)
-        row = f"{each.tries_a_second:.0f} | {each.p50_ms:.1f} | {each.p99_ms:.1f} | {each.missing}"
-        row += f" | {each.cpu_percent:.0f} | {each.megabytes:.0f}"
-        print(f"| {'yes' if is_tried else 'no'} | {row} |", flush=True)
-    off, on = (float(np.median([each.p99_ms for each in found[key]])) for key in (False, True))
-    print(f"\nmedian p99: {off:.1f} ms without strangers, {on:.1f} ms with: ratio {on / off:.2f}")
+    for number in range(options.rounds):
+        for whom in TRIED if number % 2 == 0 else reversed(TRIED):  # what drifts meets all alike
+            each = measure(options.streams, options.seconds, options.tries, whom)
+            found[whom].append(each)
+            row = f"{each.tries_a_second:.0f} | {each.p50_ms:.1f} | {each.p99_ms:.1f} | {each.missing}"
+            row += f" | {each.cpu_percent:.0f} | {each.megabytes:.0f}"
+            print(f"| {whom} | {row} |", flush=True)
+    medians = {whom: float(np.median([each.p99_ms for each in found[whom]])) for whom in TRIED}
+    print("\nmedian p99: " + ", ".join(f"{value:.1f} ms with strangers at {whom}" for whom, value in medians.items()))
+    beside = medians[SERVICE] / medians[ELSEWHERE]
+    print(f"the service beside nobody: {medians[SERVICE] / medians[NOBODY]:.2f}, beside somebody else: {beside:.2f}")
 
 
 if __name__ == "__main__":
