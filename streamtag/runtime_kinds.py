@@ -5,9 +5,11 @@ A new one is one module in `streamtag/runtimes` with `open_model(bundle, threads
 
 from __future__ import annotations
 
+import sys
+from importlib.util import find_spec
 from typing import Final, Literal, NamedTuple
 
-__all__ = ["AUTO", "FOR_SOUND", "RUNTIMES", "RUNTIME_NAMES", "RuntimeKind", "meant_by"]
+__all__ = ["AUTO", "FOR_SOUND", "RUNTIMES", "RUNTIME_NAMES", "RuntimeKind", "is_installed", "meant_by"]
 
 AUTO: Final = "auto"
 """The name that lets the program choose."""
@@ -23,7 +25,7 @@ class RuntimeKind(NamedTuple):
         package: What is imported of it; None where it comes with Streamtag.
         remedy: How to install it.
         device: Where it runs a model; on a server its `open_model` takes the server's address too.
-        is_automatic: Whether `auto` may take it.
+        is_automatic: Whether `auto` may take it: a GPU's before the CPU's, of which it measures the fastest.
         runs_any_file: Whether its `open_file(bundle, file, threads)` runs any graph of patches that a bundle holds.
     """
 
@@ -37,7 +39,9 @@ class RuntimeKind(NamedTuple):
 
 RUNTIMES: Final = {
     "onnxruntime": RuntimeKind("onnx", None, "install Streamtag again", is_automatic=True, runs_any_file=True),
-    "openvino": RuntimeKind("openvino", "openvino", "pip install 'streamtag[openvino]'", runs_any_file=True),
+    "openvino": RuntimeKind(
+        "openvino", "openvino", "pip install 'streamtag[openvino]'", is_automatic=True, runs_any_file=True
+    ),
     "tensorrt": RuntimeKind(
         "tensorrt",
         "tensorrt",
@@ -57,3 +61,9 @@ def meant_by(name: str) -> list[str]:
     if name != AUTO:
         return [name]
     return sorted((each for each in RUNTIMES if RUNTIMES[each].is_automatic), key=lambda x: RUNTIMES[x].device == "CPU")
+
+
+def is_installed(name: str) -> bool:
+    """Tell whether a library is there, without loading it."""
+    package = RUNTIMES[name].package
+    return package is None or package in sys.modules or find_spec(package) is not None

@@ -2,11 +2,9 @@
 
 import logging
 import os
-import sys
-from importlib.util import find_spec
 
 from streamtag.errors import RuntimeUnavailableError
-from streamtag.runtime_kinds import RUNTIMES, meant_by
+from streamtag.runtime_kinds import RUNTIMES, is_installed, meant_by
 from streamtag.settings import Config
 from streamtag.workers import ScoringWorker, end_workers
 
@@ -51,14 +49,10 @@ def _runtimes(config: Config) -> list[str]:
 
 def _is_on_cpu(runtime: str) -> bool:
     """Tell whether a runtime computes here, on cores; GPUs and servers are fed best by one process."""
-    others = [RUNTIMES[name] for name in meant_by(runtime) if name in RUNTIMES and RUNTIMES[name].device != "CPU"]
+    others = [name for name in meant_by(runtime) if name in RUNTIMES and RUNTIMES[name].device != "CPU"]
     if runtime in RUNTIMES:
         return not others
-    return not any(_is_there(kind.package) for kind in others) or not _has_gpu()
-
-
-def _is_there(package: str | None) -> bool:
-    return package is None or package in sys.modules or find_spec(package) is not None
+    return not any(map(is_installed, others)) or not _has_gpu()
 
 
 def _has_gpu() -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast, runtime_checkable
 
@@ -12,12 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamtag.errors import BundleError, RuntimeUnavailableError
-from streamtag.runtime_kinds import FOR_SOUND, RUNTIME_NAMES, RUNTIMES, meant_by
+from streamtag.runtime_kinds import FOR_SOUND, RUNTIME_NAMES, RUNTIMES, is_installed, meant_by
 
 if TYPE_CHECKING:
     from streamtag.bundle import Bundle
 
 __all__ = [
+    "BatchingRuntime",
     "Embedded",
     "ListRuntime",
     "Runtime",
@@ -66,6 +66,17 @@ class Runtime(Protocol):
     def embed(self, patches: NDArray[np.float32]) -> Embedded:
         """Return the scores and the embeddings of log-mel patches, float32 [n, 96, 64], in one call."""
         ...
+
+
+@runtime_checkable
+class BatchingRuntime(Protocol):
+    """A compiled model of which is known how many patches are best given to it at once.
+
+    Attributes:
+        batch: so many; None for as many as there are.
+    """
+
+    batch: int | None
 
 
 @runtime_checkable
@@ -126,8 +137,8 @@ def open_runtime(
 
     Args:
         bundle: the model.
-        name: a library's name, or "auto": TensorRT where it and a GPU are there, else ONNX Runtime on the CPU. What
-            "auto" takes, and why, is logged.
+        name: a library's name, or "auto": TensorRT where it and a GPU are there, else ONNX Runtime on the CPU, or
+            OpenVINO where it is installed and was measured to be faster. What "auto" takes, and why, is logged.
         threads: how many threads one call may use.
         max_batch: the most patches that one call will be given.
         server: the address of one that runs the model, where the library asks one; None for its default.
@@ -136,23 +147,31 @@ def open_runtime(
         RuntimeUnavailableError: the library or its device is not there, or there is no such runtime.
         BundleError: the bundle has no file for it.
     """
-    first, *others = meant_by(name)
-    if not others:
-        return _open(bundle, first, threads, max_batch, server)
-    try:
-        model, reason = _open(bundle, first, threads, max_batch), ""
-    except (RuntimeUnavailableError, BundleError) as error:
-        model, reason = _first_of(others, bundle, threads, max_batch), f"; not on a GPU: {error}"
+    names = meant_by(name)
+    if len(names) == 1:
+        return _open(bundle, name, threads, max_batch, server)
+    model, reason = None, ""
+    for each in (each for each in names if RUNTIMES[each].device != "CPU"):
+        try:
+            model = _open(bundle, each, threads, max_batch)
+            break
+        except (RuntimeUnavailableError, BundleError) as error:
+            reason = reason or f"; not on a GPU: {error}"
+    model = model or _open_on_cpu(
+        [each for each in names if RUNTIMES[each].device == "CPU"], bundle, threads, max_batch
+    )
     logger.info("runtime %s on %s, %s%s", model.name, model.device, model.precision, reason)
     return model
 
 
-def _first_of(names: list[str], bundle: Bundle, threads: int, max_batch: int) -> Runtime:
-    *others, last = names
-    for name in others:
-        with suppress(RuntimeUnavailableError, BundleError):
-            return _open(bundle, name, threads, max_batch)
-    return _open(bundle, last, threads, max_batch)
+def _open_on_cpu(names: Sequence[str], bundle: Bundle, threads: int, max_batch: int) -> Runtime:
+    there = [each for each in names if is_installed(each)]
+    if len(there) == 1 or bundle.hears_sound:
+        return _open(bundle, names[0], threads, max_batch)
+    from streamtag.runtimes.fastest_library import fastest_library
+
+    name = fastest_library(bundle, there, threads, lambda each: _open(bundle, each, threads, max_batch))
+    return _open(bundle, name, threads, max_batch)
 
 
 def _open(bundle: Bundle, name: str, threads: int, max_batch: int, server: str | None = None) -> Runtime:

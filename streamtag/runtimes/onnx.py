@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from streamtag.bundle import Bundle
 from streamtag.errors import BundleError
 from streamtag.runtimes import Embedded
-from streamtag.runtimes.fastest_file import faster_file
+from streamtag.runtimes.fastest import fastest
 from streamtag.runtimes.onnx_session import open_session, reason_of
 from streamtag.runtimes.onnx_window import OnnxWindowModel
 
@@ -16,12 +16,16 @@ __all__ = ["OnnxModel", "open_file", "open_model"]
 
 
 class OnnxModel:
-    """One ONNX file of a bundle in a session of its own."""
+    """One ONNX file of a bundle in a session of its own.
+
+    Attributes:
+        batch: how many patches are best given to it at once; None where that was not measured.
+    """
 
     name = "onnxruntime"
     device = "CPU"
 
-    def __init__(self, bundle: Bundle, file: str, threads: int) -> None:
+    def __init__(self, bundle: Bundle, file: str, threads: int, batch: int | None = None) -> None:
         """Load `file`.
 
         Raises:
@@ -39,6 +43,7 @@ class OnnxModel:
         if outputs["scores"][-1:] != [len(bundle.labels)]:
             counts = f"{next(iter(outputs['scores'][-1:]), 'no')} labels and labels.csv has {len(bundle.labels)}"
             raise BundleError(f"bundle {bundle.path}: {file} scores {counts}")
+        self.batch = batch
         self._file = f"bundle {bundle.path}: {file}"
         self.precision = str(bundle.files[file].get("precision", "float32"))
 
@@ -68,4 +73,5 @@ def open_model(bundle: Bundle, threads: int, max_batch: int) -> OnnxModel | Onnx
     """Open the bundle's fastest file that keeps its accuracy; ONNX Runtime takes batches of any size."""
     if bundle.graph is not None:
         return OnnxWindowModel(bundle, bundle.graph, threads)
-    return OnnxModel(bundle, faster_file(bundle, threads, OnnxModel), threads)
+    file, batch = fastest(bundle, threads, OnnxModel)
+    return OnnxModel(bundle, file, threads, batch)

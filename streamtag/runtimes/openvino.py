@@ -1,32 +1,40 @@
 """OpenVINO on the CPU."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import openvino
 from numpy.typing import NDArray
+from openvino import opset13 as operations
+from openvino.frontend.onnx import ConversionExtension
 
 from streamtag.bundle import Bundle
 from streamtag.errors import BundleError
 from streamtag.runtimes import Embedded
-from streamtag.runtimes.fastest_file import faster_file
+from streamtag.runtimes.fastest import fastest
 
 __all__ = ["OpenVinoModel", "open_file", "open_model"]
 
 
 class OpenVinoModel:
-    """One ONNX file of a bundle, compiled for this processor."""
+    """One ONNX file of a bundle, compiled for this processor.
+
+    Attributes:
+        batch: how many patches are best given to it at once; None where that was not measured.
+    """
 
     name = "openvino"
     device = "CPU"
 
-    def __init__(self, bundle: Bundle, file: str, threads: int) -> None:
+    def __init__(self, bundle: Bundle, file: str, threads: int, batch: int | None = None) -> None:
         """Compile `file`.
 
         Raises:
             BundleError: it is missing, damaged, or not a model that OpenVINO takes.
         """
         core = openvino.Core()
+        core.add_extension(ConversionExtension("ReduceLogSumExp", _log_sum_exp))
         options = {
             "PERFORMANCE_HINT": "LATENCY",
             "INFERENCE_NUM_THREADS": threads,
@@ -39,6 +47,7 @@ class OpenVinoModel:
         except RuntimeError as error:
             first = str(error).strip().splitlines()[-1]
             raise BundleError(f"bundle {bundle.path}: OpenVINO cannot load {file}: {first}") from error
+        self.batch = batch
         self._request = self._model.create_infer_request()
         self._file = f"bundle {bundle.path}: {file}"
         self.precision = str(bundle.files[file].get("precision", "float32"))
@@ -61,6 +70,22 @@ class OpenVinoModel:
             raise BundleError(f"{self._file} cannot be computed by OpenVINO: {reason}") from error
 
 
+def _log_sum_exp(node: Any) -> list[Any]:
+    """Translate a ReduceLogSumExp: OpenVINO 2026.4 does not see the attribute `axes`, and reduces over the batch too.
+
+    https://github.com/openvinotoolkit/openvino/issues/38238
+    """
+    values, keeps = node.get_input(0), bool(node.get_attribute("keepdims", 1))
+    axes = (
+        node.get_input(1)
+        if node.get_input_size() > 1
+        else operations.constant(np.array(node.get_attribute("axes"), np.int64))
+    )
+    top = operations.reduce_max(values, axes, True)
+    total = operations.log(operations.reduce_sum(operations.exp(operations.subtract(values, top)), axes, keeps))
+    return [operations.add(total, top if keeps else operations.squeeze(top, axes)).output(0)]
+
+
 def open_file(bundle: Bundle, file: str, threads: int) -> OpenVinoModel:
     """Open one file of the bundle."""
     return OpenVinoModel(bundle, file, threads)
@@ -68,4 +93,5 @@ def open_file(bundle: Bundle, file: str, threads: int) -> OpenVinoModel:
 
 def open_model(bundle: Bundle, threads: int, max_batch: int) -> OpenVinoModel:
     """Open the bundle's fastest file that keeps its accuracy; OpenVINO takes batches of any size."""
-    return OpenVinoModel(bundle, faster_file(bundle, threads, OpenVinoModel), threads)
+    file, batch = fastest(bundle, threads, OpenVinoModel)
+    return OpenVinoModel(bundle, file, threads, batch)

@@ -1,13 +1,13 @@
 """From windows of samples to scores, with the log-mel computed here or on the device."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from streamtag.audio import BANDS, FRAMES, LOG_MEL_GEOMETRY, FrontEnd, Geometry
 from streamtag.audio.frontend import LOG_OFFSET
-from streamtag.runtimes import Embedded, ListRuntime, Runtime, WindowRuntime
+from streamtag.runtimes import BatchingRuntime, Embedded, ListRuntime, Runtime, WindowRuntime
 
 __all__ = ["Scorer"]
 
@@ -38,20 +38,37 @@ class Scorer:
         # Once, not for each batch: a protocol's instances are found by looking for each of its methods.
         self._on_device = runtime if isinstance(runtime, WindowRuntime) else None
         row = (FRAMES, BANDS) if self._on_device is None else (geometry.samples,)
-        self._batch = np.empty((max_batch, *row), np.float32)
+        best = runtime.batch if isinstance(runtime, BatchingRuntime) else None
+        self._most = min(max_batch, best or max_batch)
+        self._batch = np.empty((self._most, *row), np.float32)
 
     def run(self, windows: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
         """Score at most `max_batch` windows, each float32 [samples]; return float32 [n, labels] in [0, 1]."""
         if self._elsewhere is not None:
             return self._elsewhere.run_list(windows)
-        if self._on_device is not None:
-            return self._on_device.run_windows(self._whole(windows))
-        return self._runtime.run(self._log_mels(windows))
+        if len(windows) <= self._most:
+            return self._run(windows)
+        return np.concatenate([self._run(part) for part in self._parts(windows)])
 
     def embed(self, windows: Sequence[NDArray[np.float32]]) -> Embedded:
         """Score windows as `run` does, and return their embeddings too, in one call of the runtime."""
         if self._elsewhere is not None:
             return self._elsewhere.embed_list(windows)
+        if len(windows) <= self._most:
+            return self._embed(windows)
+        parts = [self._embed(part) for part in self._parts(windows)]
+        return Embedded(*(np.concatenate(each) for each in zip(*parts, strict=True)))
+
+    def _parts(self, windows: Sequence[NDArray[np.float32]]) -> Iterator[Sequence[NDArray[np.float32]]]:
+        """Cut a batch into those of which the runtime is fastest: spectra are scored while they are in the caches."""
+        return (windows[first : first + self._most] for first in range(0, len(windows), self._most))
+
+    def _run(self, windows: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+        if self._on_device is not None:
+            return self._on_device.run_windows(self._whole(windows))
+        return self._runtime.run(self._log_mels(windows))
+
+    def _embed(self, windows: Sequence[NDArray[np.float32]]) -> Embedded:
         if self._on_device is not None:
             return self._on_device.embed_windows(self._whole(windows))
         return self._runtime.embed(self._log_mels(windows))

@@ -9,6 +9,8 @@ from streamtag.audio import PATCH_SAMPLES, log_mel_windows
 from streamtag.bundle import Bundle
 from streamtag.errors import RuntimeUnavailableError
 from streamtag.runtimes import Embedded, Runtime, WindowRuntime, open_runtime
+from streamtag.runtimes.onnx import open_file
+from streamtag.runtimes.openvino import open_file as open_openvino_file
 from streamtag.runtimes.scorer import Scorer
 
 
@@ -34,6 +36,12 @@ def test_scores_and_embeddings_are_those_of_onnx_runtime(
     np.testing.assert_allclose(scores, expected.run(patches[:batch]), atol=1e-5)
     np.testing.assert_allclose(embeddings, expected.embed(patches[:batch]).embeddings, atol=1e-4)
     np.testing.assert_array_equal(runtime.run(patches[:batch]), scores)
+
+
+def test_openvino_scores_each_patch_of_a_packaged_model_by_itself(patches: np.ndarray) -> None:
+    default = Bundle.open("default")
+    expected = open_file(default, "model.onnx", 1).run(patches)
+    np.testing.assert_allclose(open_openvino_file(default, "model.onnx", 1).run(patches), expected, atol=1e-4)
 
 
 def test_results_of_earlier_batches_stay_as_they_are(small: Bundle, patches: np.ndarray) -> None:
@@ -80,6 +88,30 @@ def test_windows_go_whole_to_a_runtime_that_takes_them(windows: np.ndarray) -> N
     scorer = Scorer(Whole(), 8)
     np.testing.assert_array_equal(scorer.run(list(windows)), windows[:, :1])
     np.testing.assert_array_equal(scorer.embed(list(windows)).embeddings, windows[:, 1:3])
+
+
+class Small:
+    """A runtime that wants two patches at a time; its score is the mean of the patch."""
+
+    name, device, precision, batch = "small", "nowhere", "float32", 2
+
+    def __init__(self) -> None:
+        self.given: list[int] = []
+
+    def run(self, patches: np.ndarray) -> np.ndarray:
+        self.given.append(len(patches))
+        return np.asarray(patches.mean(axis=(1, 2))[:, np.newaxis])
+
+    def embed(self, patches: np.ndarray) -> Embedded:
+        return Embedded(self.run(patches), patches[:, 0, :4].copy())
+
+
+def test_a_batch_is_cut_into_those_that_the_runtime_wants(windows: np.ndarray) -> None:
+    runtime, expected = Small(), log_mel_windows(windows)
+    scorer = Scorer(runtime, 8)
+    np.testing.assert_allclose(scorer.run(list(windows))[:, 0], expected.mean(axis=(1, 2)), rtol=1e-5)
+    np.testing.assert_allclose(scorer.embed(list(windows)).embeddings, expected[:, 0, :4], rtol=1e-5)
+    assert runtime.given == [2, 2, 2, 1] * 2
 
 
 def test_windows_become_patches_for_a_runtime_that_takes_those(small: Bundle, windows: np.ndarray) -> None:

@@ -10,14 +10,20 @@ from numpy.typing import NDArray
 
 from streamtag.bundle import Bundle
 from streamtag.runtimes import Embedded
-from streamtag.runtimes.fastest_file import FULL, QUANTISED, faster_file
+from streamtag.runtimes.fastest import BATCHES, FULL, QUANTISED, cheapest_batch, fastest
 from tests.bundles import make_bundle
 
 Patches = NDArray[np.float32]
 
 
+def compute(seconds: float) -> None:
+    until = time.process_time() + seconds
+    while time.process_time() < until:
+        pass
+
+
 class Model:
-    """Stands for a loaded file; the slow one of the two takes its time."""
+    """Stands for a loaded file; the slow one of the two takes its time, in which it computes."""
 
     name, device, precision = "made", "CPU", "float32"
     loaded: list[str]
@@ -29,7 +35,7 @@ class Model:
 
     def run(self, patches: Patches) -> Patches:
         if self.file == self.slow:
-            time.sleep(0.003)
+            compute(0.001)
         return patches[:, 0, :1]
 
     def embed(self, patches: Patches) -> Embedded:
@@ -63,7 +69,7 @@ def change(folder: Path, **entries: object) -> Bundle:
 
 
 def choose(folder: Path, threads: int = 1) -> str:
-    return faster_file(Bundle.open(folder), threads, Model)
+    return fastest(Bundle.open(folder), threads, Model).file
 
 
 @pytest.mark.parametrize(("slow", "fast"), [(FULL, QUANTISED), (QUANTISED, FULL)])
@@ -73,7 +79,9 @@ def test_the_faster_file_is_measured_once_and_kept(
     monkeypatch.setattr(Model, "slow", slow)
     assert choose(folder) == fast
     assert sorted(Model.loaded) == sorted([FULL, QUANTISED])
-    assert list(json.loads(cache.read_text()).values()) == [fast]
+    ((file, batch),) = json.loads(cache.read_text()).values()
+    assert file == fast
+    assert batch in BATCHES
     assert [path.name for path in cache.parent.iterdir()] == [cache.name]  # no draft is left behind
     Model.loaded.clear()
     assert choose(folder) == fast
@@ -96,16 +104,16 @@ def test_a_broken_cache_is_measured_anew(folder: Path, cache: Path, content: str
     cache.parent.mkdir(parents=True)
     cache.write_bytes(content.encode("latin-1"))
     assert choose(folder) == QUANTISED
-    assert list(json.loads(cache.read_text()).values()) == [QUANTISED]
+    assert [file for file, _ in json.loads(cache.read_text()).values()] == [QUANTISED]
 
 
-@pytest.mark.parametrize("entry", ["model.exe", None, [], 7])
-def test_an_entry_that_names_no_file_is_measured_anew(folder: Path, cache: Path, entry: object) -> None:
+@pytest.mark.parametrize("entry", ["model.onnx", None, [], 7, ["model.exe", 8], [FULL, 7], [[], 8], [FULL, 8, 8]])
+def test_an_entry_that_is_no_result_is_measured_anew(folder: Path, cache: Path, entry: object) -> None:
     choose(folder)
     (key,) = json.loads(cache.read_text())
     cache.write_text(json.dumps({key: entry}))
     assert choose(folder) == QUANTISED
-    assert json.loads(cache.read_text()) == {key: QUANTISED}
+    assert json.loads(cache.read_text())[key][0] == QUANTISED
 
 
 def test_a_cache_that_cannot_be_written_only_costs_a_measurement(folder: Path, cache: Path) -> None:
@@ -117,36 +125,66 @@ def test_a_cache_that_cannot_be_written_only_costs_a_measurement(folder: Path, c
 
 @pytest.mark.parametrize("parity", [{"int8_map_points_lost": 0.51}, {}], ids=["too-much", "unknown"])
 def test_an_int8_file_that_costs_too_much_or_was_never_compared_is_not_run(
-    folder: Path, cache: Path, parity: dict[str, object]
+    folder: Path, parity: dict[str, object]
 ) -> None:
-    assert faster_file(change(folder, parity=parity), 1, Model) == FULL
-    assert Model.loaded == []
-    assert not cache.exists()
+    assert fastest(change(folder, parity=parity), 1, Model).file == FULL
+    assert Model.loaded == [FULL]
 
 
 def test_a_bundle_without_int8_file_runs_its_float32_file(folder: Path) -> None:
     files = Bundle.open(folder).files
-    assert faster_file(change(folder, files={FULL: files[FULL]}), 1, Model) == FULL
+    assert fastest(change(folder, files={FULL: files[FULL]}), 1, Model).file == FULL
 
 
 def test_a_bundle_of_only_an_int8_file_runs_it(folder: Path) -> None:
     files = Bundle.open(folder).files
-    assert faster_file(change(folder, files={QUANTISED: files[QUANTISED]}), 1, Model) == QUANTISED
-    assert Model.loaded == []
+    assert fastest(change(folder, files={QUANTISED: files[QUANTISED]}), 1, Model).file == QUANTISED
+    assert Model.loaded == [QUANTISED]
 
 
 def test_processes_that_begin_together_come_to_one_result(folder: Path) -> None:
     code = f"""
 import sys
 from streamtag.bundle import Bundle
-from streamtag.runtimes.fastest_file import faster_file
-from tests.runtimes.test_fastest_file import Model
+from streamtag.runtimes.fastest import fastest
+from tests.runtimes.test_fastest import Model
 Model.loaded = []
 Model.slow = sys.argv[1]
-print(faster_file(Bundle.open({str(folder)!r}), 1, Model))
+print(*fastest(Bundle.open({str(folder)!r}), 1, Model))
 """
     command = [sys.executable, "-c", code]
     both = [subprocess.Popen([*command, slow], stdout=subprocess.PIPE, text=True) for slow in (FULL, QUANTISED)]
     answers = [process.communicate(timeout=60)[0] for process in both]
     assert answers[0] == answers[1]
-    assert answers[0].strip() in (FULL, QUANTISED)
+    assert answers[0].split()[0] in (FULL, QUANTISED)
+
+
+class Priced:
+    """Stands for a model by what a call of it costs."""
+
+    name, device, precision = "priced", "CPU", "float32"
+
+    def __init__(self, call: float, patch: float) -> None:
+        self.call, self.patch = call, patch
+        self.tried: list[int] = []
+
+    def run(self, patches: Patches) -> Patches:
+        self.tried.append(len(patches))
+        compute(self.call + self.patch * len(patches))
+        return patches[:, 0, :1]
+
+    def embed(self, patches: Patches) -> Embedded:
+        return Embedded(self.run(patches), patches[:, 0])
+
+
+@pytest.mark.parametrize(
+    ("call", "patch", "batch"), [(0.0, 0.0002, BATCHES[0]), (0.01, 0.0, BATCHES[-1])], ids=["a-patch", "a-call"]
+)
+def test_the_smallest_of_the_cheapest_batches_is_taken(call: float, patch: float, batch: int) -> None:
+    assert cheapest_batch(Priced(call, patch), 1) == batch
+
+
+def test_a_slow_network_is_tried_with_few_patches() -> None:
+    model = Priced(0.0, 0.01)
+    assert cheapest_batch(model, 1) == BATCHES[0]
+    assert set(model.tried) == set(BATCHES[:2])
