@@ -1,3 +1,4 @@
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from math import isinf
@@ -14,7 +15,7 @@ from streamtag.events import Event, EventRules
 from streamtag.heads import Heads, read_heads
 from streamtag.labels import LabelSet
 from streamtag.model import DEFAULT, Model
-from streamtag.runtimes import open_runtime
+from streamtag.runtimes import BatchingRuntime, open_runtime
 from streamtag.scoring import Judging, Scores, ScoreStage, StreamMemory
 from streamtag.settings import EventSettings, ScoreSettings
 from streamtag.sources import open_source
@@ -22,7 +23,7 @@ from streamtag.tag_results import Part, Result, Span
 
 __all__ = ["Part", "Result", "Span", "Tagger"]
 
-_BATCH = 16  # larger ones go no faster, and take more memory
+_BATCH = 16  # where nothing was measured
 
 
 class Tagger:
@@ -65,6 +66,8 @@ class Tagger:
         """
         self.bundle = Bundle.open(fspath(bundle))
         self._runtime = open_runtime(self.bundle, runtime)
+        best = self._runtime.batch if isinstance(self._runtime, BatchingRuntime) else None
+        self._batch = best or _BATCH
         self._model = Model.of(DEFAULT, self.bundle, self._runtime)
         of_model = self._model.labels
         if heads is not None and not isinstance(heads, Heads):
@@ -74,6 +77,7 @@ class Tagger:
         labels = LabelSet(of_model.of_model, thresholds, heads.names if heads else (), groups or {})
         self.labels = list(labels.names)
         self._judging = Judging(EventRules(labels, events or EventSettings()), rolling, heads)
+        self._stages = threading.local()
 
     def tag(self, path: str | PathLike[str], *, max_seconds: float = float("inf")) -> Result:
         """Tag a whole recording, anything that FFmpeg reads.
@@ -135,10 +139,10 @@ class Tagger:
             return Part([each.start for each in scores], patches, ended, seconds, rate, told, vectors)
 
         patcher = Patcher(self._model.geometry)
-        stage = self._stage(_BATCH)
+        stage = self._stage(self._batch)
         memory = stage.memory()
         try:
-            for scores, vectors in _score(stage, memory, patcher, blocks(), _BATCH, embeds=embeddings):
+            for scores, vectors in _score(stage, memory, patcher, blocks(), self._batch, embeds=embeddings):
                 yield part(scores, [], vectors)
         except InputError as error:
             raise InputError(f"{path}: {error}") from None
@@ -182,13 +186,13 @@ class Tagger:
                         yield Block(block.samples[low:high], block.start + low - first, block.rate, block.time)
 
         patcher = Patcher(self._model.geometry)
-        stage = self._stage(_BATCH)
+        stage = self._stage(self._batch)
         waiting: list[Patch] = []
         for block in blocks():
             waiting += patcher.feed(block)
-            while len(waiting) >= _BATCH:
-                yield _span(stage, waiting[:_BATCH], begin)
-                del waiting[:_BATCH]
+            while len(waiting) >= self._batch:
+                yield _span(stage, waiting[: self._batch], begin)
+                del waiting[: self._batch]
         waiting += patcher.finish()
         if waiting:
             yield _span(stage, waiting, begin)
@@ -220,7 +224,12 @@ class Tagger:
             yield from scores
 
     def _stage(self, batch: int) -> ScoreStage:
-        return ScoreStage(self._model, self._runtime, self._judging, batch)
+        """Return what scores batches of so many patches in this thread; it is made once, for all of its recordings."""
+        made = self._stages.__dict__
+        if str(batch) not in made:
+            made[str(batch)] = ScoreStage(self._model, self._runtime, self._judging, batch)
+        stage: ScoreStage = made[str(batch)]
+        return stage
 
 
 def _score(

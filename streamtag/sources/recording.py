@@ -12,6 +12,7 @@ from streamtag.errors import SourceError
 from streamtag.sources.containers import is_encrypted, mp3_seconds, ogg_parts
 from streamtag.sources.decoder import Chunk
 from streamtag.sources.ffmpeg import PLAIN_FORMATS, AudioReader
+from streamtag.sources.plain_wav import plain_wav
 from streamtag.sources.playlists import is_list
 from streamtag.sources.reasons import ENCRYPTED, ReadError, is_passing
 from streamtag.sources.whole import is_cut
@@ -67,16 +68,29 @@ class Pass:
             raise SourceError(f"{self._name}: {(error.strerror or 'it cannot be read').lower()}") from None
 
     def _all(self) -> Iterator[tuple[Chunk, float]]:
+        if (chunks := plain_wav(self._path, self._chunk_seconds)) is not None:
+            yield from self._plain(chunks)
+        else:
+            yield from self._parts()
+        if not self._position:
+            raise SourceError(f"{self._name}: {self._why_silent()}")
+        with suppress(OSError):  # it is gone meanwhile
+            self.remark = "; ".join(self._problems())
+
+    def _plain(self, chunks: Iterator[Chunk]) -> Iterator[tuple[Chunk, float]]:
+        try:
+            for chunk in chunks:
+                yield from self._count(chunk, 0.0)
+        except ReadError as error:
+            self._failure, self.may_pass = str(error), error.passing
+
+    def _parts(self) -> Iterator[tuple[Chunk, float]]:
         parts = ogg_parts(self._path)
         urls = [f"file:{self._path}"]
         if len(parts) > 1:
             urls = [f"subfile,,start,{begin},end,{end},,:file:{self._path}" for begin, end in parts]
         for url in urls:
             yield from self._part(url)
-        if not self._position:
-            raise SourceError(f"{self._name}: {self._why_silent()}")
-        with suppress(OSError):  # it is gone meanwhile
-            self.remark = "; ".join(self._problems())
 
     def _part(self, url: str) -> Iterator[tuple[Chunk, float]]:
         """Read the first track that gives sound."""
