@@ -7,7 +7,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-__all__ = ["Done", "Map", "Open", "Opened", "Order", "Refused", "Score", "Word"]
+__all__ = ["Done", "Forget", "Map", "Open", "Opened", "Order", "Refused", "Score", "Word"]
 
 
 class Open(Struct, frozen=True, tag=True):
@@ -17,6 +17,14 @@ class Open(Struct, frozen=True, tag=True):
     runtime: str
     max_batch: int
     samples: int
+    model: int = 0
+    """Its number from now on, which whoever looks after the process gives it."""
+
+
+class Forget(Struct, frozen=True, tag=True):
+    """Let go of a model, and of the memory that it takes."""
+
+    model: int
 
 
 class Map(Struct, frozen=True, tag=True):
@@ -39,7 +47,7 @@ class Score(Struct, frozen=True, tag=True):
     embeds: bool
 
 
-Order = Open | Map | Score
+Order = Open | Forget | Map | Score
 
 
 class Opened(Struct, frozen=True, tag=True):

@@ -14,7 +14,7 @@ from streamtag import errors
 from streamtag.errors import StreamtagError
 from streamtag.machine import processor_seconds
 from streamtag.process import LinkError, Process, SilentError
-from streamtag.workers.messages import Done, Map, Open, Opened, Order, Refused, Score, Word
+from streamtag.workers.messages import Done, Forget, Map, Open, Opened, Order, Refused, Score, Word
 
 __all__ = ["ScoringProcess", "WorkerLostError"]
 
@@ -51,7 +51,7 @@ class ScoringProcess:
             os.close(self._memory)
             raise
         self._asked: deque[Open] = deque()  # and not yet opened
-        self._models: list[tuple[Open, Opened]] = []
+        self._models: dict[int, tuple[Open, Opened]] = {}  # by their numbers
         self._windows = self._results = np.empty(0, np.float32)
         self._number = 0
 
@@ -92,9 +92,18 @@ class ScoringProcess:
             raise _error_of(word)
         if not isinstance(word, Opened):
             raise WorkerLostError("it said what nobody understands")
-        self._models.append((asked, word))
+        self._models[asked.model] = asked, word
         self._share()
         return word
+
+    def forget(self, model: int) -> None:
+        """Have a model let go of, by its number.
+
+        Raises:
+            WorkerLostError: the process ended.
+        """
+        del self._models[model]
+        self._tell(Forget(model))
 
     def score(
         self, model: int, windows: Sequence[NDArray[np.float32]], *, embeds: bool
@@ -102,7 +111,7 @@ class ScoringProcess:
         """Have windows scored.
 
         Args:
-            model: the model's place among those that were opened.
+            model: the number of one that is open.
             windows: float32 [samples] each, at most its `max_batch`.
             embeds: whether their embeddings are wanted too.
 
@@ -135,8 +144,8 @@ class ScoringProcess:
 
     def _share(self) -> None:
         """Lay out the memory for the largest batch of any model; the system gives it where it is written to."""
-        windows = max(wanted.max_batch * wanted.samples for wanted, _ in self._models)
-        results = max(wanted.max_batch * (opened.labels + opened.embedding) for wanted, opened in self._models)
+        windows = max(wanted.max_batch * wanted.samples for wanted, _ in self._models.values())
+        results = max(wanted.max_batch * (opened.labels + opened.embedding) for wanted, opened in self._models.values())
         output = _in_pages(windows)
         size = output + _in_pages(results)
         os.ftruncate(self._memory, size)

@@ -3,11 +3,15 @@
 import logging
 import threading
 import time
+from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import count
 from typing import Final
+from weakref import finalize
 
 import numpy as np
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from streamtag.errors import RuntimeUnavailableError, StreamtagError
@@ -19,6 +23,8 @@ __all__ = ["ScoringWorker", "WorkerRuntime", "end_workers", "open_in_workers"]
 
 _FIRST_PAUSE_SECONDS: Final = 0.1
 _LONGEST_PAUSE_SECONDS: Final = 30.0
+_PATIENCE_SECONDS: Final = 10.0
+_LOOK_SECONDS: Final = 0.1
 _SETTLED_SECONDS: Final = 60.0
 """A process that lived for so long is begun anew after the shortest pause."""
 
@@ -47,7 +53,9 @@ class ScoringWorker:
         self.restarts = 0
         self.is_ready = True
         self._number = number
-        self._orders: list[Open] = []  # all models that were opened
+        self._orders: dict[int, Open] = {}  # of all models that are in use, by their numbers
+        self._numbers = count()
+        self._unused: deque[int] = deque()  # models that nobody uses any more, and that are yet to be let go of
         self._process: ScoringProcess | None = ScoringProcess()
         self._began = time.monotonic()
         self._pause = _FIRST_PAUSE_SECONDS
@@ -60,25 +68,47 @@ class ScoringWorker:
         """The process's number; None while there is none."""
         return None if self._process is None else self._process.pid
 
-    def open(self, order: Open) -> "WorkerRuntime":
+    def open(self, order: Open, like: Opened | None = None) -> "WorkerRuntime | None":
         """Open a model, beside those that are open; every further process opens it too.
+
+        Once nobody uses what is returned, the model is let go of.
+
+        Args:
+            order: the model.
+            like: what another worker said of it: while there is no process here, it is taken to be the same, and the
+                next one opens it. Without this None is returned then.
 
         Raises:
             BundleError: there is no such bundle, it is damaged, or has no file for the runtime.
-            RuntimeUnavailableError: the runtime is not there, or the process is not.
+            RuntimeUnavailableError: the runtime is not there, or the process crashed.
         """
         with self._lock:
-            if self._process is None or not self.is_ready:
-                raise RuntimeUnavailableError(f"scoring process {self._number} is lost and not yet begun anew")
-            try:
-                self._process.open(order)
-                opened = self._process.opened()
-            except WorkerLostError as lost:
-                self._lose(str(lost))
-                raise RuntimeUnavailableError(f"the process that runs the model crashed ({lost})") from lost
-            assert opened is not None
-            self._orders.append(order)
-            return WorkerRuntime(self, len(self._orders) - 1, opened)
+            order = replace(order, model=next(self._numbers))
+            opened = self._open(order) if self._process is not None and self.is_ready else like
+            if opened is None:
+                return None
+            self._orders[order.model] = order
+            if not self.is_ready and self._process is not None:
+                self._left += 1
+                try:
+                    self._process.open(order)
+                except WorkerLostError as lost:
+                    self._lose(str(lost))
+        runtime = WorkerRuntime(self, order.model, opened)
+        # Wherever the last reference to it goes, in the middle of whatever: the next look sees to it.
+        finalize(runtime, self._unused.append, order.model).atexit = False
+        return runtime
+
+    def _open(self, order: Open) -> Opened:
+        assert self._process is not None
+        try:
+            self._process.open(order)
+            opened = self._process.opened()
+        except WorkerLostError as lost:
+            self._lose(str(lost))
+            raise RuntimeUnavailableError(f"the process that runs the model crashed ({lost})") from lost
+        assert opened is not None
+        return opened
 
     def score(self, model: int, windows: Sequence[NDArray[np.float32]], *, embeds: bool) -> Embedded:
         """Score windows, as `ScoringProcess.score`.
@@ -102,6 +132,8 @@ class ScoringWorker:
             if self.is_ready:
                 if self._process is not None and self._process.has_ended:
                     self._lose("it was ended")
+                elif self._unused:
+                    self._let_go()
                 return self.is_ready
             try:
                 self._begin_anew(seconds)
@@ -116,6 +148,17 @@ class ScoringWorker:
             self._process.close()
             self._process = None
 
+    def _let_go(self) -> None:
+        """Let go of the models that nobody uses any more."""
+        try:
+            while self._unused:
+                model = self._unused.popleft()
+                del self._orders[model]
+                if self._process is not None:
+                    self._process.forget(model)
+        except WorkerLostError as lost:
+            self._lose(str(lost))
+
     def _begin_anew(self, seconds: float) -> None:
         if self._process is None:
             if (wait := self._begin_at - time.monotonic()) > 0:
@@ -124,7 +167,7 @@ class ScoringWorker:
             self._process = ScoringProcess()
             self._began = time.monotonic()
             self._left = len(self._orders)
-            for order in self._orders:
+            for order in self._orders.values():
                 self._process.open(order)
         while self._left:
             if self._process.opened(seconds) is None:
@@ -154,10 +197,12 @@ class WorkerRuntime:
         device: where it runs, such as "CPU".
         precision: the arithmetic, such as "int8".
         memory_bytes: of the machine's memory, what opening it took.
+        opened: what the process said of it.
     """
 
     def __init__(self, worker: ScoringWorker, model: int, opened: Opened) -> None:
         """Remember which model of which worker it is."""
+        self.opened = opened
         self.name, self.device, self.precision = opened.name, opened.device, opened.precision
         self.memory_bytes = opened.memory_bytes
         self._worker = worker
@@ -173,13 +218,22 @@ class WorkerRuntime:
 
 
 def open_in_workers(workers: Sequence[ScoringWorker], order: Open) -> list[WorkerRuntime]:
-    """Open a model in all workers at once.
+    """Open a model in all workers at once; those that are begun anew open it as soon as they are there.
 
     Raises:
-        BundleError, RuntimeUnavailableError: as `ScoringWorker.open`.
+        BundleError, RuntimeUnavailableError: as `ScoringWorker.open`, or none is there for too long.
     """
+    until = time.monotonic() + _PATIENCE_SECONDS
+    while not any(worker.is_ready for worker in workers) and time.monotonic() < until:
+        time.sleep(_LOOK_SECONDS)
     with ThreadPoolExecutor(len(workers), "streamtag-open") as pool:
-        return list(pool.map(lambda worker: worker.open(order), workers))
+        found = list(pool.map(lambda worker: worker.open(order), workers))
+    like = next((runtime.opened for runtime in found if runtime is not None), None)
+    everywhere = [runtime or worker.open(order, like) for worker, runtime in zip(workers, found, strict=True)]
+    runtimes = [runtime for runtime in everywhere if runtime is not None]
+    if len(runtimes) < len(workers):
+        raise RuntimeUnavailableError("all scoring processes are lost and not yet begun anew: try it again")
+    return runtimes
 
 
 def end_workers(workers: Sequence[ScoringWorker]) -> None:

@@ -7,6 +7,7 @@ no name, until nobody tells it to any more.
 """
 
 import ctypes
+import gc
 import mmap
 import os
 import signal
@@ -23,7 +24,7 @@ from streamtag.machine import resident_bytes
 from streamtag.process import Link, LinkError, link_from_arguments
 from streamtag.runtimes import open_runtime
 from streamtag.runtimes.scorer import Scorer
-from streamtag.workers.messages import Done, Map, Open, Opened, Order, Refused, Score
+from streamtag.workers.messages import Done, Forget, Map, Open, Opened, Order, Refused, Score
 
 __all__ = ["main"]
 
@@ -54,12 +55,17 @@ class _Scoring:
     def __init__(self, link: Link, memory: int) -> None:
         self._link = link
         self._memory = memory
-        self._models: list[_Model] = []
+        self._models: dict[int, _Model] = {}  # by their numbers
         self._windows = self._results = np.empty(0, np.float32)
 
     def open(self, order: Open) -> None:
-        self._models.append(_Model(order))
-        self._link.send(self._models[-1].opened)
+        self._models[order.model] = model = _Model(order)
+        self._link.send(model.opened)
+
+    def forget(self, order: Forget) -> None:
+        del self._models[order.model]
+        gc.collect()
+        ctypes.CDLL(None).malloc_trim(0)  # or what it took would stay with this process for the next one
 
     def map(self, order: Map) -> None:
         shared = np.frombuffer(mmap.mmap(self._memory, order.size), np.float32)
@@ -86,6 +92,8 @@ def _serve(link: Link) -> NoReturn:
                 scoring.score(order)
             elif isinstance(order, Map):
                 scoring.map(order)
+            elif isinstance(order, Forget):
+                scoring.forget(order)
             else:
                 scoring.open(order)
         except (BundleError, RuntimeUnavailableError) as error:

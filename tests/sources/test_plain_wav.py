@@ -3,6 +3,7 @@
 import io
 import struct
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -68,7 +69,7 @@ def coded(codec: str, container: str) -> bytes:
     """Return a tone in another codec, as a stream."""
     made = io.BytesIO()
     with av.open(made, "w", container) as out:
-        track = out.add_stream(codec, rate=48000, layout="stereo")
+        track: Any = out.add_stream(codec, rate=48000, layout="stereo")
         frame = av.AudioFrame.from_ndarray(np.repeat(TONE, 2)[np.newaxis], "s16", "stereo")
         frame.sample_rate = 48000
         out.mux(track.encode(frame))

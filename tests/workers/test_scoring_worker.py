@@ -17,7 +17,15 @@ from streamtag.bundle import Bundle
 from streamtag.errors import BundleError, RuntimeUnavailableError
 from streamtag.runtimes import open_runtime
 from streamtag.runtimes.scorer import Scorer
-from streamtag.workers import Open, ScoringWorker, WorkerLostError, WorkerRuntime, open_in_workers, scoring_process
+from streamtag.workers import (
+    Open,
+    ScoringWorker,
+    WorkerLostError,
+    WorkerRuntime,
+    open_in_workers,
+    scoring_process,
+    scoring_worker,
+)
 from tests.bundles import make_bundle
 from tests.real.servers import wait_until
 
@@ -78,6 +86,7 @@ def test_a_further_model_stands_beside_the_first(worker: ScoringWorker, runtime:
     other = make_bundle(tmp_path / "other", ["Low", "High"])
     first = runtime.run_list(WINDOWS)
     further = worker.open(Open(str(other), "onnxruntime", 4 * len(WINDOWS), PATCH_SAMPLES))
+    assert further is not None
     assert further.run_list(WINDOWS).shape == (len(WINDOWS), 2)
     np.testing.assert_array_equal(runtime.run_list(WINDOWS), first)
 
@@ -118,6 +127,54 @@ def test_one_that_is_stopped_in_the_middle_is_taken_for_lost(
     with pytest.raises(WorkerLostError, match=r"it did nothing for 0.3 s"):
         runtime.run_list(WINDOWS)
     wait_until(lambda: not is_there(stopped), 60, "its end")
+    begin_anew(worker)
+    assert len(runtime.run_list(WINDOWS)) == len(WINDOWS)
+
+
+def test_a_model_that_nobody_uses_any_more_is_let_go_of_and_others_go_on(
+    worker: ScoringWorker, runtime: WorkerRuntime, order: Open
+) -> None:
+    before, kept = runtime.run_list(WINDOWS), set(worker._orders)
+    further = worker.open(order)
+    assert further is not None
+    np.testing.assert_array_equal(further.run_list(WINDOWS), before)
+    assert worker.look(0.0)
+    assert set(worker._orders) > kept
+    del further
+    assert worker.look(0.0)
+    assert set(worker._orders) == kept
+    np.testing.assert_array_equal(runtime.run_list(WINDOWS), before)
+
+
+def test_a_model_that_is_opened_while_one_is_lost_is_there_with_the_next(
+    worker: ScoringWorker, runtime: WorkerRuntime, order: Open
+) -> None:
+    before = runtime.run_list(WINDOWS)
+    other = ScoringWorker(2)
+    try:
+        assert worker.pid is not None
+        os.kill(worker.pid, signal.SIGKILL)
+        wait_until(lambda: not worker.look(0.0), 60, "that it is noticed")
+        late, there = open_in_workers([worker, other], order)
+        np.testing.assert_array_equal(there.run_list(WINDOWS), before)
+        with pytest.raises(WorkerLostError):
+            late.run_list(WINDOWS)
+        begin_anew(worker)
+        np.testing.assert_array_equal(late.run_list(WINDOWS), before)
+        np.testing.assert_array_equal(runtime.run_list(WINDOWS), before)
+    finally:
+        other.close()
+
+
+def test_where_all_are_lost_a_model_is_refused(
+    worker: ScoringWorker, runtime: WorkerRuntime, order: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scoring_worker, "_PATIENCE_SECONDS", 0.0)
+    assert worker.pid is not None
+    os.kill(worker.pid, signal.SIGKILL)
+    wait_until(lambda: not worker.look(0.0), 60, "that it is noticed")
+    with pytest.raises(RuntimeUnavailableError, match="all scoring processes are lost"):
+        open_in_workers([worker], order)
     begin_anew(worker)
     assert len(runtime.run_list(WINDOWS)) == len(WINDOWS)
 
