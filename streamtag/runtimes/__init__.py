@@ -168,9 +168,9 @@ def _open_on_cpu(names: Sequence[str], bundle: Bundle, threads: int, max_batch: 
     there = [each for each in names if is_installed(each)]
     if len(there) == 1 or bundle.hears_sound:
         return _open(bundle, names[0], threads, max_batch)
-    from streamtag.runtimes.fastest_library import fastest_library
-
-    name = fastest_library(bundle, there, threads, lambda each: _open(bundle, each, threads, max_batch))
+    # Loaded as the libraries are: it knows this module.
+    measuring = import_module("streamtag.runtimes.fastest_library")
+    name = measuring.fastest_library(bundle, there, threads, lambda each: _open(bundle, each, threads, max_batch))
     return _open(bundle, name, threads, max_batch)
 
 

@@ -103,7 +103,7 @@ class ScoringProcess:
             WorkerLostError: the process ended.
         """
         del self._models[model]
-        self._tell(Forget(model))
+        self._send(Forget(model))
 
     def score(
         self, model: int, windows: Sequence[NDArray[np.float32]], *, embeds: bool
