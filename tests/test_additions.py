@@ -28,7 +28,7 @@ class Hum:
 
     def __init__(self, request):
         self.name = request.uri
-        self._level = float(request.place or 0.5)
+        self._level = float(request.rest or 0.5)
 
     def __enter__(self):
         return self
