@@ -9,7 +9,6 @@ the model once, decodes a whole recording, and writes a result a recording; here
 
 import argparse
 import multiprocessing
-import subprocess
 import sys
 import tempfile
 import time
@@ -20,6 +19,7 @@ from statistics import median
 from benchmarks.recordings import make_recordings
 from streamtag.benchmark.machine import describe_machine
 from streamtag.event_tables import csv_row
+from streamtag.program import output_of
 from streamtag.tagger import Tagger
 from tests.ray_nodes import ray_nodes
 
@@ -48,7 +48,7 @@ def pool(recordings: Path, out: Path, bundle: str, processes: int) -> None:
 def archive(recordings: Path, out: Path, bundle: str, *options: str) -> None:
     """Tag with the command."""
     command = [sys.executable, "-m", "streamtag", "archive", str(recordings), "--out", str(out), "--bundle", bundle]
-    subprocess.run([*command, *options], check=True, stdout=subprocess.DEVNULL)
+    output_of([*command, *options])
 
 
 def main() -> None:

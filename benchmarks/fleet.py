@@ -10,8 +10,6 @@ import argparse
 import asyncio
 import io
 import multiprocessing
-import os
-import subprocess
 import sys
 import tempfile
 import time
@@ -30,6 +28,7 @@ from numpy.typing import NDArray
 from benchmarks.network_streams import BIT_RATE, PATCH_SECONDS, RATE, Station
 from streamtag.audio.resample import to_mono
 from streamtag.benchmark.machine import describe_machine
+from streamtag.program import Program
 from streamtag.sources.ffmpeg import AudioReader
 from streamtag.wire import Subscriber
 from tests.ray_nodes import Nodes, ray_nodes
@@ -110,7 +109,7 @@ def measure(nodes: Nodes, members: list[Any], port: int, streams: int, seconds: 
             f'[model]\nbundle = "{bundle}"\n{tables}'
         )
         command = [sys.executable, "-m", "streamtag", "--log-level", "warning", "fleet", "run", str(file)]
-        fleet = subprocess.Popen([*command, "--ray", nodes.address], env={**os.environ, **nodes.environment})
+        fleet = Program([*command, "--ray", nodes.address], environment=nodes.environment, stop_seconds=60.0)
         try:
             front, names = Front(endpoint), {f"radio{number}" for number in range(streams)}
             all_after = front.hear(_START_SECONDS, lambda: front.patches.keys() >= names)
@@ -134,8 +133,7 @@ def measure(nodes: Nodes, members: list[Any], port: int, streams: int, seconds: 
             heard_after = time.monotonic() - begin
             moved = sum(front.sessions[stream] != session for stream, session in before.items())
         finally:
-            fleet.terminate()
-            fleet.wait(60)
+            fleet.end()
     return {
         "streams": str(streams),
         "on the nodes": ", ".join(map(str, placed)),
@@ -155,7 +153,7 @@ def _state(front: Front, name: str) -> str:
     return next((str(node["state"]) for node in front.service["nodes"] if node["name"] == name), "")
 
 
-def _cpu_seconds(fleet: "subprocess.Popen[bytes]", nodes: Nodes) -> dict[str, float]:
+def _cpu_seconds(fleet: Program, nodes: Nodes) -> dict[str, float]:
     """Return what each part has used of the processor so far."""
     found = {"fleet run": sum(psutil.Process(fleet.pid).cpu_times()[:2]), "ray": 0.0, "services": 0.0}
     infos = [info for node in nodes._cluster.list_all_nodes() for each in node.all_processes.values() for info in each]

@@ -31,6 +31,7 @@ import zmq
 
 from streamtag.audio import PATCH_HOP, PATCH_SAMPLES, SAMPLE_RATE
 from streamtag.benchmark.load_generator import bursts
+from streamtag.program import Program
 from streamtag.wire import Subscriber
 
 FLOODS: Final = ("nobody", "rates", "flood", "bulk")
@@ -127,12 +128,8 @@ def service(command: str, folder: Path) -> Iterator[tuple[str, str]]:
     config.write_text(
         f'[service]\nendpoint = "{endpoint}"\ninput = "{pcm}"\n[model]\nruntime = "onnxruntime"\n{streams}'
     )
-    with subprocess.Popen([command, "run", str(config)], stderr=subprocess.DEVNULL, cwd=folder) as process:
-        try:
-            yield endpoint, pcm
-        finally:
-            process.terminate()
-            process.wait(20)
+    with Program([command, "run", str(config)], stderr=subprocess.DEVNULL, folder=folder, stop_seconds=20.0):
+        yield endpoint, pcm
 
 
 def delays(command: str, kind: str, seconds: float) -> dict[str, list[float]]:

@@ -30,6 +30,7 @@ from streamtag.benchmark.live_streams import LatencyMeter, wait_until_ready
 from streamtag.benchmark.load_generator import LoadGenerator, Plan, bursts
 from streamtag.benchmark.machine import describe_machine
 from streamtag.benchmark.service import ServiceProcess
+from streamtag.program import Program
 from streamtag.settings import Config
 from streamtag.wire import Subscriber
 
@@ -108,12 +109,8 @@ def broker(folder: Path) -> Iterator[int]:
     port = free_port()
     path = folder / "mosquitto.conf"
     path.write_text(f"listener {port} 127.0.0.1\nallow_anonymous true\n")
-    process = subprocess.Popen([program, "-c", str(path)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
+    with Program([program, "-c", str(path)], stderr=subprocess.DEVNULL):
         yield port
-    finally:
-        process.terminate()
-        process.wait()
 
 
 def sink_sections(broker_port: int, metrics_port: int, receiver_port: int, labels: list[str]) -> str:

@@ -28,6 +28,7 @@ from benchmarks.stations import PERIOD_SECONDS, PLAYLISTS, STATIONS, moment_of, 
 from streamtag.audio import PATCH_HOP, PATCH_SAMPLES, SAMPLE_RATE
 from streamtag.benchmark.machine import describe_machine
 from streamtag.benchmark.service import ServiceProcess
+from streamtag.program import Program
 from streamtag.settings import Config
 from streamtag.wire import Subscriber
 
@@ -88,17 +89,16 @@ def stations() -> Iterator[dict[str, str]]:
         probe.bind(("127.0.0.1", 0))
         rtsp_port = probe.getsockname()[1]
     script = Path(__file__).parent / "rtsp_station.py"
-    rtsp = subprocess.Popen([_SYSTEM_PYTHON, script, str(rtsp_port)], stderr=subprocess.DEVNULL)
+    rtsp = Program([_SYSTEM_PYTHON, script, str(rtsp_port)], stderr=subprocess.DEVNULL, stop_seconds=1.0)
     try:
         time.sleep(2.0)
-        if rtsp.poll() is None:
+        if rtsp.status is None:
             uris["rtsp"] = f"rtsp://127.0.0.1:{rtsp_port}/live"
         else:
             print("no RTSP: GStreamer's RTSP server is not there", file=sys.stderr)
         yield uris
     finally:
-        rtsp.kill()
-        rtsp.wait()
+        rtsp.end()
         http.terminate()
         http.join()
 

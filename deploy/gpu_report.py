@@ -4,7 +4,6 @@ It compiles and verifies the packaged model in each precision, runs the tests th
 """
 
 import json
-import subprocess
 import sys
 import time
 from collections.abc import Iterable, Sequence
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from deploy.machine import describe
+from streamtag.program import finish
 
 MODEL = "default"
 NETWORK = "resnet50"
@@ -89,8 +89,8 @@ def run(step: Step) -> Outcome:
     """Run a step to its end."""
     begin = time.monotonic()
     command = [sys.executable, *step.arguments]
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
-    return Outcome(step, done.returncode, time.monotonic() - begin, done.stdout)
+    done = finish(command, merged=True)
+    return Outcome(step, done.status, time.monotonic() - begin, done.output.decode(errors="replace"))
 
 
 def reached(aim: Aim, rows: Iterable[dict[str, Any]]) -> tuple[float | None, bool]:

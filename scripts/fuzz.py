@@ -9,7 +9,6 @@ does no harm and is counted; `--keep` keeps what brought it down.
 
 import argparse
 import random
-import subprocess
 import sys
 import tempfile
 import threading
@@ -18,12 +17,12 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from streamtag.audio import Block
 from streamtag.errors import StreamtagError
+from streamtag.program import ProgramError, finish, output_of
 from streamtag.sources import ReceiverPool
 from streamtag.tagger import Result
 from streamtag.tagging import TaggingPool
@@ -116,10 +115,10 @@ class Fuzzing:
         sound += ["-af", f"aformat=channel_layouts={layout}"]
         command = ["ffmpeg", "-v", "quiet", "-nostdin", "-y", *sound, *encoding]
         try:
-            done = subprocess.run([*command, "-strict", "-2", path], timeout=20, check=False)
-        except subprocess.TimeoutExpired:
+            done = finish([*command, "-strict", "-2", path], 20.0)
+        except ProgramError:
             return None
-        return path if not done.returncode and path.is_file() and path.stat().st_size else None
+        return path if not done.status and path.is_file() and path.stat().st_size else None
 
     def _damage(self, recordings: Sequence[Path]) -> tuple[int, Path, bytes]:
         with self._choosing:
@@ -223,7 +222,7 @@ def _is_sound(result: Result) -> bool:
 
 def _listed(what: str, kind: str) -> list[str]:
     """Names in one of FFmpeg's lists, whose lines begin with letters for what each can do."""
-    lines: Any = subprocess.run(["ffmpeg", "-hide_banner", what], capture_output=True, text=True, check=True).stdout
+    lines = output_of(["ffmpeg", "-hide_banner", what]).decode()
     rows = [line.split() for line in lines.splitlines() if line.startswith(" ")]
     return [row[1].partition(",")[0] for row in rows if len(row) > 2 and kind in row[0][:3] and row[1] != "="]
 

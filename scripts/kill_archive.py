@@ -8,7 +8,6 @@ again if it was the one that was killed, and compares the archive row by row wit
 
 import argparse
 import random
-import subprocess
 import sys
 import tempfile
 import time
@@ -21,6 +20,7 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 
 from benchmarks.recordings import make_recordings
+from streamtag.program import Program, describe_status
 from tests.ray_nodes import Nodes, ray_nodes
 
 _LIMIT_SECONDS = 300
@@ -33,7 +33,7 @@ class Making:
     recordings: Path
     out: Path
     nodes: Nodes | None
-    process: "subprocess.Popen[bytes]" = field(init=False)
+    process: Program = field(init=False)
 
     def start(self) -> None:
         """Start the command, or start it again."""
@@ -41,13 +41,15 @@ class Making:
         command += ["--bundle", "fast", "--jobs", "2"]
         if self.nodes is not None:
             command += ["--ray", self.nodes.address]
-        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        self.process = Program(command)
 
     def wait(self) -> None:
         """Wait for its end."""
         status = self.process.wait(_LIMIT_SECONDS)
+        if status is None:
+            raise SystemExit(f"the command goes on after {_LIMIT_SECONDS} s")
         if status:
-            raise SystemExit(f"the command ended with status {status}")
+            raise SystemExit(f"the command ended with {describe_status(status)}")
 
     def parts(self) -> int:
         """How many parts are whole."""
@@ -108,7 +110,7 @@ def run(
         making.start()
         time.sleep(random.uniform(0.0, longest))
         parts = making.parts()
-        if making.process.poll() is None:
+        if making.process.status is None:
             kill(making)
         making.wait()
         return rows(making.out).equals(expected), parts, time.monotonic() - began

@@ -1,6 +1,5 @@
 """Notes to a Standard MIDI File, and that to sound with fluidsynth and a General MIDI soundfont."""
 
-import subprocess
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +8,8 @@ import numpy as np
 import soundfile
 import soxr
 from numpy.typing import NDArray
+
+from streamtag.program import output_of
 
 SOUNDFONT = Path("/usr/share/sounds/sf2/FluidR3_GM.sf2")
 _RATE = 48000
@@ -49,7 +50,7 @@ def play(notes: list[Note], program: int, rate: int) -> NDArray[np.float32]:
         score.write_bytes(midi_file(notes, program))
         options = ["-ni", "-q", "-r", str(_RATE), "-g", "0.6"]
         fluidsynth: list[str | Path] = ["fluidsynth", *options, "-F", sound_file, SOUNDFONT, score]
-        subprocess.run(fluidsynth, check=True, stdout=subprocess.DEVNULL)
+        output_of(fluidsynth)
         sound, _ = soundfile.read(sound_file, dtype="float32")
     resampled: NDArray[np.float32] = soxr.resample(sound.mean(axis=1), _RATE, rate)
     return resampled

@@ -6,7 +6,6 @@ same file, bit for bit.
 
 import io
 import json
-import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from scripts import synthesis
 from scripts.midi import Note, play
 from scripts.synthesis import RATE, Sound
 from streamtag.audio import PATCH_HOP, PATCH_SAMPLES
+from streamtag.program import output_of
 
 FOLDER = Path(__file__).parent.parent / "streamtag" / "bundles" / "default"
 # A sound lasts a whole number of patches and begins after the samples that the patch before it reads too, so that no
@@ -42,8 +42,8 @@ class Segment:
 def speech(seconds: float) -> Sound:
     """A voice that says what will come."""
     text = "This is a voice. After it come music, birds and a siren."
-    wav = subprocess.run(["espeak-ng", "-v", "en-us", "-s", "150", "--stdout", text], check=True, capture_output=True)
-    sound, rate = soundfile.read(io.BytesIO(wav.stdout))
+    wav = output_of(["espeak-ng", "-v", "en-us", "-s", "150", "--stdout", text])
+    sound, rate = soundfile.read(io.BytesIO(wav))
     resampled: Sound = soxr.resample(sound, rate, RATE)
     return resampled
 

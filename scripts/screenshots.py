@@ -5,7 +5,6 @@ Needs Chromium and the extra `dev`. Usage: `python -m scripts.screenshots [live]
 
 import shutil
 import socket
-import subprocess
 import sys
 import time
 import urllib.error
@@ -20,6 +19,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from scripts.made_site import make_site
+from streamtag.program import Program
 
 FOLDER = Path(__file__).parents[1] / "docs" / "images"
 PICTURES: dict[str, dict[str, Any]] = {
@@ -104,12 +104,8 @@ def save(page: Page, name: str) -> None:
 def running(*arguments: object) -> Iterator[None]:
     """Run a `streamtag` command."""
     command = [sys.executable, "-m", "streamtag", *map(str, arguments)]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    try:
+    with Program(command):
         yield
-    finally:
-        process.terminate()
-        process.wait()
 
 
 @contextmanager

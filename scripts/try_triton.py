@@ -10,7 +10,6 @@ shared memory, the time-outs and the server's return are real, and its speed say
 import argparse
 import os
 import signal
-import subprocess
 import sys
 import tempfile
 import time
@@ -22,6 +21,7 @@ from numpy.typing import NDArray
 
 from streamtag.audio import log_mel_windows
 from streamtag.bundle import Bundle
+from streamtag.program import Program
 from streamtag.runtimes import ServerUnavailableError, open_runtime
 from streamtag.runtimes.parity import trial_windows
 from streamtag.runtimes.triton import TritonModel
@@ -88,7 +88,7 @@ def main() -> None:
             print("frozen:", _refusal(model, windows[:1]))
             os.killpg(server.pid, signal.SIGCONT)
             print(f"thawed: scores again after {_until_back(model, windows[:1]):.1f} s")
-            os.killpg(server.pid, signal.SIGKILL)
+            server.kill()
             server.wait()
             print("killed:", _refusal(model, windows[:1]))
             server = _start(root)
@@ -96,7 +96,7 @@ def main() -> None:
             again = np.abs(model.run_windows(windows) - here.scores).max()
             print(f"scores differ by {again:.2g} at most")
         finally:
-            os.killpg(server.pid, signal.SIGKILL)
+            server.kill()
             server.wait()
 
 
@@ -112,7 +112,7 @@ def _repository(root: Path, bundle: str, labels: int, width: int) -> None:
         program.chmod(0o755)
 
 
-def _start(root: Path) -> subprocess.Popen[bytes]:
+def _start(root: Path) -> Program:
     triton = root / "pytriton" / "tritonserver"
     command = [
         str(triton / "bin" / "tritonserver"),
@@ -124,9 +124,9 @@ def _start(root: Path) -> subprocess.Popen[bytes]:
         "--allow-metrics=false",
     ]
     libraries = f"{root / 'nvidia_pytriton.libs'}:{Path(sys.base_prefix) / 'lib'}"
-    environment = {**os.environ, "LD_LIBRARY_PATH": libraries}
+    environment = {"LD_LIBRARY_PATH": libraries}
     with (root / "log").open("ab") as log:
-        return subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True)
+        return Program(command, environment=environment, stdout=log, stderr=log, own_session=True)
 
 
 def _open(bundle: Bundle) -> TritonModel:

@@ -5,13 +5,10 @@ can say nothing but such words: nothing that it sends is run.
 """
 
 import logging
-import os
 import resource
 import select
-import signal
 import socket
 import struct
-import subprocess
 import sys
 import threading
 import time
@@ -23,7 +20,7 @@ from typing import Any
 
 import msgspec
 
-from streamtag.command_process import python
+from streamtag.program import Program, describe_status, python
 from streamtag.redaction import ScrubbingFormatter
 
 __all__ = ["Link", "LinkError", "Process", "SilentError", "limit_memory", "link_from_arguments"]
@@ -140,13 +137,8 @@ class Process:
             shared = [theirs.fileno(), *files]
             try:
                 # Of a session of its own, or an interrupt at the terminal would end it before its owner has closed.
-                self._process = subprocess.Popen(
-                    python("-m", module, *map(str, shared)),
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.DEVNULL,
-                    pass_fds=shared,
-                    start_new_session=True,
-                    env=None if environment is None else {**os.environ, **environment},
+                self._program = Program(
+                    python("-m", module, *map(str, shared)), files=shared, environment=environment, own_session=True
                 )
             except OSError:
                 ours.close()
@@ -157,34 +149,26 @@ class Process:
     @property
     def pid(self) -> int:
         """The process's number."""
-        return self._process.pid
+        return self._program.pid
 
     @property
     def has_ended(self) -> bool:
         """Whether the process is gone."""
-        return self._process.poll() is not None
+        return self._program.status is not None
 
     def kill(self) -> None:
         """End the process at once; may be called from any thread."""
-        self._process.kill()
+        self._program.kill()
 
     def end(self) -> str:
         """Say how the process ended, or end it if it goes on; only for the thread that receives from it."""
-        with suppress(subprocess.TimeoutExpired):
-            # One whose end of the link is closed is about to be gone, by a cause of its own.
-            self._process.wait(_GOODBYE_SECONDS)
-        self._process.kill()
+        # One whose end of the link is closed is about to be gone, by a cause of its own.
+        self._program.wait(_GOODBYE_SECONDS)
+        self._program.kill()
         self.link.close()
-        try:
-            code = self._process.wait(_GOODBYE_SECONDS)
-        except subprocess.TimeoutExpired:  # it hangs in the system, such as in a file server that is gone
-            return "hangs"
-        if code >= 0:
-            return f"exit status {code}"
-        try:
-            return signal.Signals(-code).name
-        except ValueError:
-            return f"signal {-code}"
+        status = self._program.wait(_GOODBYE_SECONDS)
+        # Otherwise it hangs in the system, such as in a file server that is gone.
+        return "hangs" if status is None else describe_status(status)
 
 
 def link_from_arguments(orders: type[Any] | UnionType) -> Link:

@@ -10,9 +10,9 @@ from tests.real.servers import is_running, wait_until
 PARENT = """
 import sys, time
 from streamtag.command_process import CommandProcess
-child = CommandProcess("run", sys.argv[1], stop_seconds=5)
-child.start()
-print(child.pid, flush=True)
+command = CommandProcess("run", sys.argv[1], stop_seconds=5)
+command.start()
+print(command.pid, flush=True)
 time.sleep(60)
 """
 
@@ -25,19 +25,19 @@ def config(tmp_path: Path) -> Path:
 
 
 def test_a_command_that_failed_says_why() -> None:
-    child = CommandProcess("run", "missing.toml", stop_seconds=5)
-    child.start()
-    wait_until(lambda: child.last_words() is not None, 60, "the command's end")
-    assert "missing.toml" in str(child.last_words())
-    child.end()
+    command = CommandProcess("run", "missing.toml", stop_seconds=5)
+    command.start()
+    wait_until(lambda: command.failure() is not None, 60, "the command's end")
+    assert "missing.toml" in str(command.failure())
+    command.end()
 
 
 def test_a_command_runs_until_it_is_ended(config: Path) -> None:
-    child = CommandProcess("run", str(config), stop_seconds=5)
-    child.start()
-    assert child.last_words() is None
-    child.end()
-    assert not is_running(child.pid)
+    command = CommandProcess("run", str(config), stop_seconds=5)
+    command.start()
+    assert command.failure() is None
+    command.end()
+    assert not is_running(command.pid)
 
 
 def test_a_command_ends_by_itself_when_whoever_started_it_is_killed(config: Path) -> None:
@@ -55,8 +55,8 @@ def test_a_command_imports_nothing_from_the_folder_in_which_it_is_started(
     for module in ("random", "platform", "logging", "msgspec"):
         (tmp_path / f"{module}.py").write_text("raise RuntimeError('foreign')")
     monkeypatch.chdir(tmp_path)
-    child = CommandProcess("run", "missing.toml", stop_seconds=5)
-    child.start()
-    wait_until(lambda: child.last_words() is not None, 60, "the command's end")
-    assert "missing.toml" in str(child.last_words())
-    child.end()
+    command = CommandProcess("run", "missing.toml", stop_seconds=5)
+    command.start()
+    wait_until(lambda: command.failure() is not None, 60, "the command's end")
+    assert "missing.toml" in str(command.failure())
+    command.end()

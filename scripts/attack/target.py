@@ -1,9 +1,6 @@
 """A service with keys and a page with a login, as they are attacked."""
 
-import os
-import signal
 import socket
-import subprocess
 import sys
 import time
 from dataclasses import dataclass
@@ -15,6 +12,7 @@ import httpx
 import psutil
 
 from streamtag.keys import add_client, write_server
+from streamtag.program import Program
 
 __all__ = ["PASSWORD", "USER", "Running", "Target"]
 
@@ -81,7 +79,7 @@ class Running:
         self._page = self._start("--config", "service.toml", "dashboard", *auth)
         deadline = time.monotonic() + _START_SECONDS
         while not self._is_up():
-            if time.monotonic() > deadline or self._service.poll() is not None or self._page.poll() is not None:
+            if time.monotonic() > deadline or self._service.status is not None or self._page.status is not None:
                 self.__exit__()
                 raise SystemExit(f"the service or the page did not start:\n{self.log()}")
             time.sleep(0.2)
@@ -89,9 +87,7 @@ class Running:
 
     def __exit__(self, *_: object) -> None:
         for process in (self._page, self._service):
-            process.send_signal(signal.SIGTERM)
-        for process in (self._page, self._service):
-            process.wait(30)
+            process.end()
 
     def megabytes(self) -> tuple[float, float]:
         """Return the memory of the service and of the page, with all of their processes."""
@@ -101,12 +97,14 @@ class Running:
         """Return what both have written."""
         return (self._folder / "log").read_text(errors="replace")
 
-    def _start(self, *arguments: str) -> "subprocess.Popen[bytes]":
+    def _start(self, *arguments: str) -> Program:
         command = [sys.executable, "-m", "streamtag", *arguments]
         with (self._folder / "log").open("ab") as log:
             root = str(Path(__file__).parents[2])
-            environment = {**os.environ, "TMPDIR": str(self._folder), "PYTHONPATH": root}
-            return subprocess.Popen(command, cwd=self._folder, stdout=log, stderr=log, env=environment)
+            environment = {"TMPDIR": str(self._folder), "PYTHONPATH": root}
+            return Program(
+                command, folder=self._folder, stdout=log, stderr=log, environment=environment, stop_seconds=30.0
+            )
 
     def _is_up(self) -> bool:
         try:

@@ -16,9 +16,9 @@ import zmq
 from numpy.typing import NDArray
 
 from streamtag.audio import PATCH_HOP, PATCH_SAMPLES, SAMPLE_RATE
-from streamtag.command_process import safe_path
 from streamtag.errors import StreamtagError
 from streamtag.keys import ClientKey
+from streamtag.program import safe_path
 from streamtag.wire.pcm_messages import encode_header
 
 __all__ = ["LEAD_SAMPLES", "PATCH_SECONDS", "LoadGenerator", "Plan", "bursts", "stream_name", "stream_number"]

@@ -88,7 +88,7 @@ class ServiceProcess:
         Raises:
             StreamtagError: it ended; the text is its last word.
         """
-        if reason := self._process.last_words():
+        if reason := self._process.failure():
             raise StreamtagError(f"the service ended: {reason}")
 
     def cpu_seconds(self) -> float:

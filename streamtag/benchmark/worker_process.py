@@ -12,8 +12,8 @@ import zmq
 
 from streamtag.benchmark.machine import held_to
 from streamtag.benchmark.service import free_endpoint
-from streamtag.command_process import safe_path
 from streamtag.errors import StreamtagError
+from streamtag.program import safe_path
 from streamtag.wire import KINDS, Publisher
 
 __all__ = ["in_a_process", "wait_for_subscriber"]

@@ -6,8 +6,6 @@ Libraries are tried in processes of their own: one that is broken may take its p
 import json
 import platform
 import re
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -18,10 +16,10 @@ from typing import Any, Literal
 
 from streamtag.bundle import Bundle
 from streamtag.cli.page import is_free
-from streamtag.command_process import python
 from streamtag.errors import StreamtagError
 from streamtag.folders import NOWHERE, cache_folder
 from streamtag.machine import version_of
+from streamtag.program import ProgramError, output_of, python
 from streamtag.runtime_kinds import RUNTIMES
 from streamtag.settings import Config
 
@@ -44,10 +42,6 @@ class Check:
     detail: str
     remedy: str = ""
     """A command, or what to do."""
-
-
-class _ProbeError(Exception):
-    """What was tried in a process of its own failed; the text is its last word."""
 
 
 def check_all(config: Config) -> list[Check]:
@@ -118,7 +112,7 @@ def _ffmpeg() -> Check:
     code = "import av, json; print(json.dumps([av.__version__, av.ffmpeg_version_info, sorted(av.codecs_available)]))"
     try:
         number, ffmpeg, codecs = _probe(code)
-    except _ProbeError as error:
+    except ProgramError as error:
         return Check("FFmpeg", "missing", str(error), "pip install --force-reinstall av")
     lacking = [codec for codec in _CODECS if codec not in codecs]
     detail = f"{ffmpeg} in PyAV {number}"
@@ -131,7 +125,7 @@ def _onnxruntime() -> Check:
     code = "import json, onnxruntime as o; print(json.dumps([o.__version__, o.get_available_providers()]))"
     try:
         number, providers = _probe(code)
-    except _ProbeError as error:
+    except ProgramError as error:
         return Check("ONNX Runtime", "missing", str(error), "pip install --force-reinstall onnxruntime")
     return Check("ONNX Runtime", "ok", f"{number} with {', '.join(providers)}")
 
@@ -151,26 +145,20 @@ def _runtime(name: str, bundle: str) -> list[Check]:
     needed: Literal["missing", "optional"] = "optional" if RUNTIMES[name].package else "missing"
     try:
         device, precision = _probe(code, name, bundle)
-    except _ProbeError as error:
+    except ProgramError as error:
         return [Check(f"runtime {name}", needed, str(error))]  # the error names its remedy
     return [Check(f"runtime {name}", "ok", f"runs the model on {device} in {precision}")]
 
 
 def _gpu() -> Check:
     try:
-        listing = subprocess.run(
-            ["nvidia-smi", "--query-gpu=name,driver_version,memory.total", "--format=csv,noheader"],
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=_PROBE_SECONDS,
-            check=True,
-        )
-    except FileNotFoundError:
-        return Check("GPU", "optional", "no NVIDIA driver here (nvidia-smi is not there): the CPU does the work")
-    except (subprocess.SubprocessError, OSError) as error:
+        query = ["--query-gpu=name,driver_version,memory.total", "--format=csv,noheader"]
+        listing = output_of(["nvidia-smi", *query], _PROBE_SECONDS).decode(errors="replace")
+    except ProgramError as error:
+        if error.is_missing:
+            return Check("GPU", "optional", "no NVIDIA driver here (nvidia-smi is not there): the CPU does the work")
         return Check("GPU", "optional", f"nvidia-smi fails: {error}: the CPU does the work")
-    return Check("GPU", "ok", "; ".join(listing.stdout.strip().splitlines()))
+    return Check("GPU", "ok", "; ".join(listing.strip().splitlines()))
 
 
 def _int8() -> Check:
@@ -196,7 +184,7 @@ def _microphones() -> Check:
     )
     try:
         names = _probe(code)
-    except _ProbeError as error:
+    except ProgramError as error:
         remedy = "apt install libportaudio2 libasound2-plugins" if "PortAudio" in str(error) else ""
         return Check("microphones", "optional", str(error), remedy)
     if not names:
@@ -232,22 +220,8 @@ def _cache() -> Check:
 
 def _probe(code: str, *arguments: str) -> Any:
     """Run Python code in a process of its own and return the JSON value that it prints last."""
+    output = output_of(python("-c", code, *arguments), _PROBE_SECONDS).decode(errors="replace")
     try:
-        done = subprocess.run(
-            python("-c", code, *arguments),
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=_PROBE_SECONDS,
-        )
-    except subprocess.TimeoutExpired:
-        raise _ProbeError(f"no answer in {_PROBE_SECONDS} s") from None
-    except OSError as error:
-        raise _ProbeError(f"{sys.executable} cannot be started: {error.strerror}") from None
-    if done.returncode:
-        lines = [line for line in done.stderr.splitlines() if line.strip()]
-        raise _ProbeError(lines[-1] if lines else f"it ended with status {done.returncode}")
-    try:
-        return json.loads(done.stdout.splitlines()[-1])
+        return json.loads(output.splitlines()[-1])
     except (IndexError, ValueError):
-        raise _ProbeError("it gave no answer that can be read") from None
+        raise ProgramError("it gave no answer that can be read") from None

@@ -80,7 +80,7 @@ class Page:
         """Where the page is, or why there is none."""
         if self._process is None:
             return "not installed: pip install 'streamtag[dashboard]'"
-        if reason := self._process.last_words():
+        if reason := self._process.failure():
             return f"it ended: {reason}"
         address = f"{self._scheme}://{HOST}:{self._port}"
         self._responds = self._responds or not is_free(self._port)

@@ -5,7 +5,6 @@ import os
 import shutil
 import signal
 import socket
-import subprocess
 import tempfile
 import threading
 import time
@@ -15,7 +14,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from streamtag.atomic_file import write_whole
-from streamtag.command_process import python
+from streamtag.command_process import CommandProcess
 from streamtag.fleet.lease import ASK_SECONDS, Tenure
 from streamtag.keys import ClientKey
 from streamtag.threads import Worker
@@ -74,14 +73,13 @@ class NodeService:
         # For its owner alone: it holds secrets.
         self._folder = tempfile.TemporaryDirectory(prefix=f"{_PREFIX}{os.getpid()}-")
         self._file = Path(self._folder.name) / "node.toml"
-        self._log = Path(self._folder.name) / "log"
         self._lock = threading.Lock()
         self._tenure = Tenure()
         self._texts: tuple[str, str] | None = None  # with the streams, and without any
         self._is_idle = False
         self._reason = ""
         self._restarts = 0
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: CommandProcess | None = None
         self._began = self._heard = 0.0
         self._pause = _FIRST_PAUSE_SECONDS
         self._start_at = 0.0
@@ -123,12 +121,7 @@ class NodeService:
         for worker in self._workers:
             worker.join(_END_SECONDS)
         if self._process is not None:
-            self._process.terminate()
-            with suppress(subprocess.TimeoutExpired):
-                self._process.wait(_END_SECONDS)
-            self._kill()
-            if self._process.stdin is not None:
-                self._process.stdin.close()
+            self._process.end()
         self._folder.cleanup()
 
     def _run(self) -> None:
@@ -150,10 +143,10 @@ class NodeService:
             if self._process is None:
                 if now >= self._start_at:
                     self._start(now)
-            elif self._process.poll() is not None:
-                self._note_end(_last_line(self._log) or f"status {self._process.returncode}", now)
+            elif (failure := self._process.failure()) is not None:
+                self._note_end(failure, now)
             elif now - max(self._heard, self._began) > (_SILENT_SECONDS if self._is_ready else _START_SECONDS):
-                self._kill()
+                self._process.kill()
                 self._note_end("it said nothing any more and was killed", now)
             elif self._is_ready:
                 self._reason = ""
@@ -164,31 +157,20 @@ class NodeService:
 
     def _start(self, now: float) -> None:
         self._began = now
-        with self._log.open("wb") as log:
-            # A session of its own: it is killed as a whole. The end of its standard input ends it as we end.
-            self._process = subprocess.Popen(
-                python("-m", "streamtag", "--with-parent", "--log-level", "warning", "run", str(self._file)),
-                stdin=subprocess.PIPE,
-                stdout=subprocess.DEVNULL,
-                stderr=log,
-                start_new_session=True,
-            )
+        # A session of its own: it is killed as a whole.
+        command = ("--log-level", "warning", "run", str(self._file))
+        self._process = CommandProcess(*command, stop_seconds=_END_SECONDS, own_session=True)
+        self._process.start()
 
     def _note_end(self, reason: str, now: float) -> None:
         logger.warning("the node's service ended (%s) and is started again in %g s", reason, self._pause)
-        if self._process is not None and self._process.stdin is not None:
-            self._process.stdin.close()
+        if self._process is not None:
+            self._process.end()
         self._process = None
         self._reason = reason
         self._restarts += 1
         self._pause = _FIRST_PAUSE_SECONDS if self._is_ready else min(_LONGEST_PAUSE_SECONDS, 2 * self._pause)
         self._start_at = now + self._pause
-
-    def _kill(self) -> None:
-        if self._process is not None:
-            with suppress(ProcessLookupError):
-                os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.wait()
 
     def _write(self) -> None:
         assert self._texts is not None
@@ -197,7 +179,7 @@ class NodeService:
             return
         write_whole(self._file, text.encode(), mode=0o600, lasting=False)
         # Before it is ready the signal might end it; it looks at the file by itself too.
-        if self._process is not None and self._is_ready and self._process.poll() is None:
+        if self._process is not None and self._is_ready:
             self._process.send_signal(signal.SIGHUP)
 
     def _ask(self) -> None:
@@ -233,8 +215,3 @@ def _free_port(host: str) -> int:
     with socket.socket() as probe:
         probe.bind((host, 0))
         return int(probe.getsockname()[1])
-
-
-def _last_line(log: Path) -> str:
-    lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
-    return lines[-1].removeprefix("streamtag: ") if lines else ""

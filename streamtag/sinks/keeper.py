@@ -69,10 +69,10 @@ class Keeper:
             process.start()
             self._process = process
             try:
-                while process.last_words() is None and not self._ending.wait(_LOOK_SECONDS):
+                while process.failure() is None and not self._ending.wait(_LOOK_SECONDS):
                     if process.is_ready():
                         self._ready.set()
-                reason = process.last_words()
+                reason = process.failure()
             finally:
                 self._process = None
                 process.end()
@@ -80,8 +80,8 @@ class Keeper:
                 return
             if time.monotonic() - began > _SETTLED_SECONDS:
                 pause = _FIRST_PAUSE_SECONDS
-            # Status 0: somebody ended it, as a service manager does that ends all at once.
-            level = logging.INFO if reason == "status 0" else logging.ERROR
+            # Exit status 0: somebody ended it, as a service manager does that ends all at once.
+            level = logging.INFO if reason == "exit status 0" else logging.ERROR
             logger.log(level, "the sinks' process ended (%s) and is started again in %g s", reason, pause)
             self._ending.wait(pause)
             pause = min(_LONGEST_PAUSE_SECONDS, 2 * pause)

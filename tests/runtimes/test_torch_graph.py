@@ -14,8 +14,8 @@ import torch
 from onnx import ModelProto, TensorProto, helper, load_model, numpy_helper
 
 from streamtag.bundle import Bundle
-from streamtag.command_process import python
 from streamtag.errors import BundleError
+from streamtag.program import python
 from streamtag.runtimes import open_runtime
 from streamtag.runtimes.torch_graph import Graph, GraphError
 from tests.bundles import make_bundle
