@@ -128,7 +128,7 @@ def _torch(bundle: Bundle, seconds: float, notes: list[str]) -> Iterator[Speed]:
         if device == "cpu" and precision == "float16":
             continue
         network = network.to(device, dtype)
-        way = Way(bundle.name, f"torch {torch.__version__}", where, "patches", precision)
+        way = Way(bundle.name, f"torch {version_of('torch')}", where, "patches", precision)
         for batch in GPU_BATCHES if device == "cuda" else CPU_BATCHES:
             patches = torch.from_numpy(_patches(batch)[:, None])
             yield measure(way, batch, partial(_run_torch, network, device, dtype, patches), seconds)

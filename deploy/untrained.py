@@ -1,6 +1,5 @@
 """Bundles of networks with fresh weights: as fast as trained ones, and enough to measure and to try."""
 
-import csv
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
@@ -13,6 +12,7 @@ import torch
 
 from streamtag.audio.frontend import BANDS, FRAMES, parameters
 from streamtag.bundle import FORMAT, Bundle
+from streamtag.foreign.bundle_folder import write_labels
 from streamtag.labels import labels_sha256
 from train.export import graphs
 from train.export.modules import HalfBody, Scores
@@ -40,8 +40,7 @@ def write_untrained(network: str | torch.nn.Module, labels: Sequence[str], folde
     sample = np.random.default_rng(0).standard_normal((8, 1, FRAMES, BANDS)).astype(np.float32)
     graphs.write_graph(scores, torch.zeros(1, 1, FRAMES, BANDS), "patches", folder / "model.onnx")
     precisions = {"model.onnx": "float32"} | write_tensorrt(scores, HalfBody(scores), sample, folder)
-    with (folder / "labels.csv").open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows([("index", "name", "mid"), *((at, name, "") for at, name in enumerate(labels))])
+    write_labels(folder, labels, [""] * len(labels))
     manifest = {
         "format": FORMAT,
         "name": network if isinstance(network, str) else type(network).__name__,

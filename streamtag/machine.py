@@ -5,7 +5,7 @@ import platform
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-__all__ = ["features", "processor", "processor_seconds", "resident_bytes", "version_of"]
+__all__ = ["features", "processor", "processor_flags", "processor_seconds", "resident_bytes", "version_of"]
 
 _FEATURES = {
     "avx2": "AVX2",
@@ -20,23 +20,21 @@ _FEATURES = {
 
 def processor() -> str:
     """Return the processor's name, such as "AMD EPYC 7763 64-Core Processor"."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
+    known = _cpuinfo()
+    if not known:
         return platform.processor() or platform.machine()
-    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
+    return next((value for name, value in known if name == "model name"), platform.machine())
 
 
 def features() -> list[str]:
     """Return which of the processor's instructions for many numbers at once are there, such as AVX2 and AMX."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return []
-    flags = {
-        flag for line in lines if line.startswith(("flags", "Features")) for flag in line.partition(":")[2].split()
-    }
+    flags = processor_flags()
     return list(dict.fromkeys(name for flag, name in _FEATURES.items() if flag in flags))
+
+
+def processor_flags() -> set[str]:
+    """Return what the system says that the processor can do, by the system's names, such as "avx2"."""
+    return {flag for name, value in _cpuinfo() if name in ("flags", "Features") for flag in value.split()}
 
 
 def processor_seconds(pid: int) -> float:
@@ -63,3 +61,12 @@ def version_of(package: str) -> str:
         return version(package)
     except PackageNotFoundError:
         return ""
+
+
+def _cpuinfo() -> list[tuple[str, str]]:
+    """What the system says of the processor, line by line; nothing where it does not say it in this way."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return []
+    return [(name.strip(), value.strip()) for name, _, value in (line.partition(":") for line in lines)]

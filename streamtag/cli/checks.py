@@ -11,14 +11,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import PackageNotFoundError, requires
-from pathlib import Path
 from typing import Any, Literal
 
 from streamtag.bundle import Bundle
 from streamtag.cli.page import is_free
 from streamtag.errors import StreamtagError
 from streamtag.folders import NOWHERE, cache_folder
-from streamtag.machine import version_of
+from streamtag.machine import processor_flags, version_of
 from streamtag.program import ProgramError, output_of, python
 from streamtag.runtime_kinds import RUNTIMES
 from streamtag.settings import Config
@@ -162,11 +161,8 @@ def _gpu() -> Check:
 
 
 def _int8() -> Check:
-    try:
-        words = set(Path("/proc/cpuinfo").read_text().split())
-    except OSError:
-        words = set()
-    found = [flag for flag in _INT8_FLAGS if flag in words]
+    flags = processor_flags()
+    found = [flag for flag in _INT8_FLAGS if flag in flags]
     if found:
         return Check("CPU int8", "ok", f"fast int8 arithmetic: {', '.join(found)}")
     return Check("CPU int8", "optional", "no fast int8 arithmetic: the model runs in float32 where that is faster")

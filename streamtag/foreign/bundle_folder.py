@@ -4,7 +4,7 @@ import csv
 import hashlib
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -13,7 +13,7 @@ from streamtag.foreign.label_files import Labels
 from streamtag.labels import labels_sha256
 from streamtag.manifest import FORMAT
 
-__all__ = ["LABELS", "MANIFEST", "file_entry", "write_bundle"]
+__all__ = ["LABELS", "MANIFEST", "file_entry", "write_bundle", "write_labels"]
 
 MANIFEST: Final = "manifest.json"
 LABELS: Final = "labels.csv"
@@ -32,11 +32,7 @@ def write_bundle(
         files: by name, what the manifest says of each file beside its hash and size.
         about: the rest of the manifest: front end or window, network and what else there is to say.
     """
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["index", "name", "mid"])
-    writer.writerows(zip(range(len(labels.names)), labels.names, labels.mids, strict=True))
-    (folder / LABELS).write_text(text.getvalue(), encoding="utf-8")
+    write_labels(folder, labels.names, labels.mids)
     manifest = {
         "format": FORMAT,
         "name": name,
@@ -62,3 +58,18 @@ def file_entry(path: Path) -> dict[str, Any]:
             found.update(part)
             size += len(part)
     return {"sha256": found.hexdigest(), "bytes": size}
+
+
+def write_labels(folder: Path, names: Sequence[str], mids: Sequence[str]) -> None:
+    """Write a bundle's table of labels, in the order of the model's scores.
+
+    Args:
+        folder: of the bundle.
+        names: of the labels.
+        mids: of each, its identifier in AudioSet, empty where it has none.
+    """
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["index", "name", "mid"])
+    writer.writerows(zip(range(len(names)), names, mids, strict=True))
+    (folder / LABELS).write_text(text.getvalue(), encoding="utf-8")

@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 import torch
 
-from streamtag.machine import processor
+from streamtag.machine import processor, version_of
 from train.clipset import ClipSet
 from train.data.bank import make_bank
 from train.data.cache import Cache
@@ -85,4 +85,4 @@ def with_fit(settings: Settings, output: str, **changes: object) -> Settings:
 def machine() -> str:
     """Return what the trials ran on, in words: processor, cores, versions."""
     python = platform.python_version()
-    return f"{processor()}, {os.cpu_count()} cores; Python {python}, torch {torch.__version__}"
+    return f"{processor()}, {os.cpu_count()} cores; Python {python}, torch {version_of('torch')}"

@@ -1,7 +1,5 @@
 """What a bundle says of itself: the data and settings that made it, its limits, its labels, and each file's entry."""
 
-import csv
-import io
 from collections import defaultdict
 from collections.abc import Iterable
 from hashlib import sha256
@@ -13,10 +11,9 @@ import msgspec
 from train.data.clips import Clip
 from train.data.sets import Collection
 from train.export import graphs
-from train.labels import LabelTable
 from train.settings import Settings
 
-__all__ = ["bundle_entry", "data_of", "limits_of", "sources_by_label", "write_labels"]
+__all__ = ["bundle_entry", "data_of", "limits_of", "sources_by_label"]
 
 
 def data_of(collection: Collection, settings: Settings, step: int, note: str) -> dict[str, Any]:
@@ -88,15 +85,6 @@ def limits_of(manifest: dict[str, Any]) -> list[str]:
         "Sung words, sounds under water and sounds far below the rest of a scene are hardly covered.",
         "Not made for alarms on which life depends.",
     ]
-
-
-def write_labels(labels: LabelTable, path: Path) -> None:
-    """Write a bundle's `labels.csv`."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["index", "name", "mid"])
-    writer.writerows(zip(range(len(labels)), labels.names, labels.mids, strict=True))
-    path.write_text(text.getvalue(), encoding="utf-8")
 
 
 def bundle_entry(path: Path, precision: str) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from streamtag.audio.frontend import PATCH_SAMPLES, log_mel_windows, parameters
 from streamtag.bundle import FORMAT, Bundle
+from streamtag.foreign.bundle_folder import write_labels
 from train.clipset import ClipSet
 from train.data.bank import make_bank
 from train.data.clips import load_all
@@ -23,7 +24,7 @@ from train.evaluate import told_apart
 from train.export import graphs
 from train.export.calibrate import calibrate, unchanged
 from train.export.card import credits_of, write_card
-from train.export.description import bundle_entry, data_of, limits_of, write_labels
+from train.export.description import bundle_entry, data_of, limits_of
 from train.export.held_back import judge
 from train.export.modules import FromWaveform, HalfBody, Scores
 from train.export.reliability import known_of
@@ -124,7 +125,7 @@ def export(
             "judged_by": graph.name,
             "data": data,
         }
-        write_labels(labels, folder / "labels.csv")
+        write_labels(folder, labels.names, labels.mids)
         card = write_card(manifest, credits_of(collection.split.train), limits_of(manifest))
         (folder / "card.md").write_text(card, encoding="utf-8")
         manifest["files"] = {file: bundle_entry(folder / file, precision) for file, precision in precisions.items()}
