@@ -23,7 +23,8 @@ from train.networks.blocks import Classifier, compete
 from train.settings import Settings
 
 FITTED = "head.pt"
-_STEPS = 800
+STEPS = 800
+"""Of the fit."""
 _BATCH = 2048
 _RATE = 3e-3
 _COMPETITION, _COMPETITION_RATE = 0.5, 1e-2
@@ -127,9 +128,9 @@ def fit_last_layer(network: Classifier, cache: Cache, labels: Sequence[str], see
     optimiser = torch.optim.Adam(
         [{"params": layer.parameters(), "lr": _RATE}, {"params": [competition], "lr": _COMPETITION_RATE}]
     )
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, _STEPS)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, STEPS)
     order = torch.Generator().manual_seed(seed)
-    for _ in range(_STEPS):
+    for _ in range(STEPS):
         chosen = torch.randint(len(windows.embedding), (_BATCH,), generator=order)
         target = windows.positive[chosen]
         logits = layer(windows.embedding[chosen])

@@ -1,7 +1,7 @@
 """Metrics over scores [n, labels] and truth [n, labels]; means over classes are balanced (each class counts once).
 
 scikit-learn counts; what it has no answer for, such as a class without a true item or a score that is no number, is NaN
-here.
+here. Every process that trains imports this module, and few of them measure: scikit-learn is imported by those.
 """
 
 import math
@@ -10,7 +10,6 @@ from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import average_precision_score, label_ranking_average_precision_score, roc_auc_score
 
 Scores = NDArray[np.floating]
 Truth = NDArray[np.bool_]
@@ -21,11 +20,15 @@ def average_precision(scores: Scores, truth: Truth) -> float:
 
     The area under the precision-recall steps; equal scores count as one step.
     """
+    from sklearn.metrics import average_precision_score
+
     return float(average_precision_score(truth, scores)) if truth.any() and np.isfinite(scores).all() else math.nan
 
 
 def area_under_roc(scores: Scores, truth: Truth) -> float:
     """Return the chance that a true item outranks a false one, ties counting half; NaN without both kinds."""
+    from sklearn.metrics import roc_auc_score
+
     is_defined = truth.any() and not truth.all() and np.isfinite(scores).all()
     return float(roc_auc_score(truth, scores)) if is_defined else math.nan
 
@@ -39,6 +42,8 @@ def d_prime(auc: float) -> float:
 
 def lwlrap(scores: Scores, truth: Truth) -> float:
     """Return the label-weighted label-ranking average precision (DCASE 2019, task 2); NaN where nothing is true."""
+    from sklearn.metrics import label_ranking_average_precision_score
+
     weights = truth.sum(axis=1)
     labelled = weights > 0
     if not labelled.any() or not np.isfinite(scores).all():

@@ -5,7 +5,6 @@ import os
 import threading
 from multiprocessing.process import BaseProcess
 
-import torch
 from threadpoolctl import threadpool_limits
 
 __all__ = ["begin_worker", "end_with_parent", "limit_threads"]
@@ -13,6 +12,8 @@ __all__ = ["begin_worker", "end_with_parent", "limit_threads"]
 
 def limit_threads(count: int) -> None:
     """Let no library of this process compute with more threads: neither torch nor what NumPy and scikit-learn use."""
+    import torch  # a process that only ends with its parent needs none
+
     torch.set_num_threads(count)
     threadpool_limits(count)
 

@@ -4,7 +4,6 @@ import io
 
 import numpy as np
 import scipy.fft
-import scipy.signal
 import soundfile
 from numpy.typing import NDArray
 
@@ -50,8 +49,9 @@ def made_room(rng: np.random.Generator) -> Sound:
 def place_in_room(sound: Sound, room: Sound) -> Sound:
     """Return the sound as heard through an impulse response, in time with the original and of the same length."""
     peak = int(np.argmax(np.abs(room)))
-    heard = scipy.signal.fftconvolve(sound, room)[peak : peak + len(sound)]
-    return np.asarray(heard, np.float32)
+    size = scipy.fft.next_fast_len(len(sound) + len(room) - 1, real=True)
+    heard = scipy.fft.irfft(scipy.fft.rfft(sound, size) * scipy.fft.rfft(room, size), size)
+    return np.asarray(heard[peak : peak + len(sound)], np.float32)
 
 
 def noise(samples: int, rng: np.random.Generator) -> Sound:

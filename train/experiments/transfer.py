@@ -19,7 +19,7 @@ from train.settings import Settings
 from train.teacher import masked_loss
 
 HIDDEN = 512
-_STEPS = 1500
+STEPS = 1500
 
 
 def embeddings(bundle: Bundle, patches: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -40,7 +40,7 @@ def shallow(
     )
     optimiser = torch.optim.AdamW(layers.parameters(), 1e-3, weight_decay=0.01)
     rng = np.random.default_rng(seed)
-    for _ in range(_STEPS):
+    for _ in range(STEPS):
         chosen = torch.from_numpy(rng.integers(len(known), size=128))
         loss = masked_loss(layers(known[chosen]), target[chosen], torch.ones_like(target[chosen]))
         optimiser.zero_grad()
