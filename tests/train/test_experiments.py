@@ -48,7 +48,8 @@ def test_an_experiment_without_a_test_fold_is_one_line(settings: Callable[..., S
         EXPERIMENTS["data-size"](run, collect(data))
 
 
-def test_a_shallow_network_learns_what_its_inputs_tell() -> None:
+def test_a_shallow_network_learns_what_its_inputs_tell(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("train.experiments.transfer.STEPS", 150)
     rng = np.random.default_rng(0)
     truth = np.eye(3, dtype=np.bool_)[rng.integers(3, size=300)]
     inputs = (truth @ rng.standard_normal((3, 20)) + 0.1 * rng.standard_normal((300, 20))).astype(np.float32)

@@ -32,12 +32,12 @@ def bundle(recordings: Path, tmp_path_factory: pytest.TempPathFactory) -> Bundle
         name="tiny",
         data=DataSettings(root=recordings, sets=("made",), test_fold=1, others_share=0.2, calibration_share=0.15),
         output=folder / "run",
-        render=RenderSettings(windows=256, seed=3),
-        fit=FitSettings(steps=40, batch=32, warmup_steps=4, threads=1, average=0.8, checkpoint_every=40),
+        render=RenderSettings(windows=96, seed=3),
+        fit=FitSettings(steps=16, batch=16, warmup_steps=4, threads=1, average=0.8, checkpoint_every=16),
         processes=1,
     )
     fit(settings)
-    return export(settings, folder / "bundle", "7", windows=300)
+    return export(settings, folder / "bundle", "7", windows=100)
 
 
 def test_the_bundle_opens_and_says_what_it_is(bundle: Bundle) -> None:

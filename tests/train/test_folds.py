@@ -45,6 +45,8 @@ def _clip(name: str, source: str, fold: int, credit: str = "") -> Clip:
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Settings, Collection]:
     """A tiny run over made recordings: of each kind one in each fold and one in none."""
     monkeypatch.setattr("train.ears.Ears", _Ears)
+    monkeypatch.setattr("train.loop.BATCH", 64)
+    monkeypatch.setattr("train.last_layer.STEPS", 5)
     folder = tmp_path / "made"
     (folder / "sounds").mkdir(parents=True)
     with (folder / "made.csv").open("w", newline="") as file:
@@ -59,11 +61,11 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Settings, Coll
         name="tiny",
         data=DataSettings(root=tmp_path, sets=("made",)),
         output=tmp_path / "run",
-        render=RenderSettings(windows=7 * 128, plain=True),
+        render=RenderSettings(windows=7 * 32, plain=True),
         teacher=TeacherSettings(yamnet=Path("yamnet.tflite"), mn04=Path("mn04.safetensors"), hidden=8, steps=2),
         fit=FitSettings(steps=2, batch=16, threads=1),
         processes=1,
-        shard=128,
+        shard=32,
     )
     return settings, collect(settings.data)
 
@@ -135,5 +137,5 @@ def test_a_run_that_cannot_be_done_is_one_line(run: tuple[Settings, Collection])
     settings, collection = run
     with pytest.raises(ConfigError, match=r"no test_fold, but \[teacher\]"):
         esc50(msgspec.structs.replace(settings, teacher=None), collection)
-    with pytest.raises(ConfigError, match="a shard of each fold takes 896"):
+    with pytest.raises(ConfigError, match="a shard of each fold takes 224"):
         esc50(msgspec.structs.replace(settings, render=RenderSettings(windows=100)), collection)

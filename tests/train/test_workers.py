@@ -2,11 +2,15 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from tests.real.servers import is_running, wait_until
+from train.workers import limit_threads
 
 WORK = """
 import multiprocessing, os, sys, time
@@ -38,13 +42,21 @@ def test_workers_end_when_who_started_them_is_killed(context: str, tmp_path: Pat
     wait_until(lambda: not any(is_running(worker) for worker in workers), 60, "the workers' end")
 
 
+@pytest.fixture
+def two_threads() -> Iterator[None]:
+    """All libraries of this process compute with two threads, and as before when the test is over."""
+    import sklearn.cluster  # noqa: F401 - with threads of its own
+
+    before = torch.get_num_threads()
+    with threadpool_limits(2):
+        torch.set_num_threads(2)
+        yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("two_threads")
 def test_all_libraries_of_a_worker_compute_with_one_thread() -> None:
-    program = (
-        "import numpy, torch, sklearn.cluster\n"
-        "from threadpoolctl import threadpool_info\n"
-        "from train.workers import limit_threads\n"
-        "limit_threads(1)\n"
-        "print({pool['num_threads'] for pool in threadpool_info()}, torch.get_num_threads())\n"
-    )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert done.stdout == "{1} 1\n"
+    assert {pool["num_threads"] for pool in threadpool_info()} == {2}
+    limit_threads(1)
+    assert {pool["num_threads"] for pool in threadpool_info()} == {1}
+    assert torch.get_num_threads() == 1
