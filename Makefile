@@ -31,6 +31,9 @@ demo: $(STAMPS)/demo
 install: $(STAMPS)/install
 	@echo "==> ready: $(BIN)/streamtag --help"
 
+# What Python compiles is kept: tests start hundreds of processes, and each would compile the package anew.
+test coverage: export PYTHONDONTWRITEBYTECODE :=
+
 test: test-packages $(STAMPS)/install
 	@command -v chromium >/dev/null || $(BIN)/python -m playwright install --with-deps chromium
 	@$(MAKE) --no-print-directory lint
