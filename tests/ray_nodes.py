@@ -15,6 +15,8 @@ from tests.real.servers import is_running
 
 __all__ = ["Nodes", "ray_nodes"]
 
+_TOKEN = secrets.token_hex(32)
+"""Of all clusters that this process starts: Ray reads it once."""
 _NODE = {"node_ip_address": "127.0.0.1", "object_store_memory": 80 << 20}
 
 
@@ -80,7 +82,7 @@ def ray_nodes() -> Iterator[Nodes]:
         folder = Path(name)
         (folder / "ray").mkdir()
         token = folder / "token"
-        token.write_text(secrets.token_hex(32))
+        token.write_text(_TOKEN)
         environment = {
             "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
             "RAY_AUTH_MODE": "token",
