@@ -11,6 +11,7 @@ from streamtag.engine.output import Output
 from streamtag.engine.queue import Action, StreamQueues, Work
 from streamtag.engine.rounds import Round, rounds_of, without_patches
 from streamtag.engine.stream import EngineStream
+from streamtag.engine.times import USUAL_TIMES, ServiceTimes
 from streamtag.intake import Change, Pause
 from streamtag.model import DEFAULT, Model
 from streamtag.scoring import Batch, Judging, Scored, ScoreStage
@@ -43,6 +44,7 @@ class Inference:
         max_batch: int,
         max_wait: float,
         worker: ScoringWorker | None = None,
+        times: ServiceTimes = USUAL_TIMES,
     ) -> None:
         """Prepare the thread; `start` starts it.
 
@@ -55,14 +57,15 @@ class Inference:
             max_batch: most patches in a batch.
             max_wait: seconds that a patch may wait for others while the thread is busy.
             worker: the process in which the stages are scored; None where that is done in this thread.
+            times: how long what is done waits.
         """
-        self.queues: StreamQueues[EngineStream] = StreamQueues()
+        self.queues: StreamQueues[EngineStream] = StreamQueues(times.longest_wait)
         self.scored = 0
         self.load = Load()
         self.measures = Measures()
         self._streams: dict[str, EngineStream] = {}
         self._stages = dict(stages)  # replaced as a whole: other threads read it
-        self._output = Output(publish, sinks)
+        self._output = Output(publish, sinks, times)
         self._sinks = sinks
         self._is_watched = is_watched
         self._max_batch = max_batch

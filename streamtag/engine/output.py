@@ -5,17 +5,13 @@ from collections.abc import Callable, Iterable
 
 from streamtag.engine.messages import event_message, status_message
 from streamtag.engine.stream import EngineStream
+from streamtag.engine.times import ServiceTimes
 from streamtag.events import Event
 from streamtag.sinks.local import LocalSinks
 from streamtag.sinks.sink import SinkMessage
 from streamtag.wire.messages import Outgoing
 
 __all__ = ["Output"]
-
-# Status and service messages come at least every 5 s: half a second is left for a late look.
-_REPEAT_SECONDS = 4.5
-# The history takes a millisecond to write an event; scores do not wait for one, and events no longer than this.
-_SETTLE_SECONDS = 0.05
 
 
 class Output:
@@ -25,13 +21,15 @@ class Output:
         is_ending: whether events are published without waiting until they are kept.
     """
 
-    def __init__(self, publish: Callable[[list[Outgoing]], None], sinks: LocalSinks) -> None:
-        """Remember who is to be told.
+    def __init__(self, publish: Callable[[list[Outgoing]], None], sinks: LocalSinks, times: ServiceTimes) -> None:
+        """Hand on what is given from now on.
 
         Args:
             publish: where messages go.
             sinks: who is told before anything is published.
+            times: how often a status comes, and how long an event waits to be kept.
         """
+        self._times = times
         self.is_ending = False
         self._publish = publish
         self._sinks = sinks
@@ -50,14 +48,14 @@ class Output:
     def publish_events(self, messages: list[Outgoing]) -> None:
         """Publish events once they are kept: what was told is not lost even if the process is killed."""
         if messages and not self.is_ending:
-            self._sinks.settle(_SETTLE_SECONDS)
+            self._sinks.settle(self._times.settle)
         self.publish(messages)
 
     def publish_status(self, streams: Iterable[EngineStream]) -> None:
         """Tell of the state of streams, and when that is due again."""
         messages = []
         for stream in streams:
-            stream.status_due = time.monotonic() + _REPEAT_SECONDS
+            stream.status_due = time.monotonic() + self._times.repeat
             message = status_message(stream)
             self._give_sinks(stream, [message])
             messages.append(message)

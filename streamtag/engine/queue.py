@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
 from streamtag.audio import LOG_MEL_GEOMETRY, PATCH_SAMPLES, Geometry, Patch
+from streamtag.engine.times import USUAL_TIMES
 from streamtag.intake import Item, Pause
 
 __all__ = ["Action", "StreamQueue", "StreamQueues", "Work"]
@@ -21,7 +22,6 @@ Work = tuple[Stream | None, Item | Action]
 _ALL_STREAMS = 4096
 _ONE_STREAM = 128
 _LEAST = 2  # no fewer, so that dropping the oldest never empties a queue
-_LONGEST_WAIT_SECONDS = 10.0
 _NOT_WAITING = math.inf
 
 
@@ -95,7 +95,8 @@ class StreamQueues(Generic[Stream]):
     use. What is taken goes round the names, one patch each, so that none can crowd out another.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, longest_wait_seconds: float = USUAL_TIMES.longest_wait) -> None:
+        self._longest_wait = longest_wait_seconds
         self._lock = threading.Lock()
         self._filled = threading.Condition(self._lock)
         self._room = threading.Condition(self._lock)
@@ -122,7 +123,7 @@ class StreamQueues(Generic[Stream]):
         self, queue: StreamQueue[Stream], items: Sequence[Item | Action], *, wait: bool = False
     ) -> Sequence[Item | Action]:
         """Add to a stream's queue, as its own `put`; return what is left because the stream was moved meanwhile."""
-        until = math.inf if wait else time.monotonic() + _LONGEST_WAIT_SECONDS
+        until = math.inf if wait else time.monotonic() + self._longest_wait
         with self._lock:
             for index, item in enumerate(items):
                 while wait and isinstance(item, Patch) and self._is_full(queue):

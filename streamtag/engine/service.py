@@ -17,6 +17,7 @@ from streamtag.engine.processes import begin_workers
 from streamtag.engine.stream import EngineStream
 from streamtag.engine.streams import Streams
 from streamtag.engine.taps import tap_of
+from streamtag.engine.times import USUAL_TIMES, ServiceTimes
 from streamtag.errors import ConfigError, WireError
 from streamtag.intake import Intake, PushedStreams, SourceReader
 from streamtag.keys import Gate
@@ -39,8 +40,6 @@ _DRAIN_SECONDS = 0.6
 _SCORE_REST_SECONDS = 0.6
 _WRITE_REST_SECONDS = 0.4
 _LOOK_SECONDS = 0.25
-# Service messages come at least every 5 s: half a second is left for a late look.
-_REPEAT_SECONDS = 4.5
 _REST_SECONDS = 1.0  # between messages that tell of other states alone, which may change all the time
 _LONGEST_PAUSE = 0.05
 _VERSION = version_of("streamtag")
@@ -55,12 +54,13 @@ class Service:
         key: with which this process itself may connect; None where nobody is asked for one.
     """
 
-    def __init__(self, config: Config, crashes: int = 0) -> None:
+    def __init__(self, config: Config, crashes: int = 0, times: ServiceTimes = USUAL_TIMES) -> None:
         """Open the models; nothing runs yet.
 
         Args:
             config: the service's settings.
             crashes: how often the process that served before this one crashed, to be told.
+            times: how long the service waits for what.
 
         Raises:
             BundleError: there is no such model, or it is damaged.
@@ -74,7 +74,7 @@ class Service:
         self._models = Models.open(config, self._learning.learnt, begin=begin_workers)
         self._infos = ModelInfos()
         self._config = config
-        self._crashes = crashes
+        self._crashes, self._times = crashes, times
         gate = Gate(config.service.keys) if config.service.keys else None
         self.key = None if gate is None else gate.own
         fail = partial(self._ending.fail, "publishing")
@@ -83,15 +83,14 @@ class Service:
         self._sinks.go_by(config, self._models.rules)
         self._workers = [self._make_worker(*each) for each in zip_longest(self._models.stages(), self._models.workers)]
         self._streams = Streams(self._workers, config.service.max_streams, self._publisher.forget)
-        self._pcm = PushedStreams(self._create_pushed, self._streams.remove)
+        self._pcm = PushedStreams(self._create_pushed, self._streams.remove, times.pushed)
         pull = partial(PcmPuller, on_message=self._handle_pcm, gate=gate, may_rest=self._pcm.rest_seconds)
         self._puller = pull(config.service.input) if config.service.input else None
         self._pauses = Pauses(self._streams.get, self._pcm.owner_of)
         self._receivers = ReceiverPool()
         self._readers: dict[str, SourceReader] = {}
         self._reserved = with_readers(config)
-        self._running = False
-        self._stopping = threading.Event()
+        self._running, self._stopping = False, threading.Event()
         self._watch = Worker("watch", self._look)
         self._started = time.monotonic()
 
@@ -252,6 +251,7 @@ class Service:
             max_batch=self._config.model.max_batch,
             max_wait=self._config.model.max_wait_ms / 1000,
             worker=process,
+            times=self._times,
         )
 
     def _message(self) -> Outgoing:
@@ -343,8 +343,8 @@ class Service:
             self._pcm.look()
             self._pauses.look()
             now, states = time.monotonic(), (self._streams.count_states(), self._restarts())
-            is_other = states != told and now >= due - _REPEAT_SECONDS + _REST_SECONDS
+            is_other = states != told and now >= due - self._times.repeat + _REST_SECONDS
             if self._streams.changed.is_set() or is_other or now >= due:
                 self._streams.changed.clear()
-                due, told = now + _REPEAT_SECONDS, states
+                due, told = now + self._times.repeat, states
                 self._publisher.publish([self._message()])

@@ -2,6 +2,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from typing import NamedTuple
 
 from streamtag.audio import Block
 from streamtag.errors import InputError
@@ -9,14 +10,8 @@ from streamtag.intake.intake import Intake
 from streamtag.token_bucket import TokenBucket
 from streamtag.wire.pcm_messages import PcmBlock, PcmEnd, PcmFault
 
-__all__ = ["ABANDON_SECONDS", "FORGET_SECONDS", "STALLED_SECONDS", "PushedStreams"]
+__all__ = ["PushedStreams", "PushedTimes"]
 
-STALLED_SECONDS = 10.0
-"""A stream that got no message for so long is stalled."""
-FORGET_SECONDS = 60.0
-"""A stream that ended so long ago is no longer told of."""
-ABANDON_SECONDS = 3600.0
-"""One that got no message for so long neither: programs that break off without an end must not fill the service."""
 _MOST_TOLD = 100
 # To begin a conversion to a model's rate takes up to a millisecond of the thread that serves all: a stream may do so
 # this often at once, and then so often a second.
@@ -28,6 +23,21 @@ _FEW = 4
 _EARLY_SECONDS = 0.03
 
 logger = logging.getLogger(__name__)
+
+
+class PushedTimes(NamedTuple):
+    """Seconds without a message.
+
+    Attributes:
+        stalled: After which a stream is stalled.
+        forget: After which one that has ended is no longer told of.
+        abandon: After which one that has not is neither: programs that break off without an end must not fill the
+            service.
+    """
+
+    stalled: float = 10.0
+    forget: float = 60.0
+    abandon: float = 3600.0
 
 
 class _Pushed:
@@ -56,16 +66,19 @@ class PushedStreams:
         self,
         create: Callable[[str], Intake | None],
         forget: Callable[[str], None],
+        times: PushedTimes | None = None,
     ) -> None:
         """Take streams up and let them go through the service.
 
         Args:
             create: makes a stream of a name, or returns None where no more can be served or it is another source's.
             forget: lets go of the stream of a name.
+            times: after how much silence a stream is what.
         """
         self.faults = 0
         self._create = create
         self._forget = forget
+        self._times = times or PushedTimes()
         self._pushed: dict[str, _Pushed] = {}
         self._warned: set[str] = set()  # of messages and streams that were refused
         self._lock = threading.Lock()  # between the thread that brings sound and the one that looks for stalled streams
@@ -144,11 +157,11 @@ class PushedStreams:
                 idle = now - pushed.last
                 # One that never gave sound was made by a message that could not be used.
                 is_over = pushed.intake.is_over or not pushed.intake.rate
-                if not pushed.declared and idle >= (FORGET_SECONDS if is_over else ABANDON_SECONDS):
+                if not pushed.declared and idle >= (self._times.forget if is_over else self._times.abandon):
                     del self._pushed[name]
                     self._forget(name)
-                elif pushed.intake.newest.state in ("starting", "live") and idle >= STALLED_SECONDS:
-                    pushed.intake.set_state("stalled", f"no audio for {STALLED_SECONDS:.0f} s")
+                elif pushed.intake.newest.state in ("starting", "live") and idle >= self._times.stalled:
+                    pushed.intake.set_state("stalled", f"no audio for {self._times.stalled:.0f} s")
 
     def close(self) -> None:
         """End all streams and take nothing more."""
@@ -192,7 +205,7 @@ class PushedStreams:
             for name, pushed in self._pushed.items()
             if not pushed.declared
             and pushed.owner in (None, sender)
-            and time.monotonic() - pushed.last >= STALLED_SECONDS
+            and time.monotonic() - pushed.last >= self._times.stalled
         ]
         if not stalled:
             return False

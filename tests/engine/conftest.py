@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from streamtag.engine import Service
+from streamtag.engine.times import USUAL_TIMES, ServiceTimes
 from streamtag.settings import Stream
 from streamtag.wire import PcmPusher, Subscriber
 from tests.bundles import make_bundle
@@ -18,11 +19,11 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def serve(tiny: Path) -> Iterator[Callable[..., Service]]:
-    """Make and start services that stop with the test; settings as for `config`."""
+    """Make and start services that stop with the test; settings as for `config`, and what they wait for."""
     services: list[Service] = []
 
-    def make(**settings: Any) -> Service:
-        service = Service(config(tiny, **settings))
+    def make(times: ServiceTimes = USUAL_TIMES, **settings: Any) -> Service:
+        service = Service(config(tiny, **settings), times=times)
         services.append(service)
         service.start()
         return service
@@ -52,8 +53,8 @@ def begin(
 ) -> Callable[..., tuple[Service, Listener]]:
     """Make services with streams, and a listener that is there before the first of them begins."""
 
-    def make(*streams: Stream, **settings: Any) -> tuple[Service, Listener]:
-        service = serve(**settings)
+    def make(*streams: Stream, times: ServiceTimes = USUAL_TIMES, **settings: Any) -> tuple[Service, Listener]:
+        service = serve(times, **settings)
         listener = listen(service)
         listener.until(lambda message: message.header["kind"] == "service")
         service.reload(config(tiny, streams=streams, **settings))

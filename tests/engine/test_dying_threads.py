@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from streamtag.engine import Service, inference
-from streamtag.engine import service as service_module
+from streamtag.engine.times import ServiceTimes
 from streamtag.errors import StreamtagError
 from streamtag.history import HistoryReader
 from streamtag.history.store import Store
@@ -24,6 +24,9 @@ def whistle(tmp_path: Path) -> Path:
     return write(tmp_path / "whistle.wav", tone(4.5, 2900))
 
 
+OFTEN = ServiceTimes(repeat=0.1)
+
+
 def break_down(*_: object) -> None:
     raise ZeroDivisionError("of a library")
 
@@ -31,8 +34,7 @@ def break_down(*_: object) -> None:
 def test_a_publisher_that_fails_ends_the_service(
     begin: Begin, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(service_module, "_REPEAT_SECONDS", 0.1)
-    service, _ = begin()
+    service, _ = begin(times=OFTEN)
     monkeypatch.setattr(Publisher, "_send_waiting", break_down)
     with pytest.raises(StreamtagError, match="publishing failed: ZeroDivisionError: of a library; the service ends"):
         service.wait(60)
@@ -52,8 +54,7 @@ def test_an_inference_thread_that_fails_ends_the_service(
 def test_a_pcm_input_that_fails_is_made_anew_and_told(
     begin: Begin, monkeypatch: pytest.MonkeyPatch, push: Callable[[Service], PcmPusher]
 ) -> None:
-    monkeypatch.setattr(service_module, "_REPEAT_SECONDS", 0.1)
-    service, listener = begin()
+    service, listener = begin(times=OFTEN)
     take_waiting, rest = PcmPuller._receive_waiting, [break_down]
     monkeypatch.setattr(PcmPuller, "_receive_waiting", lambda puller: rest.pop()() if rest else take_waiting(puller))
     pusher = push(service)
@@ -95,9 +96,9 @@ def test_a_history_that_fails_is_made_anew_and_told(
 ) -> None:
     prune, rest = Store.prune, [break_down]
     monkeypatch.setattr(Store, "prune", lambda store: rest.pop()() if rest else prune(store))
-    monkeypatch.setattr(service_module, "_REPEAT_SECONDS", 0.1)
     path = tmp_path / "history.sqlite"
-    service, listener = begin(Stream(id="yard", source=str(whistle)), history=HistorySettings(path=str(path)))
+    yard = Stream(id="yard", source=str(whistle))
+    service, listener = begin(yard, times=OFTEN, history=HistorySettings(path=str(path)))
     listener.state("yard", "ended")
     told = listener.until(lambda message: message.header.get("restarts"))
     assert told.header["restarts"] == {"history": 1}

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from streamtag.engine import Service, output
-from streamtag.engine import service as service_module
+from streamtag.engine import Service
+from streamtag.engine.times import ServiceTimes
 from streamtag.history import HistoryReader, waiting
 from streamtag.history.store import Store
 from streamtag.settings import HistorySettings, Stream
@@ -37,10 +37,8 @@ def search(history: HistorySettings) -> list[str]:
 def test_an_event_is_in_the_history_when_it_is_told(
     begin: Begin, whistle: Path, history: HistorySettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module, name in ((output, "_SETTLE_SECONDS"), (waiting, "_MOST_WAIT_SECONDS")):
-        monkeypatch.setattr(module, name, 20.0)  # a machine that is busy takes longer
-    monkeypatch.setattr(service_module, "_REPEAT_SECONDS", 0.1)
-    service, listener = begin(history=history)
+    monkeypatch.setattr(waiting, "_MOST_WAIT_SECONDS", 20.0)  # a machine that is busy takes longer
+    service, listener = begin(times=ServiceTimes(repeat=0.1, settle=20.0), history=history)
     listener.until(lambda message: message.header.get("history") == {"state": "kept", "reason": "", "dropped": 0})
     write_all = Store.write
 
@@ -68,11 +66,10 @@ def test_nothing_is_kept_of_a_visitors_microphone(begin: Begin, push: Push, hist
 
 
 def test_a_stream_that_the_configuration_names_is_kept_whatever_its_name(
-    begin: Begin, push: Push, whistle: Path, history: HistorySettings, monkeypatch: pytest.MonkeyPatch
+    begin: Begin, push: Push, whistle: Path, history: HistorySettings
 ) -> None:
-    monkeypatch.setattr(service_module, "_REPEAT_SECONDS", 0.1)
     streams = (Stream(id="browser-room", source=str(whistle)), Stream(id="browser-desk", source="zmq:"))
-    service, listener = begin(*streams, history=history)
+    service, listener = begin(*streams, times=ServiceTimes(repeat=0.1), history=history)
     listener.state("browser-room", "ended")
     push(service).push("browser-desk", tone(4.5, 2900), rate=16000)
     listener.until(lambda message: message.header.get("stream") == "browser-desk" and "onset" in message.header)

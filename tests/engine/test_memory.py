@@ -5,10 +5,11 @@ from collections.abc import Callable
 
 import numpy as np
 import psutil
-import pytest
 
 from streamtag.audio import resample
 from streamtag.engine import Service
+from streamtag.engine.times import ServiceTimes
+from streamtag.intake import PushedTimes
 from streamtag.wire import PcmPusher
 from tests.engine.listening import Listener
 from tests.sounds import noise
@@ -25,13 +26,11 @@ def own_bytes() -> int:
 
 
 def test_an_idle_stream_takes_little_memory_whatever_it_brought_before(
-    monkeypatch: pytest.MonkeyPatch,
     serve: Callable[..., Service],
     listen: Callable[..., Listener],
     push: Callable[[Service], PcmPusher],
 ) -> None:
-    monkeypatch.setattr("streamtag.intake.pushed.STALLED_SECONDS", 0.3)
-    service = serve(max_streams=10 * STREAMS)
+    service = serve(ServiceTimes(pushed=PushedTimes(stalled=0.3)), max_streams=10 * STREAMS)
     listener, pusher = listen(service, kinds=["status", "service"]), push(service)
     listener.until(lambda message: message.header["kind"] == "service")
     sound = (noise(1.5, RATE) * 32767).astype(np.int16)

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from streamtag.audio import PATCH_HOP, PATCH_SAMPLES
 from streamtag.engine import Service, models
+from streamtag.engine.times import ServiceTimes
+from streamtag.intake import PushedTimes
 from streamtag.runtimes import Embedded, Runtime, open_runtime
 from streamtag.wire import PcmPusher
 from tests.engine.listening import Listener
@@ -51,9 +53,7 @@ def test_overload_drops_the_oldest_of_all_streams_evenly_and_is_over_when_it_is_
     monkeypatch.setattr(models, "open_runtime", lambda *args, **wishes: HeldRuntime(fast(*args, **wishes), asked, go))
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0})  # one thread scores
     monkeypatch.setattr("streamtag.engine.queue._ONE_STREAM", ROOM)
-    monkeypatch.setattr("streamtag.intake.pushed.STALLED_SECONDS", 1000.0)  # however slow the machine is
-    monkeypatch.setattr("streamtag.engine.queue._LONGEST_WAIT_SECONDS", 1000.0)
-    running = serve()
+    running = serve(ServiceTimes(longest_wait=1000.0, pushed=PushedTimes(stalled=1000.0)))  # however slow it is
     listener = listen(running)
     listener.until(lambda message: message.header["kind"] == "service")
     pusher = push(running)

@@ -15,8 +15,9 @@ import zmq
 from streamtag.audio import PATCH_HOP
 from streamtag.audio.resample import Resampler
 from streamtag.engine import Service
+from streamtag.engine.times import ServiceTimes
 from streamtag.errors import WireError
-from streamtag.intake import pushed
+from streamtag.intake import PushedTimes
 from streamtag.settings import Stream
 from streamtag.tagger import Tagger
 from streamtag.wire import PcmPusher
@@ -30,11 +31,7 @@ Push = Callable[[Service], PcmPusher]
 RATE = 16000
 
 
-@pytest.fixture
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Streams stall after 0.4 s and are forgotten after 0.8 s."""
-    monkeypatch.setattr(pushed, "STALLED_SECONDS", 0.4)
-    monkeypatch.setattr(pushed, "FORGET_SECONDS", 0.8)
+QUICK = ServiceTimes(pushed=PushedTimes(stalled=0.4, forget=0.8))
 
 
 @pytest.fixture
@@ -128,8 +125,8 @@ def test_an_end_that_is_told_twice_or_of_no_stream_does_no_harm(
     assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
 
 
-def test_a_stream_without_messages_is_stalled_and_its_return_live(begin: Begin, push: Push, quick: None) -> None:
-    service, listener = begin()
+def test_a_stream_without_messages_is_stalled_and_its_return_live(begin: Begin, push: Push) -> None:
+    service, listener = begin(times=QUICK)
     pusher = push(service)
     pusher.push("desk", tone(1.7, 2900), RATE)
     status = listener.state("desk", "stalled").header
@@ -145,17 +142,17 @@ def test_a_stream_without_messages_is_stalled_and_its_return_live(begin: Begin, 
 
 
 def test_a_stream_is_stalled_after_ten_seconds() -> None:
-    assert pushed.STALLED_SECONDS == 10
+    assert PushedTimes().stalled == 10
 
 
-def test_a_declared_stream_that_never_comes_is_stalled(begin: Begin, quick: None) -> None:
-    _, listener = begin(Stream(id="desk", source="zmq:"))
+def test_a_declared_stream_that_never_comes_is_stalled(begin: Begin) -> None:
+    _, listener = begin(Stream(id="desk", source="zmq:"), times=QUICK)
     listener.state("desk", "stalled")
     assert listener.states("desk") == ["starting", "stalled"]
 
 
-def test_an_ended_stream_is_forgotten_unless_it_is_declared(begin: Begin, push: Push, quick: None, tiny: Path) -> None:
-    service, listener = begin(Stream(id="declared", source="zmq:"))
+def test_an_ended_stream_is_forgotten_unless_it_is_declared(begin: Begin, push: Push, tiny: Path) -> None:
+    service, listener = begin(Stream(id="declared", source="zmq:"), times=QUICK)
     pusher = push(service)
     for name in ("declared", "passing"):
         pusher.push(name, tone(1.0), RATE)
@@ -169,11 +166,9 @@ def test_an_ended_stream_is_forgotten_unless_it_is_declared(begin: Begin, push: 
     listener.until(lambda message: message.header["kind"] == "service" and message.header["streams"] == [])
 
 
-def test_a_program_that_broke_off_does_not_keep_its_stream_for_ever(
-    begin: Begin, push: Push, quick: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(pushed, "ABANDON_SECONDS", 1.2)
-    service, listener = begin(Stream(id="declared", source="zmq:"), max_streams=2)
+def test_a_program_that_broke_off_does_not_keep_its_stream_for_ever(begin: Begin, push: Push) -> None:
+    times = ServiceTimes(pushed=QUICK.pushed._replace(abandon=1.2))
+    service, listener = begin(Stream(id="declared", source="zmq:"), max_streams=2, times=times)
     pusher = push(service)
     for name in ("declared", "broken"):
         pusher.push(name, tone(1.0), RATE)
@@ -186,7 +181,7 @@ def test_a_program_that_broke_off_does_not_keep_its_stream_for_ever(
 
 
 def test_a_jump_by_start_is_lost_audio(begin: Begin, push: Push) -> None:
-    service, listener = begin()
+    service, listener = begin(times=QUICK)
     pusher = push(service)
     sound = tone(2.0)
     pusher.push("desk", sound, RATE, start=1000)
@@ -290,9 +285,9 @@ def test_garbage_ends_nothing_and_fills_no_log(
 
 
 def test_a_stream_made_by_a_bad_message_is_told_and_then_forgotten(
-    begin: Begin, raw: Callable[[Service], "zmq.Socket[bytes]"], quick: None
+    begin: Begin, raw: Callable[[Service], "zmq.Socket[bytes]"]
 ) -> None:
-    service, listener = begin()
+    service, listener = begin(times=QUICK)
     raw(service).send_multipart([header("typo", rate=1), b"\0\0"])
     listener.until(lambda message: brief(message) == ("status", "typo", "starting") and message.header["reason"])
     listener.until(lambda message: message.header["kind"] == "service" and "typo" in message.header["streams"])
@@ -315,11 +310,8 @@ def test_samples_that_are_not_finite_score_finite_and_are_told(begin: Begin, pus
     listener.until(lambda message: brief(message)[0] == "status" and "not finite" in message.header["reason"])
 
 
-def test_no_more_than_max_streams_are_taken(
-    begin: Begin, push: Push, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(pushed, "STALLED_SECONDS", 1000.0)
-    service, listener = begin(max_streams=2)
+def test_no_more_than_max_streams_are_taken(begin: Begin, push: Push, caplog: pytest.LogCaptureFixture) -> None:
+    service, listener = begin(max_streams=2, times=ServiceTimes(pushed=PushedTimes(stalled=1000.0)))
     pusher = push(service)
     for name in ("one", "two", "three", "three"):
         pusher.push(name, tone(1.0), RATE)
@@ -331,11 +323,10 @@ def test_no_more_than_max_streams_are_taken(
     listener.state("two", "ended")
 
 
-@pytest.mark.usefixtures("quick")
 def test_where_all_places_are_taken_the_stream_that_stalled_for_longest_leaves_its_own(
     begin: Begin, push: Push
 ) -> None:
-    service, listener = begin(max_streams=1)
+    service, listener = begin(max_streams=1, times=QUICK)
     pusher = push(service)
     pusher.push("one", tone(1.0), RATE)
     listener.state("one", "stalled")

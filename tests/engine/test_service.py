@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 from streamtag.audio import Block
-from streamtag.engine import Service, inference, output
+from streamtag.engine import Service, inference
 from streamtag.engine import service as service_module
+from streamtag.engine.times import ServiceTimes
 from streamtag.errors import BundleError, ConfigError, RuntimeUnavailableError, StreamtagError, WireError
 from streamtag.history import HistoryReader
 from streamtag.intake import source_reader
@@ -322,10 +323,8 @@ def test_a_file_in_real_time_is_told_as_it_plays(begin: Begin, tmp_path: Path) -
     assert first == pytest.approx(began + 0.975, abs=1.0)
 
 
-def test_status_and_service_messages_are_repeated(begin: Begin, monkeypatch: pytest.MonkeyPatch, whistle: Path) -> None:
-    monkeypatch.setattr(output, "_REPEAT_SECONDS", 0.4)
-    monkeypatch.setattr(service_module, "_REPEAT_SECONDS", 0.4)
-    _, listener = begin(Stream(id="yard", source=str(whistle)))
+def test_status_and_service_messages_are_repeated(begin: Begin, whistle: Path) -> None:
+    _, listener = begin(Stream(id="yard", source=str(whistle)), times=ServiceTimes(repeat=0.4))
     ended = listener.state("yard", "ended").header
     again = listener.state("yard", "ended").header
     assert 0.3 < again["time"] - ended["time"] < 4  # by itself it would take longer
@@ -335,8 +334,8 @@ def test_status_and_service_messages_are_repeated(begin: Begin, monkeypatch: pyt
 
 
 def test_repeated_messages_come_at_least_every_five_seconds() -> None:
-    assert output._REPEAT_SECONDS + inference._LOOK_SECONDS <= 5
-    assert service_module._REPEAT_SECONDS + service_module._LOOK_SECONDS <= 5
+    assert ServiceTimes().repeat + inference._LOOK_SECONDS <= 5
+    assert ServiceTimes().repeat + service_module._LOOK_SECONDS <= 5
 
 
 def test_the_service_message_tells_model_labels_streams_and_counts(begin: Begin, whistle: Path) -> None:
