@@ -57,13 +57,17 @@ class Gate:
     Each thread with sockets of its own asks it; it answers one after the other.
     """
 
-    def __init__(self, folder: str | Path) -> None:
+    def __init__(self, folder: str | Path, look_seconds: float = _LOOK_SECONDS) -> None:
         """Read a folder that `write_server` made.
+
+        Args:
+            folder: the server's pair, and each client's public key.
+            look_seconds: for how long what was read there counts.
 
         Raises:
             ConfigError: there is none, or a file in it holds no key.
         """
-        self._folder = Path(folder)
+        self._folder, self._look_seconds = Path(folder), look_seconds
         path = server_file(self._folder)
         if not path.exists():
             raise ConfigError(f"{folder}: no server's key is there; make one: streamtag keys new {folder}")
@@ -105,7 +109,7 @@ class Gate:
 
     def _look(self) -> None:
         """Read whom the folder lets in; whatever cannot be read is an error the first time, and told of later on."""
-        is_first, self._due = not self._clients, time.monotonic() + _LOOK_SECONDS
+        is_first, self._due = not self._clients, time.monotonic() + self._look_seconds
         clients = {self.own.public: SERVER}
         for file in sorted(self._folder.glob(f"*{PUBLIC}")):
             if file.stem == SERVER or not _NAME.fullmatch(file.stem):

@@ -4,13 +4,14 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from typing import Final
 
+from streamtag.backoff import Backoff
 from streamtag.redaction import scrub
 
 __all__ = ["Worker"]
 
-_FIRST_PAUSE_SECONDS = 0.1
-_LONGEST_PAUSE_SECONDS = 30.0
+_PAUSES: Final = Backoff(0.1, 30.0)
 # Whoever worked for so long begins anew with the shortest pause.
 _SETTLED_SECONDS = 60.0
 
@@ -32,7 +33,12 @@ class Worker:
     """
 
     def __init__(
-        self, name: str, run: Callable[[], None], *, on_failure: Callable[[BaseException], None] | None = None
+        self,
+        name: str,
+        run: Callable[[], None],
+        *,
+        on_failure: Callable[[BaseException], None] | None = None,
+        pauses: Backoff = _PAUSES,
     ) -> None:
         """Prepare the thread; `start` starts it.
 
@@ -40,6 +46,7 @@ class Worker:
             name: What to call it; `streamtag-` goes before it.
             run: What it does; it returns when the thread is to end.
             on_failure: Told of an unforeseen error, in the thread itself, which then ends. None: `run` is run again.
+            pauses: Before it is run again.
         """
         self.name = name
         self.restarts = 0
@@ -47,6 +54,7 @@ class Worker:
         self.error: BaseException | None = None
         self._run = run
         self._on_failure = on_failure
+        self._pauses = pauses
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._watch, name=f"streamtag-{name}", daemon=True)
 
@@ -71,7 +79,7 @@ class Worker:
             self._thread.join(None if seconds is None else max(0.0, seconds))
 
     def _watch(self) -> None:
-        pause = _FIRST_PAUSE_SECONDS
+        pause = self._pauses.first
         while True:
             began = time.monotonic()
             try:
@@ -87,14 +95,14 @@ class Worker:
                     logger.exception("the thread %s failed while it was ended: %s", self.name, _in_words(error))
                     return
                 if time.monotonic() - began > _SETTLED_SECONDS:
-                    pause = _FIRST_PAUSE_SECONDS
+                    pause = self._pauses.first
                 logger.exception(
                     "the thread %s failed and is made anew in %g s: %s", self.name, pause, _in_words(error)
                 )
             self._ending.wait(pause)
             if self._ending.is_set():
                 return
-            pause = min(_LONGEST_PAUSE_SECONDS, 2 * pause)
+            pause = self._pauses.after(pause)
             self.restarts += 1
 
 

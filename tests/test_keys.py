@@ -9,7 +9,6 @@ import zmq
 import zmq.auth
 from zmq.utils import z85
 
-from streamtag import keys
 from streamtag.errors import ConfigError
 from streamtag.keys import Gate, add_client, read_client_key, write_server
 
@@ -80,11 +79,8 @@ def test_a_question_that_is_none_lets_nobody_in(folder: Path) -> None:
         assert gate.reply_to(request)[2] == b"400"
 
 
-def test_a_client_that_comes_or_goes_counts_without_a_new_start(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    monkeypatch.setattr(keys, "_LOOK_SECONDS", 0)
-    gate = Gate(folder)
+def test_a_client_that_comes_or_goes_counts_without_a_new_start(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    gate = Gate(folder, look_seconds=0.0)
     porch = read_client_key(folder / "porch.key_secret").public
     yard = read_client_key(add_client(folder, "yard")).public
     assert asked(gate, yard)[2] == b"200"

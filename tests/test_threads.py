@@ -7,13 +7,10 @@ from pathlib import Path
 import pytest
 
 import streamtag
-from streamtag import threads
+from streamtag.backoff import Backoff
 from streamtag.threads import Worker
 
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(threads, "_FIRST_PAUSE_SECONDS", 0.001)
+QUICK = Backoff(0.001, 30.0)
 
 
 def failing(*errors: BaseException) -> tuple[Callable[[], None], threading.Event]:
@@ -30,7 +27,7 @@ def failing(*errors: BaseException) -> tuple[Callable[[], None], threading.Event
 
 def test_a_thread_that_fails_is_made_anew_and_the_log_says_why(caplog: pytest.LogCaptureFixture) -> None:
     run, well = failing(ValueError("no\nsuch luck"), KeyError("again"))
-    worker = Worker("watch", run).start()
+    worker = Worker("watch", run, pauses=QUICK).start()
     assert well.wait(60)
     worker.join(60)
     assert worker.restarts == 2
@@ -60,7 +57,7 @@ def test_a_thread_that_is_being_ended_is_not_made_anew() -> None:
         assert worker._ending.wait(60)
         raise ValueError
 
-    worker = Worker("history", run)
+    worker = Worker("history", run, pauses=QUICK)
     worker.start().join(60)
     assert not worker.is_alive
     assert worker.restarts == 0

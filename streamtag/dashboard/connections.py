@@ -45,10 +45,13 @@ class Connections:
     in the event loop's thread.
     """
 
-    def __init__(self, most: int | None = None, by_visitor: int = _BY_VISITOR) -> None:
-        """Allow `most` connections, 1024 where the system lets this process have so many."""
+    def __init__(
+        self, most: int | None = None, by_visitor: int = _BY_VISITOR, idle_seconds: float = _IDLE_SECONDS
+    ) -> None:
+        """Allow `most` connections, 1024 where the system lets this process have so many, none idle for longer."""
         self._most = _most_files() if most is None else most
         self._by_visitor = by_visitor
+        self._idle_seconds = idle_seconds
         self._count = 0
         self._of: Counter[str] = Counter()
         self._open: dict[int, Connection] = {}
@@ -106,7 +109,7 @@ class Connections:
 
     async def sweep(self) -> None:
         """End what has been idle for too long; to be called about once a second."""
-        due = time.monotonic() - _IDLE_SECONDS
+        due = time.monotonic() - self._idle_seconds
         for idle in list(self._idle.values()):
             for connection in [connection for connection, since in idle.items() if since < due]:
                 self._end(connection)

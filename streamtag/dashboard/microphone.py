@@ -38,8 +38,9 @@ _HEAD: Final = struct.Struct("<d")
 class Microphones:
     """Takes microphones in, a bounded number of them for a bounded time."""
 
-    def __init__(self, hub: Hub) -> None:
+    def __init__(self, hub: Hub, taken_seconds: float = _TAKEN_SECONDS) -> None:
         self._hub = hub
+        self._taken_seconds = taken_seconds
         self._slots = Slots(in_all=MOST_VISITORS, by_visitor=_BY_VISITOR)
 
     async def serve(self, socket: WebSocket) -> None:
@@ -71,7 +72,7 @@ class Microphones:
         thread = ThreadPoolExecutor(1, "microphone")
         try:
             await _send(socket, kind="ready", stream=stream, seconds=MOST_SECONDS)
-            await _Reception(socket, pusher, thread, stream, rate, self._hub).run()
+            await _Reception(socket, pusher, thread, stream, rate, self._hub, self._taken_seconds).run()
         finally:
             closed = thread.submit(pusher.close)
             thread.shutdown(wait=False)
@@ -92,7 +93,14 @@ class _Reception:
     """The sound of one page, from its first sample to its last."""
 
     def __init__(
-        self, socket: WebSocket, pusher: PcmPusher, thread: ThreadPoolExecutor, stream: str, rate: int, hub: Hub
+        self,
+        socket: WebSocket,
+        pusher: PcmPusher,
+        thread: ThreadPoolExecutor,
+        stream: str,
+        rate: int,
+        hub: Hub,
+        taken_seconds: float,
     ) -> None:
         self._socket = socket
         self._pusher = pusher
@@ -100,6 +108,7 @@ class _Reception:
         self._stream = stream
         self._rate = rate
         self._hub = hub
+        self._taken_seconds = taken_seconds
         self._is_taken = False
         self._received = 0
         self._began = time.monotonic()
@@ -142,7 +151,7 @@ class _Reception:
             pushed = self._thread.submit(self._pusher.push, self._stream, samples, self._rate, int(start))
             await asyncio.wrap_future(pushed)
             self._is_taken = self._is_taken or self._hub.has(self._stream)
-            if not self._is_taken and now - self._began > _TAKEN_SECONDS:
+            if not self._is_taken and now - self._began > self._taken_seconds:
                 return "The service takes no more streams: it has as many as it may."
             if self._is_taken and now - self._told >= 1.0:
                 self._told = now

@@ -23,13 +23,19 @@ class BusyError(OSError):
     """Somebody else is writing the file."""
 
 
-def rewrite(path: Path, change: Callable[[str], str], check: Callable[[Path], object]) -> None:
+def rewrite(
+    path: Path,
+    change: Callable[[str], str],
+    check: Callable[[Path], object],
+    lock_seconds: float = _LOCK_SECONDS,
+) -> None:
     """Replace the text of a file; owner, group, mode, links and what else hangs on it stay.
 
     Args:
         path: UTF-8 text.
         change: Makes the new text of the old one.
         check: Called with a draft in the same folder, before anything is changed; lets an error out where it is wrong.
+        lock_seconds: How long to wait while others write it.
 
     Raises:
         BusyError: Others have been writing it for seconds, or did while it was changed.
@@ -37,7 +43,7 @@ def rewrite(path: Path, change: Callable[[str], str], check: Callable[[Path], ob
         UnicodeDecodeError: It is no UTF-8.
     """
     path = path.resolve()
-    with _alone(path.parent):
+    with _alone(path.parent, lock_seconds):
         before, state = path.read_bytes(), _state(path)
         after = change(before.decode("utf-8")).encode("utf-8")
         with Draft(path, prefix=f".{path.name}.", mode=0o600) as draft:
@@ -55,10 +61,10 @@ def rewrite(path: Path, change: Callable[[str], str], check: Callable[[Path], ob
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
+def _alone(folder: Path, seconds: float) -> Iterator[None]:
     """Keep other threads and programs that write this way from the files of a folder; it leaves nothing behind."""
-    deadline = time.monotonic() + _LOCK_SECONDS
-    if not _threads.acquire(timeout=_LOCK_SECONDS):
+    deadline = time.monotonic() + seconds
+    if not _threads.acquire(timeout=seconds):
         raise BusyError("others are saving too; try again")
     try:
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

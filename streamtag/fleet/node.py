@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from streamtag.atomic_file import write_whole
+from streamtag.backoff import Backoff
 from streamtag.command_process import CommandProcess
 from streamtag.fleet.lease import ASK_SECONDS, Tenure
 from streamtag.keys import ClientKey
@@ -27,8 +28,7 @@ _SILENT_SECONDS: Final = 12.0
 """A service tells of itself every 5 s; one that says nothing for so long is killed."""
 _START_SECONDS: Final = 120.0
 """The first word may take so long: a model is loaded, and measured at the first start on a machine."""
-_FIRST_PAUSE_SECONDS: Final = 1.0
-_LONGEST_PAUSE_SECONDS: Final = 30.0
+_PAUSES: Final = Backoff(1.0, 30.0)
 _END_SECONDS: Final = 5.0
 _PREFIX: Final = "streamtag-node-"
 
@@ -58,13 +58,16 @@ class NodeReport(NamedTuple):
 class NodeService:
     """Keeps a service running with the streams that it is given, while its lease holds; any thread may call."""
 
-    def __init__(self, host: str, key: ClientKey | None, holds: Callable[[int], bool]) -> None:
+    def __init__(
+        self, host: str, key: ClientKey | None, holds: Callable[[int], bool], pauses: Backoff = _PAUSES
+    ) -> None:
         """Begin to look after it; without streams nothing is started.
 
         Args:
             host: This machine's address, as whoever listens reaches it.
             key: With which the service is heard.
             holds: Asks whether a term still holds; raises what it likes where nobody answers.
+            pauses: Before a service that ended is started again.
         """
         self._endpoint = f"tcp://{host}:{_free_port(host)}"
         self._key = key
@@ -81,7 +84,7 @@ class NodeService:
         self._restarts = 0
         self._process: CommandProcess | None = None
         self._began = self._heard = 0.0
-        self._pause = _FIRST_PAUSE_SECONDS
+        self._pauses, self._pause = pauses, pauses.first
         self._start_at = 0.0
         self._ending = threading.Event()
         self._workers = [Worker("node", self._run), Worker("lease", self._ask)]
@@ -169,7 +172,7 @@ class NodeService:
         self._process = None
         self._reason = reason
         self._restarts += 1
-        self._pause = _FIRST_PAUSE_SECONDS if self._is_ready else min(_LONGEST_PAUSE_SECONDS, 2 * self._pause)
+        self._pause = self._pauses.first if self._is_ready else self._pauses.after(self._pause)
         self._start_at = now + self._pause
 
     def _write(self) -> None:

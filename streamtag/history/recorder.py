@@ -20,8 +20,8 @@ from streamtag.history.clips import Clip, ClipCutter
 from streamtag.history.clock import EvenClock
 from streamtag.history.embeddings import Embedding
 from streamtag.history.lock import HeldError
-from streamtag.history.store import Begin, DiskFullError, End, Record, Store
-from streamtag.history.trouble import Trouble
+from streamtag.history.store import LOCK_SECONDS, Begin, DiskFullError, End, Record, Store
+from streamtag.history.trouble import SURE_SECONDS, Trouble
 from streamtag.history.verdicts import Verdict, read_verdicts
 from streamtag.history.waiting import Waiting
 from streamtag.settings import HistorySettings
@@ -60,17 +60,27 @@ class History:
     written at once waits in a bounded queue, and its oldest is dropped and counted when that is full.
     """
 
-    def __init__(self, path: Path, settings: HistorySettings, *, retry_seconds: float = 2.0) -> None:
+    def __init__(
+        self,
+        path: Path,
+        settings: HistorySettings,
+        *,
+        retry_seconds: float = 2.0,
+        sure_seconds: float = SURE_SECONDS,
+        lock_seconds: float = LOCK_SECONDS,
+    ) -> None:
         """Prepare the thread; nothing is opened yet.
 
         Args:
             path: The SQLite file.
             settings: What is kept, and how long.
             retry_seconds: After how long a file that could not be opened or written is tried again.
+            sure_seconds: How long all must have gone well before trouble is over.
+            lock_seconds: How long to wait while another program writes to it.
         """
         self._path = path
         self._settings = settings
-        self._retry_seconds = retry_seconds
+        self._retry_seconds, self._lock_seconds = retry_seconds, lock_seconds
         self._session = secrets.token_hex(4)
         self._clock = EvenClock()
         self._cutter = ClipCutter(settings.clip_seconds) if settings.clips else None
@@ -85,9 +95,11 @@ class History:
         self._refused = ""
         self._refused_file: tuple[int, int] | None = None
         self._trouble = Trouble(
-            f"history {path} cannot be written for now: %s; events wait for it", f"history {path} is written again"
+            f"history {path} cannot be written for now: %s; events wait for it",
+            f"history {path} is written again",
+            sure_seconds,
         )
-        self._clip_trouble = Trouble("no clips are kept for now: %s", "clips are kept again")
+        self._clip_trouble = Trouble("no clips are kept for now: %s", "clips are kept again", sure_seconds)
         self._thread = Worker("history", self._run)
 
     @property
@@ -205,7 +217,13 @@ class History:
                 logger.warning("history %s was moved or removed: another one is begun", self._path)
                 self._let_go()
             if self._store is None:
-                self._store = Store(self._path, self._settings, session=self._session, clock=self._clock)
+                self._store = Store(
+                    self._path,
+                    self._settings,
+                    session=self._session,
+                    clock=self._clock,
+                    lock_seconds=self._lock_seconds,
+                )
             self._write(self._store)
         except HistoryError as error:
             self._refuse(str(error))

@@ -18,12 +18,12 @@ from streamtag.history.layout import bring_up_to_date, clip_file, clip_folder, o
 from streamtag.history.lock import Lock
 from streamtag.settings import HistorySettings
 
-__all__ = ["Begin", "DiskFullError", "End", "Record", "Store"]
+__all__ = ["LOCK_SECONDS", "Begin", "DiskFullError", "End", "Record", "Store"]
 
 SPARE_BYTES: Final = 256 << 20
 """What clips leave free on the disk for everything else."""
 _SPARE_AGAIN_BYTES: Final = SPARE_BYTES + (32 << 20)  # once it was less, or clips would come and go by one byte
-_LOCK_SECONDS: Final = 2.0
+LOCK_SECONDS: Final = 2.0
 _PRUNE_SECONDS: Final = 30.0
 _DAY: Final = 86_400.0
 _OWNER_ALONE: Final = 0o600
@@ -71,7 +71,13 @@ class Store:
     """
 
     def __init__(
-        self, path: Path, settings: HistorySettings, *, session: str = "", clock: EvenClock | None = None
+        self,
+        path: Path,
+        settings: HistorySettings,
+        *,
+        session: str = "",
+        clock: EvenClock | None = None,
+        lock_seconds: float = LOCK_SECONDS,
     ) -> None:
         """Open the file, or make it.
 
@@ -80,11 +86,13 @@ class Store:
             settings: What is kept.
             session: Whose events are written; the same when a file is opened again. A new one where it is empty.
             clock: Says what is old.
+            lock_seconds: How long to wait while another program writes to it.
         """
         self._path = path
         self._settings = settings
         self._session = session or secrets.token_hex(4)
         self._clock = clock or EvenClock()
+        self._lock_seconds = lock_seconds
         self._pruned = 0.0
         self._is_tight = False
         self._writings = -1
@@ -196,9 +204,9 @@ class Store:
         with suppress(FileExistsError):  # made here, so that nobody else may read it; what SQLite adds takes after it
             os.close(os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, _OWNER_ALONE))
         # Looked at by a connection that changes nothing: what is refused stays as it is.
-        with opened_to_read(self._path, _LOCK_SECONDS) as (_, version):
+        with opened_to_read(self._path, self._lock_seconds) as (_, version):
             self._version = version
-        return sqlite3.connect(self._path, timeout=_LOCK_SECONDS)
+        return sqlite3.connect(self._path, timeout=self._lock_seconds)
 
     def _begin(self) -> None:
         found = os.stat(self._path)

@@ -4,7 +4,7 @@ import logging
 import time
 from typing import Final
 
-__all__ = ["Trouble"]
+__all__ = ["SURE_SECONDS", "Trouble"]
 
 SURE_SECONDS: Final = 10.0
 """How long all must go well before trouble is over: a disk with a byte to spare is full and not full every second."""
@@ -19,16 +19,18 @@ class Trouble:
         reason: What is wrong; empty where all is well.
     """
 
-    def __init__(self, begins: str, ends: str) -> None:
+    def __init__(self, begins: str, ends: str, sure_seconds: float = SURE_SECONDS) -> None:
         """Begin without trouble.
 
         Args:
             begins: What to log of it, with %s where the reason belongs.
             ends: What to log when it is over.
+            sure_seconds: How long all must have gone well by then.
         """
         self.reason = ""
         self._begins = begins
         self._ends = ends
+        self._sure_seconds = sure_seconds
         self._well_since: float | None = None
 
     def bad(self, reason: str) -> None:
@@ -44,6 +46,6 @@ class Trouble:
         now = time.monotonic()
         if self._well_since is None:
             self._well_since = now
-        if now - self._well_since >= SURE_SECONDS:
+        if now - self._well_since >= self._sure_seconds:
             self.reason = ""
             logger.info("%s", self._ends)

@@ -5,6 +5,7 @@ import threading
 import time
 from typing import Final
 
+from streamtag.backoff import Backoff
 from streamtag.command_process import CommandProcess
 from streamtag.threads import Worker
 
@@ -12,8 +13,7 @@ __all__ = ["Keeper"]
 
 _STOP_SECONDS: Final = 3.0
 _LOOK_SECONDS: Final = 0.25
-_FIRST_PAUSE_SECONDS: Final = 1.0
-_LONGEST_PAUSE_SECONDS: Final = 30.0
+_PAUSES: Final = Backoff(1.0, 30.0)
 _SETTLED_SECONDS: Final = 60.0
 
 logger = logging.getLogger(__name__)
@@ -62,7 +62,7 @@ class Keeper:
         self._worker.join(_STOP_SECONDS + 1.0)
 
     def _run(self) -> None:
-        pause = _FIRST_PAUSE_SECONDS
+        pause = _PAUSES.first
         while not self._ending.is_set():
             began = time.monotonic()
             process = CommandProcess(*self._arguments, stop_seconds=_STOP_SECONDS, shares_log=True)
@@ -79,10 +79,10 @@ class Keeper:
             if self._ending.is_set():
                 return
             if time.monotonic() - began > _SETTLED_SECONDS:
-                pause = _FIRST_PAUSE_SECONDS
+                pause = _PAUSES.first
             # Exit status 0: somebody ended it, as a service manager does that ends all at once.
             level = logging.INFO if reason == "exit status 0" else logging.ERROR
             logger.log(level, "the sinks' process ended (%s) and is started again in %g s", reason, pause)
             self._ending.wait(pause)
-            pause = min(_LONGEST_PAUSE_SECONDS, 2 * pause)
+            pause = _PAUSES.after(pause)
             self.restarts += 1

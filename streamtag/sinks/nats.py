@@ -10,6 +10,7 @@ import time
 from collections.abc import Sequence
 from typing import Any, Final
 
+from streamtag.backoff import Backoff
 from streamtag.errors import ConfigError, StreamtagError
 from streamtag.settings import Config, NatsSettings
 from streamtag.sinks.cloud_events import CONTENT_TYPE, CloudEvent
@@ -35,8 +36,7 @@ _AT_ONCE: Final = 64
 _CONNECT_SECONDS: Final = 5
 _ANSWER_SECONDS: Final = 5.0
 _END_SECONDS: Final = 0.5
-_FIRST_PAUSE_SECONDS: Final = 1.0
-_LONGEST_PAUSE_SECONDS: Final = 60.0
+_PAUSES: Final = Backoff(1.0, 60.0)
 _REST_SECONDS: Final = 0.5
 _TOO_LARGE: Final = 10_054
 """JetStream's error of a message that is larger than its stream takes."""
@@ -71,15 +71,23 @@ class NatsSink(DeliverySink):
 
     name = "nats"
 
-    def __init__(self, config: Config, settings: NatsSettings) -> None:
-        super().__init__(config, outbox_path(config, "nats"), [_JetStream(config, settings)])
+    def __init__(
+        self,
+        config: Config,
+        settings: NatsSettings,
+        pauses: Backoff = _PAUSES,
+        answer_seconds: float = _ANSWER_SECONDS,
+    ) -> None:
+        jetstream = _JetStream(config, settings, pauses, answer_seconds)
+        super().__init__(config, outbox_path(config, "nats"), [jetstream])
 
 
 class _JetStream:
     """The servers, and the thread that publishes to them."""
 
-    def __init__(self, config: Config, settings: NatsSettings) -> None:
+    def __init__(self, config: Config, settings: NatsSettings, pauses: Backoff, answer_seconds: float) -> None:
         self.key = _KEY
+        self._pauses, self._answer_seconds = pauses, answer_seconds
         self.delivered = self.given_up = 0
         self._labels = settings.labels
         self._base, self._service = settings.subject, service_name(config.service.name)
@@ -121,17 +129,17 @@ class _JetStream:
 
     async def _run(self, outbox: Outbox) -> None:
         self._loop = asyncio.get_running_loop()
-        pause = _FIRST_PAUSE_SECONDS
+        pause = self._pauses.first
         while not self._ending.is_set():
             client = await self._connect()
             if client is not None:
-                pause = _FIRST_PAUSE_SECONDS
+                pause = self._pauses.first
                 try:
                     await self._empty(outbox, client)
                 finally:
                     await client.close()
             await self._rest(pause)
-            pause = min(_LONGEST_PAUSE_SECONDS, 2 * pause)
+            pause = self._pauses.after(pause)
 
     async def _connect(self) -> Client | None:
         client = Client()
@@ -149,7 +157,7 @@ class _JetStream:
 
     async def _empty(self, outbox: Outbox, client: Client) -> None:
         """Publish what is in the outbox, until the connection is lost or we end."""
-        pause = _FIRST_PAUSE_SECONDS
+        pause = self._pauses.first
         while not self._ending.is_set() and client.is_connected:
             self._woken.clear()
             try:
@@ -162,14 +170,14 @@ class _JetStream:
                 logger.debug("nats: %s", error)
                 is_well = False
             if is_well:
-                pause = _FIRST_PAUSE_SECONDS
+                pause = self._pauses.first
             else:
                 await self._rest(pause)
-                pause = min(_LONGEST_PAUSE_SECONDS, 2 * pause)
+                pause = self._pauses.after(pause)
 
     async def _publish(self, outbox: Outbox, client: Client, letters: Sequence[Letter]) -> bool:
         """Publish letters; tell whether each of them was taken, or given up."""
-        jetstream = client.jetstream(timeout=_ANSWER_SECONDS)
+        jetstream = client.jetstream(timeout=self._answer_seconds)
         unsent = [letter for letter in letters if letter.number not in self._finished]
         answers = await asyncio.gather(
             *(

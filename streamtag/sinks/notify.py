@@ -5,9 +5,10 @@ import random
 import threading
 import time
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from streamtag.alerts.notice import AlertNotice
+from streamtag.backoff import Backoff
 from streamtag.settings import Config
 from streamtag.sinks.addresses import Address, read_addresses
 from streamtag.sinks.digest import Digest
@@ -20,8 +21,7 @@ __all__ = ["NotifySink", "open_sink"]
 _GATHER_SECONDS: Final = 0.5
 """What comes so soon after the first is told with it."""
 _LOOK_SECONDS: Final = 0.5
-_FIRST_PAUSE_SECONDS: Final = 2.0
-_LONGEST_PAUSE_SECONDS: Final = 300.0
+_PAUSES: Final = Backoff(2.0, 300.0)
 _END_SECONDS: Final = 1.0
 
 logger = logging.getLogger(__name__)
@@ -38,18 +38,30 @@ class NotifySink:
     name = "notify"
     kinds = frozenset({"alert"})
 
-    def __init__(self, config: Config) -> None:
+    def __init__(
+        self,
+        config: Config,
+        pauses: Backoff = _PAUSES,
+        gather_seconds: float = _GATHER_SECONDS,
+        look_seconds: float = _LOOK_SECONDS,
+    ) -> None:
         """Read the addresses.
+
+        Args:
+            config: What is to be notified of what.
+            pauses: Before a message that was not taken is tried again.
+            gather_seconds: For how long an alert waits for others that come with it.
+            look_seconds: Between two looks for a recording that is to go along.
 
         Raises:
             ConfigError: Apprise does not understand one, or a file of them cannot be read.
         """
-        recordings = Recordings(config.history)
+        recordings, times = Recordings(config.history), _Times(pauses, gather_seconds, look_seconds)
         self._recipients: dict[str, list[_Recipient]] = {}
         for settings in config.notify:
             addresses = read_addresses(config, settings)
             self._recipients[settings.name] = [
-                _Recipient(f"{settings.name}, address {number}", address, settings.digest_seconds, recordings)
+                _Recipient(f"{settings.name}, address {number}", address, settings.digest_seconds, recordings, times)
                 for number, address in enumerate(addresses, start=1)
             ]
             if not any(settings.name in (alert.send or ()) for alert in config.alerts):
@@ -92,10 +104,18 @@ class NotifySink:
         return [recipient for recipients in self._recipients.values() for recipient in recipients]
 
 
+class _Times(NamedTuple):
+    pauses: Backoff
+    gather: float
+    look: float
+
+
 class _Recipient:
     """One address, what it is to be told, and the thread that tells it."""
 
-    def __init__(self, name: str, address: Address, digest_seconds: float, recordings: Recordings) -> None:
+    def __init__(
+        self, name: str, address: Address, digest_seconds: float, recordings: Recordings, times: _Times
+    ) -> None:
         self.sent = self.failed = 0
         self._name = name
         self._address = address
@@ -107,7 +127,7 @@ class _Recipient:
         self._clips_until = 0.0
         self._ending = False
         self._sent_at = float("-inf")
-        self._pause = _FIRST_PAUSE_SECONDS
+        self._times, self._pause = times, times.pauses.first
         self._has_trouble = False
         self._worker = Worker("notify", self._run)
 
@@ -123,7 +143,7 @@ class _Recipient:
         now = time.monotonic()
         with self._changed:
             if not self._digest.count:
-                self._due = max(now + _GATHER_SECONDS, self._sent_at + self._digest_seconds)
+                self._due = max(now + self._times.gather, self._sent_at + self._digest_seconds)
                 self._clips_until = now
             self._digest.add(notice)
             if notice.clip:
@@ -168,7 +188,7 @@ class _Recipient:
         found = [path for notice in notices if (path := self._recordings.find(notice)) is not None]
         if len(found) < len(notices) and time.monotonic() < until and not self._ending:
             with self._changed:
-                self._changed.wait(_LOOK_SECONDS)
+                self._changed.wait(self._times.look)
             return None
         return found
 
@@ -176,7 +196,7 @@ class _Recipient:
         if self._address.send(digest.title(), digest.body(), files):
             self.sent += 1
             self._sent_at = time.monotonic()
-            self._pause = _FIRST_PAUSE_SECONDS
+            self._pause = self._times.pauses.first
             if self._has_trouble:
                 self._has_trouble = False
                 logger.info("notify %s: it takes messages again", self._name)
@@ -190,7 +210,7 @@ class _Recipient:
                 "notify %s: the message was not taken; it is tried again, and what comes is told with it", self._name
             )
         pause = self._pause * random.uniform(0.75, 1.25)  # noqa: S311
-        self._pause = min(_LONGEST_PAUSE_SECONDS, 2 * self._pause)
+        self._pause = self._times.pauses.after(self._pause)
         with self._changed:
             self._digest.merge(digest)
             self._due = time.monotonic() + pause

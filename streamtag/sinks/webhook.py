@@ -8,6 +8,7 @@ import threading
 import time
 from typing import Final
 
+from streamtag.backoff import Backoff
 from streamtag.redaction import redact
 from streamtag.settings import Config, WebhookSettings
 from streamtag.sinks.cloud_events import CONTENT_TYPE, CloudEvent
@@ -19,8 +20,7 @@ from streamtag.threads import Worker
 
 __all__ = ["WebhookSink", "open_sink"]
 
-_FIRST_PAUSE_SECONDS: Final = 1.0
-_LONGEST_PAUSE_SECONDS: Final = 300.0
+_PAUSES: Final = Backoff(1.0, 300.0)
 _REST_SECONDS: Final = 0.5
 _BUSY: Final = (408, 429, 503)
 
@@ -41,15 +41,15 @@ class WebhookSink(DeliverySink):
 
     name = "webhook"
 
-    def __init__(self, config: Config) -> None:
-        hooks = [_Hook(hook, _token(config, hook)) for hook in config.webhooks]
+    def __init__(self, config: Config, pauses: Backoff = _PAUSES) -> None:
+        hooks = [_Hook(hook, _token(config, hook), pauses) for hook in config.webhooks]
         super().__init__(config, outbox_path(config, "webhooks"), hooks)
 
 
 class _Hook:
     """One address, and the thread that delivers to it."""
 
-    def __init__(self, settings: WebhookSettings, token: str | None) -> None:
+    def __init__(self, settings: WebhookSettings, token: str | None, pauses: Backoff) -> None:
         self.key = hashlib.sha256(settings.url.encode()).hexdigest()[:16]
         self.delivered = self.given_up = 0
         self._labels = settings.labels
@@ -58,7 +58,7 @@ class _Hook:
         self._ending = threading.Event()
         self._woken = threading.Event()
         self._trouble = ""
-        self._pause = _FIRST_PAUSE_SECONDS
+        self._pauses, self._pause = pauses, pauses.first
         self._worker: Worker | None = None
         self._is_gone = False
         self._finished: set[int] = set()  # done, and not yet forgotten by the disk
@@ -101,7 +101,7 @@ class _Hook:
                 if self._ending.is_set():
                     return
                 logger.debug("webhook %s: %s", self._shown, error)
-                pause = _FIRST_PAUSE_SECONDS
+                pause = self._pauses.first
             self._ending.wait(pause)
 
     def _deliver(self, outbox: Outbox, letter: Letter) -> float:
@@ -131,12 +131,12 @@ class _Hook:
             logger.warning("webhook %s: %s; it is tried again, and what comes waits", self._shown, _said(response))
         self._trouble = _said(response)
         pause = self._pause * random.uniform(0.75, 1.25)  # noqa: S311
-        self._pause = min(_LONGEST_PAUSE_SECONDS, 2 * self._pause)
+        self._pause = self._pauses.after(self._pause)
         if response.retry_after is not None:
             return max(pause, min(response.retry_after, GIVE_UP_SECONDS))
         if response.status and response.status != 429:
             # It may be this one alone that the server cannot bear: the others have their turn.
-            later = min(_LONGEST_PAUSE_SECONDS, _FIRST_PAUSE_SECONDS * 2**letter.tries)
+            later = min(self._pauses.longest, self._pauses.first * 2**letter.tries)
             outbox.put_off(letter.number, time.time() + later)
         return pause
 
@@ -147,7 +147,7 @@ class _Hook:
         self._trouble = reason
 
     def _well(self) -> None:
-        self._pause = _FIRST_PAUSE_SECONDS
+        self._pause = self._pauses.first
         if self._trouble:
             logger.info("webhook %s: it takes what is sent again", self._shown)
         self._trouble = ""

@@ -64,6 +64,7 @@ class TaggingPool:
         groups: Mapping[str, Sequence[str]] | None = None,
         heads: str | os.PathLike[str] | None = None,
         processes: int = 1,
+        silent_seconds: float = _SILENT_SECONDS,
     ) -> None:
         """Make the pool; no process runs yet.
 
@@ -75,6 +76,7 @@ class TaggingPool:
             groups: as for `Tagger`.
             heads: as for `Tagger`; what is in the folder now holds for as long as the pool.
             processes: how many recordings may be tagged at a time.
+            silent_seconds: for how long a process may give no sign of life before it is ended.
 
         Raises:
             BundleError: there is no such bundle, or it is damaged.
@@ -92,7 +94,7 @@ class TaggingPool:
             bundle, runtime, rolling, events or EventSettings(), of_groups, taught.pack() if taught else []
         )
         self._idle: SimpleQueue[_Seat] = SimpleQueue()
-        self._seats = [_Seat(self._model) for _ in range(processes)]
+        self._seats = [_Seat(self._model, silent_seconds) for _ in range(processes)]
         for seat in self._seats:
             self._idle.put(seat)
 
@@ -165,8 +167,9 @@ class TaggingPool:
 class _Seat:
     """Where one process tags, and after it another."""
 
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: Model, silent_seconds: float) -> None:
         self._model = model
+        self._silent_seconds = silent_seconds
         self._process: Process | None = None
         self._is_ready = False
         self._closed = False
@@ -225,7 +228,7 @@ class _Seat:
         patches = 0
         try:
             link = self._give(order)
-            while not isinstance((word := link.receive(_SILENT_SECONDS))[0], Done):
+            while not isinstance((word := link.receive(self._silent_seconds))[0], Done):
                 if isinstance(word[0], Refused):
                     raise _error_of(word[0])
                 if isinstance(word[0], kind):
@@ -243,7 +246,7 @@ class _Seat:
             raise
         except SilentError:
             self._end(alive=True)
-            raise SourceError(f"{path}: its decoder gave no sign of life for {_SILENT_SECONDS:g} s") from None
+            raise SourceError(f"{path}: its decoder gave no sign of life for {self._silent_seconds:g} s") from None
         except LinkError as error:
             self._end(alive=True)
             raise SourceError(f"{path}: its decoder sent what nobody understands ({error})") from None
@@ -262,7 +265,7 @@ class _Seat:
         if process is None:
             raise SourceError(f"{redact(os.fsdecode(order.path))}: the program ends")
         process.link.send(order)
-        process.link.receive(_SILENT_SECONDS)
+        process.link.receive(self._silent_seconds)
         return process.link
 
     def close(self) -> None:

@@ -62,13 +62,14 @@ class PcmPuller:
         *,
         gate: Gate | None = None,
         may_rest: Callable[[], float] = lambda: 0.0,
+        longest_rest_seconds: float = _LONGEST_REST_SECONDS,
     ) -> None:
         self.endpoint = endpoint
         self.messages = 0
         self.faults = 0
         self._on_message = on_message
         self._gate = gate
-        self._may_rest = may_rest
+        self._may_rest, self._longest_rest_seconds = may_rest, longest_rest_seconds
         self._rest_from = 0.0
         self._stopping = False
         self._counted = 0
@@ -171,7 +172,7 @@ class PcmPuller:
         if self.messages - before > _MOST_AT_ONCE:
             self._rest_from = now + _FLOOD_SECONDS
         elif now >= self._rest_from and (seconds := self._may_rest()) > 0:
-            time.sleep(min(_LONGEST_REST_SECONDS, seconds))
+            time.sleep(min(self._longest_rest_seconds, seconds))
 
     def _hand_on(self, message: PcmInput) -> None:
         try:

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from streamtag.dashboard import connections as module
 from streamtag.dashboard.connections import Connection, Connections, Listener
 
 
@@ -74,11 +73,10 @@ def test_one_address_has_a_share_and_a_server_on_this_machine_speaks_for_many(pa
 
 
 def test_what_was_idle_for_too_long_is_ended(pairs: list[socket.socket], monkeypatch: pytest.MonkeyPatch) -> None:
-    connections = Connections(most=10)
+    connections = Connections(most=10, idle_seconds=0.0)
     idle, busy, new = (enter(connections, "192.0.2.1", pairs) for _ in range(3))
     assert busy is not None
     connections.work(busy)
-    monkeypatch.setattr(module, "_IDLE_SECONDS", 0.0)
     connections.rest(busy)
     monkeypatch.setattr("streamtag.dashboard.connections.time.monotonic", lambda: 1e12)
     connections.work(busy)

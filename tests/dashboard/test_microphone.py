@@ -41,12 +41,13 @@ def input_() -> Iterator[str]:
 
 
 @pytest.fixture
-def page(publisher: Publisher, input_: str) -> Iterator[TestClient]:
+def page(publisher: Publisher, input_: str, request: pytest.FixtureRequest) -> Iterator[TestClient]:
+    """A page; a parameter says for how many seconds it waits for the service to take a stream up."""
     hub = Hub(publisher.endpoint)
     hub.start()
     publisher.publish([service(input_)])
     assert until(lambda: hub.service is not None)
-    microphones = Microphones(hub)
+    microphones = Microphones(hub, getattr(request, "param", 5.0))
     app = Starlette(routes=[WebSocketRoute("/", microphones.serve)])
 
     async def visited(scope: Scope, receive: Receive, send: Send) -> None:
@@ -57,8 +58,8 @@ def page(publisher: Publisher, input_: str) -> Iterator[TestClient]:
     hub.stop()
 
 
-def test_a_service_that_has_no_room_is_named(page: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(microphone, "_TAKEN_SECONDS", 0.0)
+@pytest.mark.parametrize("page", [0.0], indirect=True)
+def test_a_service_that_has_no_room_is_named(page: TestClient) -> None:
     with page.websocket_connect("/?rate=16000") as socket:
         assert socket.receive_json()["kind"] == "ready"
         socket.send_bytes(BLOCK)
@@ -68,10 +69,10 @@ def test_a_service_that_has_no_room_is_named(page: TestClient, monkeypatch: pyte
         )  # fmt: skip
 
 
+@pytest.mark.parametrize("page", [1000.0], indirect=True)
 def test_what_came_in_is_told_once_the_service_has_the_stream(
-    page: TestClient, publisher: Publisher, input_: str, monkeypatch: pytest.MonkeyPatch
+    page: TestClient, publisher: Publisher, input_: str
 ) -> None:
-    monkeypatch.setattr(microphone, "_TAKEN_SECONDS", 1000.0)
     with page.websocket_connect("/?rate=16000") as socket:
         stream = socket.receive_json()["stream"]
         publisher.publish([service(input_, stream)])

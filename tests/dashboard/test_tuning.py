@@ -16,8 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streamtag.config import load_config
-from streamtag.dashboard import rewriting
 from streamtag.dashboard.hub import Hub
+from streamtag.dashboard.rewriting import BusyError, rewrite
 from streamtag.dashboard.threshold_routes import ThresholdRoutes
 from streamtag.dashboard.tuning import save_thresholds, would_fire
 from streamtag.errors import ConfigError
@@ -238,13 +238,12 @@ def test_what_two_programs_write_is_all_in_the_file(config: Path) -> None:
     assert sorted(added) == [f"# {name} {number}" for name in names for number in range(5)]
 
 
-def test_who_saves_for_too_long_is_told_of(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rewriting, "_LOCK_SECONDS", 0.05)
+def test_who_saves_for_too_long_is_told_of(config: Path) -> None:
     descriptor = os.open(config.parent, os.O_RDONLY)
     fcntl.flock(descriptor, fcntl.LOCK_EX)
     try:
-        with pytest.raises(ConfigError, match="another program is saving too; try again"):
-            save_thresholds(config, "Dog", 0.7, 0.2)
+        with pytest.raises(BusyError, match="another program is saving too; try again"):
+            rewrite(config, str.upper, load_config, lock_seconds=0.05)
     finally:
         os.close(descriptor)
     assert config.read_text() == TEXT

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from streamtag.fleet import node
+from streamtag.backoff import Backoff
 from streamtag.fleet.lease import Tenure
 from streamtag.fleet.node import NodeService
 from tests.real.servers import wait_until
@@ -16,7 +16,7 @@ def service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[NodeSer
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     (tmp_path / "streamtag-node-999999999-old").mkdir()
     (tmp_path / f"streamtag-node-{os.getpid()}-other").mkdir()
-    service = NodeService("127.0.0.1", None, lambda term: False)
+    service = NodeService("127.0.0.1", None, lambda term: False, Backoff(0.1, 30.0))
     yield service
     service.stop()
 
@@ -28,10 +28,7 @@ def test_what_was_left_behind_by_the_killed_is_removed(service: NodeService, tmp
     assert service._file.parent.stat().st_mode & 0o077 == 0
 
 
-def test_a_service_that_fails_says_why_and_is_tried_again(
-    service: NodeService, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(node, "_FIRST_PAUSE_SECONDS", 0.1)
+def test_a_service_that_fails_says_why_and_is_tried_again(service: NodeService) -> None:
     text = "[model]\nbundle = 5\n"
     service.assign(text, text, 1)
     wait_until(lambda: service.report().restarts, 60, "its end")

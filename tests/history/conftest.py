@@ -10,6 +10,8 @@ import pytest
 from streamtag.audio import PATCH_HOP, PATCH_SAMPLES, Patch
 from streamtag.history import History
 from streamtag.history.clock import EvenClock
+from streamtag.history.store import LOCK_SECONDS
+from streamtag.history.trouble import SURE_SECONDS
 from streamtag.settings import HistorySettings
 
 NOW = 1_700_000_000.0
@@ -50,9 +52,9 @@ def keep(path: Path) -> Iterator[Callable[..., History]]:
     """Start a history that ends with the test, and tries again soon."""
     running: list[History] = []
 
-    def make(**settings: Any) -> History:
+    def make(sure_seconds: float = SURE_SECONDS, lock_seconds: float = LOCK_SECONDS, **settings: Any) -> History:
         wanted = HistorySettings(path=str(path), **{"keep_days": 36500.0, **settings})
-        running.append(History(path, wanted, retry_seconds=0.05))
+        running.append(History(path, wanted, retry_seconds=0.05, sure_seconds=sure_seconds, lock_seconds=lock_seconds))
         running[-1].start()
         return running[-1]
 

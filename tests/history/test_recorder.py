@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from streamtag.history import History, HistoryReader, store
+from streamtag.history import History, HistoryReader
 from streamtag.history.layout import clip_folder
 from streamtag.history.store import Store
 from streamtag.settings import HistorySettings
@@ -109,20 +109,12 @@ def test_streams_that_come_again_use_their_numbers_again(keep: Keep, path: Path)
     assert rows(path) == 2
 
 
-@pytest.fixture
-def sure_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("streamtag.history.trouble.SURE_SECONDS", 0.0)
-
-
-def test_events_wait_for_a_locked_file(
-    keep: Keep, path: Path, said: Callable[[str], Said], sure_at_once: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(store, "_LOCK_SECONDS", 0.1)
+def test_events_wait_for_a_locked_file(keep: Keep, path: Path, said: Callable[[str], Said]) -> None:
     trouble, better = said("cannot be written for now"), said("is written again")
     Store(path, HistorySettings()).close()
     with sqlite3.connect(path) as base:
         base.execute("BEGIN IMMEDIATE")
-        history = keep()
+        history = keep(sure_seconds=0.0, lock_seconds=0.1)
         history.begin("yard", 0, "Dog", 0.0, 0.8, NOW)
         trouble.wait()
     better.wait()
@@ -227,10 +219,9 @@ def test_a_full_disk_costs_the_oldest_events_and_when_there_is_room_again_the_ot
     path: Path,
     said: Callable[[str], Said],
     disk: Callable[[int | None], None],
-    sure_at_once: None,
 ) -> None:
     trouble, better = said("cannot be written for now"), said("is written again")
-    history = keep()
+    history = keep(sure_seconds=0.0)
     history.begin("yard", 0, "Dog", 0.0, 0.8, NOW)
     assert until(lambda: path.is_file() and rows(path) == 1)
     disk(16 << 10)

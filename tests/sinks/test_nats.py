@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from streamtag.alerts.notice import AlertNotice
+from streamtag.backoff import Backoff
 from streamtag.config import load_config
 from streamtag.errors import ConfigError
 from streamtag.sinks import nats
@@ -16,13 +17,6 @@ from tests.sinks.jetstream import NatsServer
 from tests.sinks.samples import event
 
 WAIT_SECONDS = 60.0
-
-
-@pytest.fixture(autouse=True)
-def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(nats, "_FIRST_PAUSE_SECONDS", 0.05)
-    monkeypatch.setattr(nats, "_LONGEST_PAUSE_SECONDS", 0.2)
-    monkeypatch.setattr(nats, "_ANSWER_SECONDS", 1.0)
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +47,7 @@ def begin(tmp_path: Path, server: NatsServer) -> Iterator[Begin]:
         )
         config = load_config(file)
         assert config.nats is not None
-        sinks.append(NatsSink(config, config.nats))
+        sinks.append(NatsSink(config, config.nats, Backoff(0.05, 0.2), answer_seconds=1.0))
         sinks[-1].open()
         return sinks[-1]
 

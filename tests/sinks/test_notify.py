@@ -15,11 +15,11 @@ import numpy as np
 import pytest
 
 from streamtag.alerts.notice import AlertNotice
+from streamtag.backoff import Backoff
 from streamtag.config import load_config
 from streamtag.errors import ConfigError
 from streamtag.history import History
 from streamtag.settings import Config
-from streamtag.sinks import notify
 from streamtag.sinks.notify import NotifySink
 from streamtag.sinks.sink import SinkMessage
 from tests.history.conftest import NOW, patch
@@ -84,20 +84,14 @@ def serve() -> Iterator[Callable[[], Server]]:
         server.close()
 
 
-@pytest.fixture(autouse=True)
-def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(notify, "_GATHER_SECONDS", 0.05)
-    monkeypatch.setattr(notify, "_LOOK_SECONDS", 0.05)
-    monkeypatch.setattr(notify, "_FIRST_PAUSE_SECONDS", 0.1)
-
-
 @pytest.fixture
 def send(tmp_path: Path) -> Iterator[Callable[..., NotifySink]]:
     """Make notifications, which are sent one alert, and close with the test."""
     sinks: list[NotifySink] = []
 
     def make(*urls: str, digest: float = 0.3, more: str = "") -> NotifySink:
-        sinks.append(NotifySink(settings(tmp_path, f"urls = {json.dumps(urls)}\ndigest_seconds = {digest}", more)))
+        config = settings(tmp_path, f"urls = {json.dumps(urls)}\ndigest_seconds = {digest}", more)
+        sinks.append(NotifySink(config, Backoff(0.1, 300.0), gather_seconds=0.05, look_seconds=0.05))
         sinks[-1].open()
         return sinks[-1]
 

@@ -3,19 +3,13 @@ from pathlib import Path
 
 import pytest
 
+from streamtag.backoff import Backoff
 from streamtag.config import load_config
-from streamtag.sinks import webhook
 from streamtag.sinks.webhook import WebhookSink
 from tests.ports import free_port
 from tests.real.servers import wait_until
 from tests.sinks.receiver import Receiver
 from tests.sinks.samples import event
-
-
-@pytest.fixture(autouse=True)
-def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(webhook, "_FIRST_PAUSE_SECONDS", 0.05)
-    monkeypatch.setattr(webhook, "_LONGEST_PAUSE_SECONDS", 0.2)
 
 
 @pytest.fixture
@@ -46,7 +40,7 @@ def begin(tmp_path: Path, port: int) -> Iterator[Callable[..., WebhookSink]]:
             f'[service]\nname = "cellar"\n[history]\npath = "history.sqlite"\n'
             f'[[webhook]]\nurl = "http://127.0.0.1:{port}{path}"\n{more}\n'
         )
-        sinks.append(WebhookSink(load_config(file)))
+        sinks.append(WebhookSink(load_config(file), Backoff(0.05, 0.2)))
         sinks[-1].open()
         return sinks[-1]
 

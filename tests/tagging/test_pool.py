@@ -11,7 +11,7 @@ import pytest
 from streamtag.errors import BundleError, InputError, RuntimeUnavailableError, SourceError
 from streamtag.settings import EventSettings
 from streamtag.tagger import Tagger
-from streamtag.tagging import TaggingPool, pool
+from streamtag.tagging import TaggingPool
 from tests.real.servers import is_running, wait_until
 from tests.sounds import noise, tone, write
 from tests.sources.secret_ways import PASSWORD, WAYS
@@ -89,13 +89,10 @@ def test_whatever_befalls_a_decoder_no_password_is_shown(
 
 
 @pytest.mark.usefixtures("odd")
-def test_a_decoder_that_gives_no_sign_of_life_is_ended(
-    make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    tagging = make()
+def test_a_decoder_that_gives_no_sign_of_life_is_ended(make: Make, tmp_path: Path) -> None:
+    tagging = make(silent_seconds=0.2)
     tagging.start()
     [pid] = processes(tagging)
-    monkeypatch.setattr(pool, "_SILENT_SECONDS", 0.2)
     with pytest.raises(SourceError, match=r"its decoder gave no sign of life for 0\.2 s"):
         tagging.tag(write(tmp_path / "hang.wav", tone(1.0)))
     assert not is_running(pid)

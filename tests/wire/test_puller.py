@@ -6,7 +6,6 @@ import pytest
 import zmq
 
 from streamtag.wire import PcmBlock, PcmEnd, PcmFault, PcmInput, PcmPuller, PcmPusher
-from streamtag.wire import puller as puller_module
 from tests.wire.test_pcm_messages import FOUR_BYTES, header
 
 
@@ -94,12 +93,9 @@ def test_stopping_twice_does_no_harm_and_frees_the_port(puller: PcmPuller, pcm: 
     again.stop()
 
 
-def test_messages_that_may_wait_are_taken_with_those_that_follow_and_all_the_same(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(puller_module, "_LONGEST_REST_SECONDS", 0.5)
+def test_messages_that_may_wait_are_taken_with_those_that_follow_and_all_the_same() -> None:
     taken: SimpleQueue[Any] = SimpleQueue()
-    puller = PcmPuller("tcp://127.0.0.1:*", taken.put, may_rest=lambda: 10.0)  # no longer than is allowed
+    puller = PcmPuller("tcp://127.0.0.1:*", taken.put, may_rest=lambda: 10.0, longest_rest_seconds=0.5)
     puller.start()
     with PcmPusher(puller.endpoint) as pusher:
         for number in range(10):
