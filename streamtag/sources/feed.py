@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from streamtag.audio.block import Samples
-from streamtag.sources.clock import Clock, now
+from streamtag.sources.timeline import Clock, now
 
 __all__ = ["Complete", "Feed", "Lost", "Piece", "Sound"]
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from urllib.parse import urljoin
 
-from streamtag.sources.clock import Clock
+from streamtag.sources.timeline import Clock
 
 __all__ = ["Found", "Listing", "Segment", "segments_of"]
 

@@ -13,10 +13,9 @@ from typing import Self
 from streamtag.audio.block import Block
 from streamtag.errors import StreamtagError
 from streamtag.redaction import scrub
-from streamtag.sources.clock import Clock, now
 from streamtag.sources.feed import Complete, Feed, Lost, Piece
 from streamtag.sources.source import OnState, Timeouts
-from streamtag.sources.timeline import Timeline
+from streamtag.sources.timeline import Clock, Timeline, now
 from streamtag.threads import Worker
 
 __all__ = ["LiveSource", "next_delay"]

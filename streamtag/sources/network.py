@@ -10,7 +10,6 @@ from streamtag.errors import SourceError
 from streamtag.redaction import redact
 from streamtag.source_kinds import FORMS, PLAYLIST, split_uri
 from streamtag.sources.capture import CaptureClock, LivePieces
-from streamtag.sources.clock import Clock
 from streamtag.sources.decoder import Chunk, Decoder, Parcel
 from streamtag.sources.feed import Feed, Lost, Piece
 from streamtag.sources.ffmpeg import AudioReader
@@ -19,6 +18,7 @@ from streamtag.sources.live_source import LiveSource
 from streamtag.sources.opening import HLS_FACTOR, open_reader
 from streamtag.sources.reasons import ReadError
 from streamtag.sources.source import Request, Source, Timeouts
+from streamtag.sources.timeline import Clock
 
 __all__ = ["open_request"]
 

@@ -21,9 +21,9 @@ from streamtag.process import Link, LinkError, limit_memory, link_from_arguments
 from streamtag.redaction import redact
 from streamtag.source_kinds import kind_of
 from streamtag.sources import LiveSource, Source, open_source
-from streamtag.sources.clock import now
 from streamtag.sources.receiver_messages import AHEAD, Alive, Close, End, More, Open, Order, State, Word, sound_of
 from streamtag.sources.task_thread import TaskThread
+from streamtag.sources.timeline import now
 from streamtag.threads import Worker
 
 logger = logging.getLogger(__name__)

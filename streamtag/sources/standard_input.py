@@ -12,10 +12,10 @@ from streamtag.audio.pcm import decode_pcm
 from streamtag.errors import SourceError
 from streamtag.limits import CHANNELS, RATES, SAMPLE_FORMATS
 from streamtag.sources.capture import CaptureClock
-from streamtag.sources.clock import Clock, now
 from streamtag.sources.feed import Feed, Piece
 from streamtag.sources.live_source import LiveSource
 from streamtag.sources.source import Request, Source
+from streamtag.sources.timeline import Clock, now
 
 __all__ = ["StandardInput", "open_request"]
 

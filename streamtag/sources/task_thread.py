@@ -5,7 +5,7 @@ import threading
 from collections import deque
 from typing import Protocol
 
-from streamtag.sources.clock import now
+from streamtag.sources.timeline import now
 from streamtag.threads import Worker
 
 __all__ = ["Task", "TaskThread"]

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from streamtag.audio.block import Block
 from streamtag.errors import SourceError
-from streamtag.sources.clock import now
 from streamtag.sources.feed import Feed, Lost, Piece
 from streamtag.sources.live_source import LiveSource, next_delay
 from streamtag.sources.source import Timeouts
+from streamtag.sources.timeline import now
 
 FAST = Timeouts(open_seconds=20, read_seconds=20, first_delay=0.01, longest_delay=0.03)
 """Tries again soon, but takes no connection for dead because the machine is slow."""

@@ -8,9 +8,9 @@ import pytest
 from streamtag.audio.block import Block
 from streamtag.errors import SourceError
 from streamtag.sources import open_source
-from streamtag.sources.clock import Clock, now
 from streamtag.sources.source import Request, Timeouts, ignore_state
 from streamtag.sources.standard_input import StandardInput
+from streamtag.sources.timeline import Clock, now
 from tests.sources.test_live_source import Hands
 
 RATE, CHANNELS = 16000, 2

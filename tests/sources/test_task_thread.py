@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 import pytest
 
-from streamtag.sources.clock import now
 from streamtag.sources.task_thread import TaskThread
+from streamtag.sources.timeline import now
 
 FAR = 1e9
 
