@@ -86,7 +86,7 @@ def measure(streams: int, seconds: float, tries: float, whom: str) -> Round:
 def somebody_else() -> Iterator[int]:
     """Let a process take in whoever connects, on the core of those who try; yield its port."""
     with socket.create_server(("127.0.0.1", 0), backlog=1024) as listener:
-        process = multiprocessing.get_context("fork").Process(target=_take_in, args=(listener,), daemon=True)
+        process = multiprocessing.get_context("fork").Process(target=_accept, args=(listener,), daemon=True)
         process.start()
         try:
             yield listener.getsockname()[1]
@@ -95,7 +95,7 @@ def somebody_else() -> Iterator[int]:
             process.join()
 
 
-def _take_in(listener: socket.socket) -> None:
+def _accept(listener: socket.socket) -> None:
     _move_aside()
     while True:
         with suppress(OSError):
@@ -164,8 +164,8 @@ def main() -> None:
             print(f"| {whom} | {row} |", flush=True)
     medians = {whom: float(np.median([each.p99_ms for each in found[whom]])) for whom in TRIED}
     print("\nmedian p99: " + ", ".join(f"{value:.1f} ms with strangers at {whom}" for whom, value in medians.items()))
-    beside = medians[SERVICE] / medians[ELSEWHERE]
-    print(f"the service beside nobody: {medians[SERVICE] / medians[NOBODY]:.2f}, beside somebody else: {beside:.2f}")
+    ratio = medians[SERVICE] / medians[ELSEWHERE]
+    print(f"the service beside nobody: {medians[SERVICE] / medians[NOBODY]:.2f}, beside somebody else: {ratio:.2f}")
 
 
 if __name__ == "__main__":

@@ -96,8 +96,8 @@ class TableReader:
         """Return the error with the line of the key, or of the innermost table around it that the file names."""
         lines = key_lines(self._text)
         named = next((keys[:depth] for depth in range(len(keys), 0, -1) if keys[:depth] in lines), None)
-        place = f", line {lines[named]}" if named else ""
-        return ConfigError(f"{self.path}{place}: {scrub(text)}")
+        where = f", line {lines[named]}" if named else ""
+        return ConfigError(f"{self.path}{where}: {scrub(text)}")
 
     def lines(self) -> dict[KeyPath, int]:
         """Return the line on which each key stands."""

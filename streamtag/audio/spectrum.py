@@ -93,8 +93,8 @@ def _inner(window: NDArray[np.float64]) -> NDArray[np.float32]:
     """For each b the matrix of the sums over a, float32 [16, 32, a]: real and imaginary part of each pair's residue."""
     n = np.arange(len(window)).reshape(-1, _B).T[:, np.newaxis]
     weights = window[n]
-    turns = np.exp(-2j * np.pi / FFT * n * np.arange(_PAIRS)[:, np.newaxis]) * weights
-    parts = np.stack([turns.real, turns.imag], axis=2)
+    twiddles = np.exp(-2j * np.pi / FFT * n * np.arange(_PAIRS)[:, np.newaxis]) * weights
+    parts = np.stack([twiddles.real, twiddles.imag], axis=2)
     parts[:, 0, 1] = (weights * (-1.0) ** (n // _B))[:, 0]  # of residue 16, but for a factor that depends on b alone
     return parts.reshape(_B, 2 * _PAIRS, -1).astype(np.float32)
 
@@ -105,12 +105,12 @@ def _outer() -> NDArray[np.float32]:
     j = np.arange(_J)[:, np.newaxis]
     matrices = np.zeros((_PAIRS, 2, _J, 2, 2, _B))  # pair, part of the result, j, which of the pair, part of Y, b
     for which, mirrored in enumerate((j, _B - 1 - j)):
-        turns = np.exp(-2j * np.pi / _B * b * mirrored)
-        matrices[1:, 0, :, which, 0] = turns.real
-        matrices[1:, 0, :, which, 1] = -turns.imag
-        matrices[1:, 1, :, which, 0] = turns.imag
-        matrices[1:, 1, :, which, 1] = turns.real
-        turns = np.exp(-2j * np.pi / FFT * b * (_RESIDUES * j + _PAIRS * which))
-        matrices[0, 0, :, which, which] = turns.real
-        matrices[0, 1, :, which, which] = turns.imag
+        twiddles = np.exp(-2j * np.pi / _B * b * mirrored)
+        matrices[1:, 0, :, which, 0] = twiddles.real
+        matrices[1:, 0, :, which, 1] = -twiddles.imag
+        matrices[1:, 1, :, which, 0] = twiddles.imag
+        matrices[1:, 1, :, which, 1] = twiddles.real
+        twiddles = np.exp(-2j * np.pi / FFT * b * (_RESIDUES * j + _PAIRS * which))
+        matrices[0, 0, :, which, which] = twiddles.real
+        matrices[0, 1, :, which, which] = twiddles.imag
     return matrices.reshape(_PAIRS, 4 * _J, 2 * _B).astype(np.float32)

@@ -120,11 +120,11 @@ class Export:
         request = Request(scope, receive)
         try:
             async with self._spool.file(scope[VISITOR]) as path:
-                await (await self._answer(request, path))(scope, receive, send)
+                await (await self._respond(request, path))(scope, receive, send)
         except FullError:
             await _BUSY(scope, receive, send)
 
-    async def _answer(self, request: Request, path: Path) -> Response:
+    async def _respond(self, request: Request, path: Path) -> Response:
         form = request.query_params.get("form", "")
         if self._reader is None or form not in FORMATS:
             return JSONResponse({"error": NO_HISTORY}, 404)

@@ -28,7 +28,7 @@ _HEAD: Final = struct.Struct("<ddI")
 """Unix seconds of the last sample, stream seconds of the first, samples a second; int16 samples follow."""
 _CLOSED_TO_ALL: Final = "This page lets nobody listen: [page] listen = true in the service's configuration allows it."
 
-Take = Callable[[bytes], None]
+HandOver = Callable[[bytes], None]
 
 
 class Listening:
@@ -43,7 +43,7 @@ class Listening:
         self._hub = hub
         self._subscriber = Subscriber(hub.endpoint, streams=[], kinds=["audio"], key=hub.key) if is_allowed else None
         self._slots = Slots(in_all=MOST_LISTENERS, by_visitor=_BY_VISITOR)
-        self._listeners: dict[str, list[Take]] = {}
+        self._listeners: dict[str, list[HandOver]] = {}
         self._followed: set[str] = set()
         self._lock = threading.Lock()
         self._thread = Worker("listening", self._run)

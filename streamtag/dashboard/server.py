@@ -205,12 +205,12 @@ def build(
 
 
 def _fresh(answer: Callable[[Request], Response]) -> Callable[[Request], Response]:
-    def answer_fresh(request: Request) -> Response:
+    def respond_fresh(request: Request) -> Response:
         response = answer(request)
         response.headers["Cache-Control"] = "no-store"
         return response
 
-    return answer_fresh
+    return respond_fresh
 
 
 def _warn(host: str, account: Account | None, *, is_encrypted: bool) -> None:

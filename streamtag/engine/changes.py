@@ -12,7 +12,7 @@ from streamtag.settings import Config, Stream
 from streamtag.sink_kinds import SINKS
 from streamtag.wire.endpoints import is_local
 
-__all__ = ["PUSHED", "check", "sound_of", "taken_over", "tell_what_waits", "with_readers"]
+__all__ = ["PUSHED", "check", "log_what_waits", "sound_of", "taken_over", "with_readers"]
 
 PUSHED = "zmq:"
 """The source of a stream that other programs push."""
@@ -57,7 +57,7 @@ def taken_over(config: Config, running: Config) -> Config:
     return replace(config, **{section: getattr(running, section) for section in _AT_START})
 
 
-def tell_what_waits(config: Config, running: Config) -> None:
+def log_what_waits(config: Config, running: Config) -> None:
     """Name in the log the sections of new settings that wait for the next start."""
     for section in _AT_START:
         if getattr(config, section) != getattr(running, section):

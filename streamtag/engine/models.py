@@ -119,7 +119,7 @@ class Models:
         """Of each, what its streams are scored on."""
         return {name: each.rules.labels for name, each in self.judging.items()}
 
-    def tell_left_out(self, learnt: Learnt) -> None:
+    def log_left_out(self, learnt: Learnt) -> None:
         """Say in the log which taught labels no model can use, a line each."""
         embedders = {each.model.embedder for each in self.opened.values()}
         for head in learnt.heads:

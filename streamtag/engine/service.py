@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from functools import partial
 from itertools import zip_longest
 
-from streamtag.engine.changes import PUSHED, sound_of, taken_over, tell_what_waits, with_readers
+from streamtag.engine.changes import PUSHED, log_what_waits, sound_of, taken_over, with_readers
 from streamtag.engine.ending import Ending
 from streamtag.engine.inference import Inference
 from streamtag.engine.learning import Learning, Learnt
@@ -138,7 +138,7 @@ class Service:
             worker.share(self._streams.leave, self._streams.join)
             worker.start()
         self._pauses.go_by(self._config.streams, self._config.service.location)
-        self._models.tell_left_out(self._learning.learnt)
+        self._models.log_left_out(self._learning.learnt)
         self._learning.start()
         self._watch.start()
         # Streams that begin together complete their patches together: spread over a patch they load the machine evenly.
@@ -156,7 +156,7 @@ class Service:
         settings = taken_over(config, self._config)
         with self._changing:
             models = Models.open(settings, self._learning.learnt, self._models)
-            tell_what_waits(config, self._config)
+            log_what_waits(config, self._config)
             before, after = ({stream.id: stream for stream in each.streams} for each in (self._config, settings))
             self._config = settings
             self._reserved = with_readers(settings)
@@ -178,7 +178,7 @@ class Service:
                 models = self._models.after(self._config, learnt)
                 self._go_by(models)
                 self._sinks.go_by(self._config, models.rules)
-                models.tell_left_out(learnt)
+                models.log_left_out(learnt)
                 self._streams.changed.set()
             except ConfigError as error:
                 logger.error("the taught labels stay as they were: %s", error)

@@ -179,7 +179,7 @@ class _JetStream:
         """Publish letters; tell whether each of them was taken, or given up."""
         jetstream = client.jetstream(timeout=self._answer_seconds)
         unsent = [letter for letter in letters if letter.number not in self._finished]
-        answers = await asyncio.gather(
+        results = await asyncio.gather(
             *(
                 jetstream.publish(
                     subject_of(self._base, self._service, letter.body),
@@ -191,20 +191,20 @@ class _JetStream:
             return_exceptions=True,
         )
         failed = 0
-        for letter, answer in zip(unsent, answers, strict=True):
-            if not isinstance(answer, BaseException):
+        for letter, result in zip(unsent, results, strict=True):
+            if not isinstance(result, BaseException):
                 self.delivered += 1
-            elif not isinstance(answer, NatsError | OSError):
-                raise answer
-            elif _is_final(answer) or time.time() - letter.made > GIVE_UP_SECONDS:
+            elif not isinstance(result, NatsError | OSError):
+                raise result
+            elif _is_final(result) or time.time() - letter.made > GIVE_UP_SECONDS:
                 self.given_up += 1
-                self._complain(f"{_in_words(answer)}: what is not taken is given up")
+                self._complain(f"{_in_words(result)}: what is not taken is given up")
             else:
                 failed += 1
-                self._complain(f"{self._said or _in_words(answer)}; it is tried again, and what comes waits")
+                self._complain(f"{self._said or _in_words(result)}; it is tried again, and what comes waits")
                 continue
             self._finished.add(letter.number)
-        if not failed and all(not isinstance(answer, BaseException) for answer in answers):
+        if not failed and all(not isinstance(result, BaseException) for result in results):
             self._well()
         done = [letter.number for letter in letters if letter.number in self._finished]
         outbox.done(*done)

@@ -98,10 +98,10 @@ class _Server(socketserver.TCPServer):
         if is_full:
             self.shutdown_request(request)
             return
-        answer = partial(self._answer, request, client_address)
-        Worker("metrics-visitor", answer, on_failure=lambda _: None).start()
+        respond = partial(self._respond, request, client_address)
+        Worker("metrics-visitor", respond, on_failure=lambda _: None).start()
 
-    def _answer(self, request: socket.socket, client_address: Any) -> None:
+    def _respond(self, request: socket.socket, client_address: Any) -> None:
         try:
             with suppress(OSError):  # who asked is gone, or was too slow
                 self.finish_request(request, client_address)
@@ -143,10 +143,10 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def _page(self) -> Page:
         if self._names is not None and _host(self.headers.get("Host", "")) not in self._names:
             return Page(b"This address is for this machine only.\n", status=403)
-        answer = self._pages.get(self.path.partition("?")[0])
-        if answer is None:
+        respond = self._pages.get(self.path.partition("?")[0])
+        if respond is None:
             return Page(f"Not found. There are {', '.join(self._pages)}.\n".encode(), status=404)
-        return answer(self.headers)
+        return respond(self.headers)
 
     def _send(self, page: Page) -> None:
         self.send_response(page.status)

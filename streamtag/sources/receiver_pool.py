@@ -15,11 +15,12 @@ from contextlib import suppress
 from functools import partial
 from itertools import count
 from queue import SimpleQueue
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import msgspec
 
 from streamtag.audio.block import Block
+from streamtag.backoff import Backoff
 from streamtag.process import LinkError, Process, SilentError
 from streamtag.redaction import redact
 from streamtag.source_kinds import kind_of
@@ -36,7 +37,7 @@ _PARTS = 8  # into which those are divided that were lost together
 _SETTLED_SECONDS = 60.0
 _PROVEN_SECONDS = 3600.0
 # Between the tries of whoever brings down its process alone: twice as long each time.
-_ALONE_SECONDS = (2.0, 3600.0)
+_ALONE: Final = Backoff(2.0, 3600.0)
 _SILENT_SECONDS = 60.0
 
 
@@ -106,7 +107,7 @@ class ReceivedSource:
             proven = now - self._begun > _PROVEN_SECONDS
             self.company = max(1, (_MOST_SOURCES if proven else together) // _PARTS)
         self._delay = next_delay(self._delay, Timeouts())
-        self.receiver, self.due = None, now + (_pause(self._crashes) if alone else self._delay)
+        self.receiver, self.due = None, now + (self._receivers.pause(self._crashes) if alone else self._delay)
         self._begun = self.due  # where no process can be started, it was lost again at once
 
     @property
@@ -160,12 +161,6 @@ class ReceivedSource:
         return block
 
 
-def _pause(crashes: int) -> float:
-    """Seconds to leave alone what has brought down a process so many times that received nothing else."""
-    first, longest = _ALONE_SECONDS
-    return min(longest, first * 2.0 ** min(crashes - 1, 30) * random.uniform(1.0, 1.5))  # noqa: S311 - no secret
-
-
 class _Receiver:
     """A process, and what it receives."""
 
@@ -199,7 +194,15 @@ class _HungError(Exception):
 class ReceiverPool:
     """As many processes as the sources need that are open."""
 
-    def __init__(self) -> None:
+    def __init__(self, alone: Backoff = _ALONE, silent_seconds: float = _SILENT_SECONDS) -> None:
+        """Begin with no process.
+
+        Args:
+            alone: for how long what brings down a process alone is left alone.
+            silent_seconds: for how long a process may give no sign of life before it is ended.
+        """
+        self._alone = alone
+        self._silent_seconds = silent_seconds
         self._changed = threading.Condition()  # over all that follows, and each source's place
         self._receivers: dict[_Receiver, Worker] = {}
         self._numbers = count()
@@ -215,6 +218,11 @@ class ReceiverPool:
         received = ReceivedSource(uri, options, listener, self)
         self._assign(received)
         return received
+
+    def pause(self, crashes: int) -> float:
+        """Return for how many seconds to leave alone what crashed so many processes that received nothing else."""
+        first, longest = self._alone
+        return min(longest, first * 2.0 ** min(crashes - 1, 30) * random.uniform(1.0, 1.5))  # noqa: S311 - no secret
 
     def close_one(self, received: ReceivedSource) -> None:
         """See `ReceivedSource.close`."""
@@ -263,7 +271,7 @@ class ReceiverPool:
         except _HungError:
             cause = "was ended, because its sound system may hang"
         except SilentError:
-            cause = f"gave no sign of life for {_SILENT_SECONDS:g} s"
+            cause = f"gave no sign of life for {self._silent_seconds:g} s"
         except LinkError as error:
             cause = f"sent what nobody understands ({error})"
         except EOFError:
@@ -285,7 +293,7 @@ class ReceiverPool:
 
     def _pass_on_next(self, receiver: _Receiver) -> None:
         try:
-            word, payload = receiver.process.link.receive(_SILENT_SECONDS)
+            word, payload = receiver.process.link.receive(self._silent_seconds)
         except SilentError:
             with self._changed:
                 if any(source.is_behind for source in receiver.sources.values()):

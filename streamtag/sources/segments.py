@@ -68,7 +68,7 @@ class Segments:
             self._reach.check(address, _SCHEMES)
         offset = int(options.get("offset", "0"))
         if self._listing.is_form(address, offset):
-            return self._take_form(self._fetch(url, options))
+            return self._read_form(self._fetch(url, options))
         opened = self._open(url, options)
         self._listing.open(address, offset)
         return opened
@@ -81,7 +81,7 @@ class Segments:
             listing.look(self._fetch(url, options).decode("utf-8", "replace"), url)
         return _Text(listing.serve().encode())
 
-    def _take_form(self, data: bytes) -> "_Text":
+    def _read_form(self, data: bytes) -> "_Text":
         """Take what says how to decode what follows; FFmpeg heeds the first alone, and would decode noise."""
         if self._form not in (None, data):
             raise ReadError("its sound takes another form", in_data=True)

@@ -57,7 +57,7 @@ class StandardInput(LiveSource):
         self.rate = request.rate
         self.channels = request.channels
         self._format = request.sample_format
-        self._tell_state = request.on_state
+        self._report_state = request.on_state
         self._frame_bytes = SAMPLE_FORMATS[request.sample_format].bytes * request.channels
         self._descriptor = descriptor
         self._reading = threading.Lock()  # between a connection that was given up and the one after it
@@ -67,7 +67,7 @@ class StandardInput(LiveSource):
     def __iter__(self) -> Iterator[Block]:
         yield from super().__iter__()
         if self._rest and not self._closed.is_set():
-            self._tell_state("live", f"the last {len(self._rest)} bytes are no whole frame and were left out")
+            self._report_state("live", f"the last {len(self._rest)} bytes are no whole frame and were left out")
 
     def _listen(self, feed: Feed) -> None:
         clock = CaptureClock(_SLACK_SECONDS, _SURE_SECONDS, _LONGEST_SECONDS)

@@ -58,7 +58,12 @@ def read_span(text: str) -> Span:
 
 
 def read_examples(
-    spans: Sequence[Span], pool: TaggingPool, *, jobs: int = 1, note: Callable[[str], None] = lambda text: None
+    spans: Sequence[Span],
+    pool: TaggingPool,
+    *,
+    jobs: int = 1,
+    note: Callable[[str], None] = lambda text: None,
+    most_seconds: float = _MOST_SECONDS,
 ) -> Examples:
     """Return the windows of recordings in which something is heard, decoded in processes that may die.
 
@@ -69,16 +74,17 @@ def read_examples(
         pool: decodes and embeds.
         jobs: recordings at a time; the pool's number of processes.
         note: told in a line what is left out.
+        most_seconds: of one recording, or of the part of it that is named.
 
     Raises:
-        SourceError: a recording is not there or holds no audio, all of it silent, or longer than ten minutes.
+        SourceError: a recording is not there or holds no audio, all of it silent, or longer than that.
     """
     if len(spans) > MOST_RECORDINGS:
         note(f"{MOST_RECORDINGS} of the {len(spans)} recordings are taken, evenly among them: more would change little")
         indices = np.linspace(0, len(spans) - 1, MOST_RECORDINGS).round().astype(int)
         spans = [spans[index] for index in indices.tolist()]
     with ThreadPoolExecutor(max(1, jobs), "streamtag-teach") as executor:
-        read = list(executor.map(lambda span: _read(span, pool), spans))
+        read = list(executor.map(lambda span: _read(span, pool, most_seconds), spans))
     found = Examples.none()
     silent = [span for span, each in zip(spans, read, strict=True) if not len(each.sources)]
     for span in silent[:3]:
@@ -95,13 +101,13 @@ def read_examples(
     return found
 
 
-def _read(span: Span, pool: TaggingPool) -> Examples:
-    end = min(span.end, span.begin + _MOST_SECONDS)
+def _read(span: Span, pool: TaggingPool, most_seconds: float) -> Examples:
+    end = min(span.end, span.begin + most_seconds)
     heard = pool.embed(span.path, span.begin, end + (0.0 if span.end <= end else 1.0))
     last = heard[-1].starts[-1]
-    if last >= span.begin + _MOST_SECONDS:
+    if last >= span.begin + most_seconds:
         raise SourceError(
-            f"{span}: longer than {_MOST_SECONDS:g} s: say where it sounds, such as {redact(span.path)}@12.5-14"
+            f"{span}: longer than {most_seconds:g} s: say where it sounds, such as {redact(span.path)}@12.5-14"
         )
     return _audible(span, heard)
 

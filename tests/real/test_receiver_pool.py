@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from streamtag.audio import Block
+from streamtag.backoff import Backoff
 from streamtag.sources import ReceiverPool, open_source, receiver_pool
 from tests.ports import free_port
 from tests.real.listening import HASTE, as_float, tone_share
@@ -68,9 +69,13 @@ class Hearing:
             assert self._changed.wait_for(condition, seconds), (self.states, self.ends, len(self.blocks))
 
 
+AT_ONCE = Backoff(0.1, 0.1)
+
+
 @pytest.fixture
-def receiving() -> Iterator[ReceiverPool]:
-    made = ReceiverPool()
+def receiving(request: pytest.FixtureRequest) -> Iterator[ReceiverPool]:
+    """A pool; a parameter says what is other than usual about it."""
+    made = ReceiverPool(**getattr(request, "param", {}))
     yield made
     made.close(5)
     assert processes() == []
@@ -260,10 +265,10 @@ def test_a_recording_whose_decoder_crashes_fails_alone(receiving: ReceiverPool, 
     hearings[1].wait(lambda: hearings[1].ends == [None])
 
 
+@pytest.mark.parametrize("receiving", [{"alone": AT_ONCE}], indirect=True)
 def test_a_recording_that_is_played_for_ever_is_received_again_and_its_time_goes_on(
-    receiving: ReceiverPool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    receiving: ReceiverPool, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(receiver_pool, "_ALONE_SECONDS", (0.1, 0.1))
     path = write(tmp_path / "a.wav", tone(1.0))
     received = receiving.open(str(path), {"realtime": True, "loop": True}, hearing := Hearing())
     hearing.wait(lambda: hearing.blocks)
@@ -298,11 +303,9 @@ def test_what_brings_down_its_process_alone_is_left_longer_and_longer(monkeypatc
     assert received.due - now < 4
 
 
-def test_a_decoder_that_gives_no_sign_of_life_is_ended(
-    receiving: ReceiverPool, radio: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(receiver_pool, "_SILENT_SECONDS", 4.0)  # twice as long as between two of them
-    monkeypatch.setattr(receiver_pool, "_ALONE_SECONDS", (0.1, 0.1))
+# Silent for twice as long as between two signs of life.
+@pytest.mark.parametrize("receiving", [{"alone": AT_ONCE, "silent_seconds": 4.0}], indirect=True)
+def test_a_decoder_that_gives_no_sign_of_life_is_ended(receiving: ReceiverPool, radio: str, tmp_path: Path) -> None:
     hearings = [Hearing(), Hearing()]
     played = {"realtime": True}
     recording = receiving.open(str(write(tmp_path / "a.wav", tone(60.0))), played, hearings[0])
@@ -318,11 +321,11 @@ def test_a_decoder_that_gives_no_sign_of_life_is_ended(
     stream.close()
 
 
+@pytest.mark.parametrize("receiving", [{"alone": AT_ONCE}], indirect=True)
 def test_who_brings_its_receiver_down_over_and_over_troubles_its_neighbours_once(
     receiving: ReceiverPool, radio: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(receiver_pool, "next_delay", lambda *_: 0.1)
-    monkeypatch.setattr(receiver_pool, "_ALONE_SECONDS", (0.1, 0.1))
     hearings = [Hearing() for _ in range(4)]
     bad, *_ = received = [receiving.open(radio, {}, hearing) for hearing in hearings]
     for hearing in hearings:

@@ -41,14 +41,11 @@ def test_what_is_silent_is_left_out_and_a_span_takes_its_part_alone(pool: Taggin
         read_examples([Span(str(tmp_path / "none.wav"))], pool)
 
 
-def test_a_long_recording_has_to_say_where_it_sounds(
-    pool: TaggingPool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("streamtag.teaching.examples._MOST_SECONDS", 4.8)
+def test_a_long_recording_has_to_say_where_it_sounds(pool: TaggingPool, tmp_path: Path) -> None:
     path = write(tmp_path / "long.wav", noise(9.0))
     with pytest.raises(SourceError, match=r"longer than 4.8 s: say where it sounds, such as .*long\.wav@12\.5-14"):
-        read_examples([Span(str(path))], pool)
-    assert len(read_examples([Span(str(path), 6.0, 8.0)], pool).sources) == 2
+        read_examples([Span(str(path))], pool, most_seconds=4.8)
+    assert len(read_examples([Span(str(path), 6.0, 8.0)], pool, most_seconds=4.8).sources) == 2
 
 
 def test_of_ten_thousand_recordings_a_thousand_are_read(tmp_path: Path) -> None:
