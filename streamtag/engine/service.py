@@ -16,7 +16,7 @@ from streamtag.engine.pauses import Pauses
 from streamtag.engine.processes import begin_workers
 from streamtag.engine.stream import EngineStream
 from streamtag.engine.streams import Streams
-from streamtag.engine.taps import tap_of
+from streamtag.engine.taps import is_shown, tap_of
 from streamtag.engine.times import USUAL_TIMES, ServiceTimes
 from streamtag.errors import ConfigError, WireError
 from streamtag.intake import Intake, PushedStreams, SourceReader
@@ -68,7 +68,7 @@ class Service:
             ConfigError: the configuration names a label that the model lacks, or more streams than it allows, its
                 sockets let strangers in, or its keys cannot be read.
         """
-        self._ending = Ending()
+        self._ending = ending = Ending()
         self._changing = threading.Lock()  # of what is scored and judged by
         self._learning = Learning(config.heads_folder, lambda: self._sinks.raised, self._learn)
         self._models = Models.open(config, self._learning.learnt, begin=begin_workers)
@@ -77,13 +77,13 @@ class Service:
         self._crashes, self._times = crashes, times
         gate = Gate(config.service.keys) if config.service.keys else None
         self.key = None if gate is None else gate.own
-        fail = partial(self._ending.fail, "publishing")
-        self._publisher = Publisher(config.service.endpoint, gate=gate, on_failure=fail)
+        self._publisher = Publisher(config.service.endpoint, gate=gate, on_failure=partial(ending.fail, "publishing"))
         self._sinks = LocalSinks(open_local(config))
         self._sinks.go_by(config, self._models.rules)
         self._workers = [self._make_worker(*each) for each in zip_longest(self._models.stages(), self._models.workers)]
         self._streams = Streams(self._workers, config.service.max_streams, self._publisher.forget)
-        self._pcm = PushedStreams(self._create_pushed, self._streams.remove, times.pushed)
+        is_watched = partial(is_shown, self._publisher)
+        self._pcm = PushedStreams(self._create_pushed, self._streams.remove, is_watched, times.pushed)
         pull = partial(PcmPuller, on_message=self._handle_pcm, gate=gate, may_rest=self._pcm.rest_seconds)
         self._puller = pull(config.service.input) if config.service.input else None
         self._pauses = Pauses(self._streams.get, self._pcm.owner_of)

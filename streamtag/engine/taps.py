@@ -11,10 +11,15 @@ from streamtag.engine.live_sound import LiveSound
 from streamtag.engine.stream import EngineStream
 from streamtag.wire import Publisher
 
-__all__ = ["Converted", "tap_of"]
+__all__ = ["Converted", "is_shown", "tap_of"]
 
 Tap = Callable[[int, NDArray[np.float32], float], None]
 """Called with the index of the first sample, the samples, and when the last one was captured: see `Patcher.tap`."""
+
+
+def is_shown(publisher: Publisher, stream: str) -> bool:
+    """Tell whether anybody asks for what is made of a stream's sound while it comes."""
+    return any(publisher.is_watched(stream, kind) for kind in ("levels", "audio"))
 
 
 def tap_of(stream: EngineStream, publisher: Publisher, may_be_heard: Callable[[], bool]) -> Tap:

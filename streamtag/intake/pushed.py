@@ -21,6 +21,8 @@ _CONVERSIONS_A_SECOND = 2.0
 # So few streams are waited for; of more one is always about to complete a patch.
 _FEW = 4
 _EARLY_SECONDS = 0.03
+_SHORT_REST_SECONDS = 0.06
+"""For so long at most sound waits where somebody watches it, or where it may come faster than the clock."""
 
 logger = logging.getLogger(__name__)
 
@@ -66,6 +68,7 @@ class PushedStreams:
         self,
         create: Callable[[str], Intake | None],
         forget: Callable[[str], None],
+        is_watched: Callable[[str], bool] = lambda _: False,
         times: PushedTimes | None = None,
     ) -> None:
         """Take streams up and let them go through the service.
@@ -73,12 +76,15 @@ class PushedStreams:
         Args:
             create: makes a stream of a name, or returns None where no more can be served or it is another source's.
             forget: lets go of the stream of a name.
+            is_watched: tells whether somebody sees or hears the sound of a stream while it comes.
             times: after how much silence a stream is what.
         """
         self.faults = 0
         self._create = create
         self._forget = forget
         self._times = times or PushedTimes()
+        self._is_watched = is_watched
+        self._patches = 0  # of all streams when it was last asked for how long their sound may wait
         self._pushed: dict[str, _Pushed] = {}
         self._warned: set[str] = set()  # of messages and streams that were refused
         self._lock = threading.Lock()  # between the thread that brings sound and the one that looks for stalled streams
@@ -140,8 +146,13 @@ class PushedStreams:
         with self._lock:
             if not 0 < len(self._pushed) <= _FEW:
                 return 0.0
-            missing = min(pushed.intake.patcher.missing_seconds for pushed in self._pushed.values())
-        return max(0.0, missing - _EARLY_SECONDS)
+            patchers = [pushed.intake.patcher for pushed in self._pushed.values()]
+            missing = min(patcher.missing_seconds for patcher in patchers)
+            before, self._patches = self._patches, sum(patcher.patches for patcher in patchers)
+            is_watched = any(map(self._is_watched, self._pushed))
+        # What completed a patch may be a recording's, of which the next patch is on its way already.
+        most = _SHORT_REST_SECONDS if is_watched or self._patches != before else missing
+        return max(0.0, min(most, missing - _EARLY_SECONDS))
 
     def owner_of(self, name: str) -> str | None:
         """Return the name of the key that a pushed stream belongs to; None where it is nobody's."""

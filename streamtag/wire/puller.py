@@ -28,9 +28,9 @@ _ANSWERING_SECONDS: Final = 0.005
 """How long PCM, or strangers, are taken in one go."""
 _REST_SECONDS: Final = 0.001
 """How long the thread rests where more waits after that: under a flood the interpreter must be had by others too."""
-_LONGEST_REST_SECONDS: Final = 0.06
-"""How long messages may wait where that makes no patch late: levels that somebody watches are late by as much."""
-_MOST_AT_ONCE: Final = 32
+_LONGEST_REST_SECONDS: Final = 0.25
+"""How long messages may wait where that makes no patch late: ends and requests are late by as much."""
+_MOST_AT_ONCE: Final = 128
 _FLOOD_SECONDS: Final = 1.0
 """For so long after more messages than those came at once none are left to wait."""
 _COMPLAINT_SECONDS: Final = 60.0
