@@ -35,7 +35,7 @@ from streamtag.settings import Config
 from streamtag.wire import Publisher, Subscriber
 from streamtag.wire.messages import Outgoing, ScoresHeader, TopLabel
 
-__all__ = ["CORES", "Carried", "carried", "measure_publisher", "measure_recordings"]
+__all__ = ["CORES", "Carried", "carried", "measure_publisher", "measure_recordings", "print_scaling"]
 
 CORES = (1, 2, 8, 16, 64)
 _ROUNDS = 3
@@ -150,7 +150,17 @@ def _count(subscriber: Subscriber, seconds: float) -> int:
     return count
 
 
-def _print(scaling: Scaling, recordings: Sequence[tuple[float, float]], overhead: Overhead, messages: float) -> None:
+def print_scaling(
+    scaling: Scaling, recordings: Sequence[tuple[float, float]], overhead: Overhead, messages: float
+) -> None:
+    """Print what was measured, and behind it what the model makes of that.
+
+    Args:
+        scaling: from memory, on one core and on two.
+        recordings: patches a second of recordings through the service, on one core and on two.
+        overhead: what the service itself spends.
+        messages: how many one publisher's thread sends.
+    """
     best = min(run.cpu_ms_a_patch for run in scaling.one)
     score_ms = best - overhead.patch_us / 1000
     print("from memory, patches a second: one core, two, factor")
@@ -189,7 +199,7 @@ def main() -> None:
         for _ in range(options.rounds)
     ]
     overhead, messages = measure_overhead(config, _STREAMS), measure_publisher()
-    _print(scaling, recordings, overhead, messages)
+    print_scaling(scaling, recordings, overhead, messages)
     if options.json:
         found = {
             "machine": describe_machine(),
