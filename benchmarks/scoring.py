@@ -30,7 +30,7 @@ from streamtag.workers import Open, ScoringWorker, end_workers, open_in_workers
 
 __all__ = ["NETWORK_BATCHES", "Scaling", "Scoring", "Variant", "measure_scaling", "measure_scoring"]
 
-NETWORK_BATCHES = (1, 8, 64)
+NETWORK_BATCHES = (1, 8, 16, 32, 64, 256)
 _STREAMS_A_THREAD = 100
 _ROUNDS = 3
 _WARM_UP_SECONDS = 1.0

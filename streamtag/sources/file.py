@@ -21,7 +21,7 @@ from streamtag.sources.timeline import Timeline
 __all__ = ["FileSource", "open_request"]
 
 _PACED_SECONDS = 0.1
-_FAST_SECONDS = 1.0
+_FAST_SECONDS = 4.0  # each block wakes threads and processes on its way
 
 
 def open_request(request: Request) -> Source:
