@@ -175,6 +175,8 @@ def print_scaling(
         f"a patch: {score_ms:.3f} ms front end and network; {overhead.patch_us:.0f} µs from its queue to the wire and "
         f"{overhead.sound_in_us:.0f} µs to take its PCM in, by the service itself"
     )
+    if held := [run.process_mb for run in scaling.two if run.process_mb is not None]:
+        print(f"a process that scores has {max(held):.0f} MB to itself")
     print("by the model: cores, patches a second from memory, live streams, ended by")
     for cores in CORES:
         row = carried(cores, score_ms, overhead)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import zip_longest
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -79,6 +80,8 @@ class Scoring:
     """By the clock."""
     streams: int
     """That many live streams have so many patches."""
+    process_mb: float | None = None
+    """Memory that a process which scored has to itself, of the one with most; None where none but this one scored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +163,7 @@ def _score(endpoint: str, config: Config, variant: Variant, seconds: float, thre
     time.sleep(seconds)
     done = _next_scored(workers) - before
     took, cpu = time.monotonic() - begin, _cpu_seconds(processes) - cpu
+    held = max((_own_megabytes(each.pid) for each in processes if each.pid is not None), default=None)
     over.set()
     for worker in workers:
         worker.stop(time.monotonic())
@@ -176,12 +180,18 @@ def _score(endpoint: str, config: Config, variant: Variant, seconds: float, thre
         cpu_ms_a_patch=1000 * cpu / done,
         patches_a_second=done / took,
         streams=int(done / took * PATCH_HOP / SAMPLE_RATE),
+        process_mb=held,
     )
 
 
 def _cpu_seconds(processes: Sequence[ScoringWorker]) -> float:
     """Return the processor time of this process, and of those that score for it."""
     return time.process_time() + sum(processor_seconds(each.pid) for each in processes if each.pid is not None)
+
+
+def _own_megabytes(pid: int) -> float:
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]
+    return sum(int(line.split()[1]) for line in lines if line.startswith("Private")) / 1024
 
 
 def _ignore(error: BaseException) -> None:

@@ -13,7 +13,8 @@ OVERHEAD = Overhead(streams=1000, sound_in_us=30.0, patch_us=20.0)
 
 
 def scoring(threads: int, cpu_ms: float, patches_a_second: float) -> Scoring:
-    return Scoring("made", "made CPU int8", threads, {8: 0.2}, 1000, cpu_ms, patches_a_second, 0)
+    held = None if threads == 1 else 40.4
+    return Scoring("made", "made CPU int8", threads, {8: 0.2}, 1000, cpu_ms, patches_a_second, 0, held)
 
 
 def test_few_cores_carry_what_their_time_is_worth() -> None:
@@ -55,6 +56,7 @@ def test_what_was_measured_stands_beside_what_the_model_says_of_it(capsys: pytes
     assert "4500     8100   1.80" in printed
     assert "800     1600   2.00" in printed
     assert "a patch: 0.200 ms front end and network; 20 µs from its queue to the wire and 30 µs" in printed
+    assert "a process that scores has 40 MB to itself" in printed
     rows = [line.split() for line in printed.splitlines()[-len(CORES) :]]
     assert [int(row[0]) for row in rows] == list(CORES)
     assert rows[0][1:3] == ["4,545", "3,840"]
