@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from streamtag.errors import StreamtagError
-from streamtag.keys import Gate
+from streamtag.keys import ServerKeys
 from streamtag.wire import Subscriber
 
 _SECONDS = 10.0
@@ -20,7 +20,7 @@ def healthy(endpoint: str, seconds: float = _SECONDS, keys: Path | None = None) 
         WireError: the endpoint is none.
         ConfigError: the keys cannot be read.
     """
-    key = Gate(keys).own if keys is not None and keys.is_dir() else None
+    key = ServerKeys(keys).own if keys is not None and keys.is_dir() else None
     with Subscriber(endpoint, kinds=["service"], key=key) as subscriber:
         return subscriber.receive(seconds) is not None
 

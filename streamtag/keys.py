@@ -21,7 +21,7 @@ from zmq.utils import z85
 
 from streamtag.errors import ConfigError
 
-__all__ = ["ClientKey", "Gate", "add_client", "check_name", "read_client_key", "server_file", "write_server"]
+__all__ = ["ClientKey", "ServerKeys", "add_client", "check_name", "read_client_key", "server_file", "write_server"]
 
 SERVER: Final = "server"
 """The name of the service itself: whoever has its folder may do what every client may."""
@@ -51,7 +51,7 @@ class ClientKey:
         socket.set(zmq.CURVE_SERVERKEY, self.server)
 
 
-class Gate:
+class ServerKeys:
     """A server's keys and whom they let in; a client's file that is added or taken away counts within a second.
 
     Each thread with sockets of its own asks it; it answers one after the other.

@@ -10,7 +10,7 @@ import zmq.auth
 from zmq.utils import z85
 
 from streamtag.errors import ConfigError
-from streamtag.keys import Gate, add_client, read_client_key, write_server
+from streamtag.keys import ServerKeys, add_client, read_client_key, write_server
 
 
 @pytest.fixture
@@ -21,8 +21,8 @@ def folder(tmp_path: Path) -> Path:
     return made
 
 
-def asked(gate: Gate, public: bytes, mechanism: bytes = b"CURVE") -> list[bytes]:
-    return gate.reply_to([b"1.0", b"7", b"streamtag", b"127.0.0.1", b"", mechanism, z85.decode(public)])
+def asked(keys: ServerKeys, public: bytes, mechanism: bytes = b"CURVE") -> list[bytes]:
+    return keys.reply_to([b"1.0", b"7", b"streamtag", b"127.0.0.1", b"", mechanism, z85.decode(public)])
 
 
 def test_every_file_is_its_owners_alone_whatever_the_umask(tmp_path: Path) -> None:
@@ -61,33 +61,33 @@ def test_a_client_has_a_name_that_can_be_a_files(folder: Path, name: str) -> Non
 
 
 def test_a_folder_lets_in_its_clients_and_says_who_they_are(folder: Path) -> None:
-    gate = Gate(folder)
-    assert asked(gate, read_client_key(folder / "porch.key_secret").public)[2:5] == [b"200", b"", b"porch"]
-    assert asked(gate, gate.own.public)[2:5] == [b"200", b"", b"server"]
-    assert asked(gate, zmq.curve_keypair()[0])[2] == b"400"
+    keys = ServerKeys(folder)
+    assert asked(keys, read_client_key(folder / "porch.key_secret").public)[2:5] == [b"200", b"", b"porch"]
+    assert asked(keys, keys.own.public)[2:5] == [b"200", b"", b"server"]
+    assert asked(keys, zmq.curve_keypair()[0])[2] == b"400"
 
 
 def test_a_question_that_is_none_lets_nobody_in(folder: Path) -> None:
-    gate = Gate(folder)
-    assert asked(gate, gate.own.public, b"PLAIN")[2] == b"400"
+    keys = ServerKeys(folder)
+    assert asked(keys, keys.own.public, b"PLAIN")[2] == b"400"
     for request in (
         [],
         [b"1.0"],
         [b"1.0", b"7", b"", b"", b"", b"CURVE"],
         [b"1.0", b"7", b"", b"", b"", b"CURVE", b"x"],
     ):
-        assert gate.reply_to(request)[2] == b"400"
+        assert keys.reply_to(request)[2] == b"400"
 
 
 def test_a_client_that_comes_or_goes_counts_without_a_new_start(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
-    gate = Gate(folder, look_seconds=0.0)
+    keys = ServerKeys(folder, look_seconds=0.0)
     porch = read_client_key(folder / "porch.key_secret").public
     yard = read_client_key(add_client(folder, "yard")).public
-    assert asked(gate, yard)[2] == b"200"
+    assert asked(keys, yard)[2] == b"200"
     (folder / "porch.key").unlink()
     (folder / "broken.key").write_text("nothing")
-    assert asked(gate, porch)[2] == b"400"
-    assert asked(gate, yard)[2] == b"200"
+    assert asked(keys, porch)[2] == b"400"
+    assert asked(keys, yard)[2] == b"200"
     assert "broken.key: is not a key's file" in caplog.text
 
 
@@ -119,7 +119,7 @@ def test_a_clients_file_without_its_servers_key_is_refused(tmp_path: Path) -> No
 
 def test_a_folder_without_a_servers_key_is_refused_with_the_remedy(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=f"streamtag keys new {tmp_path}"):
-        Gate(tmp_path)
+        ServerKeys(tmp_path)
 
 
 def test_a_secret_that_others_can_read_is_told_of(folder: Path, caplog: pytest.LogCaptureFixture) -> None:

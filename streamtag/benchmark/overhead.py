@@ -118,17 +118,17 @@ class _Rounds:
 
     def run(self) -> tuple[float, float]:
         """Return the seconds of processor time until all is queued, and from there until all is published."""
-        gate = threading.Event()
+        go = threading.Event()
 
         def hold() -> None:
-            gate.wait()
+            go.wait()
 
         self._worker.queues.call(hold)  # so that batches are full
         everywhere, here = time.process_time(), time.thread_time()
         for header in self._headers:
             self._push(header, self._payload)
         sound_in = time.thread_time() - here
-        gate.set()
+        go.set()
         self._settle()
         here = time.thread_time() - here
         return sound_in, time.process_time() - everywhere - here

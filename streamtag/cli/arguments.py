@@ -87,12 +87,12 @@ def key_of(options: argparse.Namespace) -> "ClientKey | None":
     Raises:
         ConfigError: it cannot be read.
     """
-    from streamtag.keys import Gate, read_client_key
+    from streamtag.keys import ServerKeys, read_client_key
 
     if options.key:
         return read_client_key(options.key)
     folder = read_config(options).service.keys
-    return Gate(folder).own if folder else None
+    return ServerKeys(folder).own if folder else None
 
 
 def add_tls(parser: argparse.ArgumentParser) -> None:

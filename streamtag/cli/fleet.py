@@ -114,7 +114,7 @@ def _reload(controller: "Controller", path: str) -> None:
 
 def _status(options: argparse.Namespace) -> int:
     from streamtag.fleet.settings import load_fleet
-    from streamtag.keys import Gate
+    from streamtag.keys import ServerKeys
     from streamtag.wire import ServiceHeader, Subscriber
 
     if not options.file and not options.connect:
@@ -123,7 +123,7 @@ def _status(options: argparse.Namespace) -> int:
     if options.file:
         service = load_fleet(options.file).config.service
         address = address or service.endpoint
-        key = key or (Gate(service.keys).own if service.keys else None)
+        key = key or (ServerKeys(service.keys).own if service.keys else None)
     with Subscriber(address, kinds=["service"], key=key) as subscriber:
         message = subscriber.receive(_LISTEN_SECONDS)
     header = None if message is None else message.typed

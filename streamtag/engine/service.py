@@ -20,7 +20,7 @@ from streamtag.engine.taps import is_shown, tap_of
 from streamtag.engine.times import USUAL_TIMES, ServiceTimes
 from streamtag.errors import ConfigError, WireError
 from streamtag.intake import Intake, PushedStreams, SourceReader
-from streamtag.keys import Gate
+from streamtag.keys import ServerKeys
 from streamtag.labels import LabelSet
 from streamtag.limits import PRIVATE_PREFIX
 from streamtag.machine import version_of
@@ -75,16 +75,16 @@ class Service:
         self._infos = ModelInfos()
         self._config = config
         self._crashes, self._times = crashes, times
-        gate = Gate(config.service.keys) if config.service.keys else None
-        self.key = None if gate is None else gate.own
-        self._publisher = Publisher(config.service.endpoint, gate=gate, on_failure=partial(ending.fail, "publishing"))
+        keys = ServerKeys(config.service.keys) if config.service.keys else None
+        self.key = None if keys is None else keys.own
+        self._publisher = Publisher(config.service.endpoint, keys=keys, on_failure=partial(ending.fail, "publishing"))
         self._sinks = LocalSinks(open_local(config))
         self._sinks.go_by(config, self._models.rules)
         self._workers = [self._make_worker(*each) for each in zip_longest(self._models.stages(), self._models.workers)]
         self._streams = Streams(self._workers, config.service.max_streams, self._publisher.forget)
         is_watched = partial(is_shown, self._publisher)
         self._pcm = PushedStreams(self._create_pushed, self._streams.remove, is_watched, times.pushed)
-        pull = partial(PcmPuller, on_message=self._handle_pcm, gate=gate, may_rest=self._pcm.rest_seconds)
+        pull = partial(PcmPuller, on_message=self._handle_pcm, keys=keys, may_rest=self._pcm.rest_seconds)
         self._puller = pull(config.service.input) if config.service.input else None
         self._pauses = Pauses(self._streams.get, self._pcm.owner_of)
         self._receivers = ReceiverPool()

@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 from streamtag.fleet.lease import LeaseTable
 from streamtag.fleet.node import NodeReport, NodeService
 from streamtag.fleet.settings import FleetSettings
-from streamtag.keys import Gate
+from streamtag.keys import ServerKeys
 
 __all__ = ["Cluster", "RayNode", "RemoteService"]
 
@@ -42,7 +42,7 @@ class _Service:
             store = ray.get_actor(leases, namespace=_NAMESPACE)
             return bool(ray.get(store.holds.remote(node, term), timeout=_ASK_SECONDS))
 
-        self._service = NodeService(host, Gate(keys).own if keys else None, holds)
+        self._service = NodeService(host, ServerKeys(keys).own if keys else None, holds)
 
     def endpoint(self) -> str:
         return self._service.endpoint()

@@ -273,7 +273,7 @@ def new_session() -> str:
 
 def open_wire(fleet: Fleet, on_failure: Callable[[BaseException], None]) -> JoinedWire:
     """Return the endpoint in front of a fleet; not started."""
-    from streamtag.keys import Gate
+    from streamtag.keys import ServerKeys
 
     keys = fleet.config.service.keys
-    return JoinedWire(fleet.config.service.endpoint, new_session(), Gate(keys) if keys else None, on_failure)
+    return JoinedWire(fleet.config.service.endpoint, new_session(), ServerKeys(keys) if keys else None, on_failure)

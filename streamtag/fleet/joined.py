@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 import zmq
 
 from streamtag.errors import WireError
-from streamtag.keys import ClientKey, Gate
+from streamtag.keys import ClientKey, ServerKeys
 from streamtag.message_kinds import KINDS, ON_REQUEST
 from streamtag.threads import Worker
 from streamtag.wire.admission import open_publishing
@@ -53,20 +53,20 @@ class JoinedWire:
     """
 
     def __init__(
-        self, endpoint: str, session: str, gate: Gate | None, on_failure: Callable[[BaseException], None]
+        self, endpoint: str, session: str, keys: ServerKeys | None, on_failure: Callable[[BaseException], None]
     ) -> None:
         """Prepare it.
 
         Args:
             endpoint: Where messages of all nodes go out.
             session: 8 hex digits, new at each start.
-            gate: Whom the socket lets in, and whose key opens the nodes.
+            keys: Whom the socket lets in, and whose key opens the nodes.
             on_failure: Told, in that thread, of an error that ended it.
         """
         self.endpoint = endpoint
         self.session = session
-        self._gate = gate
-        self._key: ClientKey | None = None if gate is None else gate.own
+        self._keys = keys
+        self._key: ClientKey | None = None if keys is None else keys.own
         self._commands: deque[Callable[[], None]] = deque()
         self._owners: Mapping[str, str] = {}
         self._heard: dict[str, Heard] = {}
@@ -86,7 +86,7 @@ class JoinedWire:
             WireError: The endpoint is in use, malformed, or not of this machine.
         """
         self._context = zmq.Context()
-        self._admission, self._out = open_publishing(self._context, self._gate, self.endpoint)
+        self._admission, self._out = open_publishing(self._context, self._keys, self.endpoint)
         self.endpoint = self._out.getsockopt_string(zmq.LAST_ENDPOINT)
         self._wakeup = Wakeup()
         self._poller = zmq.Poller()

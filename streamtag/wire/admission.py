@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import zmq
 
-from streamtag.keys import Gate
+from streamtag.keys import ServerKeys
 from streamtag.wire.endpoints import bind
 from streamtag.wire.subscriptions import MAX_FRAME_BYTES
 
@@ -27,10 +27,10 @@ class Admission:
         socket: Readable when somebody waits to be let in; None where everybody may come in.
     """
 
-    def __init__(self, context: "zmq.Context[Any]", gate: Gate | None) -> None:
-        self._gate = gate
+    def __init__(self, context: "zmq.Context[Any]", keys: ServerKeys | None) -> None:
+        self._keys = keys
         self.socket: zmq.Socket[bytes] | None = None
-        if gate is not None:
+        if keys is not None:
             self.socket = context.socket(zmq.REP)
             self.socket.bind(_ZAP)
 
@@ -43,12 +43,12 @@ class Admission:
         socket.set(zmq.TCP_KEEPALIVE_IDLE, 30)
         socket.set(zmq.TCP_KEEPALIVE_INTVL, 10)
         socket.set(zmq.TCP_KEEPALIVE_CNT, 3)
-        if self._gate is not None:
-            self._gate.guard(socket)
+        if self._keys is not None:
+            self._keys.guard(socket)
 
     def answer_requests(self, seconds: float) -> None:
         """Let in, or not, those who wait, for at most so many seconds."""
-        if self.socket is None or self._gate is None:
+        if self.socket is None or self._keys is None:
             return
         until = time.monotonic() + seconds
         while time.monotonic() < until:
@@ -56,11 +56,11 @@ class Admission:
                 request = self.socket.recv_multipart(_NOBLOCK)
             except zmq.Again:
                 return
-            self.socket.send_multipart(self._gate.reply_to(request))
+            self.socket.send_multipart(self._keys.reply_to(request))
 
 
 def open_publishing(
-    context: "zmq.Context[Any]", gate: Gate | None, endpoint: str
+    context: "zmq.Context[Any]", keys: ServerKeys | None, endpoint: str
 ) -> "tuple[Admission, zmq.Socket[bytes]]":
     """Return the admission of a context, and a bound XPUB socket that bears strangers.
 
@@ -68,7 +68,7 @@ def open_publishing(
         WireError: The endpoint is in use, malformed, or not of this machine; the context is ended.
     """
     try:
-        admission = Admission(context, gate)
+        admission = Admission(context, keys)
         socket = context.socket(zmq.XPUB)
         socket.set(zmq.XPUB_VERBOSE, 1)
         socket.set(zmq.SNDHWM, _SEND_QUEUE_MESSAGES)

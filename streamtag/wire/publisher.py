@@ -11,7 +11,7 @@ from typing import Final
 
 import zmq
 
-from streamtag.keys import Gate
+from streamtag.keys import ServerKeys
 from streamtag.message_kinds import KEPT
 from streamtag.threads import Worker
 from streamtag.wire.admission import open_publishing
@@ -57,7 +57,7 @@ class Publisher:
 
     Args:
         endpoint: Where messages go out, ``tcp://ADDRESS:PORT`` or ``ipc://PATH``; port ``*`` chooses a free one.
-        gate: Whom the socket lets in; None for everybody who reaches it.
+        keys: Whom the socket lets in; None for everybody who reaches it.
         on_failure: Told, in that thread, of an error that ended it: nothing is published any more.
 
     Attributes:
@@ -69,12 +69,12 @@ class Publisher:
         self,
         endpoint: str,
         *,
-        gate: Gate | None = None,
+        keys: ServerKeys | None = None,
         on_failure: Callable[[BaseException], None] = lambda _: None,
     ) -> None:
         self.endpoint = endpoint
         self.session = secrets.token_hex(4)
-        self._gate = gate
+        self._keys = keys
         self._inbox = Inbox(_INBOX_MESSAGES)
         self._topics = Topics()
         self._subscriptions = Subscriptions()
@@ -90,7 +90,7 @@ class Publisher:
             WireError: The endpoint is in use, malformed, or not of this machine.
         """
         self._context = zmq.Context()
-        self._admission, self._out = open_publishing(self._context, self._gate, self.endpoint)
+        self._admission, self._out = open_publishing(self._context, self._keys, self.endpoint)
         self.endpoint = self._out.getsockopt_string(zmq.LAST_ENDPOINT)
         self._wakeup = Wakeup()
         self._thread.start()

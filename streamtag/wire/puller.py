@@ -7,7 +7,7 @@ from typing import Final
 
 import zmq
 
-from streamtag.keys import Gate
+from streamtag.keys import ServerKeys
 from streamtag.threads import Worker
 from streamtag.wire.admission import Admission
 from streamtag.wire.endpoints import bind
@@ -46,7 +46,7 @@ class PcmPuller:
     Args:
         endpoint: Where PCM comes in, ``tcp://ADDRESS:PORT`` or ``ipc://PATH``; port ``*`` chooses a free one.
         on_message: Called in the thread with each message; the next one waits until it returns.
-        gate: Whom the socket lets in; None for everybody who reaches it.
+        keys: Whom the socket lets in; None for everybody who reaches it.
         may_rest: Returns for how many seconds messages may wait in the socket: one wake-up for several is cheaper.
 
     Attributes:
@@ -60,7 +60,7 @@ class PcmPuller:
         endpoint: str,
         on_message: Callable[[PcmInput], None],
         *,
-        gate: Gate | None = None,
+        keys: ServerKeys | None = None,
         may_rest: Callable[[], float] = lambda: 0.0,
         longest_rest_seconds: float = _LONGEST_REST_SECONDS,
     ) -> None:
@@ -68,7 +68,7 @@ class PcmPuller:
         self.messages = 0
         self.faults = 0
         self._on_message = on_message
-        self._gate = gate
+        self._keys = keys
         self._may_rest, self._longest_rest_seconds = may_rest, longest_rest_seconds
         self._rest_from = 0.0
         self._stopping = False
@@ -112,7 +112,7 @@ class PcmPuller:
     def _bind(self) -> None:
         context = zmq.Context()
         try:
-            self._admission = Admission(context, self._gate)
+            self._admission = Admission(context, self._keys)
             self._socket = context.socket(zmq.PULL)
             self._socket.set(zmq.RCVHWM, _QUEUE_MESSAGES)
             self._socket.set(zmq.MAXMSGSIZE, _FRAME_BYTES)
@@ -159,7 +159,7 @@ class PcmPuller:
                 if len(frames) < _MOST_FRAMES:
                     frames.append(frame.buffer)
             self.messages += 1
-            sender = "" if self._gate is None else str(frame.get("User-Id"))
+            sender = "" if self._keys is None else str(frame.get("User-Id"))
             message = decode_message(frames, sender)
             self.faults += isinstance(message, PcmFault)
             self._hand_on(message)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from streamtag.keys import Gate
+from streamtag.keys import ServerKeys
 from streamtag.wire import Publisher
 from tests.cli.commands import error_of, run
 from tests.wire.samples import scores
@@ -20,7 +20,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def guarded(folder: Path) -> Iterator[Publisher]:
-    publisher = Publisher("tcp://127.0.0.1:*", gate=Gate(folder))
+    publisher = Publisher("tcp://127.0.0.1:*", keys=ServerKeys(folder))
     publisher.start()
     publisher.publish([scores()])
     yield publisher

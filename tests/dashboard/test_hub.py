@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from streamtag.dashboard.hub import Hub
-from streamtag.keys import Gate, add_client, read_client_key, write_server
+from streamtag.keys import ServerKeys, add_client, read_client_key, write_server
 from streamtag.wire import (
     EventHeader,
     LevelsHeader,
@@ -209,7 +209,7 @@ def test_a_hub_that_fails_is_made_anew_and_tells_what_comes_next(
 
 def test_a_hub_with_a_key_sees_a_service_that_asks_for_one(tmp_path: Path) -> None:
     write_server(tmp_path / "keys")
-    publisher = Publisher("tcp://127.0.0.1:*", gate=Gate(tmp_path / "keys"))
+    publisher = Publisher("tcp://127.0.0.1:*", keys=ServerKeys(tmp_path / "keys"))
     publisher.start()
     publisher.publish([service("porch")])
     hub = Hub(publisher.endpoint, read_client_key(add_client(tmp_path / "keys", "page")))

@@ -3,7 +3,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from streamtag.fleet.joined import JoinedWire
-from streamtag.keys import Gate, write_server
+from streamtag.keys import ServerKeys, write_server
 from streamtag.wire import Message, Publisher, StatusHeader, Subscriber
 from tests.real.servers import wait_until
 from tests.wire import samples
@@ -119,12 +119,12 @@ def test_levels_are_asked_of_the_nodes_while_somebody_wants_them(
 def test_only_those_with_a_key_come_in(tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = tmp_path_factory.mktemp("keys")
     write_server(folder)
-    gate = Gate(folder)
-    wire = JoinedWire("tcp://127.0.0.1:*", "00000000", gate, lambda error: None)
+    keys = ServerKeys(folder)
+    wire = JoinedWire("tcp://127.0.0.1:*", "00000000", keys, lambda error: None)
     wire.start()
     try:
         wire.publish(samples.status("x").header)
-        with Subscriber(wire.endpoint, key=gate.own) as known, Subscriber(wire.endpoint) as stranger:
+        with Subscriber(wire.endpoint, key=keys.own) as known, Subscriber(wire.endpoint) as stranger:
             assert known.receive(WAIT_SECONDS) is not None
             assert stranger.receive(0.3) is None
     finally:

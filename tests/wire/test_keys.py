@@ -13,7 +13,7 @@ import pytest
 import zmq
 
 from streamtag.errors import WireError
-from streamtag.keys import ClientKey, Gate, add_client, read_client_key, write_server
+from streamtag.keys import ClientKey, ServerKeys, add_client, read_client_key, write_server
 from streamtag.wire import PcmInput, PcmPuller, PcmPusher, Publisher, Subscriber
 from tests.wire.conftest import ANY_PORT
 from tests.wire.receiving import received
@@ -34,14 +34,14 @@ def key(folder: Path) -> ClientKey:
 
 
 @pytest.fixture
-def gate(folder: Path, key: ClientKey) -> Gate:
-    return Gate(folder)
+def keys(folder: Path, key: ClientKey) -> ServerKeys:
+    return ServerKeys(folder)
 
 
 @pytest.fixture
-def guarded(gate: Gate) -> Iterator[Publisher]:
+def guarded(keys: ServerKeys) -> Iterator[Publisher]:
     """A publisher that asks for keys."""
-    publisher = Publisher(ANY_PORT, gate=gate)
+    publisher = Publisher(ANY_PORT, keys=keys)
     publisher.start()
     publisher.publish([scores()])
     yield publisher
@@ -49,9 +49,9 @@ def guarded(gate: Gate) -> Iterator[Publisher]:
 
 
 @pytest.fixture
-def guarded_input(gate: Gate, pcm: SimpleQueue[PcmInput]) -> Iterator[PcmPuller]:
-    """A PCM input that asks the same gate for keys."""
-    puller = PcmPuller(ANY_PORT, pcm.put, gate=gate)
+def guarded_input(keys: ServerKeys, pcm: SimpleQueue[PcmInput]) -> Iterator[PcmPuller]:
+    """A PCM input that goes by the same keys."""
+    puller = PcmPuller(ANY_PORT, pcm.put, keys=keys)
     puller.start()
     yield puller
     puller.stop()
