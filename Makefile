@@ -102,7 +102,7 @@ release: $(TOOLS)/stamp
 	@scripts/release.sh $(TOOLS)
 
 # All of a release and its images, as far as this machine can build them; what it cannot is named.
-packages: release
+packages: release $(STAMPS)/demo
 	@scripts/packages.sh $(ARGS)
 
 clean:
@@ -114,6 +114,7 @@ $(STAMPS)/venv:
 	@mkdir -p $(STAMPS) && touch $@
 
 $(TOOLS)/stamp: requirements/tools.txt
+	@scripts/install-packages.sh run
 	@scripts/make-venv.sh $(TOOLS)
 	@$(TOOLS)/bin/python -m pip install --quiet --disable-pip-version-check --no-input --require-hashes \
 	    --requirement requirements/tools.txt

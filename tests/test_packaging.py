@@ -158,6 +158,14 @@ def test_the_workflows_are_yaml_that_calls_what_there_is() -> None:
             assert (ROOT / file).is_file()
 
 
+@pytest.mark.parametrize("script", sorted((ROOT / "scripts").glob("*.sh")), ids=lambda script: script.stem)
+def test_a_script_is_one_and_the_tests_that_it_names_are_there(script: Path) -> None:
+    subprocess.run(["sh", "-n", script], check=True)
+    text = script.read_text()
+    for named in re.findall(r"(?:^| )((?:tests|scripts|deploy)/[\w./-]+)", text):
+        assert (ROOT / named).exists(), named
+
+
 def test_the_bill_of_materials_names_the_packaged_models(tmp_path: Path) -> None:
     file = tmp_path / "sbom.json"
     file.write_text('{"components": []}')
