@@ -1,6 +1,6 @@
 # What a person types: `make demo`, `make test`, `make install`. Each installs what it needs and skips what is there.
 .DEFAULT_GOAL := help
-.PHONY: help demo install test coverage fuzz attack test-packages lint format benchmark constraints lock sbom audit release packages clean
+.PHONY: help demo install test coverage fuzz attack test-packages lint style format benchmark constraints lock sbom audit release packages clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -36,9 +36,11 @@ test coverage: export PYTHONDONTWRITEBYTECODE :=
 
 test: test-packages $(STAMPS)/install
 	@command -v chromium >/dev/null || $(BIN)/python -m playwright install --with-deps chromium
-	@$(MAKE) --no-print-directory lint
-	@echo "==> tests"
-	@$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
+	@$(MAKE) --no-print-directory style
+	@echo "==> tests, and types beside them"
+	@$(BIN)/mypy > $(STAMPS)/types 2>&1 & types=$$!; \
+	    $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS); tests=$$?; \
+	    wait $$types; typed=$$?; echo "==> types"; cat $(STAMPS)/types; exit $$((tests | typed))
 
 coverage: test-packages $(STAMPS)/install
 	@rm -rf .coverage
@@ -55,11 +57,14 @@ fuzz: test-packages $(STAMPS)/install
 test-packages:
 	@scripts/install-packages.sh test
 
-lint: $(STAMPS)/install
-	@echo "==> lint, format, types, import layers, the JavaScript of page and examples"
+lint: style
+	@echo "==> types"
+	@$(BIN)/mypy
+
+style: $(STAMPS)/install
+	@echo "==> lint, format, import layers, the JavaScript of page and examples"
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
-	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/oxlint --deny-warnings --quiet
 

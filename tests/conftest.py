@@ -26,8 +26,11 @@ settings.load_profile("shared")
 # computes stands beside what waits.
 SLOW_FIRST = (
     "real/test_browser.py",
+    "fleet/test_on_ray.py",
     "deploy/test_build_check.py",
     "real/test_network_sources.py",
+    "archive/test_cluster.py",
+    "test_packaging.py",
     "train/test_loop.py",
     "real/test_rude_servers.py",
     "real/test_receiver_pool.py",
@@ -41,6 +44,11 @@ SLOW_FIRST = (
     "runtimes/",
     "sources/",
     "deploy/",
+    "test_fuzz.py",
+    "test_ray_cluster.py",
+    "dashboard/",
+    "sinks/",
+    "benchmark",
 )
 
 
