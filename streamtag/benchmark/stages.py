@@ -26,7 +26,8 @@ __all__ = ["BATCHES", "Stage", "measure_stages"]
 BATCHES = (1, 8)
 """How many patches a call."""
 
-_SECONDS = 0.5  # each stage is repeated for so long
+STAGE_SECONDS = 0.5
+"""Each stage is repeated for so long."""
 _LEAST_ROUNDS = 20
 
 
@@ -110,7 +111,7 @@ def _measure(
 def _median(step: Callable[[], object], between: Callable[[], None]) -> float:
     """Return the median milliseconds of a call; `between` calls is not counted."""
     took: list[float] = []
-    until = time.perf_counter() + _SECONDS
+    until = time.perf_counter() + STAGE_SECONDS
     while len(took) < _LEAST_ROUNDS or time.perf_counter() < until:
         begin = time.perf_counter()
         step()

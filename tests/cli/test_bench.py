@@ -15,7 +15,10 @@ Call = Callable[..., CompletedProcess[str]]
 
 
 @pytest.mark.timeout(240)
-def test_bench_measures_stages_one_core_and_live_streams(config: Path, call: Call) -> None:
+def test_bench_measures_stages_one_core_and_live_streams(
+    config: Path, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streamtag.benchmark.stages.STAGE_SECONDS", 0.05)
     done = call("--config", config, "bench", "--json", "--streams", "3", "--seconds", "2")
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)
