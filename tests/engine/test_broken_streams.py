@@ -35,13 +35,14 @@ def test_a_tenth_of_broken_streams_changes_nothing_for_the_others(
     listener.until(lambda message: message.header["kind"] == "service")
     faults = dict(zip(range(0, STREAMS, 10), itertools.cycle(BROKEN)))
     good = {f"s{number}": sound_of(number) for number in range(STREAMS) if number not in faults}
+    other = sound_of(0)
     with zmq.Context() as context, context.socket(zmq.PUSH) as socket:
         socket.linger = 0
         socket.connect(service.input_endpoint or "")
         for number, first in enumerate(range(0, SAMPLES, BLOCK)):
             for index in range(STREAMS):
                 name = f"s{index}"
-                payload = good.get(name, sound_of(0))[first : first + BLOCK].tobytes()
+                payload = good.get(name, other)[first : first + BLOCK].tobytes()
                 fault = BROKEN[faults[index]] if index in faults else None
                 frames = fault(name, number, payload) if fault else frames_of(name, payload)
                 if frames:

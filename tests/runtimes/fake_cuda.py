@@ -7,6 +7,7 @@ waits, handles that are gone, and what must not be asked for while a graph is re
 
 import ctypes
 import enum
+import mmap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import ModuleType
@@ -230,7 +231,8 @@ class FakeCuda(ModuleType):
 
 
 def _block(size: int, blocks: dict[int, Any]) -> int:
-    block = ctypes.create_string_buffer(size)
+    # Most of what is taken is for the largest batch, and stays untouched: this costs nothing until it is.
+    block = (ctypes.c_char * size).from_buffer(mmap.mmap(-1, max(size, 1)))
     ctypes.memset(block, 0xAA, min(size, 1 << 20))  # fresh memory holds anything
     blocks[ctypes.addressof(block)] = block
     return ctypes.addressof(block)
