@@ -3,7 +3,7 @@
 import fcntl
 import secrets
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -30,12 +30,12 @@ class Nodes:
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self.environment = dict(environment)
-        self._cluster = _head()
+        self._cluster = _started(_head)
         self.address: str = self._cluster.address
 
     def add(self, cpus: int = 1, **resources: float) -> Any:
         """Add a node and wait until it is there."""
-        return self._cluster.add_node(**_NODE, num_cpus=cpus, resources=resources)
+        return _started(lambda: self._cluster.add_node(**_NODE, num_cpus=cpus, resources=resources))
 
     def kill(self, node: Any) -> None:
         """Kill all processes of a node at once, as a loss of power does."""
@@ -58,17 +58,20 @@ class Nodes:
 _LATE = ("Timed out waiting for file", "timed out during startup")
 
 
-def _head(tries: int = 3) -> Any:
-    """Start a cluster, one at a time on this machine; Ray waits half a minute for what two at once are late with."""
+def _head() -> Any:
     from ray.cluster_utils import Cluster
 
-    arguments = {**_NODE, "num_cpus": 0, "include_dashboard": False}
+    return Cluster(initialize_head=True, head_node_args={**_NODE, "num_cpus": 0, "include_dashboard": False})
+
+
+def _started(start: Callable[[], Any], tries: int = 3) -> Any:
+    """Start a node, one at a time on this machine; Ray waits half a minute for what two at once are late with."""
     with (Path(tempfile.gettempdir()) / "streamtag-tests-ray.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         while True:
             tries -= 1
             try:
-                return Cluster(initialize_head=True, head_node_args=arguments)
+                return start()
             except Exception as error:  # Ray raises the plainest of all
                 if not tries or not any(late in str(error) for late in _LATE):
                     raise

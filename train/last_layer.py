@@ -41,7 +41,9 @@ _AMONG = 3.0
 _TIE = 1e-2
 """Pull towards the weights that training found."""
 _MADE_SHARDS = 6
-_SILENT, _SILENT_WEIGHT = 512, 10.0
+SILENT = 512
+"""Windows of silence that are made for it."""
+_SILENT_WEIGHT = 10.0
 """A quiet room is listened to all day, and nothing else tells what silence is."""
 
 
@@ -55,12 +57,12 @@ class _Windows:
         self.plain = self.silent = 0
         embedding, positive, unsure = [], [], []
         if SILENCE in labels:  # no recording is of it, and it must be known down to samples that are all zero
-            silent = torch.zeros(_SILENT, len(labels), dtype=torch.bool)
+            silent = torch.zeros(SILENT, len(labels), dtype=torch.bool)
             embedding.append(_embedding(network, _silence()))
             unsure.append(silent.clone())
             silent[:, list(labels).index(SILENCE)] = True
             positive.append(silent)
-            self.plain = self.silent = _SILENT
+            self.plain = self.silent = SILENT
         for number in (*plain, *made):
             rows = cache.read(number)
             embedding.append(_embedding(network, torch.from_numpy(np.array(rows.patches))))
@@ -89,7 +91,7 @@ class _Windows:
 def _silence() -> Tensor:
     """Return patches of silence: half of them zeros, the others noise of -95 to -58 dBFS."""
     rng = np.random.default_rng(0)
-    levels = 10 ** (rng.uniform(-95.0, -58.0, _SILENT) / 20)
+    levels = 10 ** (rng.uniform(-95.0, -58.0, SILENT) / 20)
     levels[::2] = 0.0
     made = np.stack([effects.noise(PATCH_SAMPLES, rng) * np.float32(level) for level in levels])
     return torch.from_numpy(log_mel_windows(made))

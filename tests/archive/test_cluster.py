@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from streamtag.cli import main
 from tests.archive.reading import shown, table
-from tests.cli.commands import run, running
+from tests.cli.commands import running
 from tests.media import encode
 from tests.ray_nodes import Nodes, ray_nodes
 from tests.real.servers import wait_until
@@ -34,8 +35,13 @@ def many(tmp_path: Path) -> Path:
 
 @pytest.mark.timeout(300)
 def test_driver_process_and_node_are_killed_and_the_archive_is_that_of_one_machine(
-    nodes: Nodes, bundle: Path, many: Path, tmp_path: Path
+    nodes: Nodes, bundle: Path, many: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    def archive(folder: Path) -> dict[str, int]:
+        main(["archive", "--bundle", str(bundle), str(many), "--embeddings", "--out", str(folder)])
+        told: dict[str, int] = json.loads(capsys.readouterr().out)
+        return told
+
     out, here = tmp_path / "out", tmp_path / "here"
     on_ray = ("archive", "--bundle", bundle, many, "--embeddings", "--out", out, "--ray", nodes.address)
     nodes.add()
@@ -54,8 +60,6 @@ def test_driver_process_and_node_are_killed_and_the_archive_is_that_of_one_machi
     assert told["done_before"] >= 1
     assert told["done_before"] + told["tagged"] + told["failed"] == COUNT + 1
     assert told["failed"] == 1
-    done = run("archive", "--bundle", bundle, many, "--embeddings", "--out", here)
-    assert json.loads(done.stdout)["tagged"] == COUNT
+    assert archive(here)["tagged"] == COUNT
     assert table(out).equals(table(here))
-    again = run(*on_ray[:-2], environment=nodes.environment)
-    assert json.loads(again.stdout)["done_before"] == COUNT + 1
+    assert archive(out)["done_before"] == COUNT + 1

@@ -101,6 +101,13 @@ def recordings(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
+def quick_last_layer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fit the last layer in a few steps, where nobody asks how good it is."""
+    monkeypatch.setattr("train.last_layer.STEPS", 5)
+    monkeypatch.setattr("train.last_layer.SILENT", 32)
+
+
+@pytest.fixture
 def settings(recordings: Path, tmp_path: Path) -> Callable[..., Settings]:
     """Return a tiny run's settings; keywords replace [fit] keys."""
 

@@ -46,7 +46,6 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Settings, Coll
     """A tiny run over made recordings: of each kind one in each fold and one in none."""
     monkeypatch.setattr("train.ears.Ears", _Ears)
     monkeypatch.setattr("train.loop.BATCH", 64)
-    monkeypatch.setattr("train.last_layer.STEPS", 5)
     folder = tmp_path / "made"
     (folder / "sounds").mkdir(parents=True)
     with (folder / "made.csv").open("w", newline="") as file:
@@ -100,6 +99,7 @@ def test_a_folds_run_reads_no_window_of_its_fold(run: tuple[Settings, Collection
 
 
 @pytest.mark.timeout(240)
+@pytest.mark.usefixtures("quick_last_layer")
 def test_each_fold_is_trained_judged_and_not_done_again(run: tuple[Settings, Collection]) -> None:
     settings, collection = run
     windows = make_windows(collection, settings)
