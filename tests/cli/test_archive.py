@@ -2,6 +2,7 @@ import json
 import os
 import signal
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from subprocess import CompletedProcess
 
@@ -138,7 +139,7 @@ def test_four_bad_files_of_many_cost_themselves_alone(
 ) -> None:
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
     monkeypatch.setattr(pool, "Process", lambda _, words: Process("tests.tagging.odd_worker", words))
-    monkeypatch.setattr(pool, "_SILENT_SECONDS", 3.0)
+    monkeypatch.setattr("streamtag.tagging.TaggingPool", partial(pool.TaggingPool, silent_seconds=3.0))
     folder = tmp_path / "in"
     folder.mkdir()
     first = write(folder / "0.wav", noise(2.0))
