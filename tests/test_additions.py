@@ -190,8 +190,8 @@ def test_a_source_is_opened_checked_received_and_named_among_the_others(root: Pa
         "from streamtag.sources import ReceiverPool\n"
         "class Ear:\n"
         "    done = threading.Event()\n"
-        "    def take(self, block, *, waits): print(len(block.samples), flush=True)\n"
-        "    def tell(self, state, reason): pass\n"
+        "    def add_block(self, block, *, waits): print(len(block.samples), flush=True)\n"
+        "    def set_state(self, state, reason): pass\n"
         "    def end(self, failure): print(failure, flush=True); self.done.set()\n"
         "pool = ReceiverPool()\npool.open('hum:', {}, Ear())\nEar.done.wait(60)\npool.close(5)\n"
     )
