@@ -35,7 +35,7 @@ install: $(STAMPS)/install
 test coverage: export PYTHONDONTWRITEBYTECODE :=
 
 test: test-packages $(STAMPS)/install
-	@command -v chromium >/dev/null || $(BIN)/python -m playwright install --with-deps chromium
+	@command -v chromium-headless-shell >/dev/null || command -v chromium >/dev/null || $(BIN)/python -m playwright install --with-deps chromium
 	@$(MAKE) --no-print-directory style
 	@echo "==> tests, and types beside them"
 	@$(BIN)/mypy > $(STAMPS)/types 2>&1 & types=$$!; \

@@ -10,12 +10,17 @@ for_tests="alsa-utils espeak-ng ffmpeg gcc gir1.2-gst-rtsp-server-1.0 gstreamer1
     gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-rtsp gstreamer1.0-tools icecast2
     libasound2-plugins libc6-dev libzmq3-dev mosquitto nats-server nodejs npm openssl procps prometheus pulseaudio pulseaudio-utils python3-gi strace systemd"
 # Ubuntu's browser is a snap, which servers and containers cannot run: there the Makefile takes Playwright's own.
-grep -qx "ID=ubuntu" /etc/os-release || for_tests="$for_tests chromium"
+case $(sed -n 's/^ID=//p' /etc/os-release) in
+    ubuntu) ;;
+    debian) for_tests="$for_tests chromium-headless-shell" ;;
+    *) for_tests="$for_tests chromium" ;;
+esac
 
 has() {
     case $1 in
         # Often installed by other means than the package.
         chromium | espeak-ng | ffmpeg) command -v "$1" >/dev/null && return ;;
+        chromium-headless-shell) { command -v "$1" || command -v chromium; } >/dev/null && return ;;
         nodejs) command -v node >/dev/null && return ;;
         npm) command -v npm >/dev/null && return ;;
     esac

@@ -114,7 +114,7 @@ def browser_of(port: int) -> Iterator[Browser]:
     wait_for(f"http://127.0.0.1:{port}/")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path=shutil.which("chromium"),
+            executable_path=shutil.which("chromium-headless-shell") or shutil.which("chromium"),
             args=["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"],
         )
         yield browser

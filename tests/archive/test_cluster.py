@@ -33,7 +33,7 @@ def many(tmp_path: Path) -> Path:
     return folder
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_driver_process_and_node_are_killed_and_the_archive_is_that_of_one_machine(
     nodes: Nodes, bundle: Path, many: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -47,16 +47,16 @@ def test_driver_process_and_node_are_killed_and_the_archive_is_that_of_one_machi
     nodes.add()
     lost = nodes.add()
     with running(*on_ray, environment=nodes.environment) as driver:
-        wait_until(lambda: shown(out) if out.exists() else None, 100, "a part")
+        wait_until(lambda: shown(out) if out.exists() else None, 200, "a part")
         driver.process.kill()
         driver.process.wait()
     kept = len(shown(out))
     with running(*on_ray, environment=nodes.environment) as driver:
-        wait_until(lambda: len(shown(out)) > kept, 100, "another part")
+        wait_until(lambda: len(shown(out)) > kept, 200, "another part")
         nodes.workers("Archivist")[0].kill()
         nodes.kill(lost)
         told = driver.wait_message(left=0)
-        assert driver.process.wait(100) == 0
+        assert driver.process.wait(200) == 0
     assert told["done_before"] >= 1
     assert told["done_before"] + told["tagged"] + told["failed"] == COUNT + 1
     assert told["failed"] == 1

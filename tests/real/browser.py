@@ -101,8 +101,11 @@ class Site:
 
 @contextmanager
 def browser(playwright: Playwright, microphone: Path) -> Iterator[Browser]:
-    """Start Chromium; its microphone hears a WAV file, again and again."""
-    found = shutil.which("chromium") or shutil.which("chromium-browser")
+    """Start Chromium; its microphone hears a WAV file, again and again.
+
+    Its shell without a window is the same engine and leaves out what nobody sees, a third of the work.
+    """
+    found = next(filter(None, map(shutil.which, ("chromium-headless-shell", "chromium", "chromium-browser"))), None)
     sound = f"--use-file-for-fake-audio-capture={microphone}"
     chromium = playwright.chromium.launch(executable_path=found, args=[*_ARGUMENTS, sound])
     yield chromium
