@@ -8,7 +8,7 @@ set -eu
 suite=$1
 who=$2
 shift 2
-include=ca-certificates,git,make
+include=apt,ca-certificates,git,make
 case $who in
     root) ;;
     sudo) include=$include,sudo ;;
