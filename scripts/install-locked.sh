@@ -15,7 +15,8 @@ locked() {
 locked "$2"
 if [ "$2" = install ]; then
     # Whoever tells pip of another index or folder chose a build of torch by that; by hashes pip would take PyPI's.
-    if "$python" -m pip config list | grep -Eq "index-url|find-links"; then
+    # grep -q would leave at the first match, and pip complain of that.
+    if "$python" -m pip config list | grep -E "index-url|find-links" > /dev/null; then
         echo "==> torch is taken as pip's configuration names it, not by its hash"
         pip --constraint constraints.txt "$(grep '^torch==' constraints.txt)"
     else
