@@ -8,9 +8,9 @@ from tests.ports import free_port
 from tests.real.pulse import Pulse, pulse_server
 from tests.real.servers import (
     Program,
+    broadcast_by_icecast,
     encoder,
     file_server,
-    icecast_server,
     rtsp_server,
     running,
     wait_until,
@@ -63,7 +63,7 @@ def icecast() -> Iterator[Station]:
     mount = f"icecast://source:source@127.0.0.1:{port}/tone.mp3"
     source = encoder("-c:a", "libmp3lame", "-b:a", "64k", "-content_type", "audio/mpeg", "-f", "mp3", mount)
     # Started by root, Icecast becomes nobody, who may not enter pytest's own folders.
-    with TemporaryDirectory(prefix="icecast") as folder, running(icecast_server(Path(folder), port), source):
+    with TemporaryDirectory(prefix="icecast") as folder, broadcast_by_icecast(Path(folder), port, source):
         yield Station(f"http://127.0.0.1:{port}/tone.mp3", source)
 
 

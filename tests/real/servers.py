@@ -9,6 +9,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
 from tests.ports import free_port as free_port
@@ -61,6 +63,10 @@ class Program:
         if self._port is not None:
             port = self._port
             wait_until(lambda: answers(port), 60, f"{self._command[0]} listening on {port}")
+
+    @property
+    def has_crashed(self) -> bool:
+        return self._process is not None and self._process.poll() is not None
 
     def kill(self) -> None:
         if self._process is not None:
@@ -126,6 +132,33 @@ def icecast_server(folder: Path, port: int, burst_bytes: int = 65535) -> Program
   <security><chroot>0</chroot><changeowner><user>nobody</user><group>nogroup</group></changeowner></security>
 </icecast>""")
     return Program(program_path("icecast2"), "-c", folder / "icecast.xml", port=port)
+
+
+@contextmanager
+def broadcast_by_icecast(folder: Path, port: int, source: Program) -> Iterator[None]:
+    """What a source sends is there for listeners, as `tone.mp3`.
+
+    Icecast 2.4.4 crashes by itself now and then while its first connections come; then both are started again.
+    """
+    server = icecast_server(folder, port)
+    for _ in range(5):
+        with running(server, source):
+            wait_until(lambda: server.has_crashed or serves(port, "/tone.mp3"), 60, "Icecast's sound")
+            if not server.has_crashed:
+                yield
+                return
+    raise AssertionError("Icecast crashed five times")
+
+
+def serves(port: int, path: str) -> bool:
+    connection = HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().status == HTTPStatus.OK
+    except (OSError, HTTPException):
+        return False
+    finally:
+        connection.close()
 
 
 def file_server(folder: Path, port: int) -> Program:
