@@ -26,7 +26,7 @@ from streamtag.cli import (
     tag,
     teach,
 )
-from streamtag.cli.standard_streams import OutputError, complain, open_closed, prepare
+from streamtag.cli.standard_streams import OutputError, complain, flush_complaints, open_closed, prepare
 from streamtag.errors import ConfigError, StreamtagError
 from streamtag.event_tables import on_one_line
 from streamtag.redaction import ScrubbingFormatter, scrub
@@ -93,6 +93,7 @@ def _run(arguments: Sequence[str] | None) -> int:
         options = parser.parse_args(arguments)
     except SystemExit:
         sys.stdout.flush()  # what was asked for may be the help
+        flush_complaints()
         raise
     if options.command is None:
         complain(parser.format_help().rstrip())

@@ -5,11 +5,12 @@ import errno
 import io
 import os
 import sys
+from contextlib import suppress
 from typing import TextIO
 
 from streamtag.errors import StreamtagError
 
-__all__ = ["OutputError", "complain", "open_closed", "prepare"]
+__all__ = ["OutputError", "complain", "flush_complaints", "open_closed", "prepare"]
 
 _UNWRITTEN = "streamtag-unwritten"
 
@@ -76,8 +77,15 @@ def prepare() -> None:
 
 def complain(text: str) -> None:
     """Write a line to standard error; where that cannot be written there is nobody to tell."""
+    with suppress(OSError):
+        print(text, file=sys.stderr)
+    flush_complaints()
+
+
+def flush_complaints() -> None:
+    """Write what standard error holds; what cannot be written is let go of, or it would change the exit status."""
     try:
-        print(text, file=sys.stderr, flush=True)
+        sys.stderr.flush()
     except OSError:
         sys.stderr = _lost()
 

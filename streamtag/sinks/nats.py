@@ -18,6 +18,7 @@ from streamtag.sinks.delivery import GIVE_UP_SECONDS, DeliverySink, outbox_path
 from streamtag.sinks.names import service_name
 from streamtag.sinks.outbox import MOST_WAITING, Letter, Outbox
 from streamtag.sinks.secrets import read_secret
+from streamtag.sources.trust import trusting
 from streamtag.threads import Worker
 
 try:
@@ -261,7 +262,7 @@ def _options(config: Config, settings: NatsSettings, name: str) -> dict[str, Any
             options[key] = read_secret(config, f"[nats] {key}_file", path)
     if settings.ca_file is not None or any(server.startswith("tls://") for server in settings.servers):
         try:
-            options["tls"] = ssl.create_default_context(cafile=settings.ca_file)
+            options["tls"] = trusting(settings.ca_file)
         except (OSError, ssl.SSLError) as error:
             text = error.strerror or "it is no certificate"
             raise ConfigError(f"{config.path}: [nats] ca_file {settings.ca_file}: {text}") from error
