@@ -221,15 +221,20 @@ def answers(ear: Ear) -> bool:
     return time.monotonic() - max(ear.heard.values()) < 10
 
 
-def test_a_killed_nodes_streams_move_and_a_new_node_is_filled(
+def test_a_node_that_is_added_joins_and_a_killed_ones_streams_move(
     fleet: RunningFleet, cluster: tuple[Nodes, list[Any]]
 ) -> None:
     nodes, members = cluster
     fleet.wait_for(lambda: fleet.live() >= 1 and not fleet.ear.service["homeless"], "a fleet that is well")
     members.append(nodes.add(2))
-    fleet.wait_for(lambda: fleet.live() >= 2, "streams on the node that was added")
-    doomed = members.pop(1)
-    (name,) = [each for each in fleet.ear.nodes() if doomed.node_id.startswith(each)]
+
+    def state_of(member: Any) -> dict[str, Any]:
+        return next((node for name, node in fleet.ear.nodes().items() if member.node_id.startswith(name)), {})
+
+    fleet.wait_for(lambda: state_of(members[-1]).get("state") == "live", "the node that was added")
+    doomed = next(member for member in members if state_of(member)["state"] == "live" and state_of(member)["streams"])
+    members.remove(doomed)
+    name = state_of(doomed)["name"]
     begin = time.monotonic()
     nodes.kill(doomed)
     fleet.wait_for(lambda: fleet.ear.nodes()[name]["state"] == "lost", "the loss")
