@@ -10,6 +10,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from streamtag.atomic_file import write_whole
 from streamtag.folders import cache_folder
 from streamtag.machine import features, processor
 
@@ -84,8 +85,6 @@ def _write(store: Path, found: dict[str, Any]) -> None:
     # A cache that cannot be written costs a measurement at the next start, nothing else.
     try:
         store.parent.mkdir(parents=True, exist_ok=True)
-        draft = store.with_suffix(f".{os.getpid()}")
-        draft.write_text(json.dumps(found, indent=1))
-        draft.replace(store)
+        write_whole(store, json.dumps(found, indent=1).encode(), lasting=False)
     except OSError as error:
         logger.info("%s cannot be written: %s", store, error)
