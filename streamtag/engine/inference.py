@@ -225,9 +225,12 @@ class Inference:
     def _score(self, work: list[Work[EngineStream]]) -> dict[ScoreStage, Round]:
         """Score all patches that were taken, each model's in batches of its own."""
         rounds = rounds_of(work)
+        # What is called between patches may teach a label, which those after it score by their embeddings.
+        may_be_taught = any(callable(item) for _, item in work)
         for stage, each in rounds.items():
             begin = time.perf_counter()
-            each.score(embeds=self._sinks.want_embeddings or bool(self._watched(each.streams)))
+            wanted = may_be_taught or self._sinks.want_embeddings or bool(self._watched(each.streams))
+            each.score(embeds=wanted)
             seconds = time.perf_counter() - begin
             if not each.failure:
                 self.measures.add_batch(len(each.patches), seconds)

@@ -1,5 +1,6 @@
 """What people teach a service that runs: taught labels in a folder, and thresholds that verdicts raise."""
 
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +16,7 @@ from streamtag.settings import HistorySettings
 from streamtag.wire import Message, PcmPusher
 from tests.bundles import LABELS
 from tests.engine.listening import Listener
+from tests.real.servers import wait_until
 from tests.sounds import tone
 
 SOUND = tone(3.0, 2900)
@@ -73,6 +75,35 @@ def test_a_running_service_takes_over_a_taught_label_and_leaves_all_other_scores
     assert onset["index"] == len(LABELS)
     remove_head(heads, "My bell")
     assert labels_told(listener, LABELS).header["labels_hash"] == before
+
+
+def test_what_waited_when_a_label_was_taught_scores_it(
+    serve: Callable[..., Service],
+    listen: Callable[..., Listener],
+    push: Callable[[Service], PcmPusher],
+    heads: Path,
+    tiny: Path,
+) -> None:
+    service = serve(heads=str(heads))
+    listener = listen(service)
+    labels_told(listener, LABELS)
+    released = threading.Event()
+
+    def hold() -> None:
+        released.wait(60)
+
+    for worker in service._workers:
+        worker.queues.call(hold)
+    write_head(heads, head("My bell", Bundle.open(tiny).embedder))
+    labels_told(listener, [*LABELS, "My bell"])
+    push(service).push("bench", SOUND, 16000)
+    wait_until(lambda: sum(worker.queues._patches for worker in service._workers) == 3, 60, "the sound")
+    released.set()
+    told = [listener.until(lambda message: message.header["kind"] == "scores") for _ in range(3)]
+    for message in told:
+        assert message.patch is not None
+        assert len(message.patch) == len(LABELS) + 1
+        assert message.patch[-1] > 0
 
 
 def test_what_no_model_can_use_is_left_out_with_a_line_each(
