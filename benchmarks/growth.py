@@ -43,8 +43,8 @@ def measure_growth(config: Config, seconds: float, progress: Callable[[int], Non
     return rows
 
 
-def measure_idle(config: Config) -> Idle:
-    """Have a thousand streams push one patch, and then a thousand others, and compare the memory.
+def measure_idle(config: Config, streams: int = _IDLE_STREAMS) -> Idle:
+    """Have so many streams push one patch, and then as many others, and compare the memory.
 
     Raises:
         StreamtagError: the service does not start, or does not score them in a minute.
@@ -57,18 +57,18 @@ def measure_idle(config: Config) -> Idle:
         ):
             memory = []
             for name in ("first", "second"):
-                _push_once(pusher, subscriber, name)
+                _push_once(pusher, subscriber, name, streams)
                 memory.append(service.memory_megabytes())
-    return Idle(_IDLE_STREAMS, 1000 * (memory[1] - memory[0]) / _IDLE_STREAMS)
+    return Idle(streams, 1000 * (memory[1] - memory[0]) / streams)
 
 
-def _push_once(pusher: PcmPusher, subscriber: Subscriber, name: str) -> None:
+def _push_once(pusher: PcmPusher, subscriber: Subscriber, name: str, streams: int) -> None:
     sound = bursts((PATCH_SAMPLES + _MORE_SAMPLES) / SAMPLE_RATE)
-    for stream in range(_IDLE_STREAMS):
+    for stream in range(streams):
         pusher.push(f"{name}{stream}", sound, SAMPLE_RATE)
-    waiting = {f"{name}{stream}" for stream in range(_IDLE_STREAMS)}
+    waiting = {f"{name}{stream}" for stream in range(streams)}
     while waiting:
         message = subscriber.receive(_IDLE_SECONDS)
         if message is None:
-            raise StreamtagError(f"{len(waiting)} of {_IDLE_STREAMS} streams were not scored in {_IDLE_SECONDS:g} s")
+            raise StreamtagError(f"{len(waiting)} of {streams} streams were not scored in {_IDLE_SECONDS:g} s")
         waiting.discard(message.header["stream"])

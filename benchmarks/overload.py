@@ -7,7 +7,7 @@ import numpy as np
 
 from streamtag.audio import PATCH_HOP
 from streamtag.benchmark.live_streams import IN_TIME_MS, live_run
-from streamtag.benchmark.load_generator import PATCH_SECONDS
+from streamtag.benchmark.load_generator import PATCH_SECONDS, SETTLE_SECONDS
 from streamtag.benchmark.machine import first_cores
 from streamtag.settings import Config
 
@@ -37,8 +37,26 @@ class Overload:
     """Of the few's patches after that, or after the crowd, those that were dropped or came later."""
 
 
-def measure_overload(config: Config, streams: int, few: int) -> Overload:
-    """Push `streams` streams into a service that is held to one core, then go on with `few` of them.
+def measure_overload(
+    config: Config,
+    streams: int,
+    few: int,
+    *,
+    seconds: float = _SECONDS,
+    after_seconds: float = _AFTER_SECONDS,
+    settle_seconds: float = SETTLE_SECONDS,
+    in_time_ms: float = IN_TIME_MS,
+) -> Overload:
+    """Push streams into a service that is held to one core, then go on with few of them.
+
+    Args:
+        config: whose model and scores are used.
+        streams: how many.
+        few: how many go on.
+        seconds: how long all of them count.
+        after_seconds: how long the few go on.
+        settle_seconds: how long all streams go on before anything counts.
+        in_time_ms: what came later is late.
 
     Raises:
         StreamtagError: the service does not start, or ends.
@@ -47,9 +65,10 @@ def measure_overload(config: Config, streams: int, few: int) -> Overload:
     with live_run(
         config,
         streams,
-        _SECONDS,
+        seconds,
         few=few,
-        few_seconds=_AFTER_SECONDS,
+        few_seconds=after_seconds,
+        settle_seconds=settle_seconds,
         cores=held,
         other_cores=others,
     ) as run:
@@ -63,7 +82,7 @@ def measure_overload(config: Config, streams: int, few: int) -> Overload:
     captured, whose = np.array(meter.captured), np.array(meter.streams)
     received = np.bincount(whose[captured < plan.crowd_end], minlength=streams)
     lost_percent = 100 * (1 - received / expected)
-    in_time = np.array(meter.latencies) < IN_TIME_MS / 1000
+    in_time = np.array(meter.latencies) < in_time_ms / 1000
     good = set(zip(whose[in_time].tolist(), captured[in_time].tolist(), strict=True))
     patches = range(int((plan.end - plan.begin) / PATCH_SECONDS) + 1)
     who = [stream for stream in range(streams) if plan.goes_on(stream)]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from streamtag.audio import PATCH_HOP, SAMPLE_RATE
-from streamtag.benchmark.load_generator import LoadGenerator, Plan, stream_number
+from streamtag.benchmark.load_generator import SETTLE_SECONDS, LoadGenerator, Plan, stream_number
 from streamtag.benchmark.machine import held_to
 from streamtag.benchmark.service import ServiceProcess
 from streamtag.errors import StreamtagError
@@ -166,6 +166,7 @@ def live_run(
     block_samples: int = WHOLE_PATCH,
     few: int | None = None,
     few_seconds: float = 0.0,
+    settle_seconds: float = SETTLE_SECONDS,
     cores: set[int] | None = None,
     other_cores: set[int] | None = None,
 ) -> Iterator[LiveRun]:
@@ -178,6 +179,7 @@ def live_run(
         block_samples: samples at 16 kHz in one message; divides 15360.
         few: how many go on after that; all, when absent.
         few_seconds: how long those go on.
+        settle_seconds: how long all streams go on before anything counts.
         cores: what the service is held to; all, when absent.
         other_cores: what pushes and listens is held to; as `cores`.
 
@@ -192,7 +194,7 @@ def live_run(
             LoadGenerator(service.input_endpoint) as generator,
         ):
             begin = time.monotonic() + _HEAD_START_SECONDS
-            plan = Plan.of(streams, block_samples, begin, seconds, few, few_seconds)
+            plan = Plan.of(streams, block_samples, begin, seconds, few, few_seconds, settle_seconds)
             meter = LatencyMeter(subscriber, plan)
             generator.begin(plan)
             yield LiveRun(service, plan, meter, generator)

@@ -21,14 +21,23 @@ from streamtag.keys import ClientKey
 from streamtag.program import safe_path
 from streamtag.wire.pcm_messages import encode_header
 
-__all__ = ["LEAD_SAMPLES", "PATCH_SECONDS", "LoadGenerator", "Plan", "bursts", "stream_name", "stream_number"]
+__all__ = [
+    "LEAD_SAMPLES",
+    "PATCH_SECONDS",
+    "SETTLE_SECONDS",
+    "LoadGenerator",
+    "Plan",
+    "bursts",
+    "stream_name",
+    "stream_number",
+]
 
 PATCH_SECONDS = PATCH_HOP / SAMPLE_RATE
 LEAD_SAMPLES = PATCH_SAMPLES - PATCH_HOP
 """Samples of a stream's first message: after it every patch's last sample is a block's last."""
 
 _BEGINNING_A_PATCH = 500  # streams that begin in one patch's time
-_SETTLE_SECONDS = 3.0
+SETTLE_SECONDS = 3.0
 _START_SECONDS = 60.0
 _SEND_SECONDS = 5.0
 _LATEST_SECONDS = 2.0  # what a service that is behind has not taken so long after the end is not pushed any more
@@ -77,6 +86,7 @@ class Plan:
         seconds: float,
         few: int | None = None,
         few_seconds: float = 0.0,
+        settle_seconds: float = SETTLE_SECONDS,
     ) -> "Plan":
         """Plan `seconds` that count, after all streams have begun and settled.
 
@@ -87,8 +97,9 @@ class Plan:
             seconds: how long all streams count.
             few: how many go on after that; all, when absent.
             few_seconds: how long those go on.
+            settle_seconds: how long all streams go on before anything counts.
         """
-        count_from = begin + PATCH_SECONDS * (_ramp(streams) + 1) + _SETTLE_SECONDS
+        count_from = begin + PATCH_SECONDS * (_ramp(streams) + 1) + settle_seconds
         crowd_end = count_from + seconds
         return cls(streams, block_samples, begin, count_from, crowd_end + few_seconds, few or streams, crowd_end)
 

@@ -29,6 +29,7 @@ def add(commands: Commands) -> None:
 def _run(options: argparse.Namespace) -> None:
     from streamtag.config import load_config
     from streamtag.sinks import relay
+    from streamtag.sinks.opening import open_sinks
 
     stop = Stop()
     if options.with_parent:  # Ctrl-C reaches both: the service ends first, and tells of it
@@ -36,4 +37,5 @@ def _run(options: argparse.Namespace) -> None:
         os.nice(_BEHIND_SCORING)
     config = load_config(options.config)
     heard = partial(print, "ready", flush=True) if options.with_parent else lambda: None
-    relay(config, options.connect or config.service.endpoint, stop, heard, key=key_of(options))
+    at = options.connect or config.service.endpoint
+    relay(config, open_sinks(config), at, stop, heard, key=key_of(options))

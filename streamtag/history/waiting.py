@@ -16,7 +16,8 @@ _MOST_RECORDS: Final = 10_000
 _MOST_CLIPS: Final = 32
 _MOST_EMBEDDINGS: Final = 4_000
 _WAITING_SHARE: Final = 0.1
-_MOST_WAIT_SECONDS: Final = 0.2
+_MOST_WAITS: Final = 4
+"""So often in a row whoever waits may wait as long as it is ready to."""
 
 
 class Waiting:
@@ -39,7 +40,7 @@ class Waiting:
         self._is_refused = False
         self._taken = self._settled = 0  # records: that came, and that were written or dropped
         self._can_settle = False
-        self._may_wait = _MOST_WAIT_SECONDS
+        self._may_wait = float("inf")
         self._waited = time.monotonic()
 
     def __len__(self) -> int:
@@ -72,7 +73,7 @@ class Waiting:
         """See `History.settle`."""
         with self._changed:
             wanted, begin = self._taken, time.monotonic()
-            self._may_wait = min(_MOST_WAIT_SECONDS, self._may_wait + _WAITING_SHARE * (begin - self._waited))
+            self._may_wait = min(_MOST_WAITS * seconds, self._may_wait + _WAITING_SHARE * (begin - self._waited))
             limit = min(seconds, self._may_wait)
             if self._can_settle and self._settled < wanted and limit > 0:
                 if not self._changed.wait_for(lambda: self._settled >= wanted or not self._can_settle, limit):

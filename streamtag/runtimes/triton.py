@@ -43,13 +43,23 @@ class TritonModel:
 
     name = "triton"
 
-    def __init__(self, bundle: Bundle, max_batch: int, server: str) -> None:
+    def __init__(
+        self,
+        bundle: Bundle,
+        max_batch: int,
+        server: str,
+        *,
+        answer_seconds: float = _ANSWER_SECONDS,
+        pause_seconds: float = _PAUSE_SECONDS,
+    ) -> None:
         """Ask the server what its model takes.
 
         Args:
             bundle: Whose labels the scores are of.
             max_batch: The most patches of one call.
             server: `HOST:PORT`, or `HOST:PORT/MODEL` where the model is not called "streamtag".
+            answer_seconds: How long it may take to answer.
+            pause_seconds: How long after it failed it is asked again.
 
         Raises:
             ServerUnavailableError: The server cannot be reached, or has no such model.
@@ -60,6 +70,8 @@ class TritonModel:
         self._address = address
         self._model = model or _MODEL
         self._labels = len(bundle.labels)
+        self._answer_seconds = answer_seconds
+        self._pause_seconds = pause_seconds
         self._client = triton.InferenceServerClient(address, channel_args=_CHANNEL)
         self._is_here = _is_here(address)
         self._memory: SharedMemory | None = None
@@ -103,7 +115,7 @@ class TritonModel:
         memory, self._memory = self._memory, None
         if memory is not None:
             with suppress(InferenceServerException):
-                self._client.unregister_system_shared_memory(memory.name, client_timeout=_ANSWER_SECONDS)
+                self._client.unregister_system_shared_memory(memory.name, client_timeout=self._answer_seconds)
         with suppress(InferenceServerException):
             self._client.close()
 
@@ -161,7 +173,7 @@ class TritonModel:
             for name in abandoned(told.get("regions", {})):
                 self._ask(self._client.unregister_system_shared_memory, name)
             self._client.register_system_shared_memory(
-                sharing.name, f"/{sharing.name}", sharing.array.nbytes, client_timeout=_ANSWER_SECONDS
+                sharing.name, f"/{sharing.name}", sharing.array.nbytes, client_timeout=self._answer_seconds
             )
             self._memory = sharing
         except (OSError, InferenceServerException) as error:
@@ -174,13 +186,20 @@ class TritonModel:
 
     def _ask(self, question: Any, *arguments: Any, **options: Any) -> Any:
         try:
-            return question(*arguments, client_timeout=_ANSWER_SECONDS, **options)
+            return question(*arguments, client_timeout=self._answer_seconds, **options)
         except InferenceServerException as error:
-            raise self._fail(_in_words(error)) from error
+            raise self._fail(self._in_words(error)) from error
+
+    def _in_words(self, error: InferenceServerException) -> str:
+        if "DEADLINE_EXCEEDED" in str(error.status()):
+            return f"no answer within {self._answer_seconds:g} s"
+        if "UNAVAILABLE" in str(error.status()):
+            return "it cannot be reached"
+        return " ".join(str(error.message()).split())
 
     def _fail(self, reason: str) -> ServerUnavailableError:
         self._trouble = f"the Triton server at {self._address}: {reason}"
-        self._asked_again_at = time.monotonic() + _PAUSE_SECONDS
+        self._asked_again_at = time.monotonic() + self._pause_seconds
         return ServerUnavailableError(self._trouble)
 
     def _check(self, about: dict[str, Any]) -> dict[str, int]:
@@ -216,11 +235,3 @@ def _is_here(address: str) -> bool:
 
 def _is_away(error: InferenceServerException) -> bool:
     return any(code in str(error.status()) for code in ("UNAVAILABLE", "DEADLINE_EXCEEDED"))
-
-
-def _in_words(error: InferenceServerException) -> str:
-    if "DEADLINE_EXCEEDED" in str(error.status()):
-        return f"no answer within {_ANSWER_SECONDS:g} s"
-    if "UNAVAILABLE" in str(error.status()):
-        return "it cannot be reached"
-    return " ".join(str(error.message()).split())

@@ -50,8 +50,15 @@ class MetricsSink:
     name = "metrics"
     kinds = frozenset({"service", "status", "event", "scores"})
 
-    def __init__(self, config: Config, settings: MetricsSettings) -> None:
-        """Prepare it."""
+    def __init__(self, config: Config, settings: MetricsSettings, again_seconds: float = _AGAIN_SECONDS) -> None:
+        """Prepare it.
+
+        Args:
+            config: The whole configuration.
+            settings: The sink's part of it.
+            again_seconds: How long after its address was taken it is tried again.
+        """
+        self._again_seconds = again_seconds
         self._listen = settings.listen
         host, _, port = settings.listen.rpartition(":")
         self._host, self._port = host.strip("[]"), int(port)
@@ -120,7 +127,7 @@ class MetricsSink:
             if reason != self._trouble:
                 logger.warning("metrics: cannot listen at %s: %s; it is tried again", self._listen, reason)
             self._trouble = reason
-            self._bind_at = time.monotonic() + _AGAIN_SECONDS
+            self._bind_at = time.monotonic() + self._again_seconds
             return
         self._trouble = ""
         self._server.start()

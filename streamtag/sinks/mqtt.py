@@ -59,8 +59,13 @@ class MqttSink:
     name = "mqtt"
     kinds = frozenset({"service", "status", "event", "scores", "alert"})
 
-    def __init__(self, config: Config, settings: MqttSettings) -> None:
+    def __init__(self, config: Config, settings: MqttSettings, ghost_seconds: float = _GHOST_SECONDS) -> None:
         """Prepare the client.
+
+        Args:
+            config: The whole configuration.
+            settings: The sink's part of it.
+            ghost_seconds: How long after the streams are known what an earlier configuration left is taken away.
 
         Raises:
             ConfigError: The file of the password or of the authority cannot be read.
@@ -70,6 +75,7 @@ class MqttSink:
         self._base = f"{settings.base}/{service}"
         self._service = service
         self._settings = settings
+        self._ghost_seconds = ghost_seconds
         labels = tuple(config.events.labels) if settings.labels is None else settings.labels
         names = [alert.name for alert in config.alerts if "mqtt" in (alert.send or ())]
         self._alerts = AlertTopics.of(self._base, names)
@@ -133,7 +139,7 @@ class MqttSink:
                 self._greet_at = float("inf")
                 self._shown.clear()
             found: dict[str, bytes] = {}
-            if now >= self._clear_at and now >= self._board.known_since + _GHOST_SECONDS:
+            if now >= self._clear_at and now >= self._board.known_since + self._ghost_seconds:
                 self._found, found = found, self._found
         self._show()
         for topic, payload in found.items():
@@ -253,7 +259,7 @@ class MqttSink:
     def _on_subscribe(self, *_: Any) -> None:
         with self._lock:
             self._greet = True
-            self._clear_at = time.monotonic() + _GHOST_SECONDS
+            self._clear_at = time.monotonic() + self._ghost_seconds
 
     def _on_connect_fail(self, *_: Any) -> None:
         self._complain(

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
 from streamtag.errors import ConfigError
@@ -11,9 +11,8 @@ from streamtag.limits import PRIVATE_PREFIX
 from streamtag.settings import Config
 from streamtag.sink_kinds import SINKS
 from streamtag.sinks.alerts import AlertSink
-from streamtag.sinks.opening import open_sinks
 from streamtag.sinks.pausing import Pausing, PausingSink
-from streamtag.sinks.sink import Overseer, SinkMessage, SinkQueue
+from streamtag.sinks.sink import Overseer, Sink, SinkMessage, SinkQueue
 from streamtag.wire import KINDS, Subscriber
 from streamtag.wire.messages import Header, Message, ServiceHeader
 
@@ -34,15 +33,17 @@ class SupportsBool(Protocol):
 
 def relay(
     config: Config,
+    sinks: Sequence[Sink],
     endpoint: str,
     stop: SupportsBool,
     heard: Callable[[], None] = lambda: None,
     key: ClientKey | None = None,
 ) -> None:
-    """Run the sinks of a configuration against a service, until `stop` is true.
+    """Run sinks against a service, until `stop` is true.
 
     Args:
-        config: The settings.
+        config: The settings that they are made from.
+        sinks: What `open_sinks` made of them.
         endpoint: The service; one that is not there yet is waited for.
         stop: Looked at several times a second.
         heard: Called once the service was heard: from then on nothing that it tells is missed.
@@ -50,9 +51,7 @@ def relay(
 
     Raises:
         ConfigError: The configuration wants no sink.
-        StreamtagError: A sink cannot be made.
     """
-    sinks = open_sinks(config)
     if not sinks:
         raise ConfigError(
             f"{config.path}: it has no sink: write {' or '.join(kind.title for kind in SINKS if not kind.is_local)}"

@@ -49,19 +49,26 @@ class WebServer:
     Bound to loopback, it answers under the names of this machine alone: another name leads here by a trick.
     """
 
-    def __init__(self, host: str, port: int, pages: Mapping[str, Callable[[Message], Page]]) -> None:
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        pages: Mapping[str, Callable[[Message], Page]],
+        whole_seconds: float = _WHOLE_SECONDS,
+    ) -> None:
         """Bind the address.
 
         Args:
             host: Where to listen.
             port: The TCP port.
             pages: What to answer by path; called in several threads with the request's headers.
+            whole_seconds: How long a visitor may take in all.
 
         Raises:
             OSError: The address cannot be had.
         """
         names = _LOOPBACK if is_loopback(host) else None
-        self._server = _Server((host, port), partial(_Handler, pages, names))
+        self._server = _Server((host, port), partial(_Handler, pages, names), whole_seconds)
         self._worker = Worker("metrics", partial(self._server.serve_forever, _LOOK_SECONDS))
 
     def start(self) -> None:
@@ -84,7 +91,8 @@ class _Server(socketserver.TCPServer):
     allow_reuse_address = True
     request_queue_size = 64
 
-    def __init__(self, address: tuple[str, int], handler: Callable[..., Any]) -> None:
+    def __init__(self, address: tuple[str, int], handler: Callable[..., Any], whole_seconds: float) -> None:
+        self._whole_seconds = whole_seconds
         self._began: dict[socket.socket, float] = {}
         self._lock = threading.Lock()
         self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
@@ -118,7 +126,7 @@ class _Server(socketserver.TCPServer):
     def service_actions(self) -> None:
         now = time.monotonic()
         with self._lock:
-            late = [request for request, began in self._began.items() if now - began > _WHOLE_SECONDS]
+            late = [request for request, began in self._began.items() if now - began > self._whole_seconds]
         for request in late:
             with suppress(OSError):
                 request.shutdown(socket.SHUT_RDWR)

@@ -16,10 +16,10 @@ from streamtag.machine import processor_seconds
 from streamtag.process import LinkError, Process, SilentError
 from streamtag.workers.messages import Done, Forget, Map, Open, Opened, Order, Refused, Score, Word
 
-__all__ = ["ScoringProcess", "WorkerLostError"]
+__all__ = ["IDLE_SECONDS", "ScoringProcess", "WorkerLostError"]
 
 _LOOK_SECONDS: Final = 0.5
-_IDLE_SECONDS: Final = 3.0
+IDLE_SECONDS: Final = 3.0
 """A process that owes scores and used no processor time for so long is stopped, or waits for what never comes."""
 _SILENT_SECONDS: Final = 60.0
 """One that computes for longer than this computes for ever."""
@@ -38,8 +38,11 @@ class ScoringProcess:
     The thread that starts it must live for as long as the process is to: the system ends both together.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, idle_seconds: float = IDLE_SECONDS) -> None:
         """Start the process.
+
+        Args:
+            idle_seconds: after how long without work one that owes scores is taken for lost.
 
         Raises:
             OSError: no process can be started, or no memory be shared.
@@ -54,6 +57,7 @@ class ScoringProcess:
         self._models: dict[int, tuple[Open, Opened]] = {}  # by their numbers
         self._windows = self._results = np.empty(0, np.float32)
         self._number = 0
+        self._idle_seconds = idle_seconds
 
     @property
     def pid(self) -> int:
@@ -160,8 +164,8 @@ class ScoringProcess:
         while (word := self._hear(_LOOK_SECONDS)) is None:
             before, used, now = used, processor_seconds(self.pid), time.monotonic()
             worked = now if used != before else worked
-            if now - worked > _IDLE_SECONDS:
-                raise WorkerLostError(f"it did nothing for {_IDLE_SECONDS:g} s")
+            if now - worked > self._idle_seconds:
+                raise WorkerLostError(f"it did nothing for {self._idle_seconds:g} s")
             if now - given > _SILENT_SECONDS:
                 raise WorkerLostError(f"it gave no scores for {_SILENT_SECONDS:g} s")
         return word

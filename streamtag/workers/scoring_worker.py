@@ -17,13 +17,14 @@ from numpy.typing import NDArray
 from streamtag.errors import RuntimeUnavailableError, StreamtagError
 from streamtag.runtimes import Embedded
 from streamtag.workers.messages import Open, Opened
-from streamtag.workers.scoring_process import ScoringProcess, WorkerLostError
+from streamtag.workers.scoring_process import IDLE_SECONDS, ScoringProcess, WorkerLostError
 
 __all__ = ["ScoringWorker", "WorkerRuntime", "end_workers", "open_in_workers"]
 
 _FIRST_PAUSE_SECONDS: Final = 0.1
 _LONGEST_PAUSE_SECONDS: Final = 30.0
-_PATIENCE_SECONDS: Final = 10.0
+_WAIT_SECONDS: Final = 10.0
+"""A process that was lost is there again by then, unless something is wrong."""
 _LOOK_SECONDS: Final = 0.1
 _SETTLED_SECONDS: Final = 60.0
 """A process that lived for so long is begun anew after the shortest pause."""
@@ -41,11 +42,12 @@ class ScoringWorker:
         is_ready: whether there is a process that can score.
     """
 
-    def __init__(self, number: int) -> None:
+    def __init__(self, number: int, idle_seconds: float = IDLE_SECONDS) -> None:
         """Start the process.
 
         Args:
             number: what it is called in the log.
+            idle_seconds: as for `ScoringProcess`.
 
         Raises:
             OSError: none can be started, or no memory be shared with it.
@@ -53,10 +55,11 @@ class ScoringWorker:
         self.restarts = 0
         self.is_ready = True
         self._number = number
+        self._idle_seconds = idle_seconds
         self._orders: dict[int, Open] = {}  # of all models that are in use, by their numbers
         self._numbers = count()
         self._unused: deque[int] = deque()  # models that nobody uses any more, and that are yet to be let go of
-        self._process: ScoringProcess | None = ScoringProcess()
+        self._process: ScoringProcess | None = ScoringProcess(self._idle_seconds)
         self._began = time.monotonic()
         self._pause = _FIRST_PAUSE_SECONDS
         self._begin_at = 0.0
@@ -164,7 +167,7 @@ class ScoringWorker:
             if (wait := self._begin_at - time.monotonic()) > 0:
                 time.sleep(min(seconds, wait))
                 return
-            self._process = ScoringProcess()
+            self._process = ScoringProcess(self._idle_seconds)
             self._began = time.monotonic()
             self._left = len(self._orders)
             for order in self._orders.values():
@@ -217,13 +220,20 @@ class WorkerRuntime:
         return self._worker.score(self._model, windows, embeds=True)
 
 
-def open_in_workers(workers: Sequence[ScoringWorker], order: Open) -> list[WorkerRuntime]:
+def open_in_workers(
+    workers: Sequence[ScoringWorker], order: Open, wait_seconds: float = _WAIT_SECONDS
+) -> list[WorkerRuntime]:
     """Open a model in all workers at once; those that are begun anew open it as soon as they are there.
+
+    Args:
+        workers: all of them.
+        order: the model.
+        wait_seconds: how long to wait where all are lost.
 
     Raises:
         BundleError, RuntimeUnavailableError: as `ScoringWorker.open`, or none is there for too long.
     """
-    until = time.monotonic() + _PATIENCE_SECONDS
+    until = time.monotonic() + wait_seconds
     while not any(worker.is_ready for worker in workers) and time.monotonic() < until:
         time.sleep(_LOOK_SECONDS)
     with ThreadPoolExecutor(len(workers), "streamtag-open") as pool:

@@ -14,12 +14,9 @@ from streamtag.settings import Config
 pytestmark = pytest.mark.timeout(120)  # each starts processes that import everything
 
 
-def test_the_few_go_on_when_the_crowd_has_left(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("_SECONDS", "_AFTER_SECONDS"):
-        monkeypatch.setattr(f"benchmarks.overload.{name}", 2.0)
-    monkeypatch.setattr("streamtag.benchmark.load_generator._SETTLE_SECONDS", 0.2)
-    monkeypatch.setattr("benchmarks.overload.IN_TIME_MS", 60_000.0)  # however slow the machine is
-    overload = measure_overload(config, 6, 2)
+def test_the_few_go_on_when_the_crowd_has_left(config: Config) -> None:
+    late = 60_000.0  # however slow the machine is
+    overload = measure_overload(config, 6, 2, seconds=2.0, after_seconds=2.0, settle_seconds=0.2, in_time_ms=late)
     assert overload.scored_percent == 100
     assert overload.dropped_percent_most == 0
     assert overload.recovery_seconds == 0
@@ -55,6 +52,5 @@ def test_each_file_is_measured_with_each_runtime_that_takes_any(
     assert told[0] == f"{config.model.bundle} onnxruntime model.onnx"
 
 
-def test_the_memory_of_idle_streams_is_told_a_stream(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("benchmarks.growth._IDLE_STREAMS", 5)
-    assert measure_idle(config).streams == 5
+def test_the_memory_of_idle_streams_is_told_a_stream(config: Config) -> None:
+    assert measure_idle(config, 5).streams == 5

@@ -3,11 +3,8 @@
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
-
 from streamtag.bundle import Bundle
 from streamtag.engine import Service
-from streamtag.runtimes import triton
 from streamtag.settings import Stream
 from tests.engine.listening import Listener
 from tests.runtimes.triton_server import TritonServer
@@ -17,9 +14,8 @@ Begin = Callable[..., tuple[Service, Listener]]
 
 
 def test_streams_are_told_and_patches_counted_while_the_server_is_away(
-    begin: Begin, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    begin: Begin, tiny: Path, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(triton, "_PAUSE_SECONDS", 0.05)
     write(tmp_path / "tone.wav", tone(5.0))
     server = TritonServer(Bundle.open(str(tiny))).start()
     try:

@@ -9,7 +9,7 @@ import pytest
 
 from streamtag.engine import Service
 from streamtag.engine.times import ServiceTimes
-from streamtag.history import HistoryReader, waiting
+from streamtag.history import HistoryReader
 from streamtag.history.store import Store
 from streamtag.settings import HistorySettings, Stream
 from streamtag.wire import PcmPusher
@@ -37,7 +37,6 @@ def search(history: HistorySettings) -> list[str]:
 def test_an_event_is_in_the_history_when_it_is_told(
     begin: Begin, whistle: Path, history: HistorySettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(waiting, "_MOST_WAIT_SECONDS", 20.0)  # a machine that is busy takes longer
     service, listener = begin(times=ServiceTimes(repeat=0.1, settle=20.0), history=history)
     listener.until(lambda message: message.header.get("history") == {"state": "kept", "reason": "", "dropped": 0})
     write_all = Store.write

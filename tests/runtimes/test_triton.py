@@ -7,7 +7,7 @@ import pytest
 from streamtag.audio import log_mel_windows
 from streamtag.bundle import Bundle
 from streamtag.errors import BundleError, RuntimeUnavailableError
-from streamtag.runtimes import ServerUnavailableError, open_runtime, triton
+from streamtag.runtimes import ServerUnavailableError, open_runtime
 from streamtag.runtimes.parity import trial_windows
 from streamtag.runtimes.scorer import Scorer
 from streamtag.runtimes.triton import TritonModel
@@ -25,11 +25,6 @@ def server(bundle: Bundle) -> Iterator[TritonServer]:
     server = TritonServer(bundle, max_batch=8).start()
     yield server
     server.stop()
-
-
-@pytest.fixture(autouse=True)
-def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(triton, "_PAUSE_SECONDS", 0.05)
 
 
 @pytest.mark.parametrize("knows_memory", [True, False])
@@ -51,7 +46,7 @@ def test_scores_are_those_of_onnx_runtime_by_memory_that_is_shared_and_without(
 
 
 def test_a_server_that_comes_back_is_asked_again_and_shares_memory_anew(bundle: Bundle, server: TritonServer) -> None:
-    model = TritonModel(bundle, 8, server.address)
+    model = TritonModel(bundle, 8, server.address, pause_seconds=0.05)
     window = trial_windows()[:1]
     expected = model.run_windows(window)
     server.stop()
@@ -73,12 +68,8 @@ def test_a_server_that_comes_back_is_asked_again_and_shares_memory_anew(bundle: 
     assert len(server.regions) == 1
 
 
-def test_a_server_that_hangs_holds_nobody_up_for_long(
-    bundle: Bundle, server: TritonServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(triton, "_ANSWER_SECONDS", 0.3)
-    monkeypatch.setattr(triton, "_PAUSE_SECONDS", 60.0)
-    model = TritonModel(bundle, 8, server.address)
+def test_a_server_that_hangs_holds_nobody_up_for_long(bundle: Bundle, server: TritonServer) -> None:
+    model = TritonModel(bundle, 8, server.address, answer_seconds=0.3, pause_seconds=60.0)
     server.goes_on.clear()
     with pytest.raises(ServerUnavailableError, match=r"no answer within 0.3 s"):
         model.run_windows(trial_windows()[:1])

@@ -12,7 +12,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from streamtag.config import load_config
 from streamtag.settings import Config
-from streamtag.sinks import web
+from streamtag.sinks.metrics import MetricsSink
+from streamtag.sinks.web import _MOST_CONNECTIONS, Page, WebServer
 from streamtag.wire import Outgoing, Publisher, ServiceHeader
 from streamtag.wire.messages import Histogram
 from tests.ports import free_port
@@ -147,13 +148,10 @@ def test_another_site_s_page_and_other_paths_get_nothing(
     assert ask(port, "/metrics?match=1", Host=f"localhost:{port}")[0] == 200
 
 
-def test_visitors_who_say_nothing_hold_nobody_up(
-    tmp_path: Path, publisher: Publisher, run: Run, port: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(web, "_WHOLE_SECONDS", 0.5)
-    run(settings(tmp_path, port), publisher)
-    wait_until(lambda: answers(port), 60, "the server")
-    silent = [socket.create_connection(("127.0.0.1", port)) for _ in range(2 * web._MOST_CONNECTIONS)]
+def test_visitors_who_say_nothing_hold_nobody_up(port: int) -> None:
+    server = WebServer("127.0.0.1", port, {"/metrics": lambda _: Page(b"")}, whole_seconds=0.5)
+    server.start()
+    silent = [socket.create_connection(("127.0.0.1", port)) for _ in range(2 * _MOST_CONNECTIONS)]
     silent[0].sendall(b"GET /metrics")
 
     def is_answered() -> bool:
@@ -165,21 +163,18 @@ def test_visitors_who_say_nothing_hold_nobody_up(
     wait_until(is_answered, 60, "an answer")
     for each in silent:
         each.close()
+    server.close()
 
 
 def test_an_address_that_is_taken_is_tried_again(
-    tmp_path: Path,
-    publisher: Publisher,
-    run: Run,
-    port: int,
-    caplog: pytest.LogCaptureFixture,
-    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path, publisher: Publisher, run: Run, port: int, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("streamtag.sinks.metrics._AGAIN_SECONDS", 0.1)
+    config = settings(tmp_path, port)
+    assert config.metrics is not None
     with socket.socket() as other:
         other.bind(("127.0.0.1", port))
         other.listen()
-        run(settings(tmp_path, port), publisher)
+        run(config, publisher, MetricsSink(config, config.metrics, again_seconds=0.1))
         wait_until(lambda: "it is tried again" in caplog.text, 60, "a complaint")
     wait_until(lambda: answers(port), 60, "the server")
     assert caplog.text.count("it is tried again") == 1

@@ -8,6 +8,7 @@ import pytest
 from streamtag.config import load_config
 from streamtag.history import event_id
 from streamtag.settings import Config
+from streamtag.sinks.mqtt import MqttSink
 from streamtag.wire import EventHeader, Outgoing, Publisher, ServiceHeader, StatusHeader
 from tests.ports import free_port
 from tests.real.certificates import make_authority
@@ -209,9 +210,8 @@ def test_home_assistant_that_starts_is_told_everything_again(
 
 
 def test_what_an_earlier_configuration_left_is_taken_away(
-    tmp_path: Path, broker: Broker, ear: Ear, publisher: Publisher, run: Run, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, broker: Broker, ear: Ear, publisher: Publisher, run: Run
 ) -> None:
-    monkeypatch.setattr("streamtag.sinks.mqtt._GHOST_SECONDS", 0.5)
     ghost = "homeassistant/device/streamtag_cellar_gone/config"
     ear.say(ghost, json.dumps({"device": {"via_device": "streamtag_cellar"}, "components": {}}), retain=True)
     other = "homeassistant/device/streamtag_attic_porch/config"
@@ -222,7 +222,9 @@ def test_what_an_earlier_configuration_left_is_taken_away(
     cat = {"streamtag_cellar_porch_cat": {"platform": "binary_sensor", "name": "Cat"}}
     ear.say(porch, json.dumps({"device": {"via_device": "streamtag_cellar"}, "components": cat}), retain=True)
     publisher.publish([service("porch"), status("porch", "live")])
-    run(settings(tmp_path, broker.port), publisher)
+    config = settings(tmp_path, broker.port)
+    assert config.mqtt is not None
+    run(config, publisher, MqttSink(config, config.mqtt, ghost_seconds=0.5))
     for topic in (ghost, f"{B}/gone/label/dog", f"{B}/porch/label/cat"):
         ear.wait(topic, "")
     parting = {"platform": "binary_sensor"}

@@ -23,8 +23,6 @@ from streamtag.workers import (
     WorkerLostError,
     WorkerRuntime,
     open_in_workers,
-    scoring_process,
-    scoring_worker,
 )
 from tests.bundles import make_bundle
 from tests.real.servers import wait_until
@@ -117,18 +115,20 @@ def test_one_that_was_killed_is_noticed_and_begun_anew_with_its_models(
 
 
 def test_one_that_is_stopped_in_the_middle_is_taken_for_lost(
-    worker: ScoringWorker, runtime: WorkerRuntime, monkeypatch: pytest.MonkeyPatch
+    order: Open,
 ) -> None:
-    monkeypatch.setattr(scoring_process, "_IDLE_SECONDS", 0.3)
-    monkeypatch.setattr(scoring_process, "_LOOK_SECONDS", 0.1)
-    stopped = worker.pid
-    assert stopped is not None
-    os.kill(stopped, signal.SIGSTOP)
-    with pytest.raises(WorkerLostError, match=r"it did nothing for 0.3 s"):
-        runtime.run_list(WINDOWS)
-    wait_until(lambda: not is_there(stopped), 60, "its end")
-    begin_anew(worker)
-    assert len(runtime.run_list(WINDOWS)) == len(WINDOWS)
+    worker = ScoringWorker(1, idle_seconds=0.3)
+    try:
+        (runtime,) = open_in_workers([worker], order)
+        stopped = worker.pid
+        assert stopped is not None
+        os.kill(stopped, signal.SIGSTOP)
+        with pytest.raises(WorkerLostError, match=r"it did nothing for 0.3 s"):
+            runtime.run_list(WINDOWS)
+        wait_until(lambda: not is_there(stopped), 60, "its end")
+        begin_anew(worker)
+    finally:
+        worker.close()
 
 
 def test_a_model_that_nobody_uses_any_more_is_let_go_of_and_others_go_on(
@@ -166,15 +166,12 @@ def test_a_model_that_is_opened_while_one_is_lost_is_there_with_the_next(
         other.close()
 
 
-def test_where_all_are_lost_a_model_is_refused(
-    worker: ScoringWorker, runtime: WorkerRuntime, order: Open, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(scoring_worker, "_PATIENCE_SECONDS", 0.0)
+def test_where_all_are_lost_a_model_is_refused(worker: ScoringWorker, runtime: WorkerRuntime, order: Open) -> None:
     assert worker.pid is not None
     os.kill(worker.pid, signal.SIGKILL)
     wait_until(lambda: not worker.look(0.0), 60, "that it is noticed")
     with pytest.raises(RuntimeUnavailableError, match="all scoring processes are lost"):
-        open_in_workers([worker], order)
+        open_in_workers([worker], order, wait_seconds=0.0)
     begin_anew(worker)
     assert len(runtime.run_list(WINDOWS)) == len(WINDOWS)
 
