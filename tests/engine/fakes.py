@@ -69,6 +69,7 @@ class SlowRuntime:
         return self._runtime.run(patches)
 
     def embed(self, patches: NDArray[np.float32]) -> Embedded:
+        time.sleep(self._seconds * len(patches))
         return self._runtime.embed(patches)
 
 

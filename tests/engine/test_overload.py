@@ -34,12 +34,16 @@ class HeldRuntime:
         self._go = go
 
     def run(self, patches: NDArray[np.float32]) -> NDArray[np.float32]:
-        self._asked.set()
-        self._go.wait()
+        self._hold()
         return self._runtime.run(patches)
 
     def embed(self, patches: NDArray[np.float32]) -> Embedded:
+        self._hold()
         return self._runtime.embed(patches)
+
+    def _hold(self) -> None:
+        self._asked.set()
+        self._go.wait()
 
 
 def test_overload_drops_the_oldest_of_all_streams_evenly_and_is_over_when_it_is_over(
