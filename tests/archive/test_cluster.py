@@ -26,7 +26,7 @@ def nodes() -> Iterator[Nodes]:
 def many(tmp_path: Path) -> Path:
     folder = tmp_path / "many"
     folder.mkdir()
-    first = encode(folder / "0.flac", seconds=30.0, rate=16000)
+    first = encode(folder / "0.flac", seconds=15.0, rate=16000)
     for number in range(1, COUNT):
         (folder / f"{number}.flac").hardlink_to(first)
     (folder / "bad.wav").write_text("no sound")
