@@ -9,7 +9,7 @@ from streamtag.engine.measures import Measures, ModelUse
 from streamtag.engine.messages import embedding_message, scores_messages
 from streamtag.engine.output import Output
 from streamtag.engine.queue import Action, StreamQueues, Work
-from streamtag.engine.rounds import Round, rounds_of, without_patches
+from streamtag.engine.rounds import NewJudging, Round, rounds_of, without_patches
 from streamtag.engine.stream import EngineStream
 from streamtag.engine.times import USUAL_TIMES, ServiceTimes
 from streamtag.intake import Change, Pause
@@ -153,7 +153,10 @@ class Inference:
         return next((stage for stage in self._stages.values() if stage.model is other.model), other)
 
     def judge_by(self, judging: Mapping[Model, Judging]) -> None:
-        """Score and judge the streams of models by something else; events whose labels are gone end."""
+        """Have the streams of models scored and judged by something else, soon; events whose labels are gone end."""
+        self.queues.call(NewJudging(self._judge_by, judging))
+
+    def _judge_by(self, judging: Mapping[Model, Judging]) -> None:
         for stage in {*self._stages.values(), *(stream.stage for stream in self._streams.values())}:
             stage.judging = judging.get(stage.model, stage.judging)
         for stream in self._streams.values():
@@ -225,11 +228,11 @@ class Inference:
     def _score(self, work: list[Work[EngineStream]]) -> dict[ScoreStage, Round]:
         """Score all patches that were taken, each model's in batches of its own."""
         rounds = rounds_of(work)
-        # What is called between patches may teach a label, which those after it score by their embeddings.
-        may_be_taught = any(callable(item) for _, item in work)
+        # What waited when labels were taught scores them too, by its embeddings.
+        is_taught = any(isinstance(item, NewJudging) for _, item in work)
         for stage, each in rounds.items():
             begin = time.perf_counter()
-            wanted = may_be_taught or self._sinks.want_embeddings or bool(self._watched(each.streams))
+            wanted = is_taught or self._sinks.want_embeddings or bool(self._watched(each.streams))
             each.score(embeds=wanted)
             seconds = time.perf_counter() - begin
             if not each.failure:

@@ -1,16 +1,32 @@
 """What a thread that scores took from its queues at once."""
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
 import numpy as np
 
 from streamtag.audio import Patch
 from streamtag.engine.queue import Work
 from streamtag.engine.stream import EngineStream
+from streamtag.model import Model
 from streamtag.runtimes import ServerUnavailableError
-from streamtag.scoring import Scored, ScoreStage
+from streamtag.scoring import Judging, Scored, ScoreStage
 
-__all__ = ["Round", "rounds_of", "without_patches"]
+__all__ = ["NewJudging", "Round", "rounds_of", "without_patches"]
 
 _NOTHING = Scored(np.empty((0, 0), np.float32))
+
+
+@dataclass(frozen=True, slots=True)
+class NewJudging:
+    """A change of what streams are scored and judged by, in the queue: patches behind it are scored by it."""
+
+    change: Callable[[Mapping[Model, Judging]], None]
+    judging: Mapping[Model, Judging]
+
+    def __call__(self) -> None:
+        """Make the change."""
+        self.change(self.judging)
 
 
 class Round:

@@ -190,7 +190,7 @@ class Service:
         self._models = models
         for worker, added in zip(self._workers, stages, strict=True):
             worker.use(set(models.opened), added)
-            worker.queues.call(partial(worker.judge_by, models.by_model))
+            worker.judge_by(models.by_model)
         return {name for name, each in known.items() if models.opened.get(name) is not each}
 
     def wait(self, seconds: float | None = None) -> bool:

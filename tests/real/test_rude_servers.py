@@ -182,7 +182,7 @@ def test_a_server_that_knows_no_rtsp_is_called_so() -> None:
 
 @pytest.mark.parametrize("scheme", ["http", "rtsp"])
 def test_a_refused_connection_is_told_plainly(scheme: str) -> None:
-    with Listener(f"{scheme}://user:secret@127.0.0.1:{free_port()}/x") as listener:
+    with Listener(f"{scheme}://user:secret@127.0.0.1:{free_port()}/x", timeouts=Timeouts()) as listener:
         listener.wait_state("reconnecting")
         assert listener.states == [("reconnecting", "connection refused")]
 
@@ -191,7 +191,7 @@ def test_a_refused_connection_is_told_plainly(scheme: str) -> None:
     "uri", ["http://H/x", "https://H/x", "rtsp://H/x", "rtsps://H/x", "udp://H:1234", "http://H/x.m3u"]
 )
 def test_a_host_that_does_not_exist_is_called_so_and_tried_again(uri: str) -> None:
-    with Listener(uri.replace("H", "user:secret@no-such-host.invalid")) as listener:
+    with Listener(uri.replace("H", "user:secret@no-such-host.invalid"), timeouts=Timeouts()) as listener:
         listener.wait_state("reconnecting")
         assert listener.states[0][1] == "there is no host of that name, or no name server answers"
         assert listener.blocks == []
