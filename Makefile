@@ -9,9 +9,8 @@ STAMPS := $(VENV)/stamps
 TOOLS := .venv-tools
 ARGS ?=
 BUNDLE ?= default
-# Most tests wait two thirds of their time, for real servers and for sound: three workers share a core. Each takes up to
-# 1 GB.
-WORKERS := $(shell test "$$(nproc)" -ge 3 && echo 8 || echo $$((3 * $$(nproc))))
+# Most tests wait half of their time, for real servers and for sound: two workers share a core. Each takes up to 1 GB.
+WORKERS := $(shell test "$$(nproc)" -ge 4 && echo 8 || echo $$((2 * $$(nproc))))
 export PYTHON
 
 help:
