@@ -47,6 +47,7 @@ def test_every_stream_goes_by_the_windows_of_its_model(
     streams = tuple(Stream(id=name, source="zmq:", model=name) for name in models)
     service = serve(models=models, streams=streams, history=history)
     listener = listen(service)
+    listener.until(lambda message: message.header["kind"] == "service")
     watcher = listen(service, kinds=["levels", "embedding", "status"])
     watcher.until(lambda message: message.header["kind"] == "status")
     assert service.input_endpoint is not None
@@ -100,6 +101,7 @@ def test_a_model_that_gives_what_is_no_number_is_told_of_and_nothing_of_it_is_pu
     monkeypatch.setattr("streamtag.runtimes.onnx_window.activated", lambda values, _: np.full_like(values, np.nan))
     service = serve(models={"short": models["short"]}, streams=(Stream(id="yard", source="zmq:", model="short"),))
     listener = listen(service)
+    listener.until(lambda message: message.header["kind"] == "service")
     pusher = push(service)
     pusher.push("yard", tone(2.0, 440, 8000), 8000)
     pusher.end("yard")
