@@ -86,7 +86,7 @@ def measure(streams: int, seconds: float, tries: float, whom: str) -> Round:
 def somebody_else() -> Iterator[int]:
     """Let a process take in whoever connects, on the core of those who try; yield its port."""
     with socket.create_server(("127.0.0.1", 0), backlog=1024) as listener:
-        process = multiprocessing.get_context("fork").Process(target=_accept, args=(listener,), daemon=True)
+        process = multiprocessing.get_context("spawn").Process(target=_accept, args=(listener,), daemon=True)
         process.start()
         try:
             yield listener.getsockname()[1]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from streamtag.errors import ConfigError
-from train.data.bank import make_bank
+from train.data.bank import Bank, make_bank
 from train.data.cache import Cache
 from train.data.clips import load_all
 from train.data.make import fill
@@ -55,6 +55,12 @@ def prepare(settings: Settings) -> tuple[Collection, Cache]:
 
 
 def _fill(collection: Collection, cache: Cache, settings: Settings) -> None:
+    listener = ears(settings)
+    what = progress_line("windows")
+    fill(cache, _bank(collection, settings), settings.render, listener, settings.processes, settings.shard, what)
+
+
+def _bank(collection: Collection, settings: Settings) -> Bank:
     clips, sounds, skipped = load_all(collection.split.train)
     _, rooms, without = load_all(collection.rooms)
     for line in skipped + without:
@@ -62,8 +68,7 @@ def _fill(collection: Collection, cache: Cache, settings: Settings) -> None:
     say(f"{len(clips)} clips to train on, {len(skipped) + len(without)} skipped, {len(collection.labels)} labels")
     if not any(clip.labels for clip in clips):
         raise ConfigError("no labelled clip is left to train on: see the lines above, and [data] licences")
-    bank = make_bank(clips, sounds, rooms, collection.labels, settings.render.label_power)
-    fill(cache, bank, settings.render, ears(settings), settings.processes, settings.shard, progress_line("windows"))
+    return make_bank(clips, sounds, rooms, collection.labels, settings.render.label_power)
 
 
 def ears(settings: Settings) -> "Ears | None":

@@ -7,7 +7,7 @@ from multiprocessing.process import BaseProcess
 
 from threadpoolctl import threadpool_limits
 
-__all__ = ["begin_worker", "end_with_parent", "limit_threads"]
+__all__ = ["end_with_parent", "limit_threads"]
 
 
 def limit_threads(count: int) -> None:
@@ -16,12 +16,6 @@ def limit_threads(count: int) -> None:
 
     torch.set_num_threads(count)
     threadpool_limits(count)
-
-
-def begin_worker() -> None:
-    """Compute with one thread, and end with the parent: for a pool that has a worker for each core."""
-    limit_threads(1)
-    end_with_parent()
 
 
 def end_with_parent() -> None:

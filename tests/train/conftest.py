@@ -107,9 +107,15 @@ def quick_last_layer(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("train.last_layer.SILENT", 32)
 
 
+@pytest.fixture(scope="session")
+def windows(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the windows of all tiny runs are: made by the first that needs them."""
+    return tmp_path_factory.mktemp("windows")
+
+
 @pytest.fixture
-def settings(recordings: Path, tmp_path: Path) -> Callable[..., Settings]:
-    """Return a tiny run's settings; keywords replace [fit] keys."""
+def settings(recordings: Path, windows: Path, tmp_path: Path) -> Callable[..., Settings]:
+    """Return a tiny run's settings; keywords replace [fit] keys. Runs with windows of their own have `cache=None`."""
 
     def make(**fit: object) -> Settings:
         tiny = FitSettings(steps=12, batch=16, warmup_steps=2, threads=1, checkpoint_every=4, report_every=4)
@@ -119,6 +125,7 @@ def settings(recordings: Path, tmp_path: Path) -> Callable[..., Settings]:
             output=tmp_path / "run",
             render=RenderSettings(windows=64, seed=3),
             fit=msgspec.structs.replace(tiny, **fit),
+            cache=windows,
             processes=1,
         )
 

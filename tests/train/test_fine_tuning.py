@@ -96,7 +96,7 @@ def test_no_steps_leave_a_bundles_network_as_it_is_and_give_a_run_that_can_be_ex
 @pytest.mark.usefixtures("quick_last_layer")
 def test_no_steps_and_plain_windows_fit_the_last_layer_alone(bundle: Bundle, settings: Callable[..., Settings]) -> None:
     run = settings(steps=0, network=bundle.manifest["network"]["name"])
-    run = msgspec.structs.replace(run, render=msgspec.structs.replace(run.render, plain=True))
+    run = msgspec.structs.replace(run, render=msgspec.structs.replace(run.render, plain=True), cache=None)
     fit(run, bundle)
     names = LabelTable.of([*KINDS, "Silence"]).names
     begun = with_labels(network_of(bundle), bundle.labels, names)

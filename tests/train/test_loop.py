@@ -114,7 +114,7 @@ def test_a_folder_with_one_clip_a_label_a_silent_one_and_one_at_8_khz_is_learnt_
         soundfile.write(tmp_path / "mine" / kind / "one.wav", sound_of(kind, 1), rate)
     soundfile.write(tmp_path / "mine" / "Rain" / "silent.wav", np.zeros(8000), 16000)
     data = DataSettings(root=tmp_path, sets=("mine",), others_share=0.2, calibration_share=0.1)
-    run = msgspec.structs.replace(settings(steps=2, checkpoint_every=2, report_every=2), data=data)
+    run = msgspec.structs.replace(settings(steps=2, checkpoint_every=2, report_every=2), data=data, cache=None)
     fit(run)
     assert "skipped: clip mine/Rain/silent.wav: is silent" in capsys.readouterr().err
     assert trained_network(run, LabelTable.of([*KINDS, "Silence"]).names)[1] == 2
@@ -123,6 +123,6 @@ def test_a_folder_with_one_clip_a_label_a_silent_one_and_one_at_8_khz_is_learnt_
 def test_a_folder_of_silence_alone_has_nothing_to_learn_from(settings: Callable[..., Settings], tmp_path: Path) -> None:
     (tmp_path / "mine" / "Rain").mkdir(parents=True)
     soundfile.write(tmp_path / "mine" / "Rain" / "one.wav", np.zeros(8000), 16000)
-    run = msgspec.structs.replace(settings(), data=DataSettings(root=tmp_path, sets=("mine",)))
+    run = msgspec.structs.replace(settings(), data=DataSettings(root=tmp_path, sets=("mine",)), cache=None)
     with pytest.raises(ConfigError, match="no labelled clip is left to train on"):
         fit(run)

@@ -9,7 +9,9 @@ import pytest
 import torch
 from hypothesis import example, given
 from hypothesis import strategies as st
+from threadpoolctl import threadpool_limits
 
+from streamtag.audio.frontend import PATCH_SAMPLES, log_mel_windows
 from streamtag.errors import ConfigError
 from tests.train.conftest import KINDS, sound_of
 from train.augment import mask_and_shift
@@ -157,12 +159,17 @@ def test_a_cache_of_other_settings_or_labels_is_refused(tmp_path: Path) -> None:
         Cache.open(tmp_path, LABELS.names[1:], {"seed": 1})
 
 
-def test_filling_renders_only_the_shards_that_are_missing(
+def test_processes_render_what_this_one_would_and_only_the_shards_that_are_missing(
     bank: Bank, tmp_path: Path, settings: Callable[..., Settings]
 ) -> None:
     render_settings = settings().render
     whole = Cache.open(tmp_path / "whole", LABELS.names, {})
     fill(whole, bank, render_settings, None, 1, 4096, lambda done, total: None)
+    rng = np.random.default_rng([render_settings.seed, 0])
+    made = [render(bank, render_settings, rng) for _ in range(64)]
+    with threadpool_limits(1):
+        patches = log_mel_windows(np.stack([window.samples[window.at :][:PATCH_SAMPLES] for window in made]))
+    assert (whole.read(0).patches == patches.astype(np.float16)).all()
     seen: list[tuple[int, int]] = []
     fill(whole, bank, render_settings, None, 1, 4096, lambda done, total: seen.append((done, total)))
     assert seen == [(64, 64)]

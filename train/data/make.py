@@ -12,13 +12,15 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from streamtag.audio.frontend import PATCH_HOP, PATCH_SAMPLES, log_mel_windows
 from train.data.bank import Bank
 from train.data.cache import Cache, Rows
 from train.data.render import RenderSettings, Window, plain, render
 from train.labels.table import SILENCE
-from train.workers import begin_worker
+from train.shared import Shared
+from train.workers import end_with_parent
 
 PLAIN = 50_000
 """The number of the first shard of plain windows."""
@@ -46,7 +48,7 @@ class _Task:
 
 
 _task: _Task | None = None
-"""What the worker processes work at: inherited by fork, so that no recording is copied."""
+"""What this process works at, where it is one of a pool's."""
 
 
 def shard_sizes(windows: int, shard: int) -> list[int]:
@@ -83,7 +85,6 @@ def fill(
     A shard depends on the seed and its number alone, never on the processes. A cache of some shards alone gets as many
     made ones of those as the windows fill. Plain windows come from the shard `first_plain` on.
     """
-    global _task
     made = [number for number in cache.shards if number < PLAIN] if cache.shards else count()
     sizes = dict(zip(made, shard_sizes(settings.windows, shard), strict=False))
     windows = plain_windows(bank) if settings.plain else []
@@ -95,19 +96,26 @@ def fill(
     if not missing:
         return
     shuffled = [windows[index] for index in order]
-    _task = _Task(bank, settings, cache, shuffled, first_plain, shard, listener is not None)
-    try:
-        fork = multiprocessing.get_context("fork")
-        with ProcessPoolExecutor(processes, mp_context=fork, initializer=begin_worker) as pool:
-            for future in as_completed([pool.submit(_shard, number, sizes[number]) for number in missing]):
-                rows, sound = future.result()
-                if listener and sound:
-                    rows = _listened(rows, sound, listener)
-                cache.write(rows[0], rows[1])
-                done += len(rows[1])
-                progress(done, sum(sizes.values()))
-    finally:
-        _task = None
+    task = Shared(_Task(bank, settings, cache, shuffled, first_plain, shard, listener is not None), cache.folder)
+    del bank  # where nobody else has them, the recordings are in memory once, as what the processes map
+    # Not forked: this process may have threads, and what a library's own held while it was forked never comes free.
+    spawn = multiprocessing.get_context("spawn")
+    with task, ProcessPoolExecutor(processes, mp_context=spawn, initializer=_begin, initargs=(task,)) as pool:
+        for future in as_completed([pool.submit(_shard, number, sizes[number]) for number in missing]):
+            rows, sound = future.result()
+            if listener and sound:
+                rows = _listened(rows, sound, listener)
+            cache.write(rows[0], rows[1])
+            done += len(rows[1])
+            progress(done, sum(sizes.values()))
+
+
+def _begin(task: Shared[_Task]) -> None:
+    """Make a process of a pool that has one for each core ready, without torch, which takes seconds to load."""
+    global _task
+    threadpool_limits(1)
+    end_with_parent()
+    _task = task.read()
 
 
 def _listened(numbered: tuple[int, Rows], sound: Path, listener: Listener) -> tuple[int, Rows]:
@@ -120,7 +128,7 @@ def _listened(numbered: tuple[int, Rows], sound: Path, listener: Listener) -> tu
 
 def _shard(number: int, size: int) -> tuple[tuple[int, Rows], Path | None]:
     task = _task
-    assert task is not None, "workers inherit the task"
+    assert task is not None, "a pool's processes begin with their task"
     windows = _plain_windows(task, number, size) if number >= PLAIN else _made_windows(task, number, size)
     at = np.array([window.at for window in windows])
     heard = np.stack([window.samples[window.at :][:PATCH_SAMPLES] for window in windows])

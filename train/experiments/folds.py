@@ -6,12 +6,14 @@ from dataclasses import dataclass
 import msgspec
 
 from streamtag.errors import ConfigError
-from train.data.bank import make_bank
+from train.data.bank import Bank, make_bank
 from train.data.cache import Cache
 from train.data.clips import Clip, load_all
+from train.data.effects import Sound
 from train.data.make import PLAIN, fill
 from train.data.sets import Collection
 from train.data.split import origin
+from train.labels import LabelTable
 from train.prepare import ears, progress_line, say
 from train.settings import Settings
 
@@ -86,15 +88,27 @@ def make_windows(collection: Collection, settings: Settings) -> FoldWindows:
     _, rooms, _ = load_all(collection.rooms)
     for group in (_OTHERS, *FOLDS):
         wanted = found.cache.only([*found.of(group), *found.plain(group)])
-        kept, sounds, skipped = load_all([clip for clip in clips if clip.fold == group])
-        for line in skipped:
-            say(f"skipped: {line}")
-        if not kept:
-            raise ConfigError(f"no recordings of fold {group}: set [data] root and sets, other sets included")
-        bank = make_bank(kept, sounds, rooms, collection.labels, settings.render.label_power)
         render = msgspec.structs.replace(settings.render, windows=len(found.of(group)) * settings.shard)
-        what = f"windows of fold {group}" if group else "windows of the other sets"
+        what = progress_line(f"windows of fold {group}" if group else "windows of the other sets")
         first = found.plain(group)[0]
-        fill(wanted, bank, render, listener, settings.processes, settings.shard, progress_line(what), first)
+        fill(
+            wanted,
+            _read(clips, group, rooms, collection.labels, settings.render.label_power),
+            render,
+            listener,
+            settings.processes,
+            settings.shard,
+            what,
+            first,
+        )
     found.cache.finish()
     return found
+
+
+def _read(clips: Sequence[Clip], group: int, rooms: Sequence[Sound], labels: LabelTable, power: float) -> Bank:
+    kept, sounds, skipped = load_all([clip for clip in clips if clip.fold == group])
+    for line in skipped:
+        say(f"skipped: {line}")
+    if not kept:
+        raise ConfigError(f"no recordings of fold {group}: set [data] root and sets, other sets included")
+    return make_bank(kept, sounds, rooms, labels, power)
