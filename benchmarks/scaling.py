@@ -3,8 +3,9 @@
     python -m benchmarks.scaling --json scaling.json
 
 Measured are patches from memory and eight recordings played as fast as possible through `streamtag run`, on one core
-and on two in turn; what the service itself spends on a patch, which no further core takes off it; and how many messages
-its publisher's thread sends. The rest is a model of these, whose values for one core and two stand beside those.
+and on two in turn, with what two cores of this machine carry of work that shares nothing; what the service itself
+spends on a patch, which no further core takes off it; and how many messages its publisher's thread sends. The rest is a
+model of these, whose values for one core and two stand beside those.
 """
 
 import argparse
@@ -14,14 +15,17 @@ import tempfile
 import time
 import wave
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import msgspec
 import numpy as np
+import zmq
 from msgspec.structs import replace
 
-from benchmarks.scoring import Scaling, measure_scaling
+from benchmarks.scoring import Scaling, Variant, measure_scaling
+from benchmarks.separate_work import SeparateWork, measure_separate_work
 from streamtag.audio import SAMPLE_RATE
 from streamtag.benchmark.live_streams import wait_until_ready
 from streamtag.benchmark.load_generator import PATCH_SECONDS, bursts
@@ -32,7 +36,7 @@ from streamtag.benchmark.worker_process import in_a_process, wait_for_subscriber
 from streamtag.cli.bench_view import heading
 from streamtag.config import load_config
 from streamtag.settings import Config
-from streamtag.wire import Publisher, Subscriber
+from streamtag.wire import Publisher
 from streamtag.wire.messages import Outgoing, ScoresHeader, TopLabel
 
 __all__ = ["CORES", "Carried", "carried", "measure_publisher", "measure_recordings", "print_scaling"]
@@ -40,6 +44,9 @@ __all__ = ["CORES", "Carried", "carried", "measure_publisher", "measure_recordin
 CORES = (1, 2, 8, 16, 64)
 _ROUNDS = 3
 _SECONDS = 5.0
+_SEPARATE_SECONDS = 2.0
+_WARM_UP_SECONDS = 2.0
+_PORTION_SECONDS = 0.02
 _STREAMS = 1000
 _RECORDINGS = 8
 _RECORDING_SECONDS = 600
@@ -137,25 +144,36 @@ def measure_recordings(config: Config, cores: int, seconds: float) -> float:
         streams = [{"id": f"r{number}", "source": f"file:{path}", "loop": True} for number in range(_RECORDINGS)]
         with ServiceProcess(config, list(streams), held) as service, held_to(others):
             wait_until_ready(service)
-            with Subscriber(service.endpoint, kinds=["scores"]) as subscriber:
-                _count(subscriber, 2.0)
-                return _count(subscriber, seconds) / seconds
+            with zmq.Context() as context, context.socket(zmq.SUB) as scores:
+                scores.set(zmq.RCVHWM, 0)
+                scores.subscribe(b"scores/")
+                scores.connect(service.endpoint)
+                _count(scores, _WARM_UP_SECONDS)
+                return _count(scores, seconds) / seconds
 
 
-def _count(subscriber: Subscriber, seconds: float) -> int:
+def _count(scores: "zmq.Socket[bytes]", seconds: float) -> int:
+    """Count messages without reading them, in portions: on two cores the service shares both with whoever listens."""
     until, count = time.monotonic() + seconds, 0
     while (left := until - time.monotonic()) > 0:
-        message = subscriber.receive(left)
-        count += 0 if message is None else 1 + message.missed
+        time.sleep(min(_PORTION_SECONDS, left))
+        with suppress(zmq.Again):
+            while True:
+                count += not scores.recv(zmq.NOBLOCK, copy=False).more
     return count
 
 
 def print_scaling(
-    scaling: Scaling, recordings: Sequence[tuple[float, float]], overhead: Overhead, messages: float
+    separate: Sequence[SeparateWork],
+    scaling: Scaling,
+    recordings: Sequence[tuple[float, float]],
+    overhead: Overhead,
+    messages: float,
 ) -> None:
     """Print what was measured, and behind it what the model makes of that.
 
     Args:
+        separate: work that shares nothing, on one core and on two.
         scaling: from memory, on one core and on two.
         recordings: patches a second of recordings through the service, on one core and on two.
         overhead: what the service itself spends.
@@ -163,13 +181,15 @@ def print_scaling(
     """
     best = min(run.cpu_ms_a_patch for run in scaling.one)
     score_ms = best - overhead.patch_us / 1000
-    print("from memory, patches a second: one core, two, factor")
-    for one, two in zip(scaling.one, scaling.two, strict=False):
-        first, second = one.patches_a_second, two.patches_a_second
-        print(f"  {first:8.0f} {second:8.0f} {second / first:6.2f}")
-    print(f"{_RECORDINGS} recordings as fast as possible through the service: one core, two, factor")
-    for first, second in recordings:
-        print(f"  {first:8.0f} {second:8.0f} {second / first:6.2f}")
+    _print_factors(
+        "products of small matrices a second, by processes that share nothing", [each.products for each in separate]
+    )
+    _print_factors(
+        "front end and network, patches a second, by processes that share nothing", [each.patches for each in separate]
+    )
+    from_memory = [(a.patches_a_second, b.patches_a_second) for a, b in zip(scaling.one, scaling.two, strict=False)]
+    _print_factors("from memory, patches a second", from_memory)
+    _print_factors(f"{_RECORDINGS} recordings as fast as possible through the service", recordings)
     print(f"one publisher's thread: {messages:,.0f} messages in a second of processor time, its ZeroMQ thread included")
     print(
         f"a patch: {score_ms:.3f} ms front end and network; {overhead.patch_us:.0f} µs from its queue to the wire and "
@@ -181,6 +201,12 @@ def print_scaling(
     for cores in CORES:
         row = carried(cores, score_ms, overhead)
         print(f"  {cores:3} {row.from_memory:10,.0f} {row.live_streams:10,.0f}  {row.ended_by}")
+
+
+def _print_factors(what: str, pairs: Sequence[tuple[float, float]]) -> None:
+    print(f"{what}: one core, two, factor")
+    for one, two in pairs:
+        print(f"  {one:8.0f} {two:8.0f} {two / one:6.2f}")
 
 
 def main() -> None:
@@ -195,16 +221,18 @@ def main() -> None:
     config = replace(config, model=replace(config.model, bundle=options.bundle or config.model.bundle))
     print(heading(describe_machine()), file=sys.stderr)
     scaling = measure_scaling(config, _SECONDS)
+    variant = Variant(config.model.bundle, config.model.runtime)
     two = min(2, len(os.sched_getaffinity(0)))
-    recordings = [
-        (measure_recordings(config, 1, _SECONDS), measure_recordings(config, two, _SECONDS))
-        for _ in range(options.rounds)
-    ]
+    separate, recordings = [], []
+    for _ in range(options.rounds):
+        separate.append(measure_separate_work(variant, _SEPARATE_SECONDS))
+        recordings.append((measure_recordings(config, 1, _SECONDS), measure_recordings(config, two, _SECONDS)))
     overhead, messages = measure_overhead(config, _STREAMS), measure_publisher()
-    print_scaling(scaling, recordings, overhead, messages)
+    print_scaling(separate, scaling, recordings, overhead, messages)
     if options.json:
         found = {
             "machine": describe_machine(),
+            "separate": [asdict(each) for each in separate],
             "scaling": asdict(scaling),
             "recordings": recordings,
             "overhead": asdict(overhead),

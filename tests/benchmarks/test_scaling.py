@@ -6,6 +6,7 @@ from hypothesis import strategies as some
 
 from benchmarks.scaling import CORES, carried, print_scaling
 from benchmarks.scoring import Scaling, Scoring
+from benchmarks.separate_work import SeparateWork
 from streamtag.benchmark.overhead import Overhead
 
 OVERHEAD = Overhead(streams=1000, sound_in_us=30.0, patch_us=20.0)
@@ -51,8 +52,11 @@ def test_a_core_more_never_carries_less_and_none_carries_more_than_its_time(
 
 def test_what_was_measured_stands_beside_what_the_model_says_of_it(capsys: pytest.CaptureFixture[str]) -> None:
     scaling = Scaling([scoring(1, 0.22, 4500), scoring(1, 0.25, 4000)], [scoring(2, 0.24, 8100)], 1.8)
-    print_scaling(scaling, [(800.0, 1600.0)], OVERHEAD, 120_000.0)
+    separate = SeparateWork(products=(300_000.0, 590_000.0), patches=(4200.0, 7980.0))
+    print_scaling([separate], scaling, [(800.0, 1600.0)], OVERHEAD, 120_000.0)
     printed = capsys.readouterr().out
+    assert "300000   590000   1.97" in printed
+    assert "4200     7980   1.90" in printed
     assert "4500     8100   1.80" in printed
     assert "800     1600   2.00" in printed
     assert "a patch: 0.200 ms front end and network; 20 µs from its queue to the wire and 30 µs" in printed
