@@ -74,7 +74,7 @@ SOURCES: Final = [
             "udp": "url",
             PLAYLIST: "path",
         },
-        {"timeout_seconds": (), "ca_file": ("https", "rtsps"), "leads_to": ("http", "https")},
+        {"timeout_seconds": (), "ca_file": ("https", "rtsps"), "leads_to": ("http", "https", "rtsp", "rtsps")},
         received="together",
     ),
     SourceKind("", "PCM that other programs push", {"zmq": "name"}, {}, received="here"),

@@ -402,14 +402,16 @@ def test_a_network_stream_may_be_told_its_time_out_and_whom_to_trust(tmp_path: P
         load_config(path)
 
 
-def test_a_web_stream_may_be_told_where_its_server_may_lead(tmp_path: Path) -> None:
+def test_a_stream_from_a_server_may_be_told_where_that_may_lead(tmp_path: Path) -> None:
     path = tmp_path / "a.toml"
     text = '[[stream]]\nid = "a"\nsource = "http://host/x"\nleads_to = ["127.0.0.1:8080", "[::1]:1", "host"]\n'
     path.write_text(text)
-    (stream,) = load_config(path).streams
-    assert stream.leads_to == ("127.0.0.1:8080", "[::1]:1", "host")
-    path.write_text(text.replace("http:", "rtsp:"))
-    with pytest.raises(ConfigError, match=r"line 4: .*leads_to: only for http:// and https://"):
+    for scheme in ("http", "HTTPS", "rtsp", "rtsps"):
+        path.write_text(text.replace("http:", f"{scheme}:"))
+        (stream,) = load_config(path).streams
+        assert stream.leads_to == ("127.0.0.1:8080", "[::1]:1", "host")
+    path.write_text(text.replace("http:", "udp:"))
+    with pytest.raises(ConfigError, match=r"line 4: .*leads_to: only for http:// and https:// and rtsp:// and rtsps://"):
         load_config(path)
     path.write_text(text.replace('"host"', '"http://host/"'))
     with pytest.raises(ConfigError, match=r"line 4: .*must be a list of hosts"):

@@ -41,5 +41,5 @@ def test_options_are_taken_by_what_can_make_use_of_them() -> None:
     assert set(who_takes("rate")) == {"-", "mic"}
     assert set(who_takes("timeout_seconds")) == {"http", "https", "rtsp", "rtsps", "sdp", "udp"}
     assert who_takes("ca_file") == {"https": "https://", "rtsps": "rtsps://"}
-    assert set(who_takes("leads_to")) == {"http", "https"}
+    assert set(who_takes("leads_to")) == {"http", "https", "rtsp", "rtsps"}
     assert who_takes("id") == {}

@@ -1,7 +1,7 @@
 """Network streams: RTSP, HTTP (Icecast, HLS, plain), UDP and RTP described by an SDP file."""
 
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -16,6 +16,7 @@ from streamtag.sources.ffmpeg import AudioReader
 from streamtag.sources.listing import Found, Listing
 from streamtag.sources.live_source import LiveSource
 from streamtag.sources.opening import HLS_FACTOR, open_reader
+from streamtag.sources.reach import Reach
 from streamtag.sources.reasons import ReadError
 from streamtag.sources.source import Request, Source, Timeouts
 from streamtag.sources.timeline import Clock
@@ -47,7 +48,7 @@ def open_request(request: Request) -> Source:
         url = url if scheme == PLAYLIST else f"file:{request.rest}"
     elif not request.rest.removeprefix("//"):
         raise SourceError(f"{name}: it names no server")
-    connect = partial(_listen, name, url, request.timeouts, request.ca_file, request.leads_to)
+    connect = partial(_listen, name, url, request.timeouts, request.ca_file, Reach(request.leads_to))
     return LiveSource(name, connect, request.timeouts, request.on_state)
 
 
@@ -58,12 +59,12 @@ def _is_file(path: str) -> bool:
         return False
 
 
-def _listen(name: str, url: str, timeouts: Timeouts, ca_file: str | None, leads_to: Sequence[str], feed: Feed) -> None:
+def _listen(name: str, url: str, timeouts: Timeouts, ca_file: str | None, reach: Reach, feed: Feed) -> None:
     """One connection, from its opening to its end."""
     began = feed.clock()
     listing = Listing(feed.clock, feed.closed.wait)
     try:
-        with open_reader(url, timeouts, ca_file, listing, leads_to) as reader:
+        with open_reader(url, timeouts, ca_file, listing, reach) as reader:
             if reader.format == "hls":
                 feed.quiet_seconds *= HLS_FACTOR
             recorded = feed.is_recording = _is_recording(reader)

@@ -3,16 +3,18 @@
 import socket
 import ssl
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urljoin, urlsplit
 
 from streamtag.source_kinds import PLAYLIST
 from streamtag.sources import playlists
+from streamtag.sources.connecting import in_numbers
 from streamtag.sources.ffmpeg import PLAIN_FORMATS, AudioReader
 from streamtag.sources.listing import Listing
 from streamtag.sources.reach import NO_SUCH_HOST, Reach
 from streamtag.sources.reasons import NOT_AUDIO, ReadError
+from streamtag.sources.rtsp_relay import RtspRelay
 from streamtag.sources.segments import HLS_OPTIONS, NO_REDIRECTS, Segments
 from streamtag.sources.source import Timeouts
 from streamtag.sources.trust import trusted, trusting
@@ -23,7 +25,8 @@ __all__ = ["HLS_FACTOR", "open_reader"]
 HLS_FACTOR = 3
 """HLS comes in lumps of one segment, and a segment may be 6 s and more."""
 _WEB = ("http", "https")
-_FOLLOWED = (*_WEB, "rtsp", "rtsps")
+_RTSP = ("rtsp", "rtsps")
+_FOLLOWED = (*_WEB, *_RTSP)
 _MOST_PLAYLISTS = 5
 _MOST_REDIRECTS = 8
 _MOST_BYTES = 4 << 20
@@ -31,9 +34,7 @@ _DIAGNOSIS_SECONDS = 5.0
 _TLS_PORTS = {"https": 443, "rtsps": 322}
 
 
-def open_reader(
-    url: str, timeouts: Timeouts, ca_file: str | None, listing: Listing, leads_to: Sequence[str] = ()
-) -> AudioReader:
+def open_reader(url: str, timeouts: Timeouts, ca_file: str | None, listing: Listing, reach: Reach) -> AudioReader:
     """Open a network stream.
 
     Args:
@@ -41,17 +42,18 @@ def open_reader(
         timeouts: how long the server may take.
         ca_file: see `trust.trusted`.
         listing: told what an HLS playlist lists.
-        leads_to: see `reach.Reach`.
+        reach: where its server may lead; the source's own, for all its connections.
 
     Raises:
         ReadError: it cannot be opened.
     """
     if url.startswith(f"{PLAYLIST}:"):
-        return open_reader(_named_in(Path(url.removeprefix(f"{PLAYLIST}:"))), timeouts, ca_file, listing, leads_to)
+        return open_reader(_named_in(Path(url.removeprefix(f"{PLAYLIST}:"))), timeouts, ca_file, listing, reach)
     try:
+        if urlsplit(url).scheme in _FOLLOWED:
+            reach.begin(url)
         if urlsplit(url).scheme not in _WEB:
-            return _open(url, timeouts, ca_file, None)
-        reach = Reach(url, leads_to)
+            return _open(url, timeouts, ca_file, reach)
         if not playlists.is_playlist_address(url):
             try:
                 return _open(url, timeouts, ca_file, reach)
@@ -129,25 +131,48 @@ def _follow(url: str, timeouts: Timeouts, ca_file: str | None, reach: Reach) -> 
     raise ReadError(f"its playlists lead on to others, more than {_MOST_PLAYLISTS} times")
 
 
-def _open(url: str, timeouts: Timeouts, ca_file: str | None, reach: Reach | None) -> AudioReader:
+def _open(url: str, timeouts: Timeouts, ca_file: str | None, reach: Reach) -> AudioReader:
     """Open what is no playlist, through as many redirects as its server may make."""
     for _ in range(_MOST_REDIRECTS):
-        scheme = urlsplit(url).scheme
-        options = _options(scheme, timeouts, ca_file)
-        if scheme in _WEB:
-            options["format_whitelist"] = PLAIN_FORMATS
-        begin = time.monotonic()
-        try:
-            return AudioReader(url, options, (_connect_seconds(timeouts), timeouts.read_seconds))
-        except ReadError as error:
-            seconds = time.monotonic() - begin
-            leads_to = None
-            if reach is not None and error.broke_off:
-                leads_to = redirect_of(url, timeouts.open_seconds, ca_file, reach)
-            if leads_to is None:
-                raise _explained(error, url, timeouts, seconds, ca_file) from None
-            url = leads_to
+        open_once = _open_rtsp if urlsplit(url).scheme in _RTSP else _open_other
+        opened = open_once(url, timeouts, ca_file, reach)
+        if isinstance(opened, AudioReader):
+            return opened
+        url = opened
     raise ReadError(f"its server leads on to others, more than {_MOST_REDIRECTS} times")
+
+
+def _open_rtsp(url: str, timeouts: Timeouts, ca_file: str | None, reach: Reach) -> AudioReader | str:
+    """Open an address, or return where its server leads."""
+    begin = time.monotonic()
+    relay = RtspRelay(url, _connect_seconds(timeouts), ca_file, reach)
+    try:
+        return AudioReader(relay.url, _options(urlsplit(url).scheme, timeouts, ca_file), _waiting(timeouts))
+    except ReadError as error:
+        if relay.location is None:
+            raise _explained(error, url, timeouts, time.monotonic() - begin, ca_file) from None
+    scheme, colon, rest = urljoin(url, relay.location).partition(":")
+    leads_to = with_account(f"{scheme.lower()}{colon}{rest}", url)
+    reach.check(leads_to, _RTSP)
+    return leads_to
+
+
+def _open_other(url: str, timeouts: Timeouts, ca_file: str | None, reach: Reach) -> AudioReader | str:
+    """Open an address, or return where its server leads."""
+    scheme = urlsplit(url).scheme
+    number, naming = in_numbers(url, timeouts.open_seconds, reach)
+    options = {**_options(scheme, timeouts, ca_file), **naming}
+    if scheme in _WEB:
+        options["format_whitelist"] = PLAIN_FORMATS
+    begin = time.monotonic()
+    try:
+        return AudioReader(number, options, _waiting(timeouts))
+    except ReadError as error:
+        seconds = time.monotonic() - begin
+        leads_to = redirect_of(url, timeouts.open_seconds, ca_file, reach) if error.broke_off else None
+        if leads_to is None:
+            raise _explained(error, url, timeouts, seconds, ca_file) from None
+        return leads_to
 
 
 def _explained(error: ReadError, url: str, timeouts: Timeouts, seconds: float, ca_file: str | None) -> ReadError:
@@ -158,7 +183,7 @@ def _explained(error: ReadError, url: str, timeouts: Timeouts, seconds: float, c
         return ReadError(f"no answer in {seconds:.0f} s", timed_out=True)
     if error.broke_off:
         return ReadError(_diagnose(url, ca_file) or str(error))
-    if str(error) == NOT_AUDIO and scheme in ("rtsp", "rtsps"):
+    if str(error) == NOT_AUDIO and scheme in _RTSP:
         return ReadError("the server ends the connection, or does not speak RTSP")
     return error
 
@@ -173,9 +198,8 @@ def _options(scheme: str, timeouts: Timeouts, ca_file: str | None) -> dict[str, 
         case "rtsp":  # by UDP only where a server refuses TCP
             options = {"rtsp_transport": "tcp+udp", "rtsp_flags": "prefer_tcp"}
             return {**options, "timeout": limit, "allowed_media_types": "audio"}
-        case "rtsps":
-            options = {"rtsp_transport": "tcp", "timeout": limit, "allowed_media_types": "audio"}
-            return {**options, **_secure(ca_file)}
+        case "rtsps":  # TLS is the relay's; what comes by UDP would not be encrypted
+            return {"rtsp_transport": "tcp", "timeout": limit, "allowed_media_types": "audio"}
         case "file":
             return {"protocol_whitelist": "file,udp,rtp"}
         case "udp":
@@ -190,6 +214,11 @@ def _options(scheme: str, timeouts: Timeouts, ca_file: str | None) -> dict[str, 
         "reconnect": "1",
         "analyzeduration": "1000000",
     }
+
+
+def _waiting(timeouts: Timeouts) -> tuple[float, float]:
+    """How long FFmpeg may take to open, and to wait for each packet."""
+    return _connect_seconds(timeouts), timeouts.read_seconds
 
 
 def _connect_seconds(timeouts: Timeouts) -> float:

@@ -8,6 +8,7 @@ from typing import Any
 
 import av
 
+from streamtag.sources.connecting import in_numbers
 from streamtag.sources.listing import Listing
 from streamtag.sources.reach import Reach
 from streamtag.sources.reasons import ReadError, read_error
@@ -93,8 +94,9 @@ class Segments:
         prefix = _ENCRYPTED if url.startswith(_ENCRYPTED) else ""
         address = url.removeprefix(prefix)
         for _ in range(_MOST_REDIRECTS):
+            number, naming = in_numbers(address, self._timeout[0], self._reach)
             try:
-                return _Bytes(prefix + address, {**options, **self._options}, self._timeout)
+                return _Bytes(prefix + number, {**options, **self._options, **naming}, self._timeout)
             except ReadError as error:
                 leads_to = None
                 if error.broke_off:

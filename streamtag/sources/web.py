@@ -7,14 +7,16 @@ import ssl
 import time
 import urllib.error
 import urllib.request
+from functools import partial
 from typing import Any
 from urllib.parse import unquote, urljoin, urlsplit, urlunsplit
 
-from streamtag.sources.reach import NO_SUCH_HOST, Reach
+from streamtag.sources.connecting import connect
+from streamtag.sources.reach import NO_SUCH_HOST, Reach, asks_proxy
 from streamtag.sources.reasons import ReadError, status_reason
 from streamtag.sources.trust import trusting
 
-__all__ = ["distrust", "fetch_text", "redirect_of", "with_account", "without_account"]
+__all__ = ["connection_error", "distrust", "fetch_text", "redirect_of", "with_account", "without_account"]
 
 _WEB = ("http", "https")
 _REDIRECTS = (301, 302, 303, 307, 308)
@@ -54,7 +56,7 @@ def fetch_text(url: str, seconds: float, ca_file: str | None, reach: Reach) -> t
     except (http.client.HTTPException, ValueError):
         return None  # not HTTP as Python knows it, such as SHOUTcast's
     except OSError as error:
-        raise _reason(error) from None
+        raise connection_error(error) from None
 
 
 def redirect_of(url: str, seconds: float, ca_file: str | None, reach: Reach) -> str | None:
@@ -75,7 +77,7 @@ def redirect_of(url: str, seconds: float, ca_file: str | None, reach: Reach) -> 
         return None
     request = urllib.request.Request(without_account(url), headers=_HEADERS)  # noqa: S310 - http or https
     try:
-        with _opener(url, ca_file, None).open(request, timeout=seconds):
+        with _opener(url, ca_file, reach, follows=False).open(request, timeout=seconds):
             return None
     except urllib.error.HTTPError as error:
         with error:
@@ -105,18 +107,51 @@ def with_account(url: str, of: str) -> str:
     return urlunsplit(parts._replace(netloc=f"{account}@{parts.netloc}"))
 
 
-def _opener(url: str, ca_file: str | None, reach: Reach | None) -> urllib.request.OpenerDirector:
+def _opener(url: str, ca_file: str | None, reach: Reach, *, follows: bool = True) -> urllib.request.OpenerDirector:
     parts = urlsplit(url)
-    handlers: list[urllib.request.BaseHandler] = [
-        urllib.request.HTTPSHandler(context=trusting(ca_file)),
-        _Redirects(reach),
-    ]
+    handlers: list[urllib.request.BaseHandler] = [_Redirects(reach if follows else None)]
+    if asks_proxy(url):
+        handlers.append(urllib.request.HTTPSHandler(context=trusting(ca_file)))
+    else:
+        handlers += [_Http(reach), _Https(reach, trusting(ca_file))]
     if parts.username is not None or parts.password is not None:
         accounts = urllib.request.HTTPPasswordMgrWithDefaultRealm()
         origin = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}/"
         accounts.add_password(None, origin, unquote(parts.username or ""), unquote(parts.password or ""))
         handlers += [urllib.request.HTTPBasicAuthHandler(accounts), urllib.request.HTTPDigestAuthHandler(accounts)]
     return urllib.request.build_opener(*handlers)
+
+
+class _Connection(http.client.HTTPConnection):
+    """Connects where `reach` lets it."""
+
+    def __init__(self, host: str, *, reach: Reach, trust: ssl.SSLContext | None = None, **options: Any) -> None:
+        self.default_port = http.client.HTTP_PORT if trust is None else http.client.HTTPS_PORT
+        super().__init__(host, **options)
+        self._reach, self._trust = reach, trust
+
+    def connect(self) -> None:
+        self.sock = connect(self.host, self.port, self.timeout or 0.0, self._reach)
+        if self._trust is not None:
+            self.sock = self._trust.wrap_socket(self.sock, server_hostname=self.host)
+
+
+class _Http(urllib.request.HTTPHandler):
+    def __init__(self, reach: Reach) -> None:
+        super().__init__()
+        self._connection: Any = partial(_Connection, reach=reach)
+
+    def http_open(self, request: urllib.request.Request) -> http.client.HTTPResponse:
+        return self.do_open(self._connection, request)
+
+
+class _Https(urllib.request.HTTPSHandler):
+    def __init__(self, reach: Reach, trust: ssl.SSLContext) -> None:
+        super().__init__(context=trust)
+        self._connection: Any = partial(_Connection, reach=reach, trust=trust)
+
+    def https_open(self, request: urllib.request.Request) -> http.client.HTTPResponse:
+        return self.do_open(self._connection, request)
 
 
 class _Redirects(urllib.request.HTTPRedirectHandler):
@@ -138,7 +173,8 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
-def _reason(error: OSError) -> ReadError:
+def connection_error(error: OSError) -> ReadError:
+    """Return what an error of Python's own connections means."""
     if isinstance(error, urllib.error.HTTPError):
         error.close()
         return ReadError(status_reason(error.code))

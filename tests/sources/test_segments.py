@@ -24,7 +24,9 @@ def playlist_of(*forms: bytes) -> str:
 
 
 def segments(listing: Listing) -> Segments:
-    return Segments({}, (5.0, 5.0), Reach("http://127.0.0.1/"), listing)
+    reach = Reach()
+    reach.begin("http://127.0.0.1/")
+    return Segments({}, (5.0, 5.0), reach, listing)
 
 
 def content(opened: Segments, url: str) -> bytes:
