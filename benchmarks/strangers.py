@@ -5,7 +5,8 @@
 Each try connects to one of the service's two ports, greets as a client with or without encryption does, and is gone.
 The processes that try are held to the machine's last core where there are more than one. They still take that core
 from the service, so a third turn has as many tries at a port of somebody else on that core: between it and the tries at
-the service lies what the service itself notices. How many tries a second there were is printed.
+the service lies what the service itself notices. How many tries a second there were is printed, and how long it took a
+new subscriber with a key to be let in beside them.
 """
 
 import argparse
@@ -36,6 +37,7 @@ TRIED = (NOBODY, ELSEWHERE, SERVICE)
 _HEAD_START_SECONDS = 0.5
 _BLOCK_SAMPLES = 15_360
 _PROCESSES = 2
+_MOST_JOIN_SECONDS = 60.0
 _STEP_SECONDS = 0.005
 _GREETINGS = tuple(
     b"\xff" + bytes(8) + b"\x7f\x03\x00" + mechanism.ljust(20, b"\0") + bytes(32) for mechanism in (b"NULL", b"CURVE")
@@ -53,6 +55,8 @@ class Round:
     cpu_percent: float
     """Of one core, by the service."""
     megabytes: float
+    join_seconds: float
+    """Until a new subscriber heard something."""
 
 
 def measure(streams: int, seconds: float, tries: float, whom: str) -> Round:
@@ -76,10 +80,18 @@ def measure(streams: int, seconds: float, tries: float, whom: str) -> Round:
         took = time.monotonic() - began
         tried, cpu = (count.value - before) / took, 100 * (service.cpu_seconds() - cpu) / took
         meter.rest()
+        joined = _seconds_to_join(service)
         service.check()
         p50, p99 = np.percentile(1000 * np.array(meter.latencies), (50, 99)).tolist()
         missing = sum(meter.expected) - len(meter.latencies)
-        return Round(p50, p99, missing, tried, cpu, service.memory_megabytes())
+        return Round(p50, p99, missing, tried, cpu, service.memory_megabytes(), joined)
+
+
+def _seconds_to_join(service: ServiceProcess) -> float:
+    began = time.monotonic()
+    with Subscriber(service.endpoint, kinds=["service"], key=service.key) as late:
+        late.receive(_MOST_JOIN_SECONDS)
+    return time.monotonic() - began
 
 
 @contextmanager
@@ -153,19 +165,21 @@ def main() -> None:
     options = parser.parse_args()
     print(json.dumps(describe_machine()), file=sys.stderr)
     found: dict[str, list[Round]] = {whom: [] for whom in TRIED}
-    columns = ("strangers at", "tries a second", "p50 ms", "p99 ms", "missing", "CPU %", "MB")
+    columns = ("strangers at", "tries a second", "p50 ms", "p99 ms", "missing", "CPU %", "MB", "new one in, s")
     print(f"| {' | '.join(columns)} |\n|---{'|---:' * (len(columns) - 1)}|")
     for number in range(options.rounds):
         for whom in TRIED if number % 2 == 0 else reversed(TRIED):  # what drifts meets all alike
             each = measure(options.streams, options.seconds, options.tries, whom)
             found[whom].append(each)
             row = f"{each.tries_a_second:.0f} | {each.p50_ms:.1f} | {each.p99_ms:.1f} | {each.missing}"
-            row += f" | {each.cpu_percent:.0f} | {each.megabytes:.0f}"
+            row += f" | {each.cpu_percent:.0f} | {each.megabytes:.0f} | {each.join_seconds:.1f}"
             print(f"| {whom} | {row} |", flush=True)
     medians = {whom: float(np.median([each.p99_ms for each in found[whom]])) for whom in TRIED}
     print("\nmedian p99: " + ", ".join(f"{value:.1f} ms with strangers at {whom}" for whom, value in medians.items()))
-    ratio = medians[SERVICE] / medians[ELSEWHERE]
-    print(f"the service beside nobody: {medians[SERVICE] / medians[NOBODY]:.2f}, beside somebody else: {ratio:.2f}")
+    for whom in (NOBODY, ELSEWHERE):
+        print(
+            f"with strangers at the service {medians[SERVICE] / medians[whom]:.2f} times that with strangers at {whom}"
+        )
 
 
 if __name__ == "__main__":

@@ -411,7 +411,9 @@ def test_a_stream_from_a_server_may_be_told_where_that_may_lead(tmp_path: Path) 
         (stream,) = load_config(path).streams
         assert stream.leads_to == ("127.0.0.1:8080", "[::1]:1", "host")
     path.write_text(text.replace("http:", "udp:"))
-    with pytest.raises(ConfigError, match=r"line 4: .*leads_to: only for http:// and https:// and rtsp:// and rtsps://"):
+    with pytest.raises(
+        ConfigError, match=r"line 4: .*leads_to: only for http:// and https:// and rtsp:// and rtsps://"
+    ):
         load_config(path)
     path.write_text(text.replace('"host"', '"http://host/"'))
     with pytest.raises(ConfigError, match=r"line 4: .*must be a list of hosts"):

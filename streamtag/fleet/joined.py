@@ -25,6 +25,7 @@ __all__ = ["Heard", "JoinedWire"]
 _QUEUE_MESSAGES: Final = 10_000
 _BATCH_MESSAGES: Final = 500
 _REPLAY_PAUSE_MS: Final = 10
+_BEAT_MS: Final = 1000
 _LINGER_MS: Final = 500
 _NOBLOCK: Final = int(zmq.NOBLOCK)
 _SERVICE: Final = b"service/"
@@ -133,7 +134,8 @@ class JoinedWire:
             self._poller.register(self._admission.socket, zmq.POLLIN)
         try:
             while not self._stopping.is_set():
-                ready = dict(self._poller.poll(_REPLAY_PAUSE_MS if self._replay else None))
+                self._admission.look_after()
+                ready = dict(self._poller.poll(_REPLAY_PAUSE_MS if self._replay else _BEAT_MS))
                 if self._wakeup.fileno() in ready:
                     self._wakeup.clear()
                 self._work_off()
@@ -147,6 +149,7 @@ class JoinedWire:
                 self._replay_some()
             self._work_off()
         finally:
+            self._admission.close()
             self._context.destroy(linger=_LINGER_MS)
             self._wakeup.close()
 

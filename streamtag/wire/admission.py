@@ -6,6 +6,7 @@ from typing import Any, Final
 import zmq
 
 from streamtag.keys import ServerKeys
+from streamtag.wire.connection_limit import ConnectionLimit
 from streamtag.wire.endpoints import bind
 from streamtag.wire.subscriptions import MAX_FRAME_BYTES
 
@@ -29,6 +30,7 @@ class Admission:
 
     def __init__(self, context: "zmq.Context[Any]", keys: ServerKeys | None) -> None:
         self._keys = keys
+        self._limit: ConnectionLimit | None = None
         self.socket: zmq.Socket[bytes] | None = None
         if keys is not None:
             self.socket = context.socket(zmq.REP)
@@ -45,6 +47,30 @@ class Admission:
         socket.set(zmq.TCP_KEEPALIVE_CNT, 3)
         if self._keys is not None:
             self._keys.guard(socket)
+
+    def bind(self, socket: "zmq.Socket[Any]", endpoint: str, purpose: str) -> str:
+        """Bind a guarded socket as `endpoints.bind` does, and hold back floods of those who ask to come in.
+
+        Raises:
+            WireError: The endpoint is in use, malformed, or not of this machine.
+        """
+        if self._keys is not None and endpoint.startswith("tcp://"):
+            self._limit = ConnectionLimit.at(endpoint)
+        if self._limit is not None:
+            port = self._limit.listener.getsockname()[1]
+            endpoint = f"{endpoint.rpartition(':')[0]}:{port}"
+            socket.set(zmq.USE_FD, self._limit.listener.detach())
+        return bind(socket, endpoint, purpose)
+
+    def close(self) -> None:
+        """Look after the port no longer; before its socket is closed."""
+        if self._limit is not None:
+            self._limit.close()
+
+    def look_after(self) -> None:
+        """Look whether there is a flood of new connections; to be called about once a second."""
+        if self._limit is not None:
+            self._limit.step()
 
     def answer_requests(self, seconds: float) -> None:
         """Let in, or not, those who wait, for at most so many seconds."""
@@ -67,8 +93,8 @@ def open_publishing(
     Raises:
         WireError: The endpoint is in use, malformed, or not of this machine; the context is ended.
     """
+    admission = Admission(context, keys)
     try:
-        admission = Admission(context, keys)
         socket = context.socket(zmq.XPUB)
         socket.set(zmq.XPUB_VERBOSE, 1)
         socket.set(zmq.SNDHWM, _SEND_QUEUE_MESSAGES)
@@ -76,8 +102,9 @@ def open_publishing(
         # Where ZeroMQ stops reading because much waits, a peer with heartbeats that is reset ends this process.
         socket.set(zmq.RCVHWM, 0)
         admission.guard(socket)
-        bind(socket, endpoint, "cannot publish on")
+        admission.bind(socket, endpoint, "cannot publish on")
     except BaseException:  # whatever it is, no socket may stay behind
         context.destroy(linger=0)
+        admission.close()
         raise
     return admission, socket

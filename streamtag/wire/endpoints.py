@@ -14,6 +14,8 @@ __all__ = ["bind", "connect", "is_local", "reachable"]
 
 _FORM: Final = "write tcp://HOST:PORT or ipc://PATH"
 _MAX_PORT: Final = 65_535
+_CONNECT_TIMEOUT_MS: Final = 3000
+"""A service that is flooded leaves out some who ask: to ask anew is sooner than TCP, which waits longer each time."""
 
 
 def bind(socket: "zmq.Socket[Any]", endpoint: str, purpose: str) -> str:
@@ -46,6 +48,7 @@ def connect(socket: "zmq.Socket[Any]", endpoint: str, purpose: str) -> None:
     """
     _check_transport(endpoint, purpose)
     _allow_ipv6(socket, endpoint)
+    socket.set(zmq.CONNECT_TIMEOUT, _CONNECT_TIMEOUT_MS)
     try:
         socket.connect(endpoint)
     except zmq.ZMQError as error:

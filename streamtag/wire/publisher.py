@@ -28,6 +28,7 @@ _log = logging.getLogger(__name__)
 _INBOX_MESSAGES: Final = 20_000
 _REPLAY_CHUNK: Final = 500
 _REPLAY_PAUSE_MS: Final = 10
+_BEAT_MS: Final = 1000
 _ANSWERING_SECONDS: Final = 0.005
 """How long subscriptions, or strangers, are taken in one go, so that messages out do not wait for a flood of them."""
 _LINGER_MS: Final = 500
@@ -146,7 +147,8 @@ class Publisher:
         try:
             while not self._stopping.is_set():
                 self._thread.beat()
-                ready = dict(poller.poll(_REPLAY_PAUSE_MS if self._replay else None))
+                self._admission.look_after()
+                ready = dict(poller.poll(_REPLAY_PAUSE_MS if self._replay else _BEAT_MS))
                 if self._wakeup.fileno() in ready:
                     self._wakeup.clear()
                     self._send_waiting()
@@ -158,6 +160,7 @@ class Publisher:
                     self._replay_some()
             self._send_waiting()
         finally:
+            self._admission.close()
             self._context.destroy(linger=_LINGER_MS)
             self._wakeup.close()
 

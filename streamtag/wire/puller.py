@@ -10,7 +10,6 @@ import zmq
 from streamtag.keys import ServerKeys
 from streamtag.threads import Worker
 from streamtag.wire.admission import Admission
-from streamtag.wire.endpoints import bind
 from streamtag.wire.pcm_messages import PcmFault, PcmInput, decode_message
 from streamtag.wire.wakeup import Wakeup
 
@@ -111,15 +110,16 @@ class PcmPuller:
 
     def _bind(self) -> None:
         context = zmq.Context()
+        self._admission = Admission(context, self._keys)
         try:
-            self._admission = Admission(context, self._keys)
             self._socket = context.socket(zmq.PULL)
             self._socket.set(zmq.RCVHWM, _QUEUE_MESSAGES)
             self._socket.set(zmq.MAXMSGSIZE, _FRAME_BYTES)
             self._admission.guard(self._socket)
-            self.endpoint = bind(self._socket, self.endpoint, "cannot take PCM on")
+            self.endpoint = self._admission.bind(self._socket, self.endpoint, "cannot take PCM on")
         except BaseException:
             context.destroy(linger=0)
+            self._admission.close()
             raise
         self._context = context
 
@@ -134,6 +134,7 @@ class PcmPuller:
         try:
             while not self._stopping:
                 self._thread.beat()
+                self._admission.look_after()
                 ready = dict(poller.poll(_BEAT_MS))
                 if self._socket in ready:
                     self._receive_waiting()
@@ -143,6 +144,7 @@ class PcmPuller:
         finally:
             context, self._context = self._context, None
             if context is not None:
+                self._admission.close()
                 context.destroy(linger=0)
 
     def _receive_waiting(self) -> None:
