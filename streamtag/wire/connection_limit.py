@@ -25,6 +25,8 @@ _STEP_SECONDS: Final = 1.0
 _BACKLOG: Final = 100  # as ZeroMQ's
 _COUNTING_SHARE: Final = 0.9
 """The kernel counts who is left out, and nobody else: of a suspected flood this much is let pass at first."""
+_NEAR: Final = 0.2
+"""Of what is let pass no less is changed than this part: each change is a program that the kernel compiles."""
 _SO_ATTACH_REUSEPORT_CBPF, _SO_MEMINFO = 51, 55  # asm-generic/socket.h
 _MEMINFO: Final = struct.Struct("9I")  # the last is who was left out
 # linux/bpf_common.h and linux/filter.h: (code, steps if true, steps if false, operand)
@@ -119,8 +121,9 @@ class ConnectionLimit:
             asked = ((left_out - self._left_out) & _ALL) / seconds / (1.0 - self.share)
             share = min(self._most / asked, _COUNTING_SHARE) if asked > self._most else 1.0
         self._left_out = left_out
-        _choose(self._nobodys, share)
-        self.share = share
+        if 1.0 in (share, self.share) or abs(share - self.share) > _NEAR * self.share:
+            _choose(self._nobodys, share)
+            self.share = share
         with suppress(BlockingIOError):  # the one that waits there, if any, is to ask anew
             self._nobodys.accept()[0].close()
 
