@@ -68,7 +68,7 @@ class Admission:
             self._limit.close()
 
     def look_after(self) -> None:
-        """Look whether there is a flood of new connections; to be called about once a second."""
+        """Look whether there is a flood of new connections; to be called once a second at least."""
         if self._limit is not None:
             self._limit.step()
 

@@ -21,7 +21,7 @@ from typing import Final, Self
 __all__ = ["ConnectionLimit"]
 
 _MOST_A_SECOND: Final = 500.0
-_STEP_SECONDS: Final = 1.0
+_STEP_SECONDS: Final = 0.25
 _BACKLOG: Final = 100  # as ZeroMQ's
 _COUNTING_SHARE: Final = 0.9
 """The kernel counts who is left out, and nobody else: of a suspected flood this much is let pass at first."""
@@ -36,7 +36,7 @@ _ALL: Final = 0xFFFFFFFF
 
 
 class ConnectionLimit:
-    """A port at which two sockets listen; looked at once a second by the thread that calls `step`.
+    """A port at which two sockets listen; looked at some times a second by the thread that calls `step`.
 
     Attributes:
         listener: What is to take the connections; who takes it over detaches it.
@@ -99,7 +99,7 @@ class ConnectionLimit:
         self._nobodys.close()
 
     def step(self) -> None:
-        """Look again, if it is time to; to be called about once a second."""
+        """Look again, if it is time to; to be called once a second at least."""
         now = self._clock()
         if now < self._due:
             return
