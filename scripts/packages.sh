@@ -84,11 +84,20 @@ measured() {
     size="$(du -sm "$root" | cut -f1) MB, $((bytes / 1000000)) MB compressed"
 }
 
+# gave_scores STATUS: what the demo in $work/demo ended with, and that it heard something; else it is shown.
+gave_scores() {
+    [ "$1" -eq 0 ] && grep -q '"kind":"scores"' "$work/demo" && return
+    cat "$work/log" "$work/demo" >&2
+    echo "the demo ended with status $1$(grep -q '"kind":"scores"' "$work/demo" || echo ', without scores')" >&2
+    exit 1
+}
+
 # served HEALTH…: the demo, and the service by the image's own configuration, looked at as HEALTHCHECK does; read-only, as
 # user 10001.
 served() {
-    scripts/in-root.sh "$root" sh -c 'cd /var/lib/streamtag && streamtag demo --seconds 4 --no-dashboard' >"$work/demo"
-    grep -q '"kind":"scores"' "$work/demo"
+    scripts/in-root.sh "$root" sh -c 'cd /var/lib/streamtag && streamtag demo --seconds 8 --no-dashboard' \
+        >"$work/demo" 2>"$work/log" && ended=0 || ended=$?
+    gave_scores "$ended"
     install -D -m 644 deploy/container.toml "$root/etc/streamtag/streamtag.toml"
     scripts/in-root.sh "$root" sh -c 'cd /var/lib/streamtag
         streamtag run /etc/streamtag/streamtag.toml & service=$!
@@ -151,9 +160,9 @@ fi
 
 # in_bare SUITE WHO: make demo in a clone in a bare root.
 in_bare() {
-    scripts/try-root.sh "$1" "$2" make demo ARGS="--seconds 5 --no-dashboard" >"$work/demo" 2>"$work/log" ||
-        { cat "$work/log" "$work/demo" >&2; exit 1; }
-    grep -q '"kind":"scores"' "$work/demo"
+    scripts/try-root.sh "$1" "$2" make demo ARGS="--seconds 8 --no-dashboard" >"$work/demo" 2>"$work/log" &&
+        ended=0 || ended=$?
+    gave_scores "$ended"
     row "$1, $2" "make demo in a clone, $(grep -ho 'with Python .*' "$work/demo" "$work/log" | head -1)"
 }
 

@@ -147,7 +147,9 @@ def build_parser() -> argparse.ArgumentParser:
 class _Parser(argparse.ArgumentParser):
     # Where an argument stands in the wrong place it may hold a password all the same.
     def error(self, message: str) -> NoReturn:
-        super().error(scrub(message))
+        with suppress(OSError):  # some versions of 3.11 raise it where standard error is full
+            super().error(scrub(message))
+        self.exit(_WRONG_USE)
 
 
 class _Version(argparse.Action):
