@@ -42,7 +42,7 @@ class ServiceProcess:
         """Prepare the service.
 
         Args:
-            config: whose model and scores are used.
+            config: whose model, scores and processes are used.
             streams: the `[[stream]]` tables.
             cores: the cores that it may use; all when absent.
             more: what else its configuration says; its paths are in a folder of its own.
@@ -54,8 +54,9 @@ class ServiceProcess:
         self._folder = tempfile.TemporaryDirectory(prefix="streamtag-bench-")
         self.key: ClientKey | None = None
         model = {"bundle": config.model.bundle, "runtime": config.model.runtime}
+        ends = {"endpoint": self.endpoint, "input": self.input_endpoint}
         sections: dict[str, dict[str, Any]] = {
-            "service": {"endpoint": self.endpoint, "input": self.input_endpoint},
+            "service": ends | {"processes": config.service.processes},
             "model": model | {"max_batch": config.model.max_batch, "max_wait_ms": config.model.max_wait_ms},
             "scores": {"rolling": config.scores.rolling},
         }
