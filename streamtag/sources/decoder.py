@@ -116,9 +116,8 @@ class Decoder:
     def _begin(self, rate: int, name: str, channels: int) -> None:
         if self._kind != (rate, name, channels):
             self._kind = (rate, name, channels)
-            packed = name.removesuffix("p")
-            fits = name in _AS_THEY_ARE and (name == packed or channels < _TOO_MANY_PLANES)
-            self._pack = None if fits else AudioResampler(format=packed if packed in _AS_THEY_ARE else "flt")
+            fits = name in _AS_THEY_ARE and (name == _packed(name) or channels < _TOO_MANY_PLANES)
+            self._pack = None if fits else AudioResampler(format=_packed(name))
         self._fifo = AudioFifo()
 
     def _frames(self, packet: "Packet[Any]") -> Iterator[AudioFrame]:
@@ -190,6 +189,8 @@ class Decoder:
         try:
             frames = [joined] if self._pack is None else self._pack.resample(joined)
         except av.error.FFmpegError:  # such as that of hundreds of channels
+            # What could not be set up must not be used again: libavfilter may crash.
+            self._pack = AudioResampler(format=_packed(joined.format.name))
             self._count_undecoded(joined.samples / joined.sample_rate)
             return
         for frame in frames:
@@ -197,6 +198,12 @@ class Decoder:
             samples = np.ascontiguousarray(data.T if frame.format.is_planar else data.reshape(frame.samples, -1))
             skipped, self._skipped = self._skipped, 0.0
             yield Chunk(cast(Samples, samples), frame.sample_rate, skipped)
+
+
+def _packed(name: str) -> str:
+    """Return the format with all channels side by side that samples of another one become."""
+    packed = name.removesuffix("p")
+    return packed if packed in _AS_THEY_ARE else "flt"
 
 
 def codec_of(head: bytes) -> str | None:
