@@ -1,6 +1,7 @@
 import signal
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -146,6 +147,19 @@ def test_a_service_that_comes_later_and_one_that_returns_are_heard(tmp_path: Pat
             publisher.stop()
 
 
+@contextmanager
+def interrupted_by(handler: Callable[..., object]) -> Iterator[None]:
+    """Have a signal handled by this thread soon; not the alarm's, with which pytest ends tests that hang."""
+    before = signal.signal(signal.SIGUSR1, handler)
+    sender = threading.Timer(0.2, signal.pthread_kill, (threading.get_ident(), signal.SIGUSR1))
+    sender.start()
+    try:
+        yield
+    finally:
+        sender.join()
+        signal.signal(signal.SIGUSR1, before)
+
+
 def test_close_from_another_thread_ends_the_iteration(subscriber: Subscriber) -> None:
     waiting = threading.Event()
     ended = threading.Event()
@@ -165,21 +179,16 @@ def test_close_from_another_thread_ends_the_iteration(subscriber: Subscriber) ->
 
 
 def test_close_from_a_signal_handler_ends_the_iteration(subscriber: Subscriber) -> None:
-    before = signal.signal(signal.SIGALRM, lambda *_: subscriber.close())
-    signal.setitimer(signal.ITIMER_REAL, 0.2)
-    assert list(subscriber) == []
-    signal.signal(signal.SIGALRM, before)
+    with interrupted_by(lambda *_: subscriber.close()):
+        assert list(subscriber) == []
 
 
 def test_an_interrupt_leaves_the_subscriber_usable(server: "zmq.Socket[bytes]", subscriber: Subscriber) -> None:
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGALRM, interrupt)
-    signal.setitimer(signal.ITIMER_REAL, 0.2)
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt), interrupted_by(interrupt):
         subscriber.receive()
-    signal.signal(signal.SIGALRM, before)
     server.send_multipart(frames_of(scores(), 0))
     assert subscriber.receive(5) is not None
 
