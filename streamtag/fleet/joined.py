@@ -14,7 +14,7 @@ from streamtag.errors import WireError
 from streamtag.keys import ClientKey, ServerKeys
 from streamtag.message_kinds import KINDS, ON_REQUEST
 from streamtag.threads import Worker
-from streamtag.wire.admission import open_publishing
+from streamtag.wire.admission import LOOK_MS, open_publishing
 from streamtag.wire.endpoints import connect
 from streamtag.wire.messages import Header, ServiceHeader, decode, encode_header, topic_of
 from streamtag.wire.subscriptions import Subscriptions
@@ -25,7 +25,6 @@ __all__ = ["Heard", "JoinedWire"]
 _QUEUE_MESSAGES: Final = 10_000
 _BATCH_MESSAGES: Final = 500
 _REPLAY_PAUSE_MS: Final = 10
-_BEAT_MS: Final = 1000
 _LINGER_MS: Final = 500
 _NOBLOCK: Final = int(zmq.NOBLOCK)
 _SERVICE: Final = b"service/"
@@ -135,7 +134,7 @@ class JoinedWire:
         try:
             while not self._stopping.is_set():
                 self._admission.look_after()
-                ready = dict(self._poller.poll(_REPLAY_PAUSE_MS if self._replay else _BEAT_MS))
+                ready = dict(self._poller.poll(_REPLAY_PAUSE_MS if self._replay else LOOK_MS))
                 if self._wakeup.fileno() in ready:
                     self._wakeup.clear()
                 self._work_off()

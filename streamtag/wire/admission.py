@@ -10,7 +10,10 @@ from streamtag.wire.connection_limit import ConnectionLimit
 from streamtag.wire.endpoints import bind
 from streamtag.wire.subscriptions import MAX_FRAME_BYTES
 
-__all__ = ["Admission", "open_publishing"]
+__all__ = ["LOOK_MS", "Admission", "open_publishing"]
+
+LOOK_MS: Final = 1000
+"""So often at least a thread that guards a port calls `Admission.look_after`."""
 
 _ZAP: Final = "inproc://zeromq.zap.01"
 _NOBLOCK: Final = int(zmq.NOBLOCK)
@@ -68,7 +71,7 @@ class Admission:
             self._limit.close()
 
     def look_after(self) -> None:
-        """Look whether there is a flood of new connections; to be called once a second at least."""
+        """Look whether there is a flood of new connections; to be called each `LOOK_MS` at least."""
         if self._limit is not None:
             self._limit.step()
 

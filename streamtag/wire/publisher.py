@@ -14,7 +14,7 @@ import zmq
 from streamtag.keys import ServerKeys
 from streamtag.message_kinds import KEPT
 from streamtag.threads import Worker
-from streamtag.wire.admission import open_publishing
+from streamtag.wire.admission import LOOK_MS, open_publishing
 from streamtag.wire.inbox import Inbox
 from streamtag.wire.messages import Outgoing, encode_header, topic_of
 from streamtag.wire.subscriptions import Subscriptions
@@ -28,7 +28,6 @@ _log = logging.getLogger(__name__)
 _INBOX_MESSAGES: Final = 20_000
 _REPLAY_CHUNK: Final = 500
 _REPLAY_PAUSE_MS: Final = 10
-_BEAT_MS: Final = 1000
 _ANSWERING_SECONDS: Final = 0.005
 """How long subscriptions, or strangers, are taken in one go, so that messages out do not wait for a flood of them."""
 _LINGER_MS: Final = 500
@@ -148,7 +147,7 @@ class Publisher:
             while not self._stopping.is_set():
                 self._thread.beat()
                 self._admission.look_after()
-                ready = dict(poller.poll(_REPLAY_PAUSE_MS if self._replay else _BEAT_MS))
+                ready = dict(poller.poll(_REPLAY_PAUSE_MS if self._replay else LOOK_MS))
                 if self._wakeup.fileno() in ready:
                     self._wakeup.clear()
                     self._send_waiting()

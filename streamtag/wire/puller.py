@@ -9,7 +9,7 @@ import zmq
 
 from streamtag.keys import ServerKeys
 from streamtag.threads import Worker
-from streamtag.wire.admission import Admission
+from streamtag.wire.admission import LOOK_MS, Admission
 from streamtag.wire.pcm_messages import PcmFault, PcmInput, decode_message
 from streamtag.wire.wakeup import Wakeup
 
@@ -33,7 +33,6 @@ _MOST_AT_ONCE: Final = 128
 _FLOOD_SECONDS: Final = 1.0
 """For so long after more messages than those came at once none are left to wait."""
 _COMPLAINT_SECONDS: Final = 60.0
-_BEAT_MS: Final = 1000
 _NOBLOCK: Final = int(zmq.NOBLOCK)
 
 
@@ -135,7 +134,7 @@ class PcmPuller:
             while not self._stopping:
                 self._thread.beat()
                 self._admission.look_after()
-                ready = dict(poller.poll(_BEAT_MS))
+                ready = dict(poller.poll(LOOK_MS))
                 if self._socket in ready:
                     self._receive_waiting()
                 if self._admission.socket in ready:
