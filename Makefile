@@ -11,6 +11,8 @@ ARGS ?=
 BUNDLE ?= default
 # Most tests wait half of their time, for real servers and for sound: two workers share a core. Each takes up to 1 GB.
 WORKERS := $(shell test "$$(nproc)" -ge 4 && echo 8 || echo $$((2 * $$(nproc))))
+# With a new worker in the place of one that died, files of tests would wait for ever.
+PYTEST = -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder --max-worker-restart 0 $(ARGS)
 export PYTHON
 
 help:
@@ -39,12 +41,12 @@ test: test-packages $(STAMPS)/install
 	@$(MAKE) --no-print-directory style
 	@echo "==> tests, and types beside them"
 	@$(BIN)/mypy > $(STAMPS)/types 2>&1 & types=$$!; \
-	    $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS); tests=$$?; \
+	    $(BIN)/python $(PYTEST); tests=$$?; \
 	    wait $$types; typed=$$?; echo "==> types"; cat $(STAMPS)/types; exit $$((tests | typed))
 
 coverage: test-packages $(STAMPS)/install
 	@rm -rf .coverage
-	@$(BIN)/coverage run -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
+	@$(BIN)/coverage run $(PYTEST)
 	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage report
 

@@ -1,6 +1,7 @@
 """OpenVINO on the CPU."""
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -33,8 +34,7 @@ class OpenVinoModel:
         Raises:
             BundleError: it is missing, damaged, or not a model that OpenVINO takes.
         """
-        core = openvino.Core()
-        core.add_extension(ConversionExtension("ReduceLogSumExp", _log_sum_exp))
+        core = _core()
         options = {
             "PERFORMANCE_HINT": "LATENCY",
             "INFERENCE_NUM_THREADS": threads,
@@ -68,6 +68,18 @@ class OpenVinoModel:
         except (RuntimeError, KeyError) as error:
             reason = " ".join(str(error).split())
             raise BundleError(f"{self._file} cannot be computed by OpenVINO: {reason}") from error
+
+
+@cache
+def _core() -> openvino.Core:
+    """Return the one of this process, which keeps it.
+
+    OpenVINO gives the thread that loads it another stack for signals, and with the last model it frees that stack,
+    whichever thread lets go of the model: the first one's next signal would end the process without a word.
+    """
+    core = openvino.Core()
+    core.add_extension(ConversionExtension("ReduceLogSumExp", _log_sum_exp))
+    return core
 
 
 def _log_sum_exp(node: Any) -> list[Any]:

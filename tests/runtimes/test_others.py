@@ -1,5 +1,6 @@
 """OpenVINO and torch score as ONNX Runtime does, and windows may go in where a runtime takes them."""
 
+import subprocess
 import sys
 
 import numpy as np
@@ -50,6 +51,23 @@ def test_results_of_earlier_batches_stay_as_they_are(small: Bundle, patches: np.
     kept = first.copy()
     runtime.run(patches[1:2])
     np.testing.assert_array_equal(first, kept)
+
+
+def test_a_signal_is_handled_after_another_thread_let_go_of_the_last_openvino_model(small: Bundle) -> None:
+    program = """
+import signal, sys, threading
+from streamtag.bundle import Bundle
+from streamtag.runtimes import open_runtime
+held = [open_runtime(Bundle.open(sys.argv[1]), "openvino")]
+last = threading.Thread(target=held.clear)
+last.start()
+last.join()
+signal.signal(signal.SIGUSR1, lambda *_: print("handled"))
+signal.raise_signal(signal.SIGUSR1)
+"""
+    command = [sys.executable, "-X", "faulthandler", "-c", program, small.path]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "handled\n"), done.stderr
 
 
 @pytest.mark.parametrize(
