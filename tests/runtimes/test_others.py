@@ -65,7 +65,7 @@ last.join()
 signal.signal(signal.SIGUSR1, lambda *_: print("handled"))
 signal.raise_signal(signal.SIGUSR1)
 """
-    command = [sys.executable, "-X", "faulthandler", "-c", program, small.path]
+    command = [sys.executable, "-X", "faulthandler", "-c", program, str(small.path)]
     done = subprocess.run(command, capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (0, "handled\n"), done.stderr
 
