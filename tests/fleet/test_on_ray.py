@@ -93,7 +93,11 @@ class RunningFleet:
         return done.returncode, json.loads(done.stdout)
 
     def wait_for(self, condition: Callable[[], object], what: str) -> None:
-        wait_until(condition, WAIT_SECONDS, f"{what} (nodes: {list(self.ear.nodes().values())})")
+        try:
+            wait_until(condition, WAIT_SECONDS, what)
+        except AssertionError as error:
+            error.add_note(f"nodes: {list(self.ear.nodes().values())}")
+            raise
 
     def live(self) -> int:
         return sum(node["state"] == "live" and node["streams"] > 0 for node in self.ear.nodes().values())
@@ -200,6 +204,7 @@ def test_a_frozen_nodes_streams_are_scored_elsewhere_and_not_beside_it_for_long(
     old = Ear(fleet.ear.nodes()[name]["endpoint"])
     fleet.wait_for(lambda: len(old.sessions) == fleet.ear.nodes()[name]["streams"], "what the node scores")
     moving = dict(old.now())
+    moves = {stream: len(fleet.ear.sessions[stream]) for stream in moving}
     frozen_at = time.monotonic()
     send(node, signal.SIGSTOP)
     fleet.wait_for(lambda: fleet.ear.nodes()[name]["state"] == "lost", "the loss")
@@ -208,13 +213,18 @@ def test_a_frozen_nodes_streams_are_scored_elsewhere_and_not_beside_it_for_long(
     fleet.wait_for(lambda: all(fleet.ear.now()[stream] != moving[stream] for stream in moving), "scores elsewhere")
     send(node, signal.SIGCONT)
     thawed_at = time.monotonic()
+
+    def elsewhere() -> set[str]:
+        """The emptier one of two nodes is soon given some of its streams again."""
+        return {stream for stream in moving if fleet.ear.now()[stream] != moving[stream]}
+
     # Its term is over: it drops what it had, or its service ended with the node that Ray took for dead.
-    fleet.wait_for(lambda: not set(moving) & set(old.service["streams"]) or not answers(old), "the end of its scoring")
-    beside = max(old.heard.values()) - thawed_at
+    fleet.wait_for(lambda: not elsewhere() & set(old.service["streams"]) or not answers(old), "the end of its scoring")
+    beside = max((old.heard[stream] for stream in elsewhere()), default=thawed_at) - thawed_at
     assert placed_after < 10
     assert beside < 15
     old.close()
-    assert all(len(fleet.ear.sessions[stream]) == len(set(fleet.ear.sessions[stream])) for stream in moving)
+    assert all(len(fleet.ear.sessions[stream]) - moves[stream] in (1, 2) for stream in moving)
 
 
 def answers(ear: Ear) -> bool:
