@@ -9,6 +9,8 @@ from typing import Any, Final
 
 from fastapi import FastAPI
 
+from streamtag.dashboard.gradio_loading import load_gradio
+
 __all__ = ["STATIC", "mount_page"]
 
 STATIC: Final = "/streamtag/static"
@@ -34,8 +36,7 @@ def mount_page(app: FastAPI, folder: Path, *, with_logout: bool, with_listening:
     """Add the page to an application, at its root; what Gradio keeps for a moment is kept in `folder`."""
     os.environ["GRADIO_TEMP_DIR"] = str(folder / "gradio")
     os.environ.setdefault("PATH", os.defpath)  # in an empty environment a library of Gradio's would fail
-    import gradio as gr
-
+    gr = load_gradio()
     with gr.Blocks(title="Streamtag", fill_width=True, analytics_enabled=False) as page:
         for name in ("header", "tabs", *_VIEWS):
             _add_view(gr, name)

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 from playwright.sync_api import Browser, ConsoleMessage, Page, Playwright, expect
@@ -67,26 +67,17 @@ class Command:
         return status
 
 
-class Site:
-    """A running service, and a page that looks at it."""
+class PageServer:
+    """The page alone, which shows the service of a configuration and waits for one that does not run."""
 
-    def __init__(self, folder: Path, *page_options: object, streams: str = "") -> None:
-        self.folder = folder
-        self.config = folder / "streamtag.toml"
+    def __init__(self, config: Path, *options: object) -> None:
+        self.config = config
         self.port = free_port()
-        scheme = "https" if "--tls-cert" in page_options else "http"
-        self.url = f"{scheme}://127.0.0.1:{self.port}/"
-        self.config.write_text(
-            f'# Ours\n[service]\nendpoint = "tcp://127.0.0.1:{free_port()}"\ninput = "tcp://127.0.0.1:{free_port()}"\n'
-            "processes = 1\n\n"
-            f'[history]\npath = "history.sqlite"\nclips = true\nclip_seconds = 1.0\n\n{streams}'
-        )
-        self.service = Command(folder, "run", self.config)
-        self.page = Command(folder, "--config", self.config, "dashboard", "--port", self.port, *page_options)
+        self.url = f"{'https' if '--tls-cert' in options else 'http'}://127.0.0.1:{self.port}/"
+        self.page = Command(config.parent, "--config", config, "dashboard", "--port", self.port, *options)
 
-    def __enter__(self) -> "Site":
+    def __enter__(self) -> Self:
         self.page.start()
-        self.service.start()
         try:
             wait_until(lambda: answers(self.port), 120, f"the page at {self.port}")
         except BaseException:
@@ -96,7 +87,34 @@ class Site:
 
     def __exit__(self, *_: object) -> None:
         self.page.kill()
+
+
+class Site(PageServer):
+    """A running service, and a page that looks at it."""
+
+    def __init__(self, folder: Path, *page_options: object, streams: str = "") -> None:
+        super().__init__(configured(folder, streams), *page_options)
+        self.folder = folder
+        self.service = Command(folder, "run", self.config)
+
+    def __enter__(self) -> Self:
+        self.service.start()
+        return super().__enter__()
+
+    def __exit__(self, *_: object) -> None:
+        super().__exit__()
         self.service.kill()
+
+
+def configured(folder: Path, streams: str = "") -> Path:
+    """Write the configuration of a service with ports of its own and a history."""
+    path = folder / "streamtag.toml"
+    path.write_text(
+        f'# Ours\n[service]\nendpoint = "tcp://127.0.0.1:{free_port()}"\ninput = "tcp://127.0.0.1:{free_port()}"\n'
+        "processes = 1\n\n"
+        f'[history]\npath = "history.sqlite"\nclips = true\nclip_seconds = 1.0\n\n{streams}'
+    )
+    return path
 
 
 @contextmanager
@@ -125,6 +143,19 @@ class Visitor:
         self.page.on("console", self._note)
         self.page.on("request", lambda request: self.hosts.add(urlsplit(request.url).hostname))
         self.page.goto(url)
+
+    def come(self, url: str) -> None:
+        """Begin anew. A browser that has shown a page once shows it again with less than half of the work."""
+        self.problems.clear()
+        self.hosts.clear()
+        self.page.goto(url)
+
+    def leave(self) -> None:
+        """Leave with all that the page keeps: whoever comes next finds nothing of it."""
+        self.page.unroute_all()
+        self.page.evaluate("localStorage.clear()")
+        self.page.goto("about:blank")
+        self.context.clear_cookies()
 
     def _note(self, message: ConsoleMessage) -> None:
         if message.type == "error":
