@@ -50,12 +50,19 @@ def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
         yield chromium
 
 
+@pytest.fixture(scope="module")
+def window(chromium: Browser) -> Iterator[Visitor]:
+    window = Visitor(chromium, "about:blank")
+    yield window
+    window.close()
+
+
 @pytest.fixture
-def visitor(chromium: Browser, site: Site) -> Iterator[Visitor]:
-    visitor = Visitor(chromium, site.url)
-    yield visitor
-    visitor.close()
-    assert visitor.problems == []
+def visitor(window: Visitor, site: Site) -> Iterator[Visitor]:
+    window.come(site.url)
+    yield window
+    window.leave()
+    assert window.problems == []
 
 
 def scores_by_place(site: Site, labels: int) -> dict[int, np.ndarray]:
