@@ -105,7 +105,7 @@ EPISODES = st.one_of(
 )
 
 
-@settings(max_examples=60)
+@settings(max_examples=25)
 @given(st.lists(EPISODES, max_size=20), st.sampled_from([network_clock, microphone_clock]))
 def test_what_is_heard_and_lost_and_waits_is_what_has_passed(episodes: list[tuple], make: object) -> None:  # type: ignore[type-arg]
     world = World(step=0.04 if make is microphone_clock else 0.25).plays(10)
@@ -119,6 +119,7 @@ def test_what_is_heard_and_lost_and_waits_is_what_has_passed(episodes: list[tupl
     assert heard.accounted + waiting == pytest.approx(elapsed, abs=PATCH_SECONDS)
 
 
+@settings(max_examples=25)
 @given(st.lists(EPISODES, max_size=10), st.floats(1.0, 2.0))
 def test_a_fast_sender_is_never_ahead_of_the_clock(episodes: list[tuple], speed: float) -> None:  # type: ignore[type-arg]
     world = World().plays(60, speed)

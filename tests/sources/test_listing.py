@@ -152,7 +152,7 @@ EPISODES = st.one_of(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(st.lists(EPISODES, max_size=8), st.sampled_from(LENGTHS), st.floats(0.0, 1.0))
 def test_what_is_heard_and_lost_and_waits_is_what_has_passed(
     episodes: list[tuple[Any, ...]],

@@ -21,15 +21,19 @@ KINDS = {
 }
 
 
-@pytest.fixture(params=KINDS)
-def made(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[Change], tuple[list[Block], str]]:
-    """Reads 10 s of sound whose packets were changed: what is heard, and what is said of it."""
+@pytest.fixture(scope="module", params=KINDS)
+def whole(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """10 s of sound, which nobody changes."""
     name: str = request.param
-    (tmp_path / "whole").mkdir()
-    whole = encode(tmp_path / "whole" / name, "-c:a", KINDS[name], seconds=10.0, rate=48000 if "mp3" in name else 44100)
+    return encode(tmp_path_factory.mktemp("whole") / name, "-c:a", KINDS[name], seconds=10.0)
+
+
+@pytest.fixture
+def made(whole: Path, tmp_path: Path) -> Callable[[Change], tuple[list[Block], str]]:
+    """Reads it with packets that were changed: what is heard, and what is said of it."""
 
     def make(change: Change) -> tuple[list[Block], str]:
-        return read(remux(whole, tmp_path / name, change))
+        return read(remux(whole, tmp_path / whole.name, change))
 
     return make
 
