@@ -164,14 +164,14 @@ def test_processes_render_what_this_one_would_and_only_the_shards_that_are_missi
 ) -> None:
     render_settings = settings().render
     whole = Cache.open(tmp_path / "whole", LABELS.names, {})
-    fill(whole, bank, render_settings, None, 1, 4096, lambda done, total: None)
+    fill(whole, bank, render_settings, None, 2, 4096, lambda done, total: None)
     rng = np.random.default_rng([render_settings.seed, 0])
     made = [render(bank, render_settings, rng) for _ in range(64)]
     with threadpool_limits(1):
         patches = log_mel_windows(np.stack([window.samples[window.at :][:PATCH_SAMPLES] for window in made]))
     assert (whole.read(0).patches == patches.astype(np.float16)).all()
     seen: list[tuple[int, int]] = []
-    fill(whole, bank, render_settings, None, 1, 4096, lambda done, total: seen.append((done, total)))
+    fill(whole, bank, render_settings, None, 2, 4096, lambda done, total: seen.append((done, total)))
     assert seen == [(64, 64)]
     again = Cache.open(tmp_path / "again", LABELS.names, {})
     fill(again, bank, render_settings, None, 1, 4096, lambda done, total: None)

@@ -1,10 +1,11 @@
-"""Fill a cache with windows, in several processes, shard by shard: made ones, and recordings as they are."""
+"""Fill a cache with windows, shard by shard: made ones, and recordings as they are; here or in several processes."""
 
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -82,8 +83,8 @@ def fill(
 ) -> None:
     """Make the shards that the cache lacks; `progress` gets the windows done and the windows wanted.
 
-    A shard depends on the seed and its number alone, never on the processes. A cache of some shards alone gets as many
-    made ones of those as the windows fill. Plain windows come from the shard `first_plain` on.
+    One process is this one. A shard depends on the seed and its number alone, never on the processes. A cache of some
+    shards alone gets as many made ones of those as the windows fill. Plain windows come from shard `first_plain` on.
     """
     made = [number for number in cache.shards if number < PLAIN] if cache.shards else count()
     sizes = dict(zip(made, shard_sizes(settings.windows, shard), strict=False))
@@ -96,18 +97,40 @@ def fill(
     if not missing:
         return
     shuffled = [windows[index] for index in order]
-    task = Shared(_Task(bank, settings, cache, shuffled, first_plain, shard, listener is not None), cache.folder)
-    del bank  # where nobody else has them, the recordings are in memory once, as what the processes map
-    # Not forked: this process may have threads, and what a library's own held while it was forked never comes free.
-    spawn = multiprocessing.get_context("spawn")
-    with task, ProcessPoolExecutor(processes, mp_context=spawn, initializer=_begin, initargs=(task,)) as pool:
-        for future in as_completed([pool.submit(_shard, number, sizes[number]) for number in missing]):
-            rows, sound = future.result()
+    task = _Task(bank, settings, cache, shuffled, first_plain, shard, listener is not None)
+    del bank  # in processes the recordings are in memory once, where nobody else has them: as what they all map
+    wanted = {number: sizes[number] for number in missing}
+    if processes == 1:  # which would take a second to begin, and hold the recordings once more
+        shards = _made_here(task, wanted)
+    else:
+        shards = _made_in_processes(Shared(task, cache.folder), wanted, processes)
+    del task
+    with closing(shards):
+        for rows, sound in shards:
             if listener and sound:
                 rows = _listened(rows, sound, listener)
             cache.write(rows[0], rows[1])
             done += len(rows[1])
             progress(done, sum(sizes.values()))
+
+
+_Made = tuple[tuple[int, Rows], Path | None]
+"""A shard's number and rows, and where what a listener is to hear lies."""
+
+
+def _made_here(task: _Task, sizes: Mapping[int, int]) -> Generator[_Made, None, None]:
+    for number, size in sizes.items():
+        with threadpool_limits(1):
+            made = _shard(task, number, size)
+        yield made
+
+
+def _made_in_processes(task: Shared[_Task], sizes: Mapping[int, int], processes: int) -> Generator[_Made, None, None]:
+    # Not forked: this process may have threads, and what a library's own held while it was forked never comes free.
+    spawn = multiprocessing.get_context("spawn")
+    with task, ProcessPoolExecutor(processes, mp_context=spawn, initializer=_begin, initargs=(task,)) as pool:
+        for future in as_completed([pool.submit(_shard_of_pool, number, size) for number, size in sizes.items()]):
+            yield future.result()
 
 
 def _begin(task: Shared[_Task]) -> None:
@@ -126,9 +149,12 @@ def _listened(numbered: tuple[int, Rows], sound: Path, listener: Listener) -> tu
     return number, Rows(rows.patches, rows.positive, rows.unsure, features)
 
 
-def _shard(number: int, size: int) -> tuple[tuple[int, Rows], Path | None]:
-    task = _task
-    assert task is not None, "a pool's processes begin with their task"
+def _shard_of_pool(number: int, size: int) -> _Made:
+    assert _task is not None, "a pool's processes begin with their task"
+    return _shard(_task, number, size)
+
+
+def _shard(task: _Task, number: int, size: int) -> _Made:
     windows = _plain_windows(task, number, size) if number >= PLAIN else _made_windows(task, number, size)
     at = np.array([window.at for window in windows])
     heard = np.stack([window.samples[window.at :][:PATCH_SAMPLES] for window in windows])
