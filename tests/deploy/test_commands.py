@@ -66,7 +66,7 @@ def test_int8_is_refused_by_the_map_that_it_costs(
     trt: FakeTensorRt, small: Bundle, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("deploy.gate.MAP_POINTS", -1000)
-    assert main(["compile", str(small.path), "--precision", "int8"]) == 1
+    assert main(["compile", str(small.path), "--precision", "int8", "--max-batch", "64"]) == 1
     assert "points of mAP lost, and int8 may cost" in capsys.readouterr().err
     assert _engines() == []
 
@@ -107,6 +107,8 @@ def test_everything_runs_on_what_the_service_needs_itself(small: Bundle) -> None
     extras = ["scipy", "sklearn", "torch", "soundfile", "onnx", "matplotlib", "gradio"]
     code = (
         f"import sys; sys.modules.update(dict.fromkeys({extras}))\n"
+        "from streamtag.runtimes import parity\n"
+        "parity.BATCHES = (1, 7)\n"
         "from deploy.cli import main\n"
         "sys.exit(main(sys.argv[1:]))"
     )

@@ -42,6 +42,8 @@ def machine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp
     for module in ("deploy.gate", "streamtag.runtimes.parity"):
         monkeypatch.setattr(f"{module}.BATCHES", (1, 7))
     with gpu(FakeCuda(), "11.4.0.106"):
+        # Page-locked memory for the largest batches is ordinary memory here, and takes longest of all to fill.
+        monkeypatch.setattr(load_runtime("tensorrt"), "MAX_BATCH", 64)
         yield request.param
 
 
@@ -58,11 +60,12 @@ def test_every_graph_scores_as_the_cpu_does_in_batches_of_any_size(small: Bundle
             np.testing.assert_allclose(scores, expected[:batch], atol=LIMITS[precision])
 
 
-def test_compile_then_verify_then_the_service_finds_the_engine(small: Bundle) -> None:
-    assert main(["compile", str(small.path)]) == 0
+def test_compile_then_verify_then_the_service_finds_the_engine(small: Bundle, machine: str) -> None:
+    most = ["--max-batch", "64"] if machine == "played" else []
+    assert main(["compile", str(small.path), *most]) == 0
     written = {path: path.stat().st_mtime_ns for path in user_cache_path("streamtag").rglob("*.engine")}
     assert len(written) == 3
-    assert main(["verify", str(small.path)]) == 0
+    assert main(["verify", str(small.path), *most]) == 0
     assert open_runtime(small, "tensorrt", max_batch=64).precision == "float16"
     assert {path: path.stat().st_mtime_ns for path in user_cache_path("streamtag").rglob("*.engine")} == written
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from platformdirs import user_cache_path
 
-from streamtag.audio.frontend import log_mel_windows
+from streamtag.audio.frontend import PATCH_SAMPLES, log_mel_windows
 from streamtag.bundle import Bundle
 from streamtag.errors import BundleError, InputError, RuntimeUnavailableError
 from streamtag.runtimes import load_runtime, open_runtime
@@ -18,6 +18,7 @@ from streamtag.runtimes.onnx import OnnxModel
 from streamtag.runtimes.parity import BATCHES, engine_input, trial_windows
 from tests.runtimes.fake_cuda import FakeCuda
 from tests.runtimes.fake_tensorrt import BuilderFlag, Context, DataType, FakeTensorRt, LayerType
+from tests.runtimes.stand_ins import gpu
 
 
 @pytest.fixture(autouse=True)
@@ -30,14 +31,26 @@ def _quick_gate(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("streamtag.runtimes.parity.BATCHES", (1, 7))
 
 
+@pytest.fixture
+def _small_engines(trt: FakeTensorRt, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Build engines whose page-locked memory is soon filled, where the largest batch is none of the test's business."""
+    monkeypatch.setattr(load_runtime("tensorrt"), "MAX_BATCH", 64)
+
+
+SOUNDS = 97
+"""So many differ, over and over: no two rows of a batch that lie a power of two apart are alike."""
+
+
 @pytest.fixture(scope="module")
 def windows() -> np.ndarray:
-    return trial_windows()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("streamtag.runtimes.parity.BATCHES", (SOUNDS,))
+        return np.resize(trial_windows(), (max(BATCHES), PATCH_SAMPLES))
 
 
 @pytest.fixture(scope="module")
 def inputs(windows: np.ndarray) -> np.ndarray:
-    return engine_input("patches", windows)
+    return np.resize(engine_input("patches", windows[:SOUNDS]), (len(windows), 1, 96, 64))
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +73,7 @@ def test_every_batch_size_gives_the_scores_of_the_cpu(
         np.testing.assert_allclose(engine.run(inputs[:batch]), expected[:batch], atol=1e-5)
 
 
+@pytest.mark.usefixtures("_small_engines")
 def test_patches_samples_and_16_bit_samples_give_the_same_scores(
     trt: FakeTensorRt, small: Bundle, windows: np.ndarray, expected: np.ndarray
 ) -> None:
@@ -73,12 +87,14 @@ def test_patches_samples_and_16_bit_samples_give_the_same_scores(
         assert embeddings.shape == (9, 16)
 
 
+@pytest.mark.usefixtures("_small_engines")
 def test_a_row_that_nothing_wrote_is_found(trt: FakeTensorRt, small: Bundle, windows: np.ndarray) -> None:
     trt.forgets_rows = 1
     with pytest.raises(RuntimeUnavailableError, match=r"up to inf away .* in a batch of 1, "):
         open_runtime(small, "tensorrt")
 
 
+@pytest.mark.usefixtures("_small_engines")
 def test_an_engine_that_scores_otherwise_is_not_installed(trt: FakeTensorRt, small: Bundle) -> None:
     trt.wrong_by = 0.02
     with pytest.raises(RuntimeUnavailableError, match=r"float16.*0\.02 away.*may cost 0\.01: not installed"):
@@ -86,14 +102,21 @@ def test_an_engine_that_scores_otherwise_is_not_installed(trt: FakeTensorRt, sma
     assert not list(user_cache_path("streamtag").rglob("*.engine"))
 
 
+@pytest.mark.usefixtures("_small_engines")
 def test_a_second_start_loads_what_the_first_built(trt: FakeTensorRt, small: Bundle) -> None:
     open_runtime(small, "tensorrt")
     assert len(trt.builds) == 1
     open_runtime(small, "tensorrt")
     assert len(trt.builds) == 1
     (kept,) = user_cache_path("streamtag").rglob("*.engine")
-    for part in ("float16", "1024", f"trt{trt.__version__}", "Fake-GPU-sm9.0"):
+    for part in ("float16", "-64-", f"trt{trt.__version__}", "Fake-GPU-sm9.0"):
         assert part in kept.name
+
+
+def test_an_engine_that_is_built_at_first_use_takes_batches_up_to_1024(cuda: FakeCuda, small: Bundle) -> None:
+    with gpu(cuda, "11.4.0.106") as newest:
+        open_runtime(small, "tensorrt")
+        assert [build.shapes[2][0] for build in newest.builds] == [1024]
 
 
 def test_a_build_starts_from_what_earlier_ones_measured(trt: FakeTensorRt, small: Bundle) -> None:
@@ -117,14 +140,14 @@ def test_an_engine_of_another_gpu_is_built_again_and_said(
 ) -> None:
     module = load_runtime("tensorrt")
     file = module.graphs(small, "float32")["patches"]
-    kept = module.engine_file(module.engine_key(small, file))
+    kept = module.engine_file(module.engine_key(small, file, 64))
     trt.gpu = "Other GPU"
     module.store(kept, module.build_plan(small.read(file), "float32", 1)[0])
     trt.gpu = "Fake GPU"
     with pytest.raises(RuntimeUnavailableError, match="is generated for Other GPU not this device"):
         module.Engine(kept.read_bytes())
     with caplog.at_level(logging.WARNING):
-        module.install(small, file, lambda engine: None)
+        module.install(small, file, lambda engine: None, max_batch=64)
     assert "is built again: not an engine for this GPU" in caplog.text
     assert len(trt.builds) == 2
 
@@ -320,6 +343,7 @@ def test_full_gpu_memory_is_no_reason_to_build_again(trt: FakeTensorRt, cuda: Fa
     assert len(trt.builds) == 1
 
 
+@pytest.mark.usefixtures("_small_engines")
 def test_whoever_opens_the_model_again_shares_its_engine(trt: FakeTensorRt, cuda: FakeCuda, small: Bundle) -> None:
     first: Any = open_runtime(small, "tensorrt")
     left = cuda.free_bytes
@@ -381,6 +405,7 @@ def test_a_bundle_without_graphs_for_it_is_one_line(trt: FakeTensorRt, tmp_path:
         open_runtime(Bundle.open(make_bundle(tmp_path / "plain")), "tensorrt")
 
 
+@pytest.mark.usefixtures("_small_engines")
 def test_auto_takes_the_gpu_and_says_so(trt: FakeTensorRt, small: Bundle, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO):
         assert open_runtime(small).name == "tensorrt"

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from streamtag.audio import log_mel_windows
 from streamtag.bundle import Bundle
@@ -20,6 +21,13 @@ def bundle() -> Bundle:
     return Bundle.open("fast")
 
 
+@pytest.fixture(scope="module")
+def windows() -> NDArray[np.float32]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("streamtag.runtimes.parity.BATCHES", (19,))
+        return trial_windows()
+
+
 @pytest.fixture
 def server(bundle: Bundle) -> Iterator[TritonServer]:
     server = TritonServer(bundle, max_batch=8).start()
@@ -29,11 +37,10 @@ def server(bundle: Bundle) -> Iterator[TritonServer]:
 
 @pytest.mark.parametrize("knows_memory", [True, False])
 def test_scores_are_those_of_onnx_runtime_by_memory_that_is_shared_and_without(
-    bundle: Bundle, server: TritonServer, knows_memory: bool
+    bundle: Bundle, server: TritonServer, windows: NDArray[np.float32], knows_memory: bool
 ) -> None:
     server.knows_memory = knows_memory
     model = open_runtime(bundle, "triton", max_batch=32, server=server.address)
-    windows = trial_windows()[:19]
     here = open_runtime(bundle, "onnxruntime").embed(log_mel_windows(windows))
     scorer = Scorer(model, 32)
     np.testing.assert_allclose(scorer.run(list(windows)), here.scores, atol=1e-4)
@@ -45,9 +52,11 @@ def test_scores_are_those_of_onnx_runtime_by_memory_that_is_shared_and_without(
     assert list(Path("/dev/shm").glob("streamtag-*")) == []  # nothing is left where others could find it
 
 
-def test_a_server_that_comes_back_is_asked_again_and_shares_memory_anew(bundle: Bundle, server: TritonServer) -> None:
+def test_a_server_that_comes_back_is_asked_again_and_shares_memory_anew(
+    bundle: Bundle, server: TritonServer, windows: NDArray[np.float32]
+) -> None:
     model = TritonModel(bundle, 8, server.address, pause_seconds=0.05)
-    window = trial_windows()[:1]
+    window = windows[:1]
     expected = model.run_windows(window)
     server.stop()
     with pytest.raises(ServerUnavailableError, match="cannot be reached"):
@@ -68,13 +77,15 @@ def test_a_server_that_comes_back_is_asked_again_and_shares_memory_anew(bundle: 
     assert len(server.regions) == 1
 
 
-def test_a_server_that_hangs_holds_nobody_up_for_long(bundle: Bundle, server: TritonServer) -> None:
+def test_a_server_that_hangs_holds_nobody_up_for_long(
+    bundle: Bundle, server: TritonServer, windows: NDArray[np.float32]
+) -> None:
     model = TritonModel(bundle, 8, server.address, answer_seconds=0.3, pause_seconds=60.0)
     server.goes_on.clear()
     with pytest.raises(ServerUnavailableError, match=r"no answer within 0.3 s"):
-        model.run_windows(trial_windows()[:1])
+        model.run_windows(windows[:1])
     with pytest.raises(ServerUnavailableError):
-        model.run_windows(trial_windows()[:1])
+        model.run_windows(windows[:1])
     assert server.asked == 1  # the next patches did not wait for it
 
 
@@ -96,11 +107,13 @@ def test_another_model_is_refused_in_one_line(bundle: Bundle, server: TritonServ
         TritonModel(bundle, 8, server.address)
 
 
-def test_a_server_that_came_back_with_another_model_is_not_believed(bundle: Bundle, server: TritonServer) -> None:
+def test_a_server_that_came_back_with_another_model_is_not_believed(
+    bundle: Bundle, server: TritonServer, windows: NDArray[np.float32]
+) -> None:
     model = TritonModel(bundle, 8, server.address)
     server.labels = 7
     with pytest.raises(ServerUnavailableError, match="another one"):
-        model.run_windows(trial_windows()[:1])
+        model.run_windows(windows[:1])
 
 
 def test_no_server_is_one_line(bundle: Bundle) -> None:
