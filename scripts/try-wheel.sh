@@ -31,7 +31,7 @@ trap 'kill $service $page 2>/dev/null || true' EXIT
 page=""
 "$bin/streamtag" subscribe "ipc://$2/scores" --kind scores --count 2 >heard.jsonl
 [ "$(wc -l <heard.jsonl)" -eq 2 ]
-if "$bin/python" -c "import gradio" 2>/dev/null; then
+if "$bin/python" -c "import importlib.util, sys; sys.exit(importlib.util.find_spec('gradio') is None)"; then
     port=$("$bin/python" -c "import socket; s = socket.socket(); s.bind(('127.0.0.1', 0)); print(s.getsockname()[1])")
     "$bin/streamtag" dashboard --connect "ipc://$2/scores" --port "$port" 2>page.log &
     page=$!
