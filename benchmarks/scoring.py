@@ -36,6 +36,7 @@ _STREAMS_A_THREAD = 100
 _ROUNDS = 3
 _WARM_UP_SECONDS = 1.0
 _NETWORK_SECONDS = 0.3
+"""Both at most: neither lasts longer than what it is for."""
 _LOOK_SECONDS = 0.002
 _GOODBYE_SECONDS = 5.0
 
@@ -125,7 +126,8 @@ def _score(endpoint: str, config: Config, variant: Variant, seconds: float, thre
     bundle = Bundle.open(variant.bundle)
     rules = EventRules(bundle.label_set, config.events)
     here = variant.open(config.model.max_batch)
-    network = {batch: _network_ms(here, batch) for batch in NETWORK_BATCHES}
+    network_seconds = min(seconds, _NETWORK_SECONDS)
+    network = {batch: _network_ms(here, batch, network_seconds) for batch in NETWORK_BATCHES}
     processes: list[ScoringWorker] = []
     runtimes: Sequence[Runtime | ListRuntime] = [here]
     if threads > 1 and variant.file is None:
@@ -157,7 +159,7 @@ def _score(endpoint: str, config: Config, variant: Variant, seconds: float, thre
         worker.start()
         windows = [patch.window for patch in patches]
         Worker(f"feed-{number}", partial(_feed, streams, windows, over), on_failure=_ignore).start()
-    time.sleep(_WARM_UP_SECONDS)
+    time.sleep(min(seconds, _WARM_UP_SECONDS))
     before = _next_scored(workers)
     begin, cpu = time.monotonic(), _cpu_seconds(processes)
     time.sleep(seconds)
@@ -224,10 +226,10 @@ def _feed(streams: Sequence[EngineStream], windows: Sequence[NDArray[np.float32]
         number += 1
 
 
-def _network_ms(runtime: Runtime, batch: int) -> float:
+def _network_ms(runtime: Runtime, batch: int, seconds: float) -> float:
     log_mels = np.random.default_rng(0).normal(-2, 2, (batch, FRAMES, BANDS)).astype(np.float32)
     took: list[float] = []
-    until = time.monotonic() + _NETWORK_SECONDS
+    until = time.monotonic() + seconds
     while len(took) < 5 or time.monotonic() < until:
         begin = time.process_time()  # a runtime may have threads of its own
         runtime.run(log_mels)

@@ -31,7 +31,7 @@ def test_recovery_is_the_first_round_in_which_nothing_is_late() -> None:
 
 def test_patches_from_memory_are_scored_by_one_thread_a_core(config: Config) -> None:
     cores = sorted(os.sched_getaffinity(0))[:2]
-    scoring = measure_scoring(config, Variant(config.model.bundle, "onnxruntime"), 0.2, cores)
+    scoring = measure_scoring(config, Variant(config.model.bundle, "onnxruntime"), 0.1, cores)
     assert scoring.threads == len(cores)
     assert scoring.patches > 0
     assert scoring.streams == int(scoring.patches_a_second * 0.96)
@@ -45,7 +45,7 @@ def test_each_file_is_measured_with_each_runtime_that_takes_any(
     absent = RuntimeKind("absent", "absent", "")
     monkeypatch.setattr("benchmarks.models.RUNTIMES", {"onnxruntime": RUNTIMES["onnxruntime"], "absent": absent})
     told: list[str] = []
-    (speed,) = measure_models(config, 0.2, told.append)
+    (speed,) = measure_models(config, 0.1, told.append)
     assert speed.variant == Variant(config.model.bundle, "onnxruntime", "model.onnx")
     assert speed.scoring is not None
     assert speed.scoring.runtime == "onnxruntime CPU float32"
