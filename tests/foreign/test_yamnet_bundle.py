@@ -109,7 +109,7 @@ def test_it_is_a_whole_bundle_that_tags_by_name(bundle: Bundle, monkeypatch: pyt
     assert (bundle.labels, bundle.log_offset, bundle.geometry.hop) == (LABELS, 0.001, 15360)
     assert bundle.manifest["network"] == {"name": "yamnet", "weights": 3_729_481, "multiplies": 69_165_056}
     monkeypatch.setenv("XDG_DATA_HOME", str(bundle.path.parents[2]))
-    result = streamtag.Tagger("yamnet").tag(next(Bundle.open("default").path.glob("demo.[fow]*")))
+    result = streamtag.Tagger("yamnet", "onnxruntime").tag(next(Bundle.open("default").path.glob("demo.[fow]*")))
     assert result.patches.shape == (32, 521)
 
 
