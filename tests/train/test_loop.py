@@ -57,7 +57,7 @@ def test_a_killed_run_goes_on_and_ends_with_the_weights_of_an_unbroken_one(
 
 
 def test_a_tiny_run_learns(settings: Callable[..., Settings]) -> None:
-    run = settings(steps=40, checkpoint_every=40, average=0.8)
+    run = settings(steps=24, checkpoint_every=24, average=0.8)
     fit(run)
     rows = (run.output / "progress.csv").read_text().splitlines()
     losses = [float(row.split(",")[2]) for row in rows if row.split(",")[1] == "loss"]

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from hypothesis import example, given
+from hypothesis import settings as settings_of_tests
 from hypothesis import strategies as st
 from threadpoolctl import threadpool_limits
 
@@ -36,6 +37,7 @@ def bank() -> Bank:
     return make_bank(clips, [sound_of(kind, 1) for kind in KINDS], [], LABELS, 0.7)
 
 
+@settings_of_tests(max_examples=30)
 @given(seed=st.integers(0, 100_000))
 def test_a_window_is_finite_within_full_scale_and_never_sure_and_unsure_at_once(bank: Bank, seed: int) -> None:
     window = render(bank, RenderSettings(), np.random.default_rng(seed))
@@ -125,6 +127,7 @@ def test_a_pass_holds_every_window_once_in_another_order_each_time(shards: Cache
     assert passes[0] != passes[1]
 
 
+@settings_of_tests(max_examples=20)
 @given(skip=st.integers(0, 40))
 def test_skipping_gives_the_batches_that_would_have_come(shards: Cache, skip: int) -> None:
     whole = shards.batches(7, seed=5)
