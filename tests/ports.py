@@ -7,7 +7,6 @@ as it lives: no other run on the same machine has one of these.
 import random
 import socket
 from collections.abc import Iterator
-from contextlib import suppress
 
 _FIRST, _LAST, _AT_A_TIME = 12_000, 32_000, 100
 _taken: list[socket.socket] = []
@@ -28,10 +27,13 @@ def _own_ports() -> Iterator[int]:
     for place in places:
         # A name that is taken is one of another run; it is free again when that has ended, however it did.
         mark = socket.socket(socket.AF_UNIX)
-        with suppress(OSError):
+        try:
             mark.bind(f"\0streamtag tests {place}")
-            _taken.append(mark)
-            yield from range(place, place + _AT_A_TIME)
+        except OSError:
+            mark.close()
+            continue
+        _taken.append(mark)
+        yield from range(place, place + _AT_A_TIME)
 
 
 _ports = _own_ports()

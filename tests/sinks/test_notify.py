@@ -150,6 +150,7 @@ def test_what_was_not_taken_is_tried_again_with_what_came_meanwhile(
 
 
 def test_an_address_that_hangs_holds_up_no_other(serve: Callable[[], Server], send: Callable[..., NotifySink]) -> None:
+    before = set(threading.enumerate())
     hung, well = serve(), serve()
     hung.hangs = True
     sink = send(hung.url, well.url)
@@ -158,7 +159,7 @@ def test_an_address_that_hangs_holds_up_no_other(serve: Callable[[], Server], se
         wait_until(lambda: counted(well) == number + 1, WAIT_SECONDS, "the other's message")  # noqa: B023
     assert hung.got == []
     # Threads of a pool are waited for by a process that ends.
-    assert not [thread.name for thread in threading.enumerate() if "Pool" in thread.name]
+    assert not [thread.name for thread in set(threading.enumerate()) - before if "Pool" in thread.name]
     hung.closing.set()
 
 
