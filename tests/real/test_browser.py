@@ -8,6 +8,7 @@ import tomllib
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -70,6 +71,7 @@ def visitor(window: Visitor, site: Site) -> Iterator[Visitor]:
 
 
 def test_rows_move_when_their_order_is_clearly_wrong_and_then_rest(visitor: Visitor) -> None:
+    visitor.page.emulate_media(reduced_motion="no-preference")
     orders = visitor.page.evaluate(
         """async () => {
             const { Rows } = await import("/streamtag/static/rows.js");
@@ -384,7 +386,8 @@ def test_the_page_goes_on_when_the_service_was_killed_and_returns(visitor: Visit
 
 
 def test_a_phone_shows_it_all_in_its_width(chromium: Browser, site: Site) -> None:
-    phone = Visitor(chromium, site.url, viewport={"width": 390, "height": 844}, color_scheme="dark")
+    look: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "color_scheme": "dark"}
+    phone = Visitor(chromium, site.url, reduced_motion="no-preference", **look)
     try:
         expect(phone.page.locator("#st-live .st-row-name").first).not_to_be_empty()
         assert phone.page.evaluate("document.documentElement.scrollWidth") <= 390
