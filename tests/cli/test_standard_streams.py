@@ -39,8 +39,12 @@ def test_a_live_command_ends_when_its_output_is_full(config: Path) -> None:
 
 @pytest.mark.parametrize("place", ["2>/dev/full", "2>&-", "<&- >&- 2>&-"])
 def test_the_status_is_right_where_standard_error_cannot_be_written(place: str) -> None:
-    assert shell(f"$S tag /nowhere.wav {place}").returncode == 1
+    assert shell(f"$S models info /nowhere {place}").returncode == 1
     assert shell(f"$S nonsense {place}").returncode == 2
+
+
+def test_the_status_is_right_where_a_recording_fails_and_standard_error_is_full() -> None:
+    assert shell("$S tag /nowhere.wav 2>/dev/full").returncode == 1
 
 
 def test_the_service_runs_without_standard_streams(config: Path, tmp_path: Path) -> None:
