@@ -8,14 +8,14 @@ from streamtag.bundle import Bundle
 from streamtag.runtimes import load_runtime
 from tests.runtimes.fake_cuda import FakeCuda
 from tests.runtimes.fake_tensorrt import FakeTensorRt
-from tests.runtimes.stand_ins import gpu, modules, small_bundle
+from tests.runtimes.stand_ins import gpu, modules, shared_bundle
 
 DEMO_LABELS = ["Speech", "Music", "Siren", "Rain", "Knock", "Dog"]
 
 
 @pytest.fixture(scope="session")
 def small(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
-    return small_bundle(tmp_path_factory.mktemp("small"), DEMO_LABELS)
+    return shared_bundle(tmp_path_factory, DEMO_LABELS)
 
 
 @pytest.fixture

@@ -5,12 +5,12 @@ import pytest
 from streamtag.bundle import Bundle
 from tests.runtimes.fake_cuda import FakeCuda
 from tests.runtimes.fake_tensorrt import FakeTensorRt
-from tests.runtimes.stand_ins import gpu, small_bundle
+from tests.runtimes.stand_ins import gpu, shared_bundle
 
 
 @pytest.fixture(scope="session")
 def small(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
-    return small_bundle(tmp_path_factory.mktemp("small"))
+    return shared_bundle(tmp_path_factory)
 
 
 @pytest.fixture

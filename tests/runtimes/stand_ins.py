@@ -1,11 +1,14 @@
 """A machine with a GPU and TensorRT, where there is neither, and a small model that it runs."""
 
+import fcntl
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 
+import pytest
 import torch
 from torch import Tensor, nn
 
@@ -38,6 +41,21 @@ class SmallNetwork(nn.Module):
 def small_bundle(folder: Path, labels: list[str] = LABELS) -> Bundle:
     """Write a bundle with everything that the export writes, of a small network."""
     return write_untrained(SmallNetwork(len(labels)), labels, folder)
+
+
+def shared_bundle(factory: pytest.TempPathFactory, labels: list[str] = LABELS) -> Bundle:
+    """Return such a bundle for reading alone, which the first worker of this run that needs it writes for all."""
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        return small_bundle(factory.mktemp("small"), labels)
+    of_the_run = factory.getbasetemp().parent
+    folder, part = (of_the_run / f"small-{len(labels)}{end}" for end in ("", ".part"))
+    with (of_the_run / f"{folder.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.is_dir():
+            part.mkdir(exist_ok=True)
+            small_bundle(part, labels)
+            part.rename(folder)
+    return Bundle.open(folder)
 
 
 @contextmanager
