@@ -159,16 +159,22 @@ def run(root: Path, program: str, *arguments: str) -> str:
     return done.stdout
 
 
-def configured(root: Path, text: str) -> str:
-    """What is said of a configuration: "" where it is as it should be."""
-    (root / "c.toml").write_text(text)
+def configured(root: Path, *texts: str) -> list[str]:
+    """What is said of each configuration: "" where it is as it should be; the last one stays."""
     program = (
+        "import json\n"
+        "from pathlib import Path\n"
         "from streamtag.config import load_config\n"
         "from streamtag.errors import ConfigError\n"
-        "try:\n    load_config('c.toml')\n"
-        "except ConfigError as error:\n    print(error)\n"
+        "said = []\n"
+        "for text in json.loads(sys.argv[1]):\n"
+        "    Path('c.toml').write_text(text)\n"
+        "    try:\n        load_config('c.toml')\n        said.append('')\n"
+        "    except ConfigError as error:\n        said.append(str(error))\n"
+        "print(json.dumps(said))\n"
     )
-    return run(root, program).strip()
+    said: list[str] = json.loads(run(root, program, json.dumps(texts)))
+    return said
 
 
 STREAM = '[[stream]]\nid = "a"\nsource = "hum:0.25"\n'
@@ -183,8 +189,9 @@ def test_a_source_is_opened_checked_received_and_named_among_the_others(root: Pa
         "try:\n    open_source('nowhere://a')\nexcept SourceError as error:\n    print('hum:' in str(error))\n"
     )
     assert run(root, program).splitlines() == ["0.25", "hum: takes no option 'loop': leave it out", "True"]
-    assert configured(root, f"{STREAM}rate = 16000\n") == ""
-    assert configured(root, f"{STREAM}channels = 2\n").startswith("c.toml, line 4: [[stream]] channels: only for ")
+    right, wrong = configured(root, f"{STREAM}rate = 16000\n", f"{STREAM}channels = 2\n")
+    assert right == ""
+    assert wrong.startswith("c.toml, line 4: [[stream]] channels: only for ")
     received = (
         "import threading\n"
         "from streamtag.sources import ReceiverPool\n"
@@ -209,15 +216,17 @@ def test_a_runtime_is_offered_checked_and_runs_a_model(root: Path) -> None:
         "print(open_runtime(Bundle.open('fast'), 'guess').name)\n"
     )
     assert run(root, program).split() == ["guess"] * 3
-    assert configured(root, '[model]\nruntime = "guess"\n') == ""
-    assert '"guess"' in configured(root, '[model]\nruntime = "gues"\n')
+    right, wrong = configured(root, '[model]\nruntime = "guess"\n', '[model]\nruntime = "gues"\n')
+    assert right == ""
+    assert '"guess"' in wrong
 
 
 def test_a_sink_has_its_section_is_wanted_by_it_and_opened(root: Path) -> None:
-    assert configured(root, "[lamp]\nbrightness = 101\n") == (
-        "c.toml, line 2: [lamp] brightness = 101: must be a whole number from 1 to 100"
-    )
-    assert configured(root, "[lam]\n") == 'c.toml, line 1: "lam": unknown section; did you mean "lamp"?'
+    assert configured(root, "[lamp]\nbrightness = 101\n", "[lam]\n", "[lamp]\nbrightness = 7\n") == [
+        "c.toml, line 2: [lamp] brightness = 101: must be a whole number from 1 to 100",
+        'c.toml, line 1: "lam": unknown section; did you mean "lamp"?',
+        "",
+    ]
     program = (
         "from streamtag.config import load_config\n"
         "from streamtag.settings import Config\n"
@@ -226,7 +235,6 @@ def test_a_sink_has_its_section_is_wanted_by_it_and_opened(root: Path) -> None:
         "print([(sink.name, sink.settings.brightness) for sink in open_sinks(config)])\n"
         "print(is_wanted(config), is_wanted(Config()), what_matters(config) != what_matters(Config()))\n"
     )
-    assert configured(root, "[lamp]\nbrightness = 7\n") == ""
     assert run(root, program).splitlines() == ["[('lamp', 7)]", "True False True"]
 
 
