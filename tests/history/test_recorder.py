@@ -112,7 +112,7 @@ def test_streams_that_come_again_use_their_numbers_again(keep: Keep, path: Path)
 def test_events_wait_for_a_locked_file(keep: Keep, path: Path, said: Callable[[str], Said]) -> None:
     trouble, better = said("cannot be written for now"), said("is written again")
     Store(path, HistorySettings()).close()
-    with sqlite3.connect(path) as base:
+    with closing(sqlite3.connect(path)) as base:
         base.execute("BEGIN IMMEDIATE")
         history = keep(sure_seconds=0.0, lock_seconds=0.1)
         history.begin("yard", 0, "Dog", 0.0, 0.8, NOW)

@@ -1,6 +1,7 @@
 """Alerts beside a service: from its messages to who is told."""
 
 import logging
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -78,8 +79,10 @@ class House:
 
 
 @pytest.fixture
-def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> House:
-    return House(tmp_path, monkeypatch)
+def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
+    house = House(tmp_path, monkeypatch)
+    yield house
+    house.sink.close()
 
 
 def test_an_alert_tells_those_that_it_is_sent_to_and_its_log(house: House, caplog: pytest.LogCaptureFixture) -> None:

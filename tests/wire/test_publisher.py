@@ -97,6 +97,7 @@ def test_a_subscriber_that_leaves_does_not_silence_another_of_the_same_prefix(
     assert receive(staying, 1) == [("porch", 1)]
     staying.close()
     publisher.publish([scores(patch=2)])
+    wait_until_published(publisher)
     assert receive(subscribe(kinds=["scores"]), 1) == [("porch", 2)]
 
 
