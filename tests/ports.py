@@ -4,12 +4,12 @@ They lie below those that the system gives out by itself. Each process of tests 
 as it lives: no other run on the same machine has one of these.
 """
 
+import atexit
 import random
 import socket
 from collections.abc import Iterator
 
 _FIRST, _LAST, _AT_A_TIME = 12_000, 32_000, 100
-_taken: list[socket.socket] = []
 
 
 def free_port(kind: int = socket.SOCK_STREAM) -> int:
@@ -32,7 +32,7 @@ def _own_ports() -> Iterator[int]:
         except OSError:
             mark.close()
             continue
-        _taken.append(mark)
+        atexit.register(mark.close)
         yield from range(place, place + _AT_A_TIME)
 
 

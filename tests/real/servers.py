@@ -25,7 +25,7 @@ def wait_until(condition: Callable[[], object], seconds: float, what: str) -> No
     while not condition():
         assert time.monotonic() < deadline, f"{what} did not happen within {seconds} s"
         before, spent = spent, time.thread_time()
-        time.sleep(max(0.02, 4 * (spent - before)))
+        time.sleep(min(max(0.02, 4 * (spent - before)), 0.2))
 
 
 def is_running(pid: int) -> bool:
