@@ -9,8 +9,8 @@ STAMPS := $(VENV)/stamps
 TOOLS := .venv-tools
 ARGS ?=
 BUNDLE ?= default
-# Most tests wait half of their time, for real servers and for sound: two workers share a core. Each takes up to 1 GB.
-WORKERS := $(shell test "$$(nproc)" -ge 4 && echo 8 || echo $$((2 * $$(nproc))))
+# Most tests wait half of their time, for real servers and for sound: three workers share a core. Each takes up to 1 GB.
+WORKERS := $(shell test "$$(nproc)" -ge 3 && echo 8 || echo $$((3 * $$(nproc))))
 # With a new worker in the place of one that died, files of tests would wait for ever.
 PYTEST = -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder --max-worker-restart 0 $(ARGS)
 export PYTHON
@@ -33,7 +33,8 @@ demo: $(STAMPS)/demo
 install: $(STAMPS)/install
 	@echo "==> ready: $(BIN)/streamtag --help"
 
-# What Python compiles is kept: tests start hundreds of processes, and each would compile the package anew.
+# What Python compiles is kept: tests start hundreds of processes, and each would compile the package anew. The tests
+# themselves are compiled by one that collects them, and not by each worker.
 test coverage: export PYTHONDONTWRITEBYTECODE :=
 
 test: test-packages $(STAMPS)/install
@@ -41,6 +42,7 @@ test: test-packages $(STAMPS)/install
 	@$(MAKE) --no-print-directory style
 	@echo "==> tests, and types beside them"
 	@$(BIN)/mypy > $(STAMPS)/types 2>&1 & types=$$!; \
+	    test -d tests/__pycache__ || $(BIN)/python -m pytest --collect-only >/dev/null; \
 	    $(BIN)/python $(PYTEST); tests=$$?; \
 	    wait $$types; typed=$$?; echo "==> types"; cat $(STAMPS)/types; exit $$((tests | typed))
 

@@ -1,3 +1,4 @@
+import gc
 import logging
 import os
 from collections.abc import Iterator
@@ -7,8 +8,12 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 import streamtag  # noqa: F401 - keeps libraries quiet before any of them is imported
+from tests.run_folder import run_folder
 
 HERE = Path(__file__).parent
+
+# What collecting makes stays: to look again and again for what of it may go costs a second in each worker.
+gc.disable()
 
 # Several workers share the cores: PyTorch's threads would wait for each other at every layer, and burn the time that
 # the other workers need. Before PyTorch is imported, and for the processes that tests start.
@@ -25,18 +30,23 @@ settings.load_profile("shared")
 # What takes longest goes first, so that no worker is left with it when the others have nothing more to do. What
 # computes stands beside what waits.
 SLOW_FIRST = (
-    "real/test_browser.py",
     "fleet/test_on_ray.py",
     "deploy/test_build_check.py",
     "real/test_network_sources.py",
     "test_packaging.py",
-    "train/test_loop.py",
-    "real/test_rude_servers.py",
-    "real/test_receiver_pool.py",
-    "real/test_page_access.py",
+    "real/test_browser",
+    "deploy/test_build_networks.py",
     "archive/test_cluster.py",
-    "deploy/test_commands.py",
-    "cli/test_secrets.py",
+    "train/test_loop.py",
+    "real/test_page_visitors.py",
+    "runtimes/test_tensorrt.py",
+    "real/test_receiver_pool.py",
+    "train/test_folds.py",
+    "real/test_page_access.py",
+    "cli/test_archive.py",
+    "real/test_teaching.py",
+    "train/test_parallel.py",
+    "engine/test_pcm_streams.py",
     "train/",
     "real/",
     "cli/",
@@ -60,6 +70,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=place)
 
 
+def pytest_collection_finish() -> None:
+    gc.enable()
+    gc.freeze()
+
+
 @pytest.fixture(autouse=True)
 def _own_log_level() -> Iterator[None]:
     """Forget the level that a command set, when it ran in this process."""
@@ -69,9 +84,13 @@ def _own_log_level() -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def _own_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Leave the caches, settings and histories of the person who runs the tests alone."""
+    """Leave the caches, settings and histories of the person who runs the tests alone.
+
+    All workers of a run have one cache: what this machine is best at is measured once, and not in each of them.
+    """
     home = tmp_path_factory.mktemp("home")
     with pytest.MonkeyPatch.context() as environment:
-        for name in ("CACHE", "CONFIG", "DATA", "STATE"):
+        environment.setenv("XDG_CACHE_HOME", str(run_folder(tmp_path_factory) / "cache"))
+        for name in ("CONFIG", "DATA", "STATE"):
             environment.setenv(f"XDG_{name}_HOME", str(home / name.lower()))
         yield

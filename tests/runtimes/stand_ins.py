@@ -1,7 +1,6 @@
 """A machine with a GPU and TensorRT, where there is neither, and a small model that it runs."""
 
 import fcntl
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from torch import Tensor, nn
 from deploy.untrained import write_untrained
 from streamtag.bundle import Bundle
 from tests.bundles import LABELS
+from tests.run_folder import run_folder
 from tests.runtimes.fake_cuda import FakeCuda
 from tests.runtimes.fake_tensorrt import FakeTensorRt
 
@@ -45,11 +45,8 @@ def small_bundle(folder: Path, labels: list[str] = LABELS) -> Bundle:
 
 def shared_bundle(factory: pytest.TempPathFactory, labels: list[str] = LABELS) -> Bundle:
     """Return such a bundle for reading alone, which the first worker of this run that needs it writes for all."""
-    if "PYTEST_XDIST_WORKER" not in os.environ:
-        return small_bundle(factory.mktemp("small"), labels)
-    of_the_run = factory.getbasetemp().parent
-    folder, part = (of_the_run / f"small-{len(labels)}{end}" for end in ("", ".part"))
-    with (of_the_run / f"{folder.name}.lock").open("w") as lock:
+    folder, part = (run_folder(factory) / f"small-{len(labels)}{end}" for end in ("", ".part"))
+    with folder.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not folder.is_dir():
             part.mkdir(exist_ok=True)
