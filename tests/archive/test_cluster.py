@@ -13,7 +13,7 @@ from tests.media import encode
 from tests.ray_nodes import Nodes, ray_nodes
 from tests.real.servers import wait_until
 
-COUNT = 300
+COUNT = 600  # more than is tagged between two looks, on a fast machine too
 
 
 @pytest.fixture(scope="module")
@@ -52,8 +52,10 @@ def test_driver_process_and_node_are_killed_and_the_archive_is_that_of_one_machi
         driver.process.wait()
     kept = len(shown(out))
     with running(*on_ray, environment=nodes.environment) as driver:
+        wait_until(lambda: nodes.workers("Archivist"), 200, "a process that tags")
+        archivist = nodes.workers("Archivist")[0]
         wait_until(lambda: len(shown(out)) > kept, 200, "another part")
-        nodes.workers("Archivist")[0].kill()
+        archivist.kill()
         nodes.kill(lost)
         assert driver.process.wait(400) == 0  # it says nothing until it is done
         told = driver.wait_message(left=0)
