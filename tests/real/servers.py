@@ -32,7 +32,7 @@ def is_running(pid: int) -> bool:
     """Whether a process is there and no corpse that nobody has looked after."""
     try:
         state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):  # the second where it ends while it is looked at
         return False
     return state != "Z"
 
