@@ -1,7 +1,7 @@
 import gc
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -11,9 +11,6 @@ import streamtag  # noqa: F401 - keeps libraries quiet before any of them is imp
 from tests.run_folder import run_folder
 
 HERE = Path(__file__).parent
-
-# What collecting makes stays: to look again and again for what of it may go costs a second in each worker.
-gc.disable()
 
 # Several workers share the cores: PyTorch's threads would wait for each other at every layer, and burn the time that
 # the other workers need. Before PyTorch is imported, and for the processes that tests start.
@@ -70,9 +67,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=place)
 
 
-def pytest_collection_finish() -> None:
-    gc.enable()
-    gc.freeze()
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """What collecting makes stays: to look again and again for what of it may go costs a second in each worker."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.freeze()
 
 
 @pytest.fixture(autouse=True)
