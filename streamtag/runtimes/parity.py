@@ -23,15 +23,18 @@ LIMITS = {"float32": 1e-3, "float16": 1e-2}
 _FULL_SCALE = 32768.0
 
 
-def trial_windows() -> NDArray[np.float32]:
-    """Return fresh sound, enough for the largest batch: noise and tones at all levels, with silence in between.
+def trial_windows(count: int | None = None) -> NDArray[np.float32]:
+    """Return fresh sound: noise and tones at all levels, with silence in between.
+
+    Args:
+        count: how many windows; None: enough for the largest batch.
 
     Returns:
         float32 [n, 15600] in [-1, 1], each value one of int16's.
     """
     from streamtag.audio.frontend import PATCH_SAMPLES
 
-    count = max(BATCHES)
+    count = max(BATCHES) if count is None else count
     random = np.random.default_rng()
     level = 10.0 ** random.uniform(-4, -0.3, (count, 1))
     tone = np.sin(random.uniform(0.05, 3.0, (count, 1)) * np.arange(PATCH_SAMPLES)) * random.uniform(0, 1, (count, 1))

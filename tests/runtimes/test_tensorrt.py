@@ -43,9 +43,7 @@ SOUNDS = 97
 
 @pytest.fixture(scope="module")
 def windows() -> np.ndarray:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("streamtag.runtimes.parity.BATCHES", (SOUNDS,))
-        return np.resize(trial_windows(), (max(BATCHES), PATCH_SAMPLES))
+    return np.resize(trial_windows(SOUNDS), (max(BATCHES), PATCH_SAMPLES))
 
 
 @pytest.fixture(scope="module")

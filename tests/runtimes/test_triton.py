@@ -23,9 +23,7 @@ def bundle() -> Bundle:
 
 @pytest.fixture(scope="module")
 def windows() -> NDArray[np.float32]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("streamtag.runtimes.parity.BATCHES", (19,))
-        return trial_windows()
+    return trial_windows(19)
 
 
 @pytest.fixture
