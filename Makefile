@@ -1,6 +1,6 @@
 # What a person types: `make demo`, `make test`, `make install`. Each installs what it needs and skips what is there.
 .DEFAULT_GOAL := help
-.PHONY: help demo install test coverage fuzz attack test-packages lint style format benchmark constraints lock sbom audit release packages clean
+.PHONY: help demo install test compiled-tests coverage fuzz attack test-packages lint style format benchmark constraints lock sbom audit release packages clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -39,12 +39,14 @@ test coverage: export PYTHONDONTWRITEBYTECODE :=
 
 test: test-packages $(STAMPS)/install
 	@command -v chromium-headless-shell >/dev/null || command -v chromium >/dev/null || $(BIN)/python -m playwright install --with-deps chromium
-	@$(MAKE) --no-print-directory style
+	@$(MAKE) --no-print-directory --jobs=2 style compiled-tests
 	@echo "==> tests, and types beside them"
 	@$(BIN)/mypy > $(STAMPS)/types 2>&1 & types=$$!; \
-	    test -d tests/__pycache__ || $(BIN)/python -m pytest --collect-only >/dev/null; \
 	    $(BIN)/python $(PYTEST); tests=$$?; \
 	    wait $$types; typed=$$?; echo "==> types"; cat $(STAMPS)/types; exit $$((tests | typed))
+
+compiled-tests: $(STAMPS)/install
+	@test -d tests/__pycache__ || $(BIN)/python -m pytest --collect-only >/dev/null
 
 coverage: test-packages $(STAMPS)/install
 	@rm -rf .coverage

@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, settings
 
 import streamtag  # noqa: F401 - keeps libraries quiet before any of them is imported
 from tests.run_folder import run_folder
+from tests.scheduling import pytest_xdist_make_scheduler  # noqa: F401 - a hook
 
 HERE = Path(__file__).parent
 
@@ -27,30 +28,25 @@ settings.load_profile("shared")
 # What takes longest goes first, so that no worker is left with it when the others have nothing more to do. What
 # computes stands beside what waits.
 SLOW_FIRST = (
+    "train/",
+    "deploy/",
     "fleet/test_on_ray.py",
-    "deploy/test_build_check.py",
     "real/test_network_sources.py",
-    "test_packaging.py",
     "real/test_browser",
-    "deploy/test_build_networks.py",
+    "test_packaging.py",
     "archive/test_cluster.py",
-    "train/test_loop.py",
     "real/test_page_visitors.py",
     "runtimes/test_tensorrt.py",
     "real/test_receiver_pool.py",
-    "train/test_folds.py",
     "real/test_page_access.py",
     "cli/test_archive.py",
     "real/test_teaching.py",
-    "train/test_parallel.py",
     "engine/test_pcm_streams.py",
-    "train/",
     "real/",
     "cli/",
     "engine/",
     "runtimes/",
     "sources/",
-    "deploy/",
     "test_fuzz.py",
     "test_ray_cluster.py",
     "dashboard/",

@@ -93,6 +93,8 @@ def ray_nodes() -> Iterator[Nodes]:
             "RAY_TMPDIR": name,
             # Otherwise the others that run tests on this machine leave next to nothing to Ray's processes.
             "RAY_worker_niceness": "0",
+            # Workers that nobody asked for: of a node as many as it has cores.
+            "RAY_prestart_worker_first_driver": "0",
         }
         for key, value in environment.items():
             patch.setenv(key, value)
