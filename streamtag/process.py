@@ -12,7 +12,7 @@ import struct
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from types import UnionType
@@ -20,7 +20,8 @@ from typing import Any
 
 import msgspec
 
-from streamtag.program import Program, describe_status, python
+from streamtag.forked import Forked
+from streamtag.program import Program, describe_status
 from streamtag.redaction import ScrubbingFormatter
 
 __all__ = ["Link", "LinkError", "Process", "SilentError", "limit_memory", "link_from_arguments"]
@@ -118,28 +119,22 @@ class Process:
         self,
         module: str,
         words: type[Any] | UnionType,
-        files: Sequence[int] = (),
-        environment: Mapping[str, str] | None = None,
+        start: Callable[[str, int], Program | Forked] = Forked,
     ) -> None:
         """Start the process.
 
         Args:
             module: what it runs.
             words: what it may say.
-            files: open files that it gets too, as further arguments.
-            environment: what is added to this process's own.
+            start: starts it, with the number of its end of the link as its first argument.
 
         Raises:
             OSError: no process can be started.
         """
         ours, theirs = socket.socketpair()
         with theirs:
-            shared = [theirs.fileno(), *files]
             try:
-                # Of a session of its own, or an interrupt at the terminal would end it before its owner has closed.
-                self._program = Program(
-                    python("-m", module, *map(str, shared)), files=shared, environment=environment, own_session=True
-                )
+                self._program = start(module, theirs.fileno())
             except OSError:
                 ours.close()
                 raise

@@ -1,8 +1,6 @@
 """A process that receives sources for another one, and may be brought down by them; `receiver_pool.py` starts it.
 
-    python -P -m streamtag.sources.receiver_process FD
-
-It does as it is ordered over the link `FD` until nobody orders any more. Network sources, of which it has many, are
+It does as it is ordered over its link until nobody orders any more. Network sources, of which it has many, are
 decoded by one thread in turns; a recording, of which it has one, by a thread that waits where it is told to. A
 microphone is taken as a network source is, and is the only one in its process.
 """
@@ -13,7 +11,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
-from typing import Any, Protocol, cast
+from typing import Any, NoReturn, Protocol, cast
 
 from streamtag.audio.block import Block
 from streamtag.errors import StreamtagError
@@ -233,7 +231,8 @@ def _serve(link: Link) -> None:
                 receiving.pop(order.number).close()
 
 
-if __name__ == "__main__":
+def main() -> NoReturn:
+    """Receive as ordered until nobody orders any more."""
     with suppress(EOFError, LinkError):
         _serve(link_from_arguments(Order))
     os._exit(0)  # threads that hang in a library are not waited for

@@ -1,8 +1,6 @@
 """A process that tags recordings for another one, which `pool.py` starts, and which a recording may bring down.
 
-    python -P -m streamtag.tagging.worker FD
-
-It opens the model that it is told of over the link `FD`, and then tags one recording after the other until nobody gives
+It opens the model that it is told of over its link, and then tags one recording after the other until nobody gives
 it any more.
 """
 
@@ -132,7 +130,3 @@ def main() -> NoReturn:
     with suppress(EOFError, LinkError):
         _serve(link_from_arguments(Order))
     os._exit(0)  # in the middle of a recording, too
-
-
-if __name__ == "__main__":
-    main()

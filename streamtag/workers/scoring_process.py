@@ -14,6 +14,7 @@ from streamtag import errors
 from streamtag.errors import StreamtagError
 from streamtag.machine import processor_seconds
 from streamtag.process import LinkError, Process, SilentError
+from streamtag.program import Program, python
 from streamtag.workers.messages import Done, Forget, Map, Open, Opened, Order, Refused, Score, Word
 
 __all__ = ["IDLE_SECONDS", "ScoringProcess", "WorkerLostError"]
@@ -49,7 +50,7 @@ class ScoringProcess:
         """
         self._memory = os.memfd_create("streamtag-scores")  # which no folder's size limits, and no name keeps
         try:
-            self._process = Process("streamtag.workers.worker", Word, files=[self._memory], environment=_ONE_THREAD)
+            self._process = Process("streamtag.workers.worker", Word, self._start)
         except OSError:
             os.close(self._memory)
             raise
@@ -58,6 +59,12 @@ class ScoringProcess:
         self._windows = self._results = np.empty(0, np.float32)
         self._number = 0
         self._idle_seconds = idle_seconds
+
+    def _start(self, module: str, link: int) -> Program:
+        """Start a process that computes with its own libraries, set as it needs them."""
+        command = python("-m", module, str(link), str(self._memory))
+        # Of a session of its own, or an interrupt at the terminal would end it before its owner has closed.
+        return Program(command, files=[link, self._memory], environment=_ONE_THREAD, own_session=True)
 
     @property
     def pid(self) -> int:

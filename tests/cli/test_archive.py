@@ -7,16 +7,16 @@ from pathlib import Path
 from subprocess import CompletedProcess
 
 import numpy as np
-import psutil
 import pytest
 
-from streamtag.process import Process
 from streamtag.tagging import pool
 from tests.archive.reading import rows, shown
 from tests.cli.commands import error_of, run, running
+from tests.forking import TAGGING, forked_for
 from tests.media import encode
 from tests.real.servers import is_running, wait_until
 from tests.sounds import noise, write
+from tests.tagging.odd_workers import odd_workers
 
 Call = Callable[..., CompletedProcess[str]]
 
@@ -137,8 +137,6 @@ def test_a_part_that_is_none_is_wrong_usage(shard: str, tmp_path: Path) -> None:
 def test_four_bad_files_of_many_cost_themselves_alone(
     call: Call, bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
-    monkeypatch.setattr(pool, "Process", lambda _, words: Process("tests.tagging.odd_worker", words))
     monkeypatch.setattr("streamtag.tagging.TaggingPool", partial(pool.TaggingPool, silent_seconds=3.0))
     folder = tmp_path / "in"
     folder.mkdir()
@@ -147,7 +145,8 @@ def test_four_bad_files_of_many_cost_themselves_alone(
         (folder / f"{number}.wav").hardlink_to(first)
     for name in ("crash", "hang", "hungry", "nonsense"):
         (folder / f"{name}.wav").hardlink_to(first)
-    done = call("archive", "--bundle", bundle, "--jobs", "2", folder, "--out", tmp_path / "out")
+    with odd_workers():
+        done = call("archive", "--bundle", bundle, "--jobs", "2", folder, "--out", tmp_path / "out")
     told = json.loads(done.stdout)
     assert (done.returncode, told["tagged"], told["failed"]) == (0, 100, 4)
     assert {Path(row["path"]).stem: row["error"] for row in rows(tmp_path / "out") if row["error"]} == {
@@ -164,7 +163,7 @@ def test_a_killed_run_leaves_whole_parts_and_the_next_one_does_the_rest_alone(
     out = tmp_path / "out"
     with running("archive", "--bundle", bundle, "--jobs", "1", many, "--out", out) as command:
         wait_until(lambda: shown(out) if out.exists() else None, 60, "a part")
-        tagging = [child.pid for child in psutil.Process(command.process.pid).children()]
+        tagging = forked_for(command.process.pid, TAGGING)
         command.process.kill()
         command.process.wait()
     wait_until(lambda: not any(map(is_running, tagging)), 60, "the end of the processes that tag")
@@ -185,8 +184,8 @@ def test_a_killed_decoder_costs_no_recording_and_an_interrupt_ends_in_order(
         (many / f"{number}.flac").hardlink_to(many / "0.flac")
     with running("archive", "--bundle", bundle, "--jobs", "2", many, "--out", out) as command:
         wait_until(lambda: shown(out) if out.exists() else None, 60, "a part")
-        for child in psutil.Process(command.process.pid).children():
-            os.kill(child.pid, signal.SIGKILL)
+        for process in forked_for(command.process.pid, TAGGING):
+            os.kill(process, signal.SIGKILL)
         before = len(shown(out))
         wait_until(lambda: len(shown(out)) > before, 60, "another part")
         refused = error_of("archive", "--bundle", bundle, many, "--out", out, status=1)

@@ -6,17 +6,16 @@ from pathlib import Path
 from subprocess import CompletedProcess
 
 import numpy as np
-import psutil
 import pytest
 
-from streamtag.process import Process
 from streamtag.tagger import Tagger
-from streamtag.tagging import pool
 from tests.bundles import LABELS
 from tests.cli.commands import error_of, run, running
+from tests.forking import TAGGING, forked_for
 from tests.media import encode
 from tests.real.servers import is_running, wait_until
 from tests.sounds import tone, write
+from tests.tagging.odd_workers import odd_workers
 
 Call = Callable[..., CompletedProcess[str]]
 
@@ -191,13 +190,12 @@ def test_odd_names_and_files_do_not_keep_the_others_from_being_tagged(
 
 
 def test_a_recording_that_brings_its_decoder_down_does_not_keep_the_others_from_being_tagged(
-    call: Call, bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    call: Call, bundle: Path, tmp_path: Path
 ) -> None:
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
-    monkeypatch.setattr(pool, "Process", lambda _, words: Process("tests.tagging.odd_worker", words))
     names = ["a", "crash", "b", "crash.2", "c", "nonsense", "d"]
     paths = [write(tmp_path / f"{name}.wav", tone(1.0)) for name in names]
-    done = call("tag", "--bundle", bundle, "--format", "jsonl", "--jobs", "2", *paths)
+    with odd_workers():
+        done = call("tag", "--bundle", bundle, "--format", "jsonl", "--jobs", "2", *paths)
     assert done.returncode == 1
     objects = [json.loads(line) for line in done.stdout.splitlines()]
     assert [each["file"] for each in objects] == [str(path) for path in paths]
@@ -218,7 +216,7 @@ def test_an_interrupt_in_the_middle_of_recordings_is_one_line_and_leaves_nothing
         tagging: set[int] = set()
 
         def are_there() -> bool:
-            tagging.update(child.pid for child in psutil.Process(command.process.pid).children())
+            tagging.update(forked_for(command.process.pid, TAGGING))
             return len(tagging) >= 2
 
         wait_until(are_there, 60, "the processes that tag")

@@ -11,11 +11,10 @@ from streamtag.dashboard.hosts import HostNames
 from streamtag.dashboard.login import Logins
 from streamtag.dashboard.recordings import MOST_BYTES, Recordings
 from streamtag.dashboard.spool import Spool
-from streamtag.process import Process
 from streamtag.settings import Config, ModelSettings
-from streamtag.tagging import pool
 from tests.bundles import make_bundle
 from tests.media import encode
+from tests.tagging.odd_workers import odd_workers
 
 
 @pytest.fixture
@@ -48,10 +47,7 @@ def test_an_upload_that_brings_its_decoder_down_is_refused_and_the_next_is_tagge
     page: TestClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     good = encode(tmp_path / "a.flac").read_bytes()
-    with monkeypatch.context() as patch:
-        patch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
-        patch.setenv("ODD_WORKER", "crash")
-        patch.setattr(pool, "Process", lambda _, words: Process("tests.tagging.odd_worker", words))
+    with odd_workers(ODD_WORKER="crash"):
         for _ in range(2):
             answer = page.post("/", content=good)
             assert answer.status_code == 422

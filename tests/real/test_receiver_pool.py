@@ -8,16 +8,17 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from streamtag import forked
 from streamtag.audio import Block
 from streamtag.backoff import Backoff
 from streamtag.sources import ReceiverPool, open_source, receiver_pool
+from tests.forking import RECEIVERS, forked_for, own_fork_server
 from tests.ports import free_port
 from tests.real.listening import HASTE, as_float, tone_share
 from tests.real.servers import TcpServer, file_server, is_running, running, wait_until
@@ -87,15 +88,9 @@ def radio() -> Iterator[str]:
         yield f"http://127.0.0.1:{server.port}/"
 
 
-def processes(parent: int = os.getpid()) -> list[int]:
+def processes(owner: int = os.getpid()) -> list[int]:
     """The receivers that a process has."""
-    found = []
-    for thread in Path(f"/proc/{parent}/task").iterdir():
-        with suppress(OSError):  # a thread or process that has ended meanwhile
-            for child in (thread / "children").read_text().split():
-                if b"receiver" in Path(f"/proc/{child}/cmdline").read_bytes():
-                    found.append(int(child))
-    return found
+    return forked_for(owner, RECEIVERS)
 
 
 def test_a_recording_comes_as_it_does_without_another_process(receiving: ReceiverPool, tmp_path: Path) -> None:
@@ -224,7 +219,7 @@ def test_a_process_that_cannot_be_started_is_tried_again(
             return previous + 0.1
 
         patch.setattr(receiver_pool, "next_delay", soon)
-        patch.setattr(subprocess, "Popen", full)
+        patch.setattr(forked, "_start", full)
         received = receiving.open(source, {}, hearing := Hearing())
         hearing.wait(lambda: len(hearing.states) >= 3)
     reason = "no process could be started to receive it: Resource temporarily unavailable"
@@ -390,8 +385,9 @@ def test_a_process_imports_nothing_from_the_folder_in_which_it_is_started(
         (tmp_path / f"{module}.py").write_text("raise SystemExit(3)")
     path = write(tmp_path / "a.wav", tone(1.0))
     monkeypatch.chdir(tmp_path)
-    receiving.open(str(path), {}, hearing := Hearing())
-    hearing.wait(lambda: hearing.ends)
+    with own_fork_server():
+        receiving.open(str(path), {}, hearing := Hearing())
+        hearing.wait(lambda: hearing.ends)
     assert hearing.ends == [None]
     assert hearing.blocks
 

@@ -2,11 +2,13 @@
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from streamtag.sources import ReceiverPool, Timeouts
+from tests.forking import own_fork_server
 from tests.real.test_receiver_pool import Hearing
 
 STAND_INS = Path(__file__).parent / "stand_ins"
@@ -14,8 +16,10 @@ HASTY = Timeouts(open_seconds=0.3, read_seconds=0.7, first_delay=0.01, longest_d
 
 
 @pytest.fixture(autouse=True)
-def stand_in(monkeypatch: pytest.MonkeyPatch) -> None:
+def stand_in(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("PYTHONPATH", str(STAND_INS))
+    with own_fork_server():
+        yield
 
 
 def test_a_hang_costs_one_microphone_and_that_one_is_opened_again_by_a_fresh_process(

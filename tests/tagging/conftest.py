@@ -1,10 +1,10 @@
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from streamtag.process import Process
-from streamtag.tagging import pool
 from tests.bundles import make_bundle
+from tests.tagging.odd_workers import odd_workers
 
 
 @pytest.fixture(scope="session")
@@ -13,7 +13,7 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def odd(monkeypatch: pytest.MonkeyPatch) -> None:
+def odd() -> Iterator[None]:
     """What happens to a process goes by the names of its recordings."""
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
-    monkeypatch.setattr(pool, "Process", lambda _, words: Process("tests.tagging.odd_worker", words))
+    with odd_workers():
+        yield

@@ -51,4 +51,4 @@ def tag_hungry_too(self: worker._Tagging, tagger: Tagger, order: Tag) -> None:
 
 
 worker._Tagging._tag = tag_hungry_too  # type: ignore[method-assign]
-worker.main()
+main = worker.main
