@@ -51,7 +51,7 @@ def _measured(start: Callable[[str, int], Program | Forked], path: Path, count: 
 def _processor_seconds() -> float:
     """Return what those that this process started have taken."""
     times = [process.cpu_times() for process in psutil.Process().children(recursive=True)]
-    return sum(time.user + time.system for time in times)
+    return float(sum(time.user + time.system for time in times))
 
 
 def main() -> None:
