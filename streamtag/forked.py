@@ -53,9 +53,10 @@ Order = Start | Kill
 
 
 class _Server:
-    """The process from which the others are forked, and which ends with this one."""
+    """The process from which the others are forked, and which ends with its `owner`, this one."""
 
     def __init__(self) -> None:
+        self.owner = os.getpid()
         self._environment = dict(os.environb)
         self._connection, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
@@ -88,17 +89,18 @@ def _server_instead_of(gone: _Server | None) -> _Server:
     """Return the server, another one where it is `gone`."""
     global _server
     with _changing:
-        if _server is None:
-            atexit.register(_close, os.getpid())
         if _server is gone:
             if gone is not None:
                 gone.close()
+            _server = None  # where no other one can be started
             _server = _Server()
-        return _server  # type: ignore[return-value]
+        assert _server is not None
+        return _server
 
 
-def _close(owner: int) -> None:
-    if _server is not None and os.getpid() == owner:
+@atexit.register
+def _close() -> None:
+    if _server is not None and _server.owner == os.getpid():
         _server.close()
 
 
