@@ -7,6 +7,7 @@ from typing import Any, Self
 
 import av
 from av.audio.stream import AudioStream
+from av.container import InputContainer
 from av.packet import Packet
 from av.stream import Discard
 
@@ -27,6 +28,8 @@ _GUESSED_LENGTH = frozenset({"aac", "ac3", "eac3", "mp3", "mpeg", "mpegts"})
 _LONGEST_HOLE_SECONDS = 60.0
 _LONGEST_FITTING_SECONDS = 1800.0
 _GENERATE_STAMPS = 1  # AVFMT_FLAG_GENPTS
+# Tags in a foreign encoding must not keep a recording from being read; from PyAV 19 on they do not.
+_TAGS: dict[str, Any] = {"metadata_errors": "ignore"} if int(av.__version__.partition(".")[0]) < 19 else {}
 # Whoever made a file decides what its packets claim to last: what is read in one go is limited by itself.
 _MOST_BYTES = 1 << 20
 _PACKET_BYTES = 1 << 10  # that a packet takes beside what it holds
@@ -67,14 +70,13 @@ class AudioReader:
         """
         self._is_file = timeout is None
         try:
-            # Tags in a foreign encoding must not keep a recording from being read.
-            self._container = av.open(
+            self._container: InputContainer = av.open(
                 url,
                 format=container,
                 options=dict(options or {}),
                 timeout=timeout,
-                metadata_errors="ignore",
                 io_open=open_more,
+                **_TAGS,
             )
         except (av.error.FFmpegError, OSError) as error:
             raise read_error(error, is_file=self._is_file) from None
