@@ -166,6 +166,15 @@ in_bare() {
     row "$1, $2" "make demo in a clone, $(grep -ho 'with Python .*' "$work/demo" "$work/log" | head -1)"
 }
 
+# What pip takes where nothing is pinned: the newest releases, of which some are for the newest Python alone.
+with_newest() {
+    scripts/try-root.sh "$1" user sh -euc 'python3 -m venv "$HOME/new"
+        "$HOME/new/bin/python" -m pip install --quiet --disable-pip-version-check ".[dashboard,mqtt]"
+        mkdir "$HOME/trial" && scripts/try-wheel.sh "$HOME/new/bin" "$HOME/trial"
+        "$HOME/new/bin/python" --version' >"$work/log" 2>&1 || { cat "$work/log" >&2; exit 1; }
+    row "$1, newest" "the wheel with the newest releases of all that it needs, $(tail -1 "$work/log")"
+}
+
 if is_wanted roots; then
     if [ "$(id -u)" -ne 0 ] || ! command -v mmdebstrap >/dev/null; then
         cannot roots "needs root, and: apt-get install mmdebstrap"
@@ -173,6 +182,7 @@ if is_wanted roots; then
         in_bare bookworm root
         in_bare bookworm user
         in_bare trixie sudo
+        with_newest trixie
         if [ -e /usr/share/keyrings/ubuntu-archive-keyring.gpg ]; then
             in_bare noble sudo
         else
