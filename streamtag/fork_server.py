@@ -3,8 +3,8 @@
     python -P -m streamtag.fork_server FD
 
 It imports what they run, forks one at each order over the socket `FD`, tells how each ends, and ends with whoever
-started it, and all of them with it. It has one thread and reads nothing of what they read: nothing that is decoded
-reaches it.
+started it. They go on where it is killed. It has one thread and reads nothing of what they read: nothing that is
+decoded reaches it.
 """
 
 import ctypes
@@ -27,8 +27,6 @@ from streamtag.forked import STATUS, Order, Start
 
 _MOST_BYTES: Final = 1 << 20
 _FILES: Final = 4
-_SET_PARENT_DEATH_SIGNAL: Final = 1
-"""PR_SET_PDEATHSIG of prctl(2)."""
 _SET_NAME: Final = 15
 """PR_SET_NAME of prctl(2)."""
 
@@ -71,7 +69,6 @@ class _Server:
     def _start(self, order: Start, link: int, telling: int, errors: int, folder: int) -> None:
         importlib.import_module(order.module)
         gc.freeze()  # whoever looks through what was imported copies it
-        owner = os.getpid()
         try:
             pid = os.fork()
         except OSError as error:
@@ -82,7 +79,7 @@ class _Server:
                 for file in (self._woken, self._waking, telling, *self._telling.values()):
                     os.close(file)
                 self._connection.close()
-                _run(order, link, errors, folder, owner)
+                _run(order, link, errors, folder)
             _tell(telling, pid)
             self._telling[pid] = telling
         for file in (link, errors, folder):
@@ -101,26 +98,23 @@ def _tell(telling: int, status: int) -> None:
         os.write(telling, STATUS.pack(status))
 
 
-def _run(order: Start, link: int, errors: int, folder: int, owner: int) -> NoReturn:
+def _run(order: Start, link: int, errors: int, folder: int) -> NoReturn:
     """Be the process that was ordered."""
     try:
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        prctl = ctypes.CDLL(None).prctl
-        prctl(_SET_PARENT_DEATH_SIGNAL, signal.SIGKILL, 0, 0, 0)
-        prctl(_SET_NAME, order.module.removeprefix("streamtag.").encode(), 0, 0, 0)
-        if os.getppid() == owner:
-            os.dup2(errors, 2)
-            os.fchdir(folder)
-            for file in (errors, folder):
-                os.close(file)
-            for name, value in order.changed.items():
-                if value is None:
-                    os.environb.pop(name, None)
-                else:
-                    os.environb[name] = value
-            sys.argv = [order.module, str(link)]
-            sys.modules[order.module].main()
+        ctypes.CDLL(None).prctl(_SET_NAME, order.module.removeprefix("streamtag.").encode(), 0, 0, 0)
+        os.dup2(errors, 2)
+        os.fchdir(folder)
+        for file in (errors, folder):
+            os.close(file)
+        for name, value in order.changed.items():
+            if value is None:
+                os.environb.pop(name, None)
+            else:
+                os.environb[name] = value
+        sys.argv = [order.module, str(link)]
+        sys.modules[order.module].main()
     except BaseException:
         traceback.print_exc()
     os._exit(1)

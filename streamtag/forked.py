@@ -12,8 +12,10 @@ import signal
 import socket
 import struct
 import threading
+import time
 from collections.abc import Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import Final
 
 import msgspec
@@ -27,6 +29,9 @@ STATUS: Final = struct.Struct("<q")
 status, or less than 0 the signal that ended it."""
 _START_SECONDS: Final = 60.0
 _END_SECONDS: Final = 2.0
+_LOOK_SECONDS: Final = 0.02
+_UNKNOWN: Final = 255
+"""The exit status of whoever ended when nobody was left to tell how."""
 # Decoders do not need NumPy's threads, and whoever has threads cannot be forked.
 _ONE_THREAD: Final = {"OPENBLAS_NUM_THREADS": "1"}
 
@@ -122,6 +127,7 @@ class Forked:
             OSError: it cannot be started.
         """
         self._status: int | None = None
+        self._is_alone = False  # its server is gone
         self._waiting = threading.Lock()
         self._told, telling = os.pipe()
         self._poll = select.poll()
@@ -154,18 +160,30 @@ class Forked:
 
     def wait(self, seconds: float) -> int | None:
         """Wait for its end, for at most `seconds`; return its status, None where it goes on."""
+        deadline = time.monotonic() + seconds
         with self._waiting:
-            if self._status is None and self._poll.poll(seconds * 1000):
+            if self._status is None and not self._is_alone and self._poll.poll(seconds * 1000):
                 told = os.read(self._told, STATUS.size)
                 os.close(self._told)
-                # Whoever cannot tell is gone, and all that it started with it.
-                (self._status,) = STATUS.unpack(told) if told else (-signal.SIGKILL,)
+                if told:
+                    (self._status,) = STATUS.unpack(told)
+                self._is_alone = not told
+            while self._is_alone and self._status is None:
+                if not _runs(self.pid):
+                    self._status = _UNKNOWN
+                elif time.monotonic() >= deadline:
+                    break
+                time.sleep(_LOOK_SECONDS)
         return self._status
 
     def kill(self) -> None:
         """End it at once, without waiting for that; may be called from any thread."""
-        with suppress(OSError):
+        try:
             self._server.send(Kill(self.pid))
+        except OSError:  # the server is gone, and nobody else's process has this number for as long as ours runs
+            if self.status is None:
+                with suppress(ProcessLookupError):
+                    os.kill(self.pid, signal.SIGKILL)
 
 
 def _start(module: str, link: int, telling: int) -> _Server:
@@ -186,6 +204,14 @@ def _start(module: str, link: int, telling: int) -> _Server:
                 return order(_server_instead_of(server))
     finally:
         os.close(folder)
+
+
+def _runs(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state not in "ZX"
 
 
 def _is_open(file: int) -> bool:
