@@ -24,6 +24,7 @@ EXPERIMENTS = {
         ("architectures", "architectures"),
         ("labels", "experiment"),
         ("data-size", "experiment"),
+        ("sources", "default"),
         ("transfer", "experiment"),
         ("esc50", "esc50"),
     )

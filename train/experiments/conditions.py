@@ -1,17 +1,17 @@
-"""The four experiments: which conditions are compared, and what the paper found."""
+"""The experiments: which conditions are compared, and what the paper found."""
 
-from collections.abc import Callable, Sequence
-from hashlib import sha256
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
 
 from streamtag.errors import ConfigError
 from train.clipset import ClipSet
-from train.data.clips import Clip
 from train.data.sets import Collection, collect
 from train.experiments.esc50 import esc50
 from train.experiments.narrow import narrowed
+from train.experiments.shares import SHARES, share_name, share_of
+from train.experiments.sources import sources
 from train.experiments.tables import Paper, as_markdown
 from train.experiments.transfer import transfer
 from train.experiments.trial import Outcome, attempt, make_cache, with_fit
@@ -42,7 +42,6 @@ _DATA_SIZE: Paper = {
     "1 %": (0.921, 1.997, 0.203),
 }
 """Table 4: 70 M, 7 M and 700 K videos."""
-_SHARES = (1.0, 0.5, 0.25, 0.1)
 
 _TRANSFER: Paper = {"log-mel": (0.904, 1.846, 0.137), "embedding": (0.959, 2.452, 0.314)}
 """Section 4.6: a shallow network on log-mel patches and on ResNet-50's embedding, Audio Set."""
@@ -98,29 +97,16 @@ def label_counts(settings: Settings, collection: Collection) -> str:
     return as_markdown("Label-set size", about, outcomes, _LABELS, settings)
 
 
-def _share(clips: Sequence[Clip], share: float, seed: int) -> list[Clip]:
-    """Return a share of each label's sources, at least one."""
-    sources: dict[tuple[str, ...], list[str]] = {}
-    for clip in clips:
-        sources.setdefault(clip.labels, []).append(clip.source)
-    kept: set[tuple[tuple[str, ...], str]] = set()
-    for labels, names in sources.items():
-        order = sorted(set(names), key=lambda name: sha256(f"{seed}:{name}".encode()).hexdigest())
-        kept.update((labels, name) for name in order[: max(1, round(share * len(order)))])
-    return [clip for clip in clips if (clip.labels, clip.source) in kept]
-
-
 def data_size(settings: Settings, collection: Collection) -> str:
     """Compare training on all recordings with training on shares of them, for the same number of steps."""
     tests, judged = _judged(collection)
     names = collection.labels.names
     outcomes = []
-    for share in _SHARES:
-        clips = _share(collection.split.train, share, settings.data.split_seed)
-        name = f"{share:.0%}".replace("%", " %")
+    for share in SHARES:
+        clips = share_of(collection.split.train, share, settings.data.split_seed)
         folder = f"share-{round(100 * share)}"
         cache = make_cache(clips, collection.labels, settings, settings.output / folder / "cache")
-        outcomes.append(attempt(name, with_fit(settings, folder), cache, names, tests, judged))
+        outcomes.append(attempt(share_name(share), with_fit(settings, folder), cache, names, tests, judged))
     about = (
         f"{settings.fit.network} on windows made from all {len(collection.split.train)} recordings and from shares of "
         "them (table 4 of the paper, from 70 M videos down; its figures stand beside the shares that both have)."
@@ -146,6 +132,7 @@ EXPERIMENTS: dict[str, Callable[[Settings, Collection], str]] = {
     "data-size": data_size,
     "transfer": transferred,
     "esc50": esc50,
+    "sources": sources,
 }
 
 
