@@ -1,10 +1,12 @@
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 
 from streamtag.errors import ConfigError
 from train.data.sets import collect
@@ -14,7 +16,7 @@ from train.experiments.tables import order_in_words
 from train.experiments.transfer import shallow
 from train.networks import make_network
 from train.networks.counts import multiplies
-from train.settings import Settings
+from train.settings import Settings, TeacherSettings
 
 
 def test_the_order_is_said_pair_by_pair() -> None:
@@ -46,6 +48,33 @@ def test_an_experiment_without_a_test_fold_is_one_line(settings: Callable[..., S
     data = msgspec.structs.replace(run.data, test_fold=0)
     with pytest.raises(ConfigError, match="judged on the test fold"):
         EXPERIMENTS["data-size"](run, collect(data))
+
+
+class _MeanBands:
+    """Hears the mean of each band."""
+
+    def __init__(self, *_: Path) -> None: ...
+
+    def features(self, _: object, __: object, patches: NDArray[np.float32]) -> NDArray[np.float16]:
+        return patches.mean(axis=1).astype(np.float16)
+
+
+def test_what_shares_of_the_sources_bring_is_judged_on_what_is_held_back(
+    settings: Callable[..., Settings], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("train.experiments.sources.Ears", _MeanBands)
+    monkeypatch.setattr("train.experiments.transfer.STEPS", 150)
+    run = settings()
+    with pytest.raises(ConfigError, match=r"needs \[teacher\], \[data\] test_fold and held"):
+        EXPERIMENTS["sources"](run, collect(run.data))
+    run = msgspec.structs.replace(run, teacher=TeacherSettings(yamnet=Path("yamnet"), mn04=Path("mn04")))
+    found = collect(run.data)
+    parts = replace(found.split, held=found.split.calibration)
+    page = EXPERIMENTS["sources"](run, replace(found, split=parts))
+    rows = [line.split(" | ") for line in page.splitlines() if "of the sources |" in line]
+    assert [row[0] for row in rows] == [f"| {share} % of the sources" for share in (100, 50, 25, 10)]
+    assert int(rows[0][1]) == len(parts.train) > int(rows[1][1]) > int(rows[2][1])
+    assert float(rows[0][5]) > 0.8  # of the fold, top-1
 
 
 def test_a_shallow_network_learns_what_its_inputs_tell(monkeypatch: pytest.MonkeyPatch) -> None:
