@@ -56,7 +56,8 @@ class _MeanBands:
     def __init__(self, *_: Path) -> None: ...
 
     def features(self, _: object, __: object, patches: NDArray[np.float32]) -> NDArray[np.float16]:
-        return patches.mean(axis=1).astype(np.float16)
+        heard: NDArray[np.float16] = patches.mean(axis=1).astype(np.float16)
+        return heard
 
 
 def test_what_shares_of_the_sources_bring_is_judged_on_what_is_held_back(
