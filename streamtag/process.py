@@ -56,6 +56,8 @@ class Link:
         self._sending = threading.Lock()
         self._poll = select.poll()
         self._poll.register(connection, select.POLLIN)
+        self._read_parts: list[bytearray] = []  # of the word that comes, each as long as it is to be
+        self._filled = 0  # of the last of them
 
     def send(self, word: msgspec.Struct, payload: Any = b"") -> None:
         """Send a word and the bytes of `payload`, which is any contiguous buffer.
@@ -74,23 +76,23 @@ class Link:
         """Wait for the next word, and return it with the bytes that belong to it.
 
         Args:
-            seconds: how long to wait for it to begin; for ever when absent.
+            seconds: for how long nothing may come, in the middle of a word too; for ever when absent.
 
         Raises:
-            SilentError: nothing came in time.
+            SilentError: nothing came for so long; the next call goes on where this one stopped.
             EOFError: the other end is gone.
             LinkError: what came is no word.
         """
-        if seconds is not None and not self._poll.poll(seconds * 1000):
-            raise SilentError
-        word_bytes, payload_bytes = _SIZES.unpack(self._read(_SIZES.size))
+        word_bytes, payload_bytes = _SIZES.unpack(self._part(0, _SIZES.size, seconds))
         if word_bytes > _MOST_WORD_BYTES or payload_bytes > _MOST_PAYLOAD_BYTES:
             raise LinkError("it is too long")
-        text = self._read(word_bytes)
         try:
-            return self._decode(text), self._read(payload_bytes)
+            word = self._decode(self._part(1, word_bytes, seconds))
         except msgspec.MsgspecError as error:
             raise LinkError(str(error)) from error
+        payload = self._part(2, payload_bytes, seconds)
+        self._read_parts.clear()
+        return word, payload
 
     def close(self) -> None:
         """Close this end; whoever waits at either end hears of it."""
@@ -98,18 +100,28 @@ class Link:
             self._connection.shutdown(socket.SHUT_RDWR)
         self._connection.close()
 
-    def _read(self, size: int) -> bytearray:
-        content = bytearray(size)
-        view = memoryview(content)
-        while view:
+    def _part(self, number: int, size: int, seconds: float | None) -> bytearray:
+        """Return a part of the word that comes, which may be there already."""
+        if number == len(self._read_parts):
+            self._read_parts.append(bytearray(size))
+            self._filled = 0
+        part = self._read_parts[number]
+        if number < len(self._read_parts) - 1:
+            return part
+        view = memoryview(part)
+        while self._filled < size:
             try:
-                count = self._connection.recv_into(view)
+                count = self._connection.recv_into(view[self._filled :], 0, socket.MSG_DONTWAIT)
+            except BlockingIOError:
+                if not self._poll.poll(None if seconds is None else seconds * 1000):
+                    raise SilentError from None
+                continue
             except OSError:
                 count = 0
             if not count:
                 raise EOFError
-            view = view[count:]
-        return content
+            self._filled += count
+        return part
 
 
 class Process:

@@ -84,6 +84,21 @@ def test_silence_is_told_and_what_comes_later_is_heard(ends: tuple[Link, socket.
     assert not payload
 
 
+@pytest.mark.parametrize("until", [3, 12, 30])  # in its sizes, its text and its payload
+def test_silence_in_the_middle_of_a_word_is_told_and_its_rest_is_heard(
+    ends: tuple[Link, socket.socket], until: int
+) -> None:
+    link, theirs = ends
+    word = framed(msgspec.msgpack.encode(Tell("x")), b"of samples")
+    theirs.sendall(word[:until])
+    for _ in range(2):
+        with pytest.raises(SilentError):
+            link.receive(0.01)
+    theirs.sendall(word[until:] + framed(msgspec.msgpack.encode(Ask(3))))
+    received: list[tuple[object, object]] = [link.receive(0.01) for _ in range(2)]
+    assert received == [(Tell("x"), b"of samples"), (Ask(3), b"")]
+
+
 def test_a_process_takes_no_more_memory_than_it_may() -> None:
     code = """
 import numpy
