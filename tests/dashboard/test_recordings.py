@@ -44,7 +44,7 @@ def test_what_is_no_recording_is_refused_in_words(page: TestClient) -> None:
 
 
 def test_an_upload_that_brings_its_decoder_down_is_refused_and_the_next_is_tagged(
-    page: TestClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    page: TestClient, tmp_path: Path
 ) -> None:
     good = encode(tmp_path / "a.flac").read_bytes()
     with odd_workers(ODD_WORKER="crash"):
