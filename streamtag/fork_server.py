@@ -115,7 +115,7 @@ def _run(order: Start, link: int, errors: int, folder: int) -> NoReturn:
                 os.environb[name] = value
         sys.argv = [order.module, str(link)]
         sys.modules[order.module].main()
-    except BaseException:
+    except BaseException:  # whatever it is: here nobody else would tell of it, and nothing may go on as the server
         traceback.print_exc()
     os._exit(1)
 

@@ -16,6 +16,13 @@ Score = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 """Patches float32 [n, 96, 64] to scores float32 [n, labels]."""
 
 
+def clip_means(scores: NDArray[np.float32], owner: NDArray[np.intp], clips: int) -> NDArray[np.float32]:
+    """Return clip scores [clips, labels] from patch scores [patches, labels] and the clip of each patch."""
+    sums = np.zeros((clips, scores.shape[1]), np.float64)
+    np.add.at(sums, owner, scores)
+    return (sums / np.bincount(owner, minlength=clips)[:, None]).astype(np.float32)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class ClipSet:
     """Recordings, cut into patches by the runtime's own rule.
@@ -63,9 +70,7 @@ class ClipSet:
 
     def means(self, scores: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return clip scores [clips, labels] from patch scores [patches, labels]."""
-        sums = np.zeros((len(self.clips), scores.shape[1]), np.float64)
-        np.add.at(sums, self.owner, scores)
-        return (sums / np.bincount(self.owner, minlength=len(self.clips))[:, None]).astype(np.float32)
+        return clip_means(scores, self.owner, len(self.clips))
 
     def judge(self, score: Score) -> Metrics:
         """Return the clip-level metrics among the labels that the set has."""

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamtag.errors import ConfigError
-from train.clipset import ClipSet
+from train.clipset import ClipSet, clip_means
 from train.data.clips import Clip
 from train.data.sets import Collection
 from train.ears import Ears, contexts
@@ -62,9 +62,7 @@ class _Heard:
 
     def judged(self, scores: NDArray[np.float32]) -> str:
         """Return top-1 and mAP of the recordings, by the mean over their patches, as two fields of a table."""
-        sums = np.zeros((len(self.clips), scores.shape[1]))
-        np.add.at(sums, self.owner, scores)
-        means = (sums / np.bincount(self.owner)[:, None]).astype(np.float32)
+        means = clip_means(scores, self.owner, len(self.clips))
         columns = self.truth.any(axis=0)
         found = measure(means[:, columns], self.truth[:, columns])
         return f"{found.top_1:.3f} | {found.map:.3f}"
