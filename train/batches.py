@@ -9,6 +9,12 @@ from torch import Tensor
 
 from streamtag.errors import ConfigError
 from train.data.cache import Cache, Rows
+from train.data.make import PLAIN
+from train.plain import counts, rarity
+
+_PLAIN_SHARE = 0.6
+_RARITY = 0.7
+"""Power of the rarity of its labels by which a plain window is drawn."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,6 +56,45 @@ def batches(
         return
     for rows in cache.batches(size, seed, skip=skip, rank=rank, world=world):
         yield _tensors(rows, device)
+
+
+def teaching_batches(cache: Cache, size: int, seed: int, device: torch.device) -> Iterator[Batch]:
+    """Yield for ever what a teacher's head is fitted on: plain windows more often than made ones, rare labels too.
+
+    A head on what published networks hear has little to gain from mixtures, and judges recordings as they are. Without
+    plain windows the batches are those of `batches`.
+
+    Args:
+        cache: of the windows.
+        size: windows in a batch.
+        seed: of the order.
+        device: where they are wanted.
+
+    Raises:
+        ConfigError: there are too few made windows for one batch.
+    """
+    numbers = cache.numbers()
+    shards = [cache.read(number) for number in numbers if number >= PLAIN]
+    if not shards:
+        yield from batches(cache, size, seed, device)
+        return
+    patches, positive, unsure, features = (
+        torch.from_numpy(np.concatenate([getattr(rows, name) for rows in shards])).to(device)
+        for name in ("patches", "positive", "unsure", "features")
+    )
+    positive = positive.float()
+    drawn, counted = rarity(positive).pow(_RARITY).cpu(), counts(positive, unsure)
+    plain = round(_PLAIN_SHARE * size)
+    order = torch.Generator().manual_seed(seed)
+    made = cache.only([number for number in numbers if number < PLAIN])
+    for batch in batches(made, size - plain, seed, device):
+        rows = torch.multinomial(drawn, plain, replacement=True, generator=order).to(device)
+        yield Batch(
+            torch.cat([batch.patches, patches[rows].float()]),
+            torch.cat([batch.positive, positive[rows]]),
+            torch.cat([batch.counts, counted[rows]]),
+            torch.cat([batch.features, features[rows].float()]),
+        )
 
 
 def _tensors(rows: Rows, device: torch.device) -> Batch:

@@ -20,6 +20,7 @@ from train.data.cache import Cache
 from train.data.make import PLAIN
 from train.labels.table import SILENCE
 from train.networks.blocks import Classifier, compete
+from train.plain import counts, rarity
 from train.settings import Settings
 
 FITTED = "head.pt"
@@ -32,10 +33,6 @@ _MOST_COMPETITION = 0.9
 """Where every label competes in full no score says that nothing known is heard."""
 _PLAIN_WEIGHT = 3.0
 _MADE_WEIGHT = 0.3
-_OTHER_WEIGHT = 0.3
-"""Of plain windows in which nothing is certain, against those with a label."""
-_UNSURE = 0.5
-"""How much a label that a recording of another name may deserve too counts as absent."""
 _AMONG = 3.0
 """Weight of the cross-entropy among all labels: the recording's own is to score highest."""
 _TIE = 1e-2
@@ -72,18 +69,16 @@ class _Windows:
         raw = torch.cat(embedding)
         self.mean, self.deviation = raw.mean(0), raw.std(0) + 1e-3
         self.embedding = (raw - self.mean) / self.deviation
-        self.positive, unknown = torch.cat(positive).float(), torch.cat(unsure).float()
+        self.positive, unsure_ones = torch.cat(positive).float(), torch.cat(unsure)
         self.named = torch.zeros(len(raw))
         self.named[: self.plain] = (self.positive[: self.plain].sum(1) > 0).float()
-        self.counts = 1.0 - unknown * (1.0 - _UNSURE * self.named[:, None])
+        self.counts = (~unsure_ones).float()
+        self.counts[: self.plain] = counts(self.positive[: self.plain], unsure_ones[: self.plain])
 
     def weights(self) -> Tensor:
         """Return how much each window counts [n]: plain ones by the rarity of their labels."""
-        known = self.positive[: self.plain]
-        frequency = known.sum(0) + 1.0
-        rarity = (known @ (frequency.mean() / frequency)) / known.sum(1).clamp(min=1)
         weights = torch.full((len(self.embedding),), _MADE_WEIGHT)
-        weights[: self.plain] = _PLAIN_WEIGHT * torch.where(self.named[: self.plain] > 0, rarity, _OTHER_WEIGHT)
+        weights[: self.plain] = _PLAIN_WEIGHT * rarity(self.positive[: self.plain])
         weights[: self.silent] *= _SILENT_WEIGHT
         return weights / weights.mean()
 

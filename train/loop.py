@@ -14,7 +14,7 @@ from torch import nn
 from streamtag.errors import ConfigError
 from train import checkpoint
 from train.average import Average
-from train.batches import batches
+from train.batches import batches, teaching_batches
 from train.clipset import ClipSet
 from train.data.cache import Cache
 from train.early_stopping import CALIBRATION, EarlyStopping
@@ -123,7 +123,7 @@ def _teacher(settings: Settings, cache: Cache, labels: int, width: int, context:
         return None
     path = teacher_file(settings)
     if context.first and not path.is_file():
-        rows = batches(cache, BATCH, settings.fit.seed, context.device)
+        rows = teaching_batches(cache, BATCH, settings.fit.seed, context.device)
         teacher = train_teacher(rows, labels, settings.teacher, settings.fit.seed, say)
         path.parent.mkdir(parents=True, exist_ok=True)
         checkpoint.save(path, {"teacher": teacher.state()})

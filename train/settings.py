@@ -38,8 +38,8 @@ class TeacherSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     mn04: Path
     """EfficientAT's `mn04_as.safetensors`."""
     hidden: int = 512
-    dropout: float = 0.3
-    steps: int = 6000
+    dropout: float = 0.5
+    steps: int = 2500
     learning_rate: float = 1e-3
     share: float = 0.7
     """Weight of the teacher's score in the target; the label has the rest."""

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from streamtag.errors import ConfigError
-from train.batches import batches
+from train.batches import batches, teaching_batches
 from train.data.cache import Cache, Rows
 
 CPU = torch.device("cpu")
@@ -54,3 +54,31 @@ def test_plain_windows_are_among_the_batches(cache: Cache, tmp_path: Path) -> No
 def test_too_few_windows_for_a_batch_are_one_line(cache: Cache) -> None:
     with pytest.raises(ConfigError, match="fewer windows than one batch of 1000: make more"):
         next(batches(cache, 1000, 1, CPU))
+
+
+def test_a_teacher_learns_mostly_from_plain_windows_and_from_rare_labels_more_often(tmp_path: Path) -> None:
+    cache = Cache.open(tmp_path, ("Dog", "Rain"), {})
+    positive = np.zeros((100, 2), np.bool_)
+    positive[:90, 0] = positive[90:95, 1] = True  # the last five are of neither
+    for number in (0, 1, 50_000):
+        patches = np.full((100, 96, 64), number, np.float16)
+        unsure = np.zeros((100, 2), np.bool_)
+        unsure[:, 1] = ~positive[:, 1]
+        cache.write(number, Rows(patches, positive, unsure, np.arange(500, dtype=np.float16).reshape(100, 5)))
+    rows = teaching_batches(cache, 50, 1, CPU)
+    drawn = [next(rows) for _ in range(200)]
+    plain = torch.cat([batch.patches[:, 0, 0] > 1 for batch in drawn])
+    assert plain.float().mean() == 0.6
+    known, counted = (torch.cat([getattr(batch, name) for batch in drawn])[plain] for name in ("positive", "counts"))
+    dogs, rains, others = known[:, 0].mean(), known[:, 1].mean(), (known.sum(1) == 0).float().mean()
+    assert dogs + rains + others == pytest.approx(1.0)
+    assert 0.15 < rains < 0.45, "five of a hundred windows, weighed by rarity"
+    assert (counted[known.sum(1) == 0][:, 1] == 0).all(), "where no label is certain, an unsure one says nothing"
+    assert (counted[known[:, 0] > 0][:, 1] == 0.5).all(), "a recording of another name is half a no"
+    again = teaching_batches(cache, 50, 1, CPU)
+    assert all(torch.equal(next(again).features, batch.features) for batch in drawn[:5])
+
+
+def test_a_teacher_without_plain_windows_learns_from_made_ones(cache: Cache) -> None:
+    made = cache.only([0, 1, 2])
+    assert torch.equal(next(teaching_batches(made, 16, 3, CPU)).patches, next(batches(made, 16, 3, CPU)).patches)

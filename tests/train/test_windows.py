@@ -1,5 +1,6 @@
 """From recordings to training windows: rendering, effects, and the cache that keeps them."""
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import torch
 from hypothesis import example, given
 from hypothesis import settings as settings_of_tests
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from streamtag.audio.frontend import PATCH_SAMPLES, log_mel_windows
@@ -179,6 +181,32 @@ def test_processes_render_what_this_one_would_and_only_the_shards_that_are_missi
     again = Cache.open(tmp_path / "again", LABELS.names, {})
     fill(again, bank, render_settings, None, 1, 4096, lambda done, total: None)
     assert (again.read(0).patches == whole.read(0).patches).all()
+
+
+class _SlowListener:
+    """Counts the shards that lie on disk as sound while it listens."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.most = 0
+
+    def features(
+        self, samples: NDArray[np.int16], at: NDArray[np.int64], patches: NDArray[np.float16]
+    ) -> NDArray[np.float16]:
+        time.sleep(0.3)  # in which two processes make more shards than they may
+        self.most = max(self.most, len(list(self._folder.glob("sound-*.npz"))))
+        return np.zeros((len(samples), 3), np.float16)
+
+
+def test_processes_do_not_fill_the_disk_with_sound_that_nobody_has_heard(
+    bank: Bank, tmp_path: Path, settings: Callable[..., Settings]
+) -> None:
+    cache = Cache.open(tmp_path, LABELS.names, {})
+    listener = _SlowListener(tmp_path)
+    fill(cache, bank, settings().render, listener, 2, 4, lambda done, total: None)  # 64 windows
+    assert 2 <= listener.most <= 4
+    assert cache.numbers() == list(range(16))
+    assert not list(tmp_path.glob("sound-*"))
 
 
 def _plain(seconds: float, silent: slice | None = None) -> tuple[Bank, np.ndarray]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import multiprocessing
 from collections.abc import Callable, Generator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from contextlib import closing
 from dataclasses import dataclass
-from itertools import count
+from itertools import count, islice
 from pathlib import Path
 from typing import Protocol
 
@@ -26,6 +26,9 @@ from train.workers import end_with_parent
 PLAIN = 50_000
 """The number of the first shard of plain windows."""
 _PLAIN_A_CLIP = 3
+_AHEAD = 2
+"""Shards for each process of a pool that are under way or wait for the listener; each lies on disk as sound until
+then, 0.4 GB of it."""
 
 
 class Listener(Protocol):
@@ -128,9 +131,17 @@ def _made_here(task: _Task, sizes: Mapping[int, int]) -> Generator[_Made, None, 
 def _made_in_processes(task: Shared[_Task], sizes: Mapping[int, int], processes: int) -> Generator[_Made, None, None]:
     # Not forked: this process may have threads, and what a library's own held while it was forked never comes free.
     spawn = multiprocessing.get_context("spawn")
+    wanted = iter(sizes.items())
     with task, ProcessPoolExecutor(processes, mp_context=spawn, initializer=_begin, initargs=(task,)) as pool:
-        for future in as_completed([pool.submit(_shard_of_pool, number, size) for number, size in sizes.items()]):
-            yield future.result()
+        made: set[Future[_Made]] = set()
+        while True:
+            next_ones = islice(wanted, _AHEAD * processes - len(made))
+            made |= {pool.submit(_shard_of_pool, number, size) for number, size in next_ones}
+            if not made:
+                return
+            done = next(iter(wait(made, return_when=FIRST_COMPLETED).done))
+            made.remove(done)
+            yield done.result()
 
 
 def _begin(task: Shared[_Task]) -> None:

