@@ -1,5 +1,7 @@
 """What the published taggers hear in a window: the features that a teacher reads."""
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -31,10 +33,12 @@ class Ears:
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self._yamnet = laid_out(read_yamnet(yamnet), torch.channels_last, self._device)
         self._mn04 = laid_out(read_mn04(mn04), torch.channels_last, self._device)
-        # On a CPU mn04 takes half the time for windows so few that its spectra and first layers stay in the cache.
-        self._batch, self._few = (512, 512) if self._device.type == "cuda" else (32, 8)
+        # On a CPU mn04 takes half the time for windows so few that its spectra and first layers stay in the cache, and
+        # a thread for each core less than threads that share each product.
+        self._batch, self._few, self._threads = (
+            (512, 512, 1) if self._device.type == "cuda" else (32, 8, os.cpu_count() or 1)
+        )
 
-    @torch.inference_mode()
     def features(
         self, samples: NDArray[np.int16], at: NDArray[np.int64], patches: NDArray[np.float16] | NDArray[np.float32]
     ) -> NDArray[np.float16]:
@@ -49,12 +53,14 @@ class Ears:
             float16 [n, 2816]: the square root of YAMNet's embedding (a mean of rectified values); mn04's features and
             hidden layer, of the patch twice over and of all three seconds.
         """
-        parts = []
-        for first in range(0, len(samples), self._batch):
-            rows = slice(first, first + self._batch)
-            parts.append(self._batch_features(samples[rows], at[rows], patches[rows]))
-        return np.concatenate(parts) if parts else np.empty((0, WIDTH), np.float16)
+        if not len(samples):
+            return np.empty((0, WIDTH), np.float16)
+        slices = [slice(first, first + self._batch) for first in range(0, len(samples), self._batch)]
+        with ThreadPoolExecutor(self._threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+            parts = pool.map(lambda rows: self._batch_features(samples[rows], at[rows], patches[rows]), slices)
+            return np.concatenate(list(parts))
 
+    @torch.inference_mode()
     def _batch_features(
         self, samples: NDArray[np.int16], at: NDArray[np.int64], patches: NDArray[np.float16] | NDArray[np.float32]
     ) -> NDArray[np.float16]:
