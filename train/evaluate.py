@@ -75,8 +75,7 @@ def teacher_scores(settings: Settings, clips: ClipSet, labels: int) -> Scores:
     features = torch.from_numpy(np.concatenate(parts)).float()
     state = torch.load(teacher_file(settings), weights_only=True, map_location="cpu")["teacher"]
     teacher = restore_teacher(state, features.shape[1], labels, settings.teacher)
-    with torch.no_grad():
-        return torch.sigmoid(teacher.head(features)).numpy()
+    return teacher.targets(features)[0].numpy()
 
 
 def told_apart(

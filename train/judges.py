@@ -68,13 +68,10 @@ def of_yamnet(path: Path) -> Judge:
 
 def of_mn04(path: Path) -> Judge:
     """Return EfficientAT's mn04, which hears whole recordings."""
-    from train.published.efficientat import LABELS, doubled, read_mn04
+    from train.published.efficientat import doubled, mn04_labels, read_mn04
 
     network = read_mn04(path)
-    table = path.parent / "class_labels_indices.csv"
-    labels = _names(table)
-    if len(labels) != LABELS:
-        raise ConfigError(f"{table}: has {len(labels)} labels, mn04 has {LABELS}")
+    labels = tuple(mn04_labels(path))
 
     @torch.inference_mode()
     def score(clips: ClipSet) -> Scores:

@@ -24,6 +24,7 @@ from train.last_layer import take_last_layer
 from train.metrics import Metrics
 from train.networks import make_network
 from train.networks.blocks import Classifier, laid_out
+from train.own_scores import own_scores
 from train.pace import Pace
 from train.parallel import DistributedContext
 from train.prepare import progress_line, say
@@ -117,19 +118,22 @@ def _resume(run: _Run, content: dict[str, Any]) -> None:
     run.step = int(content["step"])
 
 
-def _teacher(settings: Settings, cache: Cache, labels: int, width: int, context: DistributedContext) -> Teacher | None:
+def _teacher(
+    settings: Settings, cache: Cache, labels: tuple[str, ...], width: int, context: DistributedContext
+) -> Teacher | None:
     """Return the run's teacher; the first process trains it once and all read it."""
     if not settings.teacher:
         return None
     path = teacher_file(settings)
     if context.first and not path.is_file():
         rows = teaching_batches(cache, BATCH, settings.fit.seed, context.device)
-        teacher = train_teacher(rows, labels, settings.teacher, settings.fit.seed, say)
+        own = own_scores(settings.teacher, labels)
+        teacher = train_teacher(rows, own, len(labels), settings.teacher, settings.fit.seed, say)
         path.parent.mkdir(parents=True, exist_ok=True)
         checkpoint.save(path, {"teacher": teacher.state()})
     context.wait()
     state = torch.load(path, weights_only=True, map_location="cpu")["teacher"]
-    return restore_teacher(state, width, labels, settings.teacher).to(context.device)
+    return restore_teacher(state, width, len(labels), settings.teacher).to(context.device)
 
 
 def _elder(settings: Settings, labels: tuple[str, ...], context: DistributedContext) -> Classifier | None:
@@ -187,7 +191,7 @@ def train(
     limit_threads(fit.threads or max(1, (os.cpu_count() or 1) // context.world))
     width = cache.read(cache.numbers()[0]).features.shape[1]
     content = checkpoint.load(last, fit.network, labels) if last.is_file() else None
-    teacher = _teacher(settings, cache, len(labels), width, context)
+    teacher = _teacher(settings, cache, labels, width, context)
     elder = _elder(settings, labels, context)
     run = _start(settings, len(labels), width, context, begin, teacher)
     if content:

@@ -1,4 +1,7 @@
-"""The teacher: what published networks hear (`train.ears`), and a head trained here on the labels that are wanted."""
+"""The teacher: what published networks hear (`train.ears`), and a head trained here on the labels that are wanted.
+
+What these networks say of the labels themselves is laid over the head's own word (`train.own_scores`): they heard more.
+"""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -8,9 +11,14 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from train.batches import Batch
+from train.own_scores import OwnScores
 from train.settings import TeacherSettings
 
 BATCH = 256
+_OWN_SHARE = 0.2
+"""Of the published networks' own scores, in deviations, that is added to each logit."""
+_SETTLED = 40
+"""Batches from which what is usual is taken: the features' mean and deviation, and the networks' own scores."""
 
 
 class Head(nn.Module):
@@ -35,9 +43,10 @@ class Head(nn.Module):
 
 @dataclass(frozen=True, slots=True)
 class Teacher:
-    """A trained head with the features' mean and deviation, float32 [d] each."""
+    """A trained head, the published networks' own scores, and the features' mean and deviation, float32 [d] each."""
 
     head: Head
+    own: OwnScores
     mean: Tensor
     deviation: Tensor
 
@@ -45,15 +54,21 @@ class Teacher:
     def targets(self, features: Tensor) -> tuple[Tensor, Tensor]:
         """Return scores [n, labels] and the standardised features [n, d]."""
         self.head.eval()
-        return torch.sigmoid(self.head(features)), (features - self.mean) / self.deviation
+        logits = self.head(features) + _OWN_SHARE * self.own(features)
+        return torch.sigmoid(logits), (features - self.mean) / self.deviation
 
     def to(self, device: torch.device) -> "Teacher":
         """Return the teacher on a device."""
-        return Teacher(self.head.to(device), self.mean.to(device), self.deviation.to(device))
+        return Teacher(self.head.to(device), self.own.to(device), self.mean.to(device), self.deviation.to(device))
 
     def state(self) -> dict[str, object]:
         """Return what `restore` needs."""
-        return {"head": self.head.state_dict(), "mean": self.mean, "deviation": self.deviation}
+        return {
+            "head": self.head.state_dict(),
+            "own": self.own.state_dict(),
+            "mean": self.mean,
+            "deviation": self.deviation,
+        }
 
 
 def masked_loss(logits: Tensor, target: Tensor, counts: Tensor) -> Tensor:
@@ -64,6 +79,7 @@ def masked_loss(logits: Tensor, target: Tensor, counts: Tensor) -> Tensor:
 
 def train_teacher(
     batches: Iterator[Batch],
+    own: OwnScores,
     labels: int,
     settings: TeacherSettings,
     seed: int,
@@ -73,6 +89,7 @@ def train_teacher(
 
     Args:
         batches: of 256 windows with features, for ever.
+        own: the published networks' scores of the labels; settled here.
         labels: their number.
         settings: of the teacher.
         seed: of weights and dropout.
@@ -80,19 +97,16 @@ def train_teacher(
     """
     torch.manual_seed(seed)
     batch = next(batches)
-    head = Head(batch.features.shape[1], settings.hidden, labels, settings.dropout).to(batch.features.device)
+    device = batch.features.device
+    head = Head(batch.features.shape[1], settings.hidden, labels, settings.dropout).to(device)
     optimiser = torch.optim.AdamW(head.parameters(), settings.learning_rate, weight_decay=0.05)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, settings.learning_rate, settings.steps)
-    total = torch.zeros(batch.features.shape[1], dtype=torch.float64, device=batch.features.device)
-    squares = torch.zeros_like(total)
-    seen = 0
-    running = torch.zeros((), device=batch.features.device)
+    heard = []
+    running = torch.zeros((), device=device)
     for step in range(1, settings.steps + 1):
         batch = next(batches)
-        if seen < 500 * BATCH:
-            total += batch.features.double().sum(0)
-            squares += batch.features.double().square().sum(0)
-            seen += len(batch.features)
+        if step <= _SETTLED:
+            heard.append(batch.features)
         loss = masked_loss(head.train()(batch.features), batch.positive, batch.counts)
         optimiser.zero_grad()
         loss.backward()
@@ -101,13 +115,16 @@ def train_teacher(
         running += (loss.detach() - running) / min(step, 200)
         if step % 500 == 0 or step == settings.steps:
             report(f"teacher: step {step}/{settings.steps}, loss {running.item():.3f}")
-    mean = total / seen
-    deviation = (squares / seen - mean.square()).clamp(min=1e-4).sqrt()
-    return Teacher(head.eval(), mean.float(), deviation.float())
+    usual = torch.cat(heard)
+    own = own.to(device)
+    own.settle(usual)
+    return Teacher(head.eval(), own, usual.mean(0), usual.std(0).clamp(min=1e-2))
 
 
 def restore_teacher(state: dict[str, object], inputs: int, labels: int, settings: TeacherSettings) -> Teacher:
     """Return the teacher that a checkpoint holds."""
     head = Head(inputs, settings.hidden, labels, settings.dropout)
     head.load_state_dict(state["head"])  # type: ignore[arg-type]
-    return Teacher(head.eval(), state["mean"], state["deviation"])  # type: ignore[arg-type]
+    own = OwnScores(labels)
+    own.load_state_dict(state["own"])  # type: ignore[arg-type]
+    return Teacher(head.eval(), own, state["mean"], state["deviation"])  # type: ignore[arg-type]

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from streamtag.errors import ConfigError
+from streamtag.foreign.label_files import read_labels
 from train.front_ends import kaldi_mel
 from train.networks.blocks import Classifier
 from train.networks.mobilenet_v3 import Bands, Inverted, body
@@ -113,6 +114,19 @@ def read_mn04(path: Path) -> Mn04:
             raise ConfigError(f"weights {path}: {name} is {shape} and not {tuple(tensor.shape)}: of another width?")
     network.load_state_dict(renamed, strict=False)
     return network.eval()
+
+
+def mn04_labels(weights: Path) -> list[str]:
+    """Return mn04's label names in order, from `class_labels_indices.csv` beside its weights.
+
+    Raises:
+        ConfigError: there is no such file, or it is of another number of labels.
+    """
+    table = weights.with_name("class_labels_indices.csv")
+    names = read_labels(table).names
+    if len(names) != LABELS:
+        raise ConfigError(f"{table}: has {len(names)} labels, mn04 has {LABELS}")
+    return names
 
 
 def _made(name: str) -> bool:
