@@ -61,8 +61,8 @@ def batches(
 def teaching_batches(cache: Cache, size: int, seed: int, device: torch.device) -> Iterator[Batch]:
     """Yield for ever what a teacher's head is fitted on: plain windows more often than made ones, rare labels too.
 
-    A head on what published networks hear has little to gain from mixtures, and judges recordings as they are. Without
-    plain windows the batches are those of `batches`.
+    What people tag is mostly one sound, and few made windows are. Without plain windows the batches are those of
+    `batches`.
 
     Args:
         cache: of the windows.

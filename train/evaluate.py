@@ -21,7 +21,7 @@ from train.loop import LAST, score_patches, trained_network
 from train.metrics import area_under_roc, measure
 from train.prepare import say
 from train.settings import Settings, teacher_file
-from train.teacher import restore_teacher
+from train.teacher import read_teacher
 
 Scores = NDArray[np.float32]
 
@@ -73,8 +73,7 @@ def teacher_scores(settings: Settings, clips: ClipSet, labels: int) -> Scores:
         patches = clips.patches[clips.owner == row]
         parts.append(ears.features(*contexts(sound, len(patches)), patches))
     features = torch.from_numpy(np.concatenate(parts)).float()
-    state = torch.load(teacher_file(settings), weights_only=True, map_location="cpu")["teacher"]
-    teacher = restore_teacher(state, features.shape[1], labels, settings.teacher)
+    teacher = read_teacher(teacher_file(settings), features.shape[1], labels, settings.teacher)
     return teacher.targets(features)[0].numpy()
 
 

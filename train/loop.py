@@ -30,7 +30,7 @@ from train.parallel import DistributedContext
 from train.prepare import progress_line, say
 from train.settings import Settings, teacher_file
 from train.step import Student, activate, batch_loss, learning_rate
-from train.teacher import BATCH, Teacher, restore_teacher, train_teacher
+from train.teacher import BATCH, Teacher, read_teacher, train_teacher
 from train.workers import limit_threads
 
 LAST = "last.pt"
@@ -132,8 +132,7 @@ def _teacher(
         path.parent.mkdir(parents=True, exist_ok=True)
         checkpoint.save(path, {"teacher": teacher.state()})
     context.wait()
-    state = torch.load(path, weights_only=True, map_location="cpu")["teacher"]
-    return restore_teacher(state, width, len(labels), settings.teacher).to(context.device)
+    return read_teacher(path, width, len(labels), settings.teacher).to(context.device)
 
 
 def _elder(settings: Settings, labels: tuple[str, ...], context: DistributedContext) -> Classifier | None:

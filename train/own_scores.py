@@ -8,7 +8,6 @@ from torch import Tensor, nn
 from train.labels import plain_name
 from train.networks.yamnet import EMBEDDING
 from train.published.efficientat import HIDDEN, mn04_labels, read_mn04
-from train.published.yamnet import read_yamnet, yamnet_labels
 from train.settings import TeacherSettings
 
 
@@ -61,6 +60,8 @@ def own_scores(settings: TeacherSettings, labels: Sequence[str]) -> OwnScores:
     Raises:
         ConfigError: a published file or the list of its labels is missing or not what it is to be.
     """
+    from train.published.yamnet import read_yamnet, yamnet_labels  # read TensorFlow Lite's schema
+
     found = OwnScores(len(labels))
     heads = (read_yamnet(settings.yamnet).head, read_mn04(settings.mn04).head)
     known = (yamnet_labels(settings.yamnet), mn04_labels(settings.mn04))

@@ -5,11 +5,13 @@ What these networks say of the labels themselves is laid over the head's own wor
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from streamtag.errors import ConfigError
 from train.batches import Batch
 from train.own_scores import OwnScores
 from train.settings import TeacherSettings
@@ -62,7 +64,7 @@ class Teacher:
         return Teacher(self.head.to(device), self.own.to(device), self.mean.to(device), self.deviation.to(device))
 
     def state(self) -> dict[str, object]:
-        """Return what `restore` needs."""
+        """Return what `read_teacher` needs."""
         return {
             "head": self.head.state_dict(),
             "own": self.own.state_dict(),
@@ -121,10 +123,16 @@ def train_teacher(
     return Teacher(head.eval(), own, usual.mean(0), usual.std(0).clamp(min=1e-2))
 
 
-def restore_teacher(state: dict[str, object], inputs: int, labels: int, settings: TeacherSettings) -> Teacher:
-    """Return the teacher that a checkpoint holds."""
-    head = Head(inputs, settings.hidden, labels, settings.dropout)
-    head.load_state_dict(state["head"])  # type: ignore[arg-type]
-    own = OwnScores(labels)
-    own.load_state_dict(state["own"])  # type: ignore[arg-type]
-    return Teacher(head.eval(), own, state["mean"], state["deviation"])  # type: ignore[arg-type]
+def read_teacher(path: Path, inputs: int, labels: int, settings: TeacherSettings) -> Teacher:
+    """Return the teacher that a file of a run holds.
+
+    Raises:
+        ConfigError: an earlier edition wrote it.
+    """
+    state = torch.load(path, weights_only=True, map_location="cpu")["teacher"]
+    if "own" not in state:
+        raise ConfigError(f"{path} was made by an earlier edition: delete it, and a teacher is trained anew")
+    head, own = Head(inputs, settings.hidden, labels, settings.dropout), OwnScores(labels)
+    head.load_state_dict(state["head"])
+    own.load_state_dict(state["own"])
+    return Teacher(head.eval(), own, state["mean"], state["deviation"])

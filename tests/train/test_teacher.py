@@ -6,13 +6,14 @@ import torch
 
 from streamtag.errors import ConfigError
 from tests.train.conftest import KINDS
+from train import checkpoint
 from train.batches import Batch
 from train.ears import WIDTH
 from train.networks.yamnet import EMBEDDING, YamNet
 from train.own_scores import OwnScores, own_scores
 from train.published.efficientat import HIDDEN, Mn04
 from train.settings import TeacherSettings
-from train.teacher import restore_teacher, train_teacher
+from train.teacher import read_teacher, train_teacher
 
 LABELS = (KINDS[0], "Our own", KINDS[1])
 
@@ -22,8 +23,8 @@ def own(mn04_file: tuple[Path, Mn04], monkeypatch: pytest.MonkeyPatch) -> tuple[
     """Scores of three labels, of which both networks know the first and mn04 alone the last."""
     torch.manual_seed(1)
     yamnet = YamNet().eval()
-    monkeypatch.setattr("train.own_scores.read_yamnet", lambda path: yamnet)
-    monkeypatch.setattr("train.own_scores.yamnet_labels", lambda path: ["Other", KINDS[0].upper()])
+    monkeypatch.setattr("train.published.yamnet.read_yamnet", lambda path: yamnet)
+    monkeypatch.setattr("train.published.yamnet.yamnet_labels", lambda path: ["Other", KINDS[0].upper()])
     settings = TeacherSettings(yamnet=Path("yamnet.tflite"), mn04=mn04_file[0])
     return own_scores(settings, LABELS), yamnet, mn04_file[1]
 
@@ -62,8 +63,8 @@ def test_a_list_of_labels_of_another_network_is_one_line(mn04_file: tuple[Path, 
     weights.write_bytes(mn04_file[0].read_bytes())
     settings = TeacherSettings(yamnet=Path("yamnet.tflite"), mn04=weights)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("train.own_scores.read_yamnet", lambda path: YamNet())
-        patch.setattr("train.own_scores.yamnet_labels", lambda path: ["dog"])
+        patch.setattr("train.published.yamnet.read_yamnet", lambda path: YamNet())
+        patch.setattr("train.published.yamnet.yamnet_labels", lambda path: ["dog"])
         with pytest.raises(ConfigError, match=r"class_labels_indices\.csv: cannot be read"):
             own_scores(settings, LABELS)
         (tmp_path / "class_labels_indices.csv").write_text("index,mid,display_name\n0,/m/1,Dog\n")
@@ -71,7 +72,9 @@ def test_a_list_of_labels_of_another_network_is_one_line(mn04_file: tuple[Path, 
             own_scores(settings, LABELS)
 
 
-def test_a_teacher_learns_its_labels_and_is_restored_as_it_was(own: tuple[OwnScores, YamNet, Mn04]) -> None:
+def test_a_teacher_learns_its_labels_and_is_read_as_it_was_written(
+    own: tuple[OwnScores, YamNet, Mn04], tmp_path: Path
+) -> None:
     def rows() -> Iterator[Batch]:
         generator = torch.Generator().manual_seed(3)
         while True:
@@ -87,7 +90,17 @@ def test_a_teacher_learns_its_labels_and_is_restored_as_it_was(own: tuple[OwnSco
     assert scores[batch.positive > 0].mean() > scores[batch.positive == 0].mean() + 0.3
     assert standard.mean().abs() < 0.1
     assert standard.std().item() == pytest.approx(1.0, abs=0.1)
-    again = restore_teacher(teacher.state(), WIDTH, 3, settings)
+    path = tmp_path / "teacher.pt"
+    checkpoint.save(path, {"teacher": teacher.state()})
+    again = read_teacher(path, WIDTH, 3, settings)
     assert all(
         torch.equal(one, other) for one, other in zip(again.targets(batch.features), (scores, standard), strict=True)
     )
+
+
+def test_a_teacher_of_an_earlier_edition_is_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "teacher.pt"
+    checkpoint.save(path, {"teacher": {"head": {}, "mean": torch.zeros(1), "deviation": torch.ones(1)}})
+    with pytest.raises(ConfigError, match=r"teacher\.pt was made by an earlier edition: delete it") as error:
+        read_teacher(path, WIDTH, 3, TeacherSettings(yamnet=Path(), mn04=Path()))
+    assert "\n" not in str(error.value)
