@@ -92,7 +92,7 @@ def _start(
     return _Run(student, optimiser, Average(network, settings.fit.average), EarlyStopping(settings.fit.patience))
 
 
-def _content(run: _Run, settings: Settings, labels: tuple[str, ...], teacher: Teacher | None) -> dict[str, Any]:
+def _content(run: _Run, settings: Settings, labels: tuple[str, ...]) -> dict[str, Any]:
     return {
         "network": settings.fit.network,
         "bottleneck": settings.fit.bottleneck,
@@ -103,7 +103,6 @@ def _content(run: _Run, settings: Settings, labels: tuple[str, ...], teacher: Te
         "average": run.average.network.state_dict(),
         "imitate": run.student.imitate.state_dict() if run.student.imitate else None,
         "optimiser": run.optimiser.state_dict(),
-        "teacher": teacher.state() if teacher else None,
         "patience": run.patience.state(),
     }
 
@@ -232,12 +231,12 @@ def train(
             found = judge(run.average.network, tests, journal, run.step, fit.loss)
             if CALIBRATION in found:
                 run.patience.look(run.average.network, found[CALIBRATION].map)
-            checkpoint.save(last, _content(run, settings, labels, teacher))
+            checkpoint.save(last, _content(run, settings, labels))
             if run.patience.over:
                 say(f"no gain in {fit.patience} checkpoints: stopped at step {run.step} with the best weights")
     if journal:
         if not last.is_file():  # no step was asked for: what the run began with is what it ends with
-            checkpoint.save(last, _content(run, settings, labels, teacher))
+            checkpoint.save(last, _content(run, settings, labels))
         journal.close()
     context.wait()
     return run.average.network
