@@ -31,7 +31,7 @@ from train.prepare import progress_line, say
 from train.settings import Settings, teacher_file
 from train.step import Student, activate, batch_loss, learning_rate
 from train.teacher import BATCH, Teacher, read_teacher, train_teacher
-from train.workers import limit_threads
+from train.workers import keep_memory, limit_threads
 
 LAST = "last.pt"
 
@@ -187,6 +187,7 @@ def train(
         torch.backends.cudnn.benchmark = True
     fit, last = settings.fit, settings.output / LAST
     limit_threads(fit.threads or max(1, (os.cpu_count() or 1) // context.world))
+    keep_memory()
     width = cache.read(cache.numbers()[0]).features.shape[1]
     content = checkpoint.load(last, fit.network, labels) if last.is_file() else None
     teacher = _teacher(settings, cache, labels, width, context)

@@ -1,13 +1,18 @@
-"""How many threads a process computes with, and worker processes that do not outlive whoever started them."""
+"""What a process computes with, threads and memory, and workers that do not outlive whoever started them."""
 
+import ctypes
 import multiprocessing
 import os
+import sys
 import threading
 from multiprocessing.process import BaseProcess
 
 from threadpoolctl import threadpool_limits
 
-__all__ = ["end_with_parent", "limit_threads"]
+__all__ = ["end_with_parent", "keep_memory", "limit_threads"]
+
+_M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4
+"""Of glibc's `malloc.h`."""
 
 
 def limit_threads(count: int) -> None:
@@ -16,6 +21,16 @@ def limit_threads(count: int) -> None:
 
     torch.set_num_threads(count)
     threadpool_limits(count)
+
+
+def keep_memory() -> None:
+    """Let glibc keep what this process frees: each step of training asks for the same tensors again.
+
+    Else large ones go back to the system each time, and their pages are made anew: a fifth of a step on a CPU.
+    """
+    if sys.platform == "linux" and (mallopt := getattr(ctypes.CDLL(None), "mallopt", None)):
+        mallopt(_M_MMAP_MAX, 0)
+        mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)
 
 
 def end_with_parent() -> None:

@@ -41,6 +41,35 @@ def test_workers_end_when_who_started_them_is_killed(tmp_path: Path) -> None:
     wait_until(lambda: not any(is_running(worker) for worker in workers), 60, "the workers' end")
 
 
+STEPS = """
+import resource, sys, torch
+from train.workers import keep_memory
+
+if sys.argv[1:] == ["keep"]:
+    keep_memory()
+for step in range(40):
+    if step == 20:
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    made = [torch.ones(1 << 24) for _ in range(2)]
+    del made
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="glibc alone gives its memory back so")
+def test_a_step_of_training_gets_the_memory_of_the_one_before(tmp_path: Path) -> None:
+    (tmp_path / "steps.py").write_text(STEPS)
+    faults = [
+        int(
+            subprocess.check_output(
+                [sys.executable, str(tmp_path / "steps.py"), *how], env=os.environ | {"PYTHONPATH": os.getcwd()}
+            )
+        )
+        for how in ((), ("keep",))
+    ]
+    assert faults[1] * 10 < faults[0]
+
+
 @pytest.fixture
 def two_threads() -> Iterator[None]:
     """All libraries of this process compute with two threads, and as before when the test is over."""
