@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from streamtag.audio.frontend import PATCH_HOP, PATCH_SAMPLES, count_patches, log_mel
 from train.data.clips import Clip, load_all
 from train.labels import LabelTable
-from train.labels.related import implied
+from train.labels.related import implied, unsure_with
 from train.metrics import Metrics, measure
 
 Score = Callable[[NDArray[np.float32]], NDArray[np.float32]]
@@ -67,6 +67,15 @@ class ClipSet:
             np.flatnonzero(truth.any(axis=0)),
             tuple(skipped),
         )
+
+    def unsure(self, labels: LabelTable) -> NDArray[np.bool_]:
+        """Return the labels that each clip may deserve though it is filed under others, bool [clips, labels]."""
+        known = {name: index for index, name in enumerate(labels.names)}
+        found = np.zeros_like(self.truth)
+        for row, clip in enumerate(self.clips):
+            others = {other for name in clip.labels for other in unsure_with(name)}
+            found[row, [known[name] for name in others if name in known]] = True
+        return found & ~self.truth
 
     def means(self, scores: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return clip scores [clips, labels] from patch scores [patches, labels]."""

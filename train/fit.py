@@ -89,7 +89,7 @@ def fit(settings: Settings, bundle: Bundle | None = None) -> Path:
         names = collection.labels.names
         network = train(settings, cache, names, tests, context, begin, keep_statistics=bundle is not None)
         if context.first and settings.render.plain:
-            fit_last_layer(network, cache, names, settings.fit.seed)
+            fit_last_layer(network, cache, collection.split.train, collection.labels, settings.fit.seed)
             save_last_layer(settings, network, names)
             for name, clips in tests.items():
                 found = clips.judge(lambda patches: score_patches(network, patches, settings.fit.loss))

@@ -2,6 +2,8 @@
 
 Training mixes everything with everything, and its targets are mostly a teacher's. What people tag is mostly one sound:
 the layer that names it is fitted once more on the recordings' own labels, rare ones weighing as much as frequent ones.
+A label holds for a recording and not for each of its patches, so that it is asked of the mean of their scores too, by
+which recordings are judged (Hershey et al., ICASSP 2017, section 4).
 How much labels compete for a sound (`train.networks.blocks.compete`) is found by the same fit.
 """
 
@@ -15,9 +17,12 @@ from torch.nn import functional
 
 from streamtag.audio.frontend import PATCH_SAMPLES, log_mel_windows
 from train import checkpoint
+from train.clipset import ClipSet
 from train.data import effects
 from train.data.cache import Cache
+from train.data.clips import Clip
 from train.data.make import PLAIN
+from train.labels import LabelTable
 from train.labels.table import SILENCE
 from train.networks.blocks import Classifier, compete
 from train.plain import counts, rarity
@@ -35,7 +40,15 @@ _PLAIN_WEIGHT = 3.0
 _MADE_WEIGHT = 0.3
 _AMONG = 3.0
 """Weight of the cross-entropy among all labels: the recording's own is to score highest."""
-_TIE = 1e-2
+_RECORDING_WEIGHT = 3.0
+"""Of whole recordings against single windows."""
+_RECORDINGS, _PATCHES = 384, 8
+"""Recordings in a step, and patches of each that stand for it."""
+_LEAST = 1e-6
+"""A recording's score that is nearer to 0 or 1 is taken for this one, of which there is a logarithm."""
+_READ = 256
+"""Recordings that are in memory together."""
+_TIE = 0.1
 """Pull towards the weights that training found."""
 _MADE_SHARDS = 6
 SILENT = 512
@@ -83,6 +96,33 @@ class _Windows:
         return weights / weights.mean()
 
 
+class _Recordings:
+    """Embeddings of whole recordings, patch after patch, with what is known of each."""
+
+    def __init__(self, network: Classifier, clips: Sequence[Clip], labels: LabelTable) -> None:
+        named = [clip for clip in clips if clip.labels]
+        embedding, positive, unsure, patches = [], [], [], []
+        for at in range(0, len(named), _READ):
+            some = ClipSet.of(named[at : at + _READ], labels, narrow=True)
+            if not some.clips:
+                continue
+            embedding.append(_embedding(network, torch.from_numpy(some.patches)))
+            positive.append(torch.from_numpy(some.truth))
+            unsure.append(torch.from_numpy(some.unsure(labels)))
+            patches.append(torch.from_numpy(np.bincount(some.owner)))
+        self.embedding, self.patches = torch.cat(embedding), torch.cat(patches)
+        self.first = self.patches.cumsum(0) - self.patches
+        self.positive = torch.cat(positive).float()
+        self.counts = counts(self.positive, torch.cat(unsure))
+        self.rarity = rarity(self.positive)
+
+    def drawn(self, order: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Return some recordings, rare labels more often, and some patches from all over each [recordings, patches]."""
+        chosen = torch.multinomial(self.rarity, _RECORDINGS, replacement=True, generator=order)
+        along = (torch.arange(_PATCHES) + torch.rand(_RECORDINGS, _PATCHES, generator=order)) / _PATCHES
+        return chosen, self.first[chosen, None] + (along * self.patches[chosen, None]).long()
+
+
 def _silence() -> Tensor:
     """Return patches of silence: half of them zeros, the others noise of -95 to -58 dBFS."""
     rng = np.random.default_rng(0)
@@ -99,17 +139,19 @@ def _embedding(network: Classifier, patches: Tensor) -> Tensor:
     return torch.cat(parts)
 
 
-def fit_last_layer(network: Classifier, cache: Cache, labels: Sequence[str], seed: int = 0) -> None:
+def fit_last_layer(network: Classifier, cache: Cache, clips: Sequence[Clip], labels: LabelTable, seed: int = 0) -> None:
     """Fit a network's last layer in place; the rest of it stays as it is.
 
     Args:
         network: trained.
         cache: of windows, with plain ones.
-        labels: their names in order.
+        clips: the recordings that they are of.
+        labels: in order.
         seed: of the order.
     """
     network.eval()
-    windows = _Windows(network, cache, labels)
+    windows = _Windows(network, cache, labels.names)
+    recordings = _Recordings(network, clips, labels)
     weights = windows.weights()
     head = network.head
     device = head.weight.device
@@ -136,6 +178,7 @@ def fit_last_layer(network: Classifier, cache: Cache, labels: Sequence[str], see
         among = -(target * functional.log_softmax(logits, dim=1)).sum(1) / target.sum(1).clamp(min=1)
         loss = loss + _AMONG * windows.named[chosen] * among
         total = (loss * weights[chosen]).mean() + _TIE * (layer.weight - begun).square().sum()
+        total = total + _RECORDING_WEIGHT * _of_recordings(layer, competition, recordings, windows, order)
         optimiser.zero_grad()
         total.backward()
         optimiser.step()
@@ -147,6 +190,21 @@ def fit_last_layer(network: Classifier, cache: Cache, labels: Sequence[str], see
         weight = layer.weight / windows.deviation
         head.weight.copy_(weight.to(device))
         head.bias.copy_((layer.bias - weight @ windows.mean).to(device))
+
+
+def _of_recordings(
+    layer: nn.Linear, competition: Tensor, recordings: _Recordings, windows: _Windows, order: torch.Generator
+) -> Tensor:
+    """Return the loss of recordings' scores, the means over their patches."""
+    chosen, patches = recordings.drawn(order)
+    embedding = (recordings.embedding[patches.flatten()] - windows.mean) / windows.deviation
+    each = torch.sigmoid(compete(layer(embedding), competition)).unflatten(0, patches.shape)
+    scores = each.mean(1).clamp(_LEAST, 1.0 - _LEAST)
+    target = recordings.positive[chosen]
+    loss = functional.binary_cross_entropy(scores, target, reduction="none") * recordings.counts[chosen]
+    among = (target * (scores / scores.sum(1, keepdim=True)).log()).sum(1) / target.sum(1).clamp(min=1)
+    total: Tensor = (loss.sum(1) - _AMONG * among).mean()
+    return total
 
 
 def save_last_layer(settings: Settings, network: Classifier, labels: Sequence[str]) -> None:

@@ -17,7 +17,7 @@ from train.clipset import ClipSet
 from train.data.sets import Collection
 from train.evaluate import teacher_scores
 from train.experiments.fold_page import ALONE, OTHERS, TAUGHT, TEACHER, Found, Key, as_page
-from train.experiments.folds import FOLDS, FoldWindows, make_windows
+from train.experiments.folds import FOLDS, FoldWindows, make_windows, without_twins
 from train.experiments.trial import with_fit
 from train.fit import begun
 from train.labels import LabelTable
@@ -100,15 +100,17 @@ def _train(run: Settings, collection: Collection, windows: FoldWindows, name: st
     begin = None
     if name == TAUGHT:
         begin, _ = trained_network(run, every.names, run.output.parent / "others")
-        cache, names = windows.without(fold, others=True), every.names
+        cache, labels = windows.without(fold, others=True), every
     else:
-        cache, names = windows.without(fold).narrowed([every.index(label) for label in own]), own
-    network = train(run, cache, names, {}, context, begin)
+        cache, labels = windows.without(fold).narrowed([every.index(label) for label in own]), LabelTable(own)
+    network = train(run, cache, labels.names, {}, context, begin)
     if run.render.plain:
-        fit_last_layer(network, cache, names, run.fit.seed)
-        save_last_layer(run, network, names)
+        others = [clip for clip in without_twins(collection.split.train) if clip.fold != fold]
+        heard = [clip for clip in others if clip.fold or name == TAUGHT]
+        fit_last_layer(network, cache, heard, labels, run.fit.seed)
+        save_last_layer(run, network, labels.names)
     tests = ClipSet.of([clip for clip in collection.split.train if clip.fold == fold], LabelTable(own))
-    columns = [names.index(label) for label in own]
+    columns = [labels.index(label) for label in own]
 
     def accuracy(scores: NDArray[np.float32]) -> float:
         return top_1(tests.means(scores[:, columns]), tests.truth)
