@@ -69,7 +69,7 @@ class ClipSet:
         )
 
     def unsure(self, labels: LabelTable) -> NDArray[np.bool_]:
-        """Return the labels that each clip may deserve though it is filed under others, bool [clips, labels]."""
+        """Return the labels that each clip may deserve too, going by its own ones, bool [clips, labels]."""
         known = {name: index for index, name in enumerate(labels.names)}
         found = np.zeros_like(self.truth)
         for row, clip in enumerate(self.clips):

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from train.clipset import ClipSet
 from train.export.alarms import is_quiet
 from train.export.calibrate import LEAST_SCORE, Mask, bins_of, calibration_error
-from train.labels import LabelTable, unsure_with
+from train.labels import LabelTable
 
 __all__ = ["known_of", "reliability"]
 
@@ -22,11 +22,7 @@ def known_of(clips: ClipSet, labels: LabelTable) -> tuple[Mask, Mask]:
     Returns:
         truth and known, bool [patches, labels] each.
     """
-    index = {name: at for at, name in enumerate(labels.names)}
-    known = np.ones_like(clips.truth)
-    for row, clip in enumerate(clips.clips):
-        known[row, [index[other] for name in clip.labels for other in unsure_with(name) if other in index]] = False
-    known |= clips.truth
+    known = ~clips.unsure(labels)
     return clips.truth[clips.owner], known[clips.owner] & ~is_quiet(clips.patches)[:, None]
 
 

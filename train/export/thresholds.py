@@ -9,7 +9,7 @@ from streamtag.settings import DEFAULT_OFF, DEFAULT_ON
 from train.alarms import MOST_OF_A_LABEL, Stream
 from train.clipset import ClipSet
 from train.export.alarms import OFF_SHARE, Absent, Scores, Thresholds, is_quiet, raised_thresholds
-from train.labels import LabelTable, unsure_with
+from train.labels import LabelTable
 from train.labels.table import SILENCE
 
 __all__ = ["OUT_OF_REACH", "as_manifest", "asked", "labelled_streams"]
@@ -20,14 +20,10 @@ OUT_OF_REACH = 1.0
 
 def labelled_streams(clips: ClipSet, scores: Scores, labels: LabelTable) -> tuple[list[Scores], list[Absent]]:
     """Return each clip's patch scores, and which labels are certainly not in it."""
-    index = {name: at for at, name in enumerate(labels.names)}
     streams, absences = [], []
-    for row, clip in enumerate(clips.clips):
-        absent = ~clips.truth[row]
-        for name in clip.labels:
-            absent[[index[other] for other in unsure_with(name) if other in index]] = False
-        if SILENCE in index and is_quiet(clips.patches[clips.owner == row]).any():
-            absent[index[SILENCE]] = False
+    for row, absent in enumerate(~clips.truth & ~clips.unsure(labels)):
+        if SILENCE in labels.names and is_quiet(clips.patches[clips.owner == row]).any():
+            absent[labels.index(SILENCE)] = False
         streams.append(scores[clips.owner == row])
         absences.append(absent)
     return streams, absences
