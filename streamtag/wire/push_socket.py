@@ -1,5 +1,6 @@
 """The socket through which a program gives a service something to take in."""
 
+import math
 from pathlib import Path
 from typing import Final
 
@@ -35,11 +36,12 @@ class PushSocket:
         key = read_client_key(key) if isinstance(key, str | Path) else key
         self._endpoint = endpoint
         self._timeout_seconds = timeout_seconds
+        self._tries = max(1, math.ceil(timeout_seconds))  # a second at most each, as connections are tried again
         self._context = zmq.Context()
         self._socket = self._context.socket(zmq.PUSH)
         self._socket.set(zmq.SNDHWM, _QUEUE_MESSAGES)
         self._socket.set(zmq.IMMEDIATE, 1)  # nothing waits for a service that was never there
-        self._socket.set(zmq.SNDTIMEO, round(timeout_seconds * 1000))
+        self._socket.set(zmq.SNDTIMEO, round(timeout_seconds * 1000 / self._tries))
         if key is not None:
             key.apply(self._socket)
         self._refusals = Refusals(self._socket, endpoint)
@@ -60,16 +62,19 @@ class PushSocket:
         Raises:
             WireError: no service took it in time.
         """
-        try:
-            self._socket.send(header, _SNDMORE)  # two sends cost half of send_multipart; only the first may wait
-            self._socket.send(payload)
-        except zmq.Again as error:
-            self._refusals.read_events()
-            self._refusals.retry()
+        for _ in range(self._tries):
+            try:
+                self._socket.send(header, _SNDMORE)  # two sends cost half of send_multipart; only the first may wait
+                break
+            except zmq.Again:
+                self._refusals.read_events()
+                self._refusals.retry()
+        else:
             raise WireError(
                 f"no service took {what} at {self._endpoint} for {self._timeout_seconds:g} s; is it running, "
                 "with [service] input set to this endpoint, and, where it asks for keys, is this one of its clients?"
-            ) from error
+            )
+        self._socket.send(payload)
 
     def close(self) -> None:
         """Close; what was sent gets a second to leave."""

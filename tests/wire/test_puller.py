@@ -1,10 +1,13 @@
+import socket
 import time
+from contextlib import suppress
 from queue import SimpleQueue
 from typing import Any
 
 import pytest
 import zmq
 
+from streamtag.errors import WireError
 from streamtag.wire import PcmBlock, PcmEnd, PcmFault, PcmInput, PcmPuller, PcmPusher
 from tests.wire.test_pcm_messages import FOUR_BYTES, header
 
@@ -83,6 +86,27 @@ def test_a_thread_that_fails_takes_pcm_again_at_the_same_endpoint(
         assert pcm.get().stream == "porch"
     assert (puller.endpoint, puller.restarts) == (endpoint, 1)
     assert "the thread input failed and is made anew" in caplog.text
+
+
+@pytest.mark.timeout(60)
+def test_a_push_that_waits_tries_again_after_another_program_answered_at_the_port(pcm: SimpleQueue[Any]) -> None:
+    with PcmPusher("tcp://127.0.0.1:1", timeout_seconds=0.1) as nobody, pytest.raises(WireError, match=r"for 0\.1 s"):
+        nobody.end("porch")
+    with socket.create_server(("127.0.0.1", 0)) as another:
+        endpoint = f"tcp://127.0.0.1:{another.getsockname()[1]}"
+        pusher = PcmPusher(endpoint, timeout_seconds=30)
+        connection, _ = another.accept()
+        with connection, suppress(ConnectionResetError):
+            # ZMTP 3's greeting of a server that asks for a password (RFC 23, section 3.2).
+            connection.sendall(b"\xff" + bytes(8) + b"\x7f\x03\x00" + b"PLAIN".ljust(20, b"\0") + b"\x01" + bytes(31))
+            while connection.recv(4096):  # until ZeroMQ has given this connection up, as it does for good
+                pass
+    puller = PcmPuller(endpoint, pcm.put)
+    puller.start()
+    with pusher:
+        pusher.end("porch")
+    assert pcm.get(timeout=60) == PcmEnd("porch")
+    puller.stop()
 
 
 def test_stopping_twice_does_no_harm_and_frees_the_port(puller: PcmPuller, pcm: SimpleQueue[Any]) -> None:
