@@ -26,7 +26,8 @@ def limit_threads(count: int) -> None:
 def keep_memory() -> None:
     """Let glibc keep what this process frees: each step of training asks for the same tensors again.
 
-    Else large ones go back to the system each time, and their pages are made anew: a fifth of a step on a CPU.
+    Else large ones go back to the system each time, and their pages are made anew: a tenth to a fifth of a step on a
+    CPU.
     """
     if sys.platform == "linux" and (mallopt := getattr(ctypes.CDLL(None), "mallopt", None)):
         mallopt(_M_MMAP_MAX, 0)
