@@ -11,7 +11,7 @@ from streamtag.errors import ConfigError
 from train.clipset import ClipSet, windows_of
 from train.data.clips import Clip
 from train.data.sets import Collection
-from train.from_bundle import network_of, with_labels
+from train.from_bundle import description_of, network_of, with_labels
 from train.labels import LabelTable
 from train.last_layer import fit_last_layer, save_last_layer
 from train.loop import score_patches, train
@@ -87,7 +87,7 @@ def fit(settings: Settings, bundle: Bundle | None = None) -> Path:
             for line in clips.skipped:
                 say(f"skipped in {name}: {line}")
         names = collection.labels.names
-        network = train(settings, cache, names, tests, context, begin, keep_statistics=bundle is not None)
+        network = train(settings, cache, names, tests, context, begin, description_of(bundle) if bundle else None)
         if context.first and settings.render.plain:
             fit_last_layer(network, cache, collection.split.train, collection.labels, settings.fit.seed)
             save_last_layer(settings, network, names)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from io import BytesIO
+from typing import Any
 
 import numpy as np
 import onnx
@@ -21,9 +22,9 @@ _Weighted = nn.Conv2d | nn.Linear
 def network_of(bundle: Bundle) -> Classifier:
     """Return a bundle's network with the weights of its float32 graph.
 
-    The graph's convolutions hold the batch normalisations that followed them. Here each convolution gets those
-    weights and its normalisation becomes the identity with an offset: its statistics must stay as they are, so train
-    the network with `freeze_statistics`.
+    The graph's convolutions hold the batch normalisations that followed them, and channels of zeros that the network
+    lacks (`train.export.blocked`). Here each convolution gets those weights and its normalisation becomes the identity
+    with an offset: its statistics must stay as they are, so train the network with `freeze_statistics`.
 
     Raises:
         BundleError: the network is not one of this package's, or the graph does not fit it.
@@ -37,13 +38,14 @@ def network_of(bundle: Bundle) -> Classifier:
         raise BundleError(f"bundle {bundle.name}: its graph has {len(layers)} layers and {name} has {len(ours)}")
     with torch.no_grad():
         for (layer, norm), (weight, bias) in zip(ours, layers, strict=True):
-            if tuple(layer.weight.shape) != weight.shape:
-                shape = tuple(layer.weight.shape)
+            shape = tuple(layer.weight.shape)
+            own = _without_zeros(weight, shape)
+            if own is None:
                 raise BundleError(f"bundle {bundle.name}: a layer of its graph is {weight.shape} and of {name} {shape}")
-            layer.weight.copy_(torch.from_numpy(weight))
+            layer.weight.copy_(torch.from_numpy(own))
             offset = norm.bias if norm is not None else layer.bias
             if offset is not None:
-                offset.copy_(torch.from_numpy(bias))
+                offset.copy_(torch.from_numpy(bias[: len(own)]))
             if norm is not None:
                 assert norm.running_mean is not None
                 assert norm.running_var is not None
@@ -51,6 +53,21 @@ def network_of(bundle: Bundle) -> Classifier:
                 norm.running_mean.zero_()
                 norm.running_var.fill_(1.0)
     return network
+
+
+def _without_zeros(weight: np.ndarray, shape: tuple[int, ...]) -> np.ndarray | None:
+    """Return the part of a weight that has this shape if there is one and all else is zero."""
+    if weight.ndim != len(shape):
+        return None
+    own = weight[tuple(map(slice, shape))]
+    return own if own.shape == shape and np.count_nonzero(own) == np.count_nonzero(weight) else None
+
+
+def description_of(bundle: Bundle) -> dict[str, Any]:
+    """Return what a model that goes on from a bundle says of it: which it is, whether it began with mn04's weights."""
+    data = bundle.manifest.get("data", {})
+    published = data.get("settings", {}).get("fit", {}).get("weights")  # said so by bundles before this edition
+    return {"bundle": f"{bundle.name} {bundle.version}", "mn04": bool(data.get("mn04", published))}
 
 
 def with_labels(network: Classifier, old: Sequence[str], new: Sequence[str]) -> Classifier:

@@ -44,6 +44,7 @@ class _Run:
     optimiser: torch.optim.Optimizer
     average: Average
     patience: EarlyStopping
+    origin: dict[str, Any] | None
     step: int = 0
 
 
@@ -65,6 +66,7 @@ def _start(
     embedding: int,
     context: DistributedContext,
     begin: Classifier | None,
+    origin: dict[str, Any] | None,
     teacher: Teacher | None,
 ) -> _Run:
     torch.manual_seed(settings.fit.seed)
@@ -89,7 +91,8 @@ def _start(
     optimiser = (torch.optim.AdamW if settings.fit.optimiser == "adamw" else torch.optim.Adam)(
         groups, settings.fit.learning_rate, fused=context.device.type == "cuda"
     )
-    return _Run(student, optimiser, Average(network, settings.fit.average), EarlyStopping(settings.fit.patience))
+    average, patience = Average(network, settings.fit.average), EarlyStopping(settings.fit.patience)
+    return _Run(student, optimiser, average, patience, origin)
 
 
 def _content(run: _Run, settings: Settings, labels: tuple[str, ...]) -> dict[str, Any]:
@@ -104,6 +107,7 @@ def _content(run: _Run, settings: Settings, labels: tuple[str, ...]) -> dict[str
         "imitate": run.student.imitate.state_dict() if run.student.imitate else None,
         "optimiser": run.optimiser.state_dict(),
         "patience": run.patience.state(),
+        "origin": run.origin,
     }
 
 
@@ -114,6 +118,7 @@ def _resume(run: _Run, content: dict[str, Any]) -> None:
         run.student.imitate.load_state_dict(content["imitate"])
     run.optimiser.load_state_dict(content["optimiser"])
     run.patience.restore(content.get("patience"))
+    run.origin = content.get("origin", run.origin)
     run.step = int(content["step"])
 
 
@@ -161,8 +166,7 @@ def train(
     tests: dict[str, ClipSet],
     context: DistributedContext,
     begin: Classifier | None = None,
-    *,
-    keep_statistics: bool = False,
+    origin: dict[str, Any] | None = None,
 ) -> Classifier:
     """Train or go on training; return the averaged network.
 
@@ -176,7 +180,7 @@ def train(
         tests: sets of clips by name.
         context: this process among all.
         begin: a network to go on from; without it a fresh one is made.
-        keep_statistics: leave the batch normalisations' statistics as they are.
+        origin: what is kept of the bundle that it came from; batch normalisations keep their statistics then.
 
     Raises:
         ConfigError: settings that cannot go together, a checkpoint of another run, or no room to write one.
@@ -192,7 +196,7 @@ def train(
     content = checkpoint.load(last, fit.network, labels) if last.is_file() else None
     teacher = _teacher(settings, cache, labels, width, context)
     elder = _elder(settings, labels, context)
-    run = _start(settings, len(labels), width, context, begin, teacher)
+    run = _start(settings, len(labels), width, context, begin, origin, teacher)
     if content:
         _resume(run, content)
         say(f"going on from step {run.step}")
@@ -210,7 +214,7 @@ def train(
         for group in run.optimiser.param_groups:
             group["lr"] = group["share"] * learning_rate(fit, run.step)
         forward.train()
-        if keep_statistics:
+        if run.origin:
             freeze_statistics(run.student)
         loss = batch_loss(forward, next(rows), settings, teacher, run.step, context.rank, elder)
         run.optimiser.zero_grad()
@@ -268,6 +272,16 @@ def network_of_run(folder: Path, labels: tuple[str, ...], network: str | None = 
     made.competition = float(content.get("competition", 0.0))
     take_last_layer(folder, made, content["network"], labels)
     return made.eval(), int(content["step"])
+
+
+def origin_of(settings: Settings, labels: tuple[str, ...]) -> dict[str, Any] | None:
+    """Return what a run's last checkpoint says of the bundle that the run went on from, None where there was none.
+
+    Raises:
+        ConfigError: there is no checkpoint, or it is of another network or other labels.
+    """
+    origin: dict[str, Any] | None = checkpoint.load(settings.output / LAST, settings.fit.network, labels).get("origin")
+    return origin
 
 
 def trained_network(settings: Settings, labels: tuple[str, ...], folder: Path | None = None) -> tuple[Classifier, int]:

@@ -158,6 +158,14 @@ def _hard_sigmoid(values: _Tensors, attributes: _Attributes) -> torch.Tensor:
     return torch.clamp(attributes.get("alpha", 0.2) * values[0] + attributes.get("beta", 0.5), 0, 1)
 
 
+def _resized(values: _Tensors, attributes: _Attributes) -> torch.Tensor:
+    x, scales = values[0], values[-1]
+    how = [attributes.get(name) for name in ("mode", "coordinate_transformation_mode", "nearest_mode")]
+    if how != [b"nearest", b"asymmetric", b"floor"] or not scales.is_floating_point() or scales[:2].tolist() != [1, 1]:
+        raise ValueError("only positions are resized, by a factor, to the nearest value before")
+    return functional.interpolate(x, scale_factor=scales[2:].tolist(), mode="nearest")
+
+
 _OPERATIONS: Final[dict[str, Callable[[_Tensors, _Attributes], torch.Tensor]]] = {
     "Add": lambda values, _: values[0] + values[1],
     "AveragePool": _average_pool,
@@ -183,6 +191,7 @@ _OPERATIONS: Final[dict[str, Callable[[_Tensors, _Attributes], torch.Tensor]]] =
     "ReduceMean": _mean,
     "Relu": lambda values, _: functional.relu(values[0]),
     "Reshape": _reshape,
+    "Resize": _resized,
     "Sigmoid": lambda values, _: values[0].sigmoid(),
     "Softmax": lambda values, attributes: values[0].softmax(attributes.get("axis", -1)),
     "Squeeze": lambda values, attributes: values[0].squeeze(tuple(_axes(values, attributes))),

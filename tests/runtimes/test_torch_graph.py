@@ -22,6 +22,7 @@ from tests.bundles import make_bundle
 
 WEIGHTS = np.random.default_rng(1).standard_normal
 IMAGE = WEIGHTS((2, 4, 9, 7)).astype(np.float32)
+NEAREST = {"mode": "nearest", "coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
 OPERATIONS: list[tuple[str, dict[str, Any], list[np.ndarray]]] = [
     ("Add", {}, [WEIGHTS((4, 1, 1))]),
     ("AveragePool", {"kernel_shape": [3, 2], "strides": [2, 1], "pads": [1, 0, 1, 1]}, []),
@@ -47,6 +48,7 @@ OPERATIONS: list[tuple[str, dict[str, Any], list[np.ndarray]]] = [
     ("ReduceMean", {"axes": [1, 3]}, []),
     ("Relu", {}, []),
     ("Reshape", {}, [np.array([0, -1], np.int64)]),
+    ("Resize", NEAREST, [np.zeros(0), np.array([1.0, 1, 2, 3])]),
     ("Sigmoid", {}, []),
     ("Softmax", {"axis": 1}, []),
     ("Sub", {}, [WEIGHTS((4, 1, 1))]),
@@ -81,6 +83,19 @@ def test_an_operation_is_computed_as_onnx_runtime_does(
 def test_an_operation_that_is_not_known_is_named() -> None:
     with pytest.raises(GraphError, match="an operation that torch is not taught here \\('Erf'\\)"):
         Graph(model("Erf", {}, []).SerializeToString(), "cpu")
+
+
+@pytest.mark.parametrize(
+    ("attributes", "weights"),
+    [
+        ({**NEAREST, "mode": "linear"}, [np.zeros(0), np.array([1.0, 1, 2, 3])]),
+        (NEAREST, [np.zeros(0), np.array([1.0, 2, 1, 1])]),
+        (NEAREST, [np.zeros(0), np.zeros(0), np.array([1, 4, 12, 21], np.int64)]),
+    ],
+)
+def test_another_way_to_resize_is_refused(attributes: dict[str, Any], weights: list[np.ndarray]) -> None:
+    with pytest.raises(GraphError, match="cannot be computed"):
+        Graph(model("Resize", attributes, weights).SerializeToString(), "cpu").run(torch.from_numpy(IMAGE), "y")
 
 
 @pytest.mark.parametrize("content", [b"", b"no model", b"\x80\x04N."])

@@ -13,7 +13,9 @@ from streamtag.errors import BundleError
 from streamtag.labels import labels_sha256
 from tests.train.conftest import KINDS
 from train.export import graphs
+from train.export.blocked import block
 from train.export.description import bundle_entry
+from train.export.export import export
 from train.export.modules import Scores
 from train.fit import fit
 from train.from_bundle import freeze_statistics, network_of, with_labels
@@ -36,6 +38,7 @@ def bundle(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     for _ in range(3):
         network(torch.randn(8, 1, 96, 64) * 2 - 1)
     graphs.write_graph(Scores(network), torch.zeros(2, 1, 96, 64), "patches", folder / "model.onnx")
+    block(folder / "model.onnx")
     (folder / "labels.csv").write_text("index,name,mid\n" + "".join(f"{i},{n},\n" for i, n in enumerate(LABELS)))
     manifest = {
         "format": 1, "name": "made", "version": "1", "frontend": parameters(), "network": {"name": request.param},
@@ -91,6 +94,19 @@ def test_no_steps_leave_a_bundles_network_as_it_is_and_give_a_run_that_can_be_ex
     with torch.no_grad():
         torch.testing.assert_close(network.body(patches), network_of(bundle).eval().body(patches))
         assert network(patches)[0].shape == (2, len(names))
+
+
+@pytest.mark.parametrize("said", [{"mn04": True}, {"settings": {"fit": {"weights": "mn04_as.safetensors"}}}, {}])
+def test_the_card_says_which_bundle_a_model_went_on_from_and_keeps_its_notice(
+    bundle: Bundle, settings: Callable[..., Settings], said: dict[str, object]
+) -> None:
+    run = settings(steps=0, network=bundle.manifest["network"]["name"])
+    bundle.manifest["data"] = said
+    fit(run, bundle)
+    card = (export(run, run.output / "bundle", "1", tensorrt=False, windows=100).path / "card.md").read_text()
+    assert "It went on from the bundle made 1. All but the last layer is as it was there." in card
+    assert ("Copyright (c) 2022 Florian Schmid" in card) == bool(said)
+    assert ("No published weights are in it." in card) != bool(said)
 
 
 @pytest.mark.usefixtures("quick_last_layer")

@@ -2,10 +2,13 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
+from importlib import resources
 from typing import Any
 
 from train.data.clips import Clip
 
+_NOTICE = resources.files("streamtag") / "bundles" / "NOTICE-EfficientAT.txt"
+"""Goes with whatever begins with mn04's weights."""
 _BAR = 30
 
 
@@ -135,5 +138,6 @@ def write_card(manifest: dict[str, Any], credit: list[dict[str, Any]], limits: I
         "",
         *_table(credit),
         "",
+        *(["## Notice", "", *_NOTICE.read_text("utf-8").splitlines(), ""] if data["mn04"] else []),
     ]
     return "\n".join(lines)

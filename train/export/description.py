@@ -16,14 +16,27 @@ from train.settings import Settings
 __all__ = ["bundle_entry", "data_of", "limits_of", "sources_by_label"]
 
 
-def data_of(collection: Collection, settings: Settings, step: int, note: str) -> dict[str, Any]:
-    """Return what a network was trained on and how, for the manifest and the card."""
+def data_of(
+    collection: Collection, settings: Settings, step: int, origin: dict[str, Any] | None, note: str
+) -> dict[str, Any]:
+    """Return what a network was trained on and how, for the manifest and the card.
+
+    Args:
+        collection: its recordings.
+        settings: of the run.
+        step: how many steps it took.
+        origin: of the bundle that it went on from (`train.from_bundle.description_of`), if from one.
+        note: further text.
+    """
     parts = collection.split
-    method = [
-        f"Trained for {step} steps of {settings.fit.batch} patches of 960 ms, each within three seconds mixed from one "
-        "to three recordings with changes of speed, level, colour, room, codec and noise.",
-    ]
-    if settings.teacher:
+    made = "within three seconds mixed from one to three recordings with changes of speed, level, colour, room, codec "
+    made += "and noise"
+    method = [f"It went on from the bundle {origin['bundle']}. "] if origin else [""]
+    if step or not origin:
+        method[0] += f"Trained for {step} steps of {settings.fit.batch} patches of 960 ms, each {made}."
+    else:
+        method[0] += f"All but the last layer is as it was there. Mixed windows are patches {made}."
+    if settings.teacher and step:
         method[0] += (
             " Targets are the recordings' own labels and the scores of a teacher: a head trained on the same windows "
             "on what the published YAMNet and EfficientAT's mn04 hear in the patch and in the three seconds around it. "
@@ -33,12 +46,12 @@ def data_of(collection: Collection, settings: Settings, step: int, note: str) ->
             method[0] += f" The network of the run `{settings.teacher.elder.name}` taught it too."
     if settings.render.plain:
         method[0] += " The last layer was fitted last, on recordings as they are and on some of the mixed windows."
-    begun = settings.fit.weights is not None
+    mn04 = origin["mn04"] if origin else settings.fit.weights is not None
     method += [
         "",
         "It began with the weights of EfficientAT's mn04 (Schmid, Koutini, Widmer, ICASSP 2023), under the MIT "
-        "licence, copyright 2022 Florian Schmid: `NOTICE-EfficientAT.txt` beside this folder holds it."
-        if begun
+        "licence, copyright 2022 Florian Schmid, which is at the end."
+        if mn04
         else "No published weights are in it.",
     ]
     if note:
@@ -52,6 +65,7 @@ def data_of(collection: Collection, settings: Settings, step: int, note: str) ->
         "windows": settings.render.windows,
         "steps": step,
         "method": method,
+        "mn04": mn04,
         "labels": sources_by_label(parts.train),
         "settings": {
             "render": msgspec.to_builtins(settings.render),

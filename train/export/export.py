@@ -22,6 +22,7 @@ from train.data.render import render
 from train.data.sets import Collection, collect
 from train.evaluate import told_apart
 from train.export import graphs
+from train.export.blocked import block
 from train.export.calibrate import calibrate, unchanged
 from train.export.card import credits_of, write_card
 from train.export.description import bundle_entry, data_of, limits_of
@@ -30,7 +31,7 @@ from train.export.modules import FromWaveform, HalfBody, Scores
 from train.export.reliability import known_of
 from train.fit import test_sets
 from train.labels import LabelTable
-from train.loop import trained_network
+from train.loop import origin_of, trained_network
 from train.metrics import Metrics, measure
 from train.networks.blocks import Classifier
 from train.networks.counts import multiplies, weights
@@ -97,7 +98,7 @@ def export(
         folder = Path(name)
         precisions = _graphs(scores, patches, folder, tensorrt=tensorrt)
         parity, made, quantised = _parity(scores, folder, patches, truth & counts)
-        data = data_of(collection, settings, step, note)
+        data = data_of(collection, settings, step, origin_of(settings, labels.names), note)
         graph = folder / ("model.int8.onnx" if parity["int8_map_points_lost"] <= _INT8_MAY_COST else "model.onnx")
         judged = judge(graph, tests, labels, settings, data["labels"])
         metrics = judged["metrics"]
@@ -156,6 +157,8 @@ def _graphs(scores: Scores, patches: NDArray[np.float32], folder: Path, *, tenso
     graphs.write_graph(scores, patch, "patches", folder / "model.onnx")
     graphs.quantise(folder / "model.onnx", folder / "model.int8.onnx", "patches", sample, symmetric=False)
     graphs.write_graph(FromWaveform(scores), window, "waveform", folder / "waveform.onnx")
+    for name in ("model.onnx", "waveform.onnx"):
+        block(folder / name)
     precisions = {"model.onnx": "float32", "model.int8.onnx": "int8", "waveform.onnx": "float32"}
     if tensorrt:
         from train.export.tensorrt import write_tensorrt  # its graphs are many and not every export wants them
