@@ -111,6 +111,16 @@ def test_calibration_of_labels_that_compete_undoes_a_wrong_scale_too() -> None:
     assert found.error_after < found.error_before
 
 
+def test_labels_compete_no_more_than_lets_scores_be_right() -> None:
+    rng = np.random.default_rng(0)
+    logits = rng.normal(-3, 4, (4000, 6)).astype(np.float32)
+    odds = compete(torch.from_numpy(logits), 0.2).numpy()
+    truth = rng.random(odds.shape) < 1 / (1 + np.exp(-odds))
+    found = calibrate(logits, truth, np.ones_like(truth), 0.8)
+    assert 0.2 < found.competition < 0.75
+    assert found.error_after <= 0.03 < found.error_before
+
+
 def test_scores_fold_scale_and_bias_into_the_last_layer() -> None:
     network = make_network("tagnet", 3).eval()
     patches = torch.randn(2, 1, 96, 64)

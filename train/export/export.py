@@ -91,7 +91,8 @@ def export(
     real, right, known = _to_calibrate(tests, labels) or (patches, truth, counts)
     logits = logits_of(network, real)
     calibration = unchanged(logits, right, known) if softmax else calibrate(logits, right, known, network.competition)
-    say(f"calibration: x {calibration.scale:.3f} {calibration.bias:+.3f}, "
+    network.competition = calibration.competition
+    say(f"calibration: x {calibration.scale:.3f} {calibration.bias:+.3f}, labels compete in {network.competition:.2f}, "
         f"error {calibration.error_before:.3f} -> {calibration.error_after:.3f}")  # fmt: skip
     scores = Scores(network, calibration.scale, calibration.bias, softmax=softmax)
     with tempfile.TemporaryDirectory() as name:
