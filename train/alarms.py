@@ -156,8 +156,7 @@ def false_alarms(folder: Path, bundle: Bundle) -> Alarms:
     Raises:
         StreamtagError: the folder or the bundle cannot be read.
     """
-    judged_by = bundle.manifest.get("judged_by", "")
-    score = bundle_scorer(bundle, judged_by if judged_by in bundle.files else "model.onnx")
+    score = bundle_scorer(bundle)
     rules = EventRules(bundle.label_set, EventSettings())
     on = np.array([rule.on for rule in rules.of_label], np.float32)
     off = np.array(rules.off, np.float32)

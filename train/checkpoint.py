@@ -25,11 +25,11 @@ def save(path: Path, content: dict[str, Any]) -> None:
         raise ConfigError(f"checkpoint {path}: cannot be written ({error}); {kept}: free some space") from error
 
 
-def load(path: Path, network: str | None, labels: tuple[str, ...]) -> dict[str, Any]:
+def load(path: Path, network: str | None = None, labels: tuple[str, ...] | None = None) -> dict[str, Any]:
     """Return a checkpoint.
 
     Raises:
-        ConfigError: it is missing, damaged, or of other labels or of another network than `network`.
+        ConfigError: it is missing, damaged, or of other labels or of another network than these, where they are given.
     """
     try:
         content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
@@ -39,6 +39,6 @@ def load(path: Path, network: str | None, labels: tuple[str, ...]) -> dict[str, 
         raise ConfigError(
             f"checkpoint {path} is of network {content['network']!r}, not {network!r}: name another output"
         )
-    if tuple(content["labels"]) != labels:
+    if labels is not None and tuple(content["labels"]) != labels:
         raise ConfigError(f"checkpoint {path} has other labels than this run: name another output")
     return content

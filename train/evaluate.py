@@ -17,7 +17,7 @@ from train.export.graphs import run_graph
 from train.export.reliability import reliability
 from train.fit import test_sets
 from train.labels import LabelTable
-from train.loop import LAST, score_patches, trained_network
+from train.loop import LAST, score_patches, trained_network, went_on
 from train.metrics import area_under_roc, measure
 from train.prepare import say
 from train.settings import Settings, teacher_file
@@ -26,15 +26,19 @@ from train.teacher import read_teacher
 Scores = NDArray[np.float32]
 
 
-def bundle_scorer(bundle: Bundle, file: str = "model.int8.onnx") -> Callable[[Scores], Scores]:
-    """Return what scores patches float32 [n, 96, 64] by one of a bundle's graphs."""
-    content = bundle.read(file)
+def bundle_scorer(bundle: Bundle) -> Callable[[Scores], Scores]:
+    """Return what scores patches float32 [n, 96, 64] by a bundle's graph that was judged when it was made.
+
+    That is int8 where it costs little, as the engine chooses it; else, and where the bundle does not say, float32.
+    """
+    files = (bundle.manifest.get("judged_by"), "model.onnx", "model.int8.onnx")
+    content = bundle.read(next((file for file in files if file in bundle.files), "model.onnx"))
     return lambda patches: run_graph(content, patches[:, None])
 
 
 def run_scorer(settings: Settings, labels: LabelTable) -> Callable[[Scores], Scores]:
     """Return what scores patches by the averaged weights of a run's last checkpoint."""
-    network, _ = trained_network(settings, labels.names)
+    network, _ = trained_network(went_on(settings)[0], labels.names)
     return lambda patches: score_patches(network, patches, settings.fit.loss)
 
 

@@ -15,7 +15,7 @@ from streamtag.bundle import Bundle
 from streamtag.errors import ConfigError
 from streamtag.runtimes.onnx_session import open_session
 from train.clipset import ClipSet, windows_of
-from train.export.graphs import run_graph
+from train.evaluate import bundle_scorer
 
 Scores = NDArray[np.float32]
 _TABLES = (".csv", ".txt")
@@ -50,11 +50,11 @@ def judge_of(model: str) -> Judge:
 
 
 def of_bundle(name: str) -> Judge:
-    """Return a bundle: the int8 graph, or the float32 one where there is no other; patches' scores, their mean."""
+    """Return a bundle, by the graph that it was judged by when it was made; patches' scores, their mean."""
     bundle = Bundle.open(name)
-    content = bundle.read("model.int8.onnx" if "model.int8.onnx" in bundle.files else "model.onnx")
+    score = bundle_scorer(bundle)
     title = f"{bundle.name} {bundle.version}"
-    return Judge(title, tuple(bundle.labels), lambda clips: clips.means(run_graph(content, clips.patches[:, None])))
+    return Judge(title, tuple(bundle.labels), lambda clips: clips.means(score(clips.patches)))
 
 
 def of_yamnet(path: Path) -> Judge:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -274,14 +275,20 @@ def network_of_run(folder: Path, labels: tuple[str, ...], network: str | None = 
     return made.eval(), int(content["step"])
 
 
-def origin_of(settings: Settings, labels: tuple[str, ...]) -> dict[str, Any] | None:
-    """Return what a run's last checkpoint says of the bundle that the run went on from, None where there was none.
+def went_on(settings: Settings) -> tuple[Settings, dict[str, Any] | None]:
+    """Return a run's settings with the network of the bundle that it went on from, and what it keeps of that bundle.
+
+    The settings as they are, and None, where it went on from none.
 
     Raises:
-        ConfigError: there is no checkpoint, or it is of another network or other labels.
+        ConfigError: its last checkpoint is missing or damaged.
     """
-    origin: dict[str, Any] | None = checkpoint.load(settings.output / LAST, settings.fit.network, labels).get("origin")
-    return origin
+    content = checkpoint.load(settings.output / LAST)
+    origin: dict[str, Any] | None = content.get("origin")
+    if origin:
+        fit = msgspec.structs.replace(settings.fit, network=content["network"])
+        settings = msgspec.structs.replace(settings, fit=fit)
+    return settings, origin
 
 
 def trained_network(settings: Settings, labels: tuple[str, ...], folder: Path | None = None) -> tuple[Classifier, int]:

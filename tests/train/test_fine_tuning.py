@@ -12,6 +12,7 @@ from streamtag.bundle import Bundle
 from streamtag.errors import BundleError
 from streamtag.labels import labels_sha256
 from tests.train.conftest import KINDS
+from train.evaluate import evaluate
 from train.export import graphs
 from train.export.blocked import block
 from train.export.description import bundle_entry
@@ -100,9 +101,11 @@ def test_no_steps_leave_a_bundles_network_as_it_is_and_give_a_run_that_can_be_ex
 def test_the_card_says_which_bundle_a_model_went_on_from_and_keeps_its_notice(
     bundle: Bundle, settings: Callable[..., Settings], said: dict[str, object]
 ) -> None:
-    run = settings(steps=0, network=bundle.manifest["network"]["name"])
+    run = settings(steps=0, network="resnet50")  # the bundle's is taken, and the file need not say it
     bundle.manifest["data"] = said
     fit(run, bundle)
+    judged = evaluate(run, None, run.output / "evaluation", yamnet=False, pictures=False)
+    assert set(judged["sets"]) == {"calibration", "fold"}
     card = (export(run, run.output / "bundle", "1", tensorrt=False, windows=100).path / "card.md").read_text()
     assert "It went on from the bundle made 1. All but the last layer is as it was there." in card
     assert ("Copyright (c) 2022 Florian Schmid" in card) == bool(said)

@@ -52,7 +52,7 @@ def test_the_card_draws_each_bin_with_the_mean_score_as_a_line() -> None:
         "network": {"name": "tagnet", "weights": 1, "multiplies": 1},
         "metrics": {"fold": {"top_1": 1.0}},
         "judged_by": "model.onnx",
-        "data": {"method": [], "test_fold": 1, "labels": {"Dog": {"recordings": 1}}, "clips": 1},
+        "data": {"method": [], "mn04": False, "test_fold": 1, "labels": {"Dog": {"recordings": 1}}, "clips": 1},
         "reliability": found,
     }
     card = write_card(manifest, [{"set": "made"}], [])

@@ -7,9 +7,11 @@ import pytest
 import soundfile
 from onnx import TensorProto, helper, numpy_helper
 
+from streamtag.bundle import Bundle, installed
 from streamtag.errors import ConfigError
 from tests.train.conftest import KINDS, shared_models, sound_of
 from train.cli import main
+from train.export.graphs import run_graph
 from train.judges import Judge, judge_of
 from train.published.efficientat import Mn04
 from train.score_card import as_markdown, recordings, score_card
@@ -94,6 +96,14 @@ def test_a_packaged_bundle_and_mn04_are_judged_side_by_side(
     assert [row["model"].split()[0] for row in card["models"]] == ["default", "mn04"]
     assert card["models"][1]["labels"] == 4
     assert all(0 <= row["own"]["top_1"] <= 1 for row in card["models"])
+
+
+def test_a_bundle_is_judged_by_the_graph_that_runs(folder: Path) -> None:
+    clips, _ = recordings(folder)
+    for name in installed():  # int8 of one, float32 of the other
+        bundle = Bundle.open(name)
+        expected = clips.means(run_graph(bundle.read(bundle.manifest["judged_by"]), clips.patches[:, None]))
+        np.testing.assert_array_equal(judge_of(name).score(clips), expected)
 
 
 @pytest.mark.parametrize("models", shared_models("yamnet/yamnet.tflite"))

@@ -31,7 +31,7 @@ from train.export.modules import FromWaveform, HalfBody, Scores
 from train.export.reliability import known_of
 from train.fit import test_sets
 from train.labels import LabelTable
-from train.loop import origin_of, trained_network
+from train.loop import trained_network, went_on
 from train.metrics import Metrics, measure
 from train.networks.blocks import Classifier
 from train.networks.counts import multiplies, weights
@@ -82,6 +82,7 @@ def export(
     Raises:
         ConfigError: the run has no weights, or they are of another network.
     """
+    settings, origin = went_on(settings)
     collection = collect(settings.data)
     labels = collection.labels
     network, step = trained_network(settings, labels.names)
@@ -99,7 +100,7 @@ def export(
         folder = Path(name)
         precisions = _graphs(scores, patches, folder, tensorrt=tensorrt)
         parity, made, quantised = _parity(scores, folder, patches, truth & counts)
-        data = data_of(collection, settings, step, origin_of(settings, labels.names), note)
+        data = data_of(collection, settings, step, origin, note)
         graph = folder / ("model.int8.onnx" if parity["int8_map_points_lost"] <= _INT8_MAY_COST else "model.onnx")
         judged = judge(graph, tests, labels, settings, data["labels"])
         metrics = judged["metrics"]
