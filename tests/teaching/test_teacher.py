@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from streamtag.bundle import Bundle
+from streamtag.bundle import Bundle, installed
 from streamtag.errors import InputError
 from streamtag.heads import Examples, HeadError, read_head
 from streamtag.history import Verdict, write_verdict
@@ -16,7 +16,15 @@ from streamtag.history.embeddings import Embedding
 from streamtag.history.store import Store
 from streamtag.settings import HistorySettings
 from streamtag.teaching import Teacher
+from streamtag.teaching.background import background, background_file
 from tests.teaching.conftest import around
+
+
+def test_each_packaged_model_brings_its_own_background_and_no_other_lies_there() -> None:
+    bundles = [Bundle.open(name) for name in installed()]
+    files = {background_file(bundle.embedder) for bundle in bundles}
+    assert set(background_file("").parent.iterdir()) == files
+    assert all(len(background(bundle)) >= 500 for bundle in bundles)
 
 
 def test_a_taught_label_hears_its_sound_and_nothing_else(
