@@ -4,7 +4,7 @@ import fcntl
 import secrets
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +42,8 @@ class Nodes:
         processes = [psutil.Process(info.process.pid) for each in node.all_processes.values() for info in each]
         below = [child for process in processes for child in process.children(recursive=True)]
         for process in [*processes, *below]:
-            process.kill()
+            with suppress(psutil.NoSuchProcess):  # what is below one that was killed may end with it
+                process.kill()
         self._cluster.remove_node(node, allow_graceful=False)
 
     def workers(self, name: str) -> list[psutil.Process]:

@@ -1,5 +1,6 @@
 """`python -m train fit`: from a TOML file to trained weights."""
 
+import copy
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,12 +10,15 @@ import torch
 from streamtag.bundle import Bundle
 from streamtag.errors import ConfigError
 from train.clipset import ClipSet, windows_of
+from train.data.cache import Cache
 from train.data.clips import Clip
 from train.data.sets import Collection
+from train.early_stopping import CALIBRATION
 from train.from_bundle import description_of, network_of, with_labels
 from train.labels import LabelTable
-from train.last_layer import fit_last_layer, save_last_layer
+from train.last_layer import FITTED, fit_last_layer, save_last_layer
 from train.loop import score_patches, train
+from train.metrics import Metrics
 from train.networks import make_network
 from train.networks.blocks import Classifier
 from train.networks.mobilenet_v3 import BANDS
@@ -89,9 +93,33 @@ def fit(settings: Settings, bundle: Bundle | None = None) -> Path:
         names = collection.labels.names
         network = train(settings, cache, names, tests, context, begin, description_of(bundle) if bundle else None)
         if context.first and settings.render.plain:
-            fit_last_layer(network, cache, collection.split.train, collection.labels, settings.fit.seed)
-            save_last_layer(settings, network, names)
-            for name, clips in tests.items():
-                found = clips.judge(lambda patches: score_patches(network, patches, settings.fit.loss))
-                say(f"last layer fitted; {name}: top-1 {found.top_1:.3f}, mAP {found.map:.3f}")
+            _fit_last_layer(settings, network, cache, collection, tests)
     return settings.output
+
+
+def _fit_last_layer(
+    settings: Settings, network: Classifier, cache: Cache, collection: Collection, tests: dict[str, ClipSet]
+) -> None:
+    """Fit the last layer and keep it, unless training left a better one by the calibration recordings.
+
+    A body that has learnt few recordings by heart tells them apart all too well: what is fitted on it then is worse.
+    """
+    fitted = copy.deepcopy(network)
+    fit_last_layer(fitted, cache, collection.split.train, collection.labels, settings.fit.seed)
+
+    def judged(one: Classifier, clips: ClipSet) -> Metrics:
+        return clips.judge(lambda patches: score_patches(one, patches, settings.fit.loss))
+
+    if settings.fit.steps and CALIBRATION in tests:
+        before, after = (judged(one, tests[CALIBRATION]) for one in (network, fitted))
+        if after.top_1 + after.map < before.top_1 + before.map:
+            (settings.output / FITTED).unlink(missing_ok=True)
+            say(
+                f"the last layer stays as it is; {CALIBRATION}: top-1 {before.top_1:.3f}, mAP {before.map:.3f}, "
+                f"fitted anew {after.top_1:.3f}, {after.map:.3f}"
+            )
+            return
+    save_last_layer(settings, fitted, collection.labels.names)
+    for name, clips in tests.items():
+        found = judged(fitted, clips)
+        say(f"last layer fitted; {name}: top-1 {found.top_1:.3f}, mAP {found.map:.3f}")

@@ -164,7 +164,7 @@ class Visitor:
 
     def _note(self, message: ConsoleMessage) -> None:
         if message.type == "error":
-            self.problems.append(message.text)
+            self.problems.append(f"{message.text} ({message.location.get('url', '')})")
 
     def open(self, tab: str) -> None:
         self.page.get_by_role("tab", name=tab).click()

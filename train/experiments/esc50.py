@@ -104,9 +104,8 @@ def _train(run: Settings, collection: Collection, windows: FoldWindows, name: st
     else:
         cache, labels = windows.without(fold).narrowed([every.index(label) for label in own]), LabelTable(own)
     network = train(run, cache, labels.names, {}, context, begin)
-    if run.render.plain:
-        others = [clip for clip in without_twins(collection.split.train) if clip.fold != fold]
-        heard = [clip for clip in others if clip.fold or name == TAUGHT]
+    if run.render.plain and name == TAUGHT:  # without a teacher the labels alone have been learnt already
+        heard = [clip for clip in without_twins(collection.split.train) if clip.fold != fold]
         fit_last_layer(network, cache, heard, labels, run.fit.seed)
         save_last_layer(run, network, labels.names)
     tests = ClipSet.of([clip for clip in collection.split.train if clip.fold == fold], LabelTable(own))
