@@ -11,13 +11,19 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.real.servers import is_running
-
 __all__ = ["Nodes", "ray_nodes"]
 
 _TOKEN = secrets.token_hex(32)
 """Of all clusters that this process starts: Ray reads it once."""
 _NODE = {"node_ip_address": "127.0.0.1", "object_store_memory": 80 << 20}
+
+
+def _command(process: psutil.Process) -> str:
+    """Return what a process runs; nothing of one that has ended, while it is looked at too."""
+    try:
+        return " ".join(process.cmdline()) if process.is_running() else ""
+    except psutil.NoSuchProcess:
+        return ""
 
 
 class Nodes:
@@ -48,8 +54,7 @@ class Nodes:
 
     def workers(self, name: str) -> list[psutil.Process]:
         """Return the processes of all nodes that run an actor of a class with this name."""
-        found = psutil.Process().children(recursive=True)
-        return [one for one in found if is_running(one.pid) and name in " ".join(one.cmdline())]
+        return [one for one in psutil.Process().children(recursive=True) if name in _command(one)]
 
     def close(self) -> None:
         """End all nodes."""

@@ -50,6 +50,7 @@ def test_driver_process_and_node_are_killed_and_the_archive_is_that_of_one_machi
         wait_until(lambda: shown(out) if out.exists() else None, 200, "a part")
         driver.process.kill()
         driver.process.wait()
+    wait_until(lambda: not nodes.workers("Archivist"), 200, "the end of those who worked for it")
     kept = len(shown(out))
     with running(*on_ray, environment=nodes.environment) as driver:
         wait_until(lambda: nodes.workers("Archivist"), 200, "a process that tags")

@@ -11,6 +11,7 @@ import msgspec
 from train.data.clips import Clip
 from train.data.sets import Collection
 from train.export import graphs
+from train.last_layer import FITTED
 from train.settings import Settings
 
 __all__ = ["bundle_entry", "data_of", "limits_of", "sources_by_label"]
@@ -44,7 +45,7 @@ def data_of(
         )
         if settings.teacher.elder:
             method[0] += f" The network of the run `{settings.teacher.elder.name}` taught it too."
-    if settings.render.plain:
+    if (settings.output / FITTED).is_file():
         method[0] += " The last layer was fitted last, on recordings as they are and on some of the mixed windows."
     mn04 = origin["mn04"] if origin else settings.fit.weights is not None
     method += [
