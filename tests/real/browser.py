@@ -12,6 +12,8 @@ from urllib.parse import urlsplit
 
 from playwright.sync_api import Browser, ConsoleMessage, Page, Playwright, expect
 
+from streamtag.errors import HistoryError
+from streamtag.history import HistoryReader
 from tests.ports import free_port
 from tests.real.servers import answers, wait_until
 
@@ -99,11 +101,24 @@ class Site(PageServer):
 
     def __enter__(self) -> Self:
         self.service.start()
-        return super().__enter__()
+        super().__enter__()
+        try:  # until then the page refuses searches, which the browser notes as a problem
+            wait_until(self._has_history, 120, f"a history in {self.folder}")
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
 
     def __exit__(self, *_: object) -> None:
         super().__exit__()
         self.service.kill()
+
+    def _has_history(self) -> bool:
+        try:
+            HistoryReader(self.folder / "history.sqlite").size()
+        except HistoryError:
+            return False
+        return True
 
 
 def configured(folder: Path, streams: str = "") -> Path:
