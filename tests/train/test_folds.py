@@ -142,6 +142,8 @@ def test_the_page_says_how_far_a_mean_is_from_its_aim(run: tuple[Settings, Colle
     assert "With other sets and a teacher: 93.0% reaches the 92.0% aimed at" in page
     assert "| 1 | 0.8000 | 3.0 | 0.9300 | 3.0 | 0.9000 |" in page
     assert "| 2 | 0.8000 | over 3.0 | " in page
+    steps = run[0].fit.steps
+    assert f"{steps} {OTHERS}, {2 * steps} {ALONE}, {(steps + 1) // 2} {TAUGHT};" in page
 
 
 def test_a_run_that_cannot_be_done_is_one_line(run: tuple[Settings, Collection]) -> None:

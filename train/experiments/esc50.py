@@ -16,7 +16,7 @@ from streamtag.errors import ConfigError
 from train.clipset import ClipSet
 from train.data.sets import Collection
 from train.evaluate import teacher_scores
-from train.experiments.fold_page import ALONE, OTHERS, TAUGHT, TEACHER, Found, Key, as_page
+from train.experiments.fold_page import ALONE, ALONE_NETWORK, OTHERS, TAUGHT, TEACHER, Found, Key, as_page, steps_of
 from train.experiments.folds import FOLDS, FoldWindows, make_windows, without_twins
 from train.experiments.trial import with_fit
 from train.fit import begun
@@ -31,8 +31,6 @@ from train.workers import end_with_parent
 
 _MIX_UP = 0.7
 """Share of windows mixed with another one where there is no teacher, which would have to hear the mixture."""
-_ALONE = "tagnet"
-"""The network that learns from the four folds alone: MobileNetV3 is nothing without the weights that it begins with."""
 _RUNS: tuple[Key, ...] = ((OTHERS, 0), *((ALONE, fold) for fold in FOLDS), *((TAUGHT, fold) for fold in FOLDS))
 
 
@@ -64,11 +62,14 @@ def esc50(settings: Settings, collection: Collection) -> str:
 
 def _settings(settings: Settings, name: str, fold: int) -> Settings:
     settings = msgspec.structs.replace(settings, cache=None)  # each run's teacher has heard what the run may hear
+    steps = steps_of(name, settings)
     if name == OTHERS:
-        return with_fit(settings, "others")
+        return with_fit(settings, "others", steps=steps)
     if name == TAUGHT:
-        return with_fit(settings, f"taught-{fold}", steps=(settings.fit.steps + 1) // 2)  # it has learnt before
-    alone = with_fit(settings, f"alone-{fold}", loss="softmax", mix_up=_MIX_UP, network=_ALONE, weights=None)
+        return with_fit(settings, f"taught-{fold}", steps=steps)
+    alone = with_fit(
+        settings, f"alone-{fold}", steps=steps, loss="softmax", mix_up=_MIX_UP, network=ALONE_NETWORK, weights=None
+    )
     return msgspec.structs.replace(alone, teacher=None)
 
 

@@ -1,5 +1,6 @@
 """The page of the experiment on ESC-50's folds."""
 
+import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
@@ -12,12 +13,21 @@ ALONE = "no other data"
 TAUGHT = "with other sets and a teacher"
 TEACHER = "the teacher itself"
 
+ALONE_NETWORK = "tagnet"
+"""What learns from the four folds alone: MobileNetV3 is nothing without the weights that it begins with."""
+_SHARES = {OTHERS: 1.0, ALONE: 2.0, TAUGHT: 0.5}
+
 Found = dict[str, float]
 """What a run found: accuracies by condition, `minutes`, and `resumed`, 1 where it was interrupted."""
 Key = tuple[str, int]
 """A condition and the fold that is tested, 0 for none."""
 
 _AIMS = {ALONE: (0.871, "the best single network published without other data, ACDNet"), TAUGHT: (0.92, "our aim")}
+
+
+def steps_of(name: str, settings: Settings) -> int:
+    """Return how many steps a run takes: from nothing there is most to learn, and least after the other sets."""
+    return math.ceil(settings.fit.steps * _SHARES[name])
 
 
 def _minutes(found: Found) -> str:
@@ -60,7 +70,8 @@ def as_page(found: Mapping[Key, Found], settings: Settings) -> str:
         f"| mean | **{means[ALONE]:.4f}** | | **{means[TAUGHT]:.4f}** | | {teacher:.4f} |",
         "",
         *(f"{_against_aim(name, mean)}\n" for name, mean in means.items()),
-        f"{fit.network}, {fit.steps} steps of {fit.batch} a run, half as many of one that has learnt before; "
+        f"{fit.network}, and {ALONE_NETWORK} without other data; steps of {fit.batch} windows: "
+        f"{', '.join(f'{steps_of(name, settings)} {name}' for name in _SHARES)}; "
         f"{settings.render.windows} windows in all, seed {fit.seed}; {settings.processes} runs at a time, "
         f"{fit.threads or 'all'} thread(s) each, so that minutes are of one run; {_minutes(found[OTHERS, 0])} minutes "
         f"for what was learnt from the other sets alone. "
