@@ -81,7 +81,7 @@ class PageServer:
     def __enter__(self) -> Self:
         self.page.start()
         try:
-            wait_until(lambda: answers(self.port), 120, f"the page at {self.port}")
+            wait_until(self.is_up, 120, f"the page at {self.port}")
         except BaseException:
             self.__exit__()
             raise
@@ -89,6 +89,9 @@ class PageServer:
 
     def __exit__(self, *_: object) -> None:
         self.page.kill()
+
+    def is_up(self) -> bool:
+        return answers(self.port)
 
 
 class Site(PageServer):
@@ -101,24 +104,18 @@ class Site(PageServer):
 
     def __enter__(self) -> Self:
         self.service.start()
-        super().__enter__()
-        try:  # until then the page refuses searches, which the browser notes as a problem
-            wait_until(self._has_history, 120, f"a history in {self.folder}")
-        except BaseException:
-            self.__exit__()
-            raise
-        return self
+        return super().__enter__()
 
     def __exit__(self, *_: object) -> None:
         super().__exit__()
         self.service.kill()
 
-    def _has_history(self) -> bool:
-        try:
+    def is_up(self) -> bool:
+        try:  # before there is a history the page refuses searches, which the browser notes as a problem
             HistoryReader(self.folder / "history.sqlite").size()
         except HistoryError:
             return False
-        return True
+        return super().is_up()
 
 
 def configured(folder: Path, streams: str = "") -> Path:

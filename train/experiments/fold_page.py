@@ -51,8 +51,8 @@ def as_page(found: Mapping[Key, Found], settings: Settings) -> str:
         "fold, nor a Freesound recording that has a clip in it. Without other data the network learns from the other "
         "four folds alone. With them it begins with what it learnt from the other sets, and then learns from the four "
         "folds, the other sets and a teacher: a head on what the published YAMNet and mn04 hear, trained on the same "
-        "windows. These two learnt from AudioSet, whose recordings are not Freesound's. There, with plain windows, the "
-        "last layer is fitted once more, on the same recordings.",
+        "windows. These two learnt from AudioSet, whose recordings are not Freesound's. Where plain windows are made, "
+        "the last layer of what had a teacher is fitted once more, on the same recordings.",
         "",
         f"| fold | {ALONE} | minutes | {TAUGHT} | minutes | {TEACHER} |",
         "|---|---|---|---|---|---|",
