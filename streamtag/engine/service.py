@@ -226,15 +226,15 @@ class Service:
         self._pcm.close()
         if self._puller is not None:
             self._puller.stop()
-        deadline = time.monotonic() + _DRAIN_SECONDS
+        drained = time.monotonic() + _DRAIN_SECONDS
         for reader in readers:
-            reader.join(deadline - time.monotonic())
-        self._receivers.close(deadline - time.monotonic())
-        deadline = time.monotonic() + _SCORE_REST_SECONDS
+            reader.join(drained - time.monotonic())
+        self._receivers.close(drained - time.monotonic())
         for worker in self._workers:
-            worker.stop(deadline)
+            worker.stop(time.monotonic() + _SCORE_REST_SECONDS)
+        # What time the readers left is for threads that are held up: what they have not told by then nobody hears.
         for worker in self._workers:
-            worker.join(deadline + _SCORE_REST_SECONDS - time.monotonic())
+            worker.join(drained + 2 * _SCORE_REST_SECONDS - time.monotonic())
         self._publisher.publish([self._message()])
         self._publisher.stop()
         end_workers(self._models.workers)

@@ -441,6 +441,18 @@ def test_a_slow_model_still_stops_within_two_seconds(
     assert on_and_off.count("on") == on_and_off.count("off")
 
 
+def test_time_that_readers_did_not_need_is_left_to_scoring(
+    begin: Begin, monkeypatch: pytest.MonkeyPatch, whistle: Path
+) -> None:
+    slow_down(monkeypatch, 2.0)
+    monkeypatch.setattr("streamtag.engine.service._DRAIN_SECONDS", 60.0)
+    service, listener = begin(Stream(id="slow", source=str(whistle), loop=True), max_batch=1)
+    listener.patches("slow", 1)
+    service.stop()  # the next patch is being scored
+    listener.rest()
+    assert listener.states("slow")[-1] == "ended"
+
+
 def test_a_model_that_breaks_ends_the_service_with_its_cause(
     begin: Begin, monkeypatch: pytest.MonkeyPatch, whistle: Path
 ) -> None:
