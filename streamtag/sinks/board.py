@@ -206,11 +206,11 @@ class Board:
             return
         before = dict(self._streams)
         self._streams = stream_slugs([*before, stream])
-        for other, name in before.items():
-            if self._streams[other] != name:
-                self._drop(other, name)
-                self._begin(other)
-        self._begin(stream)
+        moved = {other: name for other, name in before.items() if self._streams[other] != name}
+        for other, name in moved.items():
+            self._drop(other, name)
+        for each in (*moved, stream):  # after all, since one may now be called as another was
+            self._begin(each)
         for other, name in self._streams.items():
             if other != stream and self._streams[stream].startswith(f"{name}_"):
                 self._announce(other)

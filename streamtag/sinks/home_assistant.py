@@ -117,7 +117,7 @@ def stream_device(
         id_ = f"{device}_{short}"
         # The names of those above are taken, and "a_b" with "c" must not be "a" with "b_c".
         if id_ in components or any(id_.startswith(f"streamtag_{service}_{longer}_") for longer in longer_names):
-            id_ = marked(id_, f"{name}/{label}")
+            id_ = marked(id_, f"{name}/{label}", components)
         components[id_] = {
             "platform": "binary_sensor",
             "unique_id": id_,

@@ -3,7 +3,7 @@
 import hashlib
 import re
 import socket
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 
 __all__ = ["marked", "service_name", "slug", "slugs", "stream_slugs"]
 
@@ -19,11 +19,13 @@ def slug(label: str) -> str:
 
 
 def slugs(labels: Iterable[str]) -> dict[str, str]:
-    """Return each label's slug; where two would have the same, those after the first get 4 hex digits of their own."""
+    """Return each label's slug; where two would have the same, those after the first are `marked`."""
     found: dict[str, str] = {}
+    taken: set[str] = set()
     for label in dict.fromkeys(labels):
         plain = slug(label)
-        found[label] = plain if plain and plain not in found.values() else marked(plain or "label", label)
+        found[label] = plain if plain and plain not in taken else marked(plain or "label", label, taken)
+        taken.add(found[label])
     return found
 
 
@@ -31,17 +33,27 @@ def stream_slugs(streams: Iterable[str]) -> dict[str, str]:
     """Return each stream's name in topics: the dots of its id are underscores.
 
     Where two would have the same, one keeps it (that whose id has no dot, else the first by the alphabet), whichever
-    came first, and the others get 4 hex digits of their own.
+    came first, and the others are `marked`.
     """
-    names = list(dict.fromkeys(streams))
-    plain = {_plain(name): name for name in sorted(sorted(names, reverse=True), key=lambda name: name == _plain(name))}
-    return {name: _plain(name) if plain[_plain(name)] == name else marked(_plain(name), name) for name in names}
+    names = sorted(set(streams))
+    owners: dict[str, str] = {}
+    for name in names:
+        if name == _plain(name) or _plain(name) not in owners:
+            owners[_plain(name)] = name
+    found = {name: plain for plain, name in owners.items()}
+    taken = set(owners)
+    for name in names:
+        if name not in found:
+            found[name] = marked(_plain(name), name, taken)
+            taken.add(found[name])
+    return found
 
 
 def _plain(name: str) -> str:
     return re.sub(r"[^A-Za-z0-9_-]", "_", name)
 
 
-def marked(plain: str, name: str) -> str:
-    """Return a name that is taken with 4 hex digits of whatever it stands for."""
-    return f"{plain}_{hashlib.sha256(name.encode()).hexdigest()[:4]}"
+def marked(plain: str, name: str, taken: Container[str]) -> str:
+    """Return a name that is taken with hex digits of what it stands for: 4, or as many as make it one that is free."""
+    digits = hashlib.sha256(name.encode()).hexdigest()
+    return next(new for count in range(4, len(digits) + 1) if (new := f"{plain}_{digits[:count]}") not in taken)

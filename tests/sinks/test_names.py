@@ -1,6 +1,6 @@
 import re
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from streamtag.bundle import Bundle
@@ -19,6 +19,8 @@ def test_no_two_labels_of_the_model_need_a_mark() -> None:
 
 
 @given(st.lists(st.text(max_size=5), unique=True))
+@example(["\x14", "½"])  # the first four hex digits of both are 8389
+@example(["½", "?", "label 8389", "label_8389"])
 def test_labels_have_names_of_their_own_whatever_they_are(labels: list[str]) -> None:
     names = slugs(labels)
     assert list(names) == labels
@@ -27,6 +29,8 @@ def test_labels_have_names_of_their_own_whatever_they_are(labels: list[str]) -> 
 
 
 @given(st.lists(IDS, unique=True))
+@example(["a_b", "a.b", "a_b_2e73"])  # as a.b would be called
+@example(["a.......__._", "a___._.____.", "a___________"])  # the first four hex digits of both are the same
 def test_streams_have_names_of_their_own_whatever_came_first(streams: list[str]) -> None:
     names = stream_slugs(streams)
     assert len(set(names.values())) == len(streams)
