@@ -75,7 +75,7 @@ class Decoder:
         if channels := codec.channels:
             codec.layout = f"{channels} channels"
         self._fifo = AudioFifo()
-        self._kind: tuple[int, str, int] | None = None
+        self._kind: tuple[int, str, str] | None = None
         self._pack: AudioResampler | None = None  # of frames of this kind, where they cannot be taken as they are
         self._skipped = 0.0
 
@@ -103,19 +103,20 @@ class Decoder:
         yield from self._drain()
 
     def _add(self, hole: float, frame: AudioFrame) -> Iterator[Chunk]:
-        kind = (frame.sample_rate, frame.format.name, frame.layout.nb_channels)
+        layout = frame.layout
+        kind = (frame.sample_rate, frame.format.name, layout.name)
         if hole or kind != self._kind:
             yield from self._drain()
             self._skipped += hole
-            self._begin(*kind)
+            self._begin(*kind, layout.nb_channels)
         frame.pts = None  # the queue refuses frames whose time stamps do not follow each other exactly
         self._fifo.write(frame)
-        if self._fifo.samples * kind[2] > _MOST_SAMPLES:
+        if self._fifo.samples * layout.nb_channels > _MOST_SAMPLES:
             yield from self._drain()
 
-    def _begin(self, rate: int, name: str, channels: int) -> None:
-        if self._kind != (rate, name, channels):
-            self._kind = (rate, name, channels)
+    def _begin(self, rate: int, name: str, layout: str, channels: int) -> None:
+        if self._kind != (rate, name, layout):
+            self._kind = (rate, name, layout)
             fits = name in _AS_THEY_ARE and (name == _packed(name) or channels < _TOO_MANY_PLANES)
             self._pack = None if fits else AudioResampler(format=_packed(name))
         self._fifo = AudioFifo()

@@ -50,7 +50,8 @@ def plain_wav(path: Path, chunk_seconds: float) -> Iterator[Chunk] | None:
         file = path.open("rb")
     except OSError:
         return None
-    with suppress(OSError, EOFError, ValueError, wave.Error, struct.error):
+    # RuntimeError is what the reader has for a chunk that goes on behind the header's end.
+    with suppress(OSError, EOFError, ValueError, RuntimeError, wave.Error, struct.error):
         # The reader closes what it was given a name of only where it succeeds.
         reader = wave.open(file)  # noqa: SIM115
         if _is_plain(file, reader, path.stat().st_size):

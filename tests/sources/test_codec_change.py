@@ -21,10 +21,11 @@ def segment(folder: Path, codec: str, rate: int) -> Path:
     return path
 
 
-def heard(path: Path) -> tuple[list[int], float, int]:
+def heard(path: Path, *, stamped: bool = False) -> tuple[list[int], float, int]:
     """The rates that follow each other, the seconds in all, and how many packets could not be decoded."""
     with AudioReader(str(path)) as reader:
-        reader.decoder.stamps = None  # as of what is live
+        if not stamped:
+            reader.decoder.stamps = None  # as of what is live
         chunks = list(reader.chunks(0.25))
         rates = [rate for rate, _ in groupby(chunk.rate for chunk in chunks)]
         return rates, sum(len(chunk.samples) / chunk.rate for chunk in chunks), reader.decoder.damaged
@@ -55,6 +56,18 @@ def test_all_of_a_stream_whose_codec_changes_is_heard(
     assert rates == [rate for rate, _ in groupby(rate for _, rate in kinds)]
     assert seconds == pytest.approx(SECONDS * len(kinds), abs=0.15 * len(kinds))
     assert damaged <= len(kinds)
+
+
+def test_eight_channels_may_stand_elsewhere_behind_a_hole(tmp_path: Path) -> None:
+    path = tmp_path / "7.1.wv"
+    tone = "sine=frequency=440:sample_rate=48000:duration=2"
+    layout = ["-af", "aformat=channel_layouts=7.1"]
+    subprocess.run(["ffmpeg", "-v", "error", "-f", "lavfi", "-i", tone, *layout, path], check=True)
+    blocks = [b"wvpk" + rest for rest in path.read_bytes().split(b"wvpk")[1:]]
+    assert len(blocks) == 8 * 4  # a quarter of a second, two channels each
+    other = [block.replace(b"\x3f\x06", b"\xff\x00") for block in blocks[20:]]  # the channels' mask: 7.1(wide)
+    path.write_bytes(b"".join(blocks[:12] + other))
+    assert heard(path, stamped=True) == ([48000], pytest.approx(1.5), 0)
 
 
 def test_what_cannot_be_decoded_any_more_is_known(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import av
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as some
 
 from streamtag.sources.ffmpeg import AudioReader
@@ -132,6 +132,18 @@ DATA = chunk(b"data", TONE.tobytes())
 )
 def test_what_is_not_plainly_16_bit_pcm_is_left_to_ffmpeg(tmp_path: Path, content: bytes) -> None:
     assert plain_wav(write(tmp_path / "other.wav", content), 1.0) is None
+
+
+@given(some.lists(some.tuples(some.integers(0, 71), some.integers(0, 255)), min_size=1, max_size=8))
+@example([(16, 0)])  # a chunk that goes on behind the file
+def test_a_damaged_header_is_read_or_left_to_ffmpeg(
+    tmp_path_factory: pytest.TempPathFactory, damage: list[tuple[int, int]]
+) -> None:
+    content = bytearray(wav(chunk(b"LIST", b"INFOabc"), form(2), DATA))
+    for offset, byte in damage:
+        content[offset] = byte
+    chunks = plain_wav(write(tmp_path_factory.getbasetemp() / "damaged.wav", bytes(content)), 1.0)
+    assert chunks is None or sum(len(each.samples) for each in chunks) <= len(TONE)
 
 
 def test_so_are_other_names_and_files_that_are_not_there(tmp_path: Path) -> None:
