@@ -3,6 +3,7 @@
 import asyncio
 from typing import Any, Final
 
+import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
@@ -38,6 +39,16 @@ def protocols(connections: Connections) -> tuple[type[asyncio.Protocol], type[as
         def on_response_complete(self) -> None:
             super().on_response_complete()
             self._note()
+
+        def send_400_response(self, msg: str) -> None:
+            # What is wrong may be the body of a request that is being answered, or was: uvicorn would answer it twice.
+            if self.cycle is not None and not self.cycle.response_complete:
+                self.cycle.disconnected = True
+                self.cycle.message_event.set()
+            if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+                super().send_400_response(msg)
+            else:
+                self.transport.close()
 
         def _note(self) -> None:
             if self._connection is None:
