@@ -6,6 +6,7 @@ import logging
 import os
 import signal
 import time
+from contextlib import suppress
 from types import FrameType
 from typing import Final, NoReturn
 
@@ -117,7 +118,8 @@ class _Watcher:
     def _pass_on(self, number: int, frame: FrameType | None) -> None:
         self.is_ending = self.is_ending or number in _ENDING
         if self._child:
-            os.kill(self._child, number)
+            with suppress(ProcessLookupError):  # it ended this moment
+                os.kill(self._child, number)
 
 
 def _become_child(parent: int, watcher: _Watcher) -> None:

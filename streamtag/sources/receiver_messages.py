@@ -57,7 +57,7 @@ class Sound(Struct, frozen=True, tag=True):
 
     number: _Number
     start: _Number
-    rate: Annotated[int, Meta(ge=1, le=1 << 27)]
+    rate: Annotated[int, Meta(ge=1, lt=1 << 31)]
     time: float
     channels: Annotated[int, Meta(ge=1, le=1 << 10)]
     kind: Literal["int16", "int32", "float32"]
