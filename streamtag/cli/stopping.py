@@ -29,8 +29,8 @@ class Stop:
         """Wait at most `seconds` for the flag; the clock counts too."""
         if self._deadline is not None:
             seconds = min(seconds, max(0.0, self._deadline - time.monotonic()))
-        with suppress(queue.Empty):
-            if not self._is_raised:
+        if not self._is_raised:
+            with suppress(queue.Empty):
                 self._woken.get(timeout=seconds)
 
     def _raise(self, number: int, frame: FrameType | None) -> None:

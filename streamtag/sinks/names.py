@@ -3,7 +3,7 @@
 import hashlib
 import re
 import socket
-from collections.abc import Container, Iterable
+from collections.abc import Callable, Container, Iterable
 
 __all__ = ["marked", "service_name", "slug", "slugs", "stream_slugs"]
 
@@ -20,13 +20,7 @@ def slug(label: str) -> str:
 
 def slugs(labels: Iterable[str]) -> dict[str, str]:
     """Return each label's slug; where two would have the same, those after the first are `marked`."""
-    found: dict[str, str] = {}
-    taken: set[str] = set()
-    for label in dict.fromkeys(labels):
-        plain = slug(label)
-        found[label] = plain if plain and plain not in taken else marked(plain or "label", label, taken)
-        taken.add(found[label])
-    return found
+    return _own(labels, slug)
 
 
 def stream_slugs(streams: Iterable[str]) -> dict[str, str]:
@@ -35,17 +29,17 @@ def stream_slugs(streams: Iterable[str]) -> dict[str, str]:
     Where two would have the same, one keeps it (that whose id has no dot, else the first by the alphabet), whichever
     came first, and the others are `marked`.
     """
-    names = sorted(set(streams))
-    owners: dict[str, str] = {}
-    for name in names:
-        if name == _plain(name) or _plain(name) not in owners:
-            owners[_plain(name)] = name
-    found = {name: plain for plain, name in owners.items()}
-    taken = set(owners)
-    for name in names:
-        if name not in found:
-            found[name] = marked(_plain(name), name, taken)
-            taken.add(found[name])
+    return _own(sorted(streams, key=lambda name: (name != _plain(name), name)), _plain)
+
+
+def _own(things: Iterable[str], plain_of: Callable[[str], str]) -> dict[str, str]:
+    """Return a name for each; whatever comes first has the plain one."""
+    found: dict[str, str] = {}
+    taken: set[str] = set()
+    for thing in dict.fromkeys(things):
+        plain = plain_of(thing)
+        found[thing] = plain if plain and plain not in taken else marked(plain or "label", thing, taken)
+        taken.add(found[thing])
     return found
 
 
